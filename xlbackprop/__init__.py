@@ -1,0 +1,38 @@
+"""xlbackprop: spreadsheets that show, with live formulas, how a neural network learns.
+
+    from xlbackprop import build, load, train
+
+    definition = load("classic", learning_rate=0.5)
+    trace = train(definition)
+    trace["∂E/∂w5"][0]
+    build(definition, "classic.xlsx")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xlbackprop.definition import Definition, load
+    from xlbackprop.engine import Trace, train
+    from xlbackprop.errors import UserError
+    from xlbackprop.workbook import build
+
+__all__ = ["Definition", "Trace", "UserError", "build", "load", "train"]
+
+_HOMES = {
+    "Definition": "definition",
+    "Trace": "engine",
+    "UserError": "errors",
+    "build": "workbook",
+    "load": "definition",
+    "train": "engine",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module when it is first used, so that a command loads only what it needs."""
+    if name in _HOMES:
+        return getattr(import_module(f"xlbackprop.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'xlbackprop' has no attribute {name!r}")

@@ -1,0 +1,34 @@
+"""The ready-made walkthroughs that ship with the package, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xlbackprop.errors import UserError, did_you_mean
+
+_INSTALLED = Path(__file__).parent / "templates"
+_FOLDER = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent / "templates"
+
+
+def names() -> tuple[str, ...]:
+    """The names of the ready-made templates, the classic first."""
+    found = sorted(path.stem for path in _FOLDER.glob("*.toml"))
+    return tuple(sorted(found, key=lambda name: name != "classic"))
+
+
+def locate(template: str | Path) -> Path:
+    """The file of a template, given by name (`classic`) or as the path of a TOML file.
+
+    Raises:
+        UserError: there is no such template or file; the message names what there is.
+    """
+    if template in names():
+        return _FOLDER / f"{template}.toml"
+    path = Path(template)
+    looks_like_path = isinstance(template, Path) or path.suffix == ".toml" or len(path.parts) > 1
+    if path.is_file():
+        return path
+    if looks_like_path:
+        reason = "this is a folder, not a TOML file" if path.is_dir() else "there is no such file"
+        raise UserError(f"{path}: {reason}")
+    raise UserError(f'there is no template "{template}"; {did_you_mean(str(template), names())}')

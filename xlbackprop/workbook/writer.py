@@ -1,0 +1,235 @@
+"""The writer: openpyxl's own, extended so that every formula carries its value and the same input gives the same bytes.
+
+openpyxl writes the styles, names, charts, drawings and everything else around the rows; the rows are written here.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import numpy as np
+from openpyxl.cell.cell import Cell
+from openpyxl.packaging.relationship import Relationship
+from openpyxl.workbook.workbook import Workbook
+from openpyxl.worksheet._writer import WorksheetWriter
+from openpyxl.worksheet.related import Related
+from openpyxl.worksheet.worksheet import Worksheet
+from openpyxl.writer.excel import ExcelWriter
+
+from xlbackprop.engine import Array
+from xlbackprop.errors import UserError
+from xlbackprop.layout import column_letter
+from xlbackprop.workbook.drawing import Drawing
+
+Value = float | str | bool
+
+_FIRST_ZIP_DAY = (1980, 1, 1, 0, 0, 0)
+_ROWS_A_CHUNK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class BlockColumn:
+    """One column of a block: the style number and the formula of its cells, with `{row}` and `{above}` in it."""
+
+    style: int
+    formula: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows that differ in their row numbers and values only, from column A on."""
+
+    first_row: int
+    columns: Sequence[BlockColumn]
+    values: Array
+    """Shape (rows, columns)."""
+
+    @property
+    def last_row(self) -> int:
+        return self.first_row + len(self.values) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class SheetContent:
+    """What openpyxl does not hold of a sheet: the values of its formulas, its blocks of rows and its shapes."""
+
+    cached: Mapping[tuple[int, int], Value]
+    """The value of every formula cell, by row and column."""
+    drawing: Drawing
+    block: Block | None = None
+
+
+def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path) -> None:
+    """Write a workbook, with `contents` by sheet title, beside `path` first and into place when it is complete.
+
+    Raises:
+        UserError: the file cannot be written or is open in a spreadsheet program; what was there is untouched.
+    """
+    _refuse_open_file(path)
+    beside = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
+        os.chmod(beside, 0o666 & ~_umask())
+        with os.fdopen(handle, "w+b") as stream, _Archive(stream, "w", ZIP_DEFLATED) as archive:
+            _Writer(workbook, archive, contents).save()
+        os.replace(beside, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); is it open, or its folder protected?") from error
+    finally:
+        if beside and os.path.exists(beside):
+            os.remove(beside)
+
+
+class _Archive(ZipFile):
+    """A zip file whose entries carry no time of writing."""
+
+    def writestr(self, entry: Any, data: Any, *args: Any, **options: Any) -> None:
+        super().writestr(_entry(entry), data, *args, **options)
+
+
+class _Writer(ExcelWriter):
+    """openpyxl's writer of whole files, with our rows and our drawings."""
+
+    def __init__(self, workbook: Workbook, archive: ZipFile, contents: Mapping[str, SheetContent]) -> None:
+        super().__init__(workbook, archive)
+        self._contents = contents
+
+    def write_worksheet(self, ws: Worksheet) -> None:
+        content = self._contents[ws.title]
+        ws._drawing = content.drawing
+        ws._drawing.charts = ws._charts
+        ws._drawing.images = ws._images
+        shell = _Shell(ws, content)
+        shell.write()
+        ws._rels = shell._rels
+        top, tail = shell.read().split(_Shell.ROWS_GO_HERE.encode())
+        with self._archive.open(_entry(ws.path[1:]), "w", force_zip64=True) as stream:
+            stream.write(top + b"<sheetData>")
+            for chunk in _rows(ws, content):
+                stream.write(chunk.encode())
+            stream.write(b"</sheetData>" + tail)
+        self.manifest.append(ws)
+
+
+class _Shell(WorksheetWriter):
+    """openpyxl's writer of one sheet, leaving out the rows."""
+
+    ROWS_GO_HERE = "[rows]"
+
+    def __init__(self, ws: Worksheet, content: SheetContent) -> None:
+        super().__init__(ws, BytesIO())
+        self._content = content
+
+    def write_dimensions(self) -> None:
+        pass  # optional, and openpyxl cannot know the block's size
+
+    def write_rows(self) -> None:
+        for _, cell in sorted(self.ws._cells.items()):
+            if cell.hyperlink:
+                self.ws._hyperlinks.append(cell.hyperlink)
+        stream = self.xf.send(True)
+        stream.write(self.ROWS_GO_HERE)
+        self.xf.send(None)
+
+    def write_drawings(self) -> None:
+        if self._content.drawing:
+            relationship = Relationship(type="drawing", Target="")
+            self._rels.append(relationship)
+            reference = Related()
+            reference.id = relationship.id
+            self.xf.send(reference.to_tree("drawing"))
+
+
+def _rows(ws: Worksheet, content: SheetContent) -> Iterator[str]:
+    """The rows of a sheet as XML: single cells, then the block, then what stands below it."""
+    rows: dict[int, list[Cell]] = {row: [] for row in ws.row_dimensions}
+    for (row, _), cell in sorted(ws._cells.items()):
+        rows.setdefault(row, []).append(cell)
+    block = content.block
+    below = block.first_row if block else 0
+    for row in sorted(row for row in rows if not block or row < below):
+        yield _row(ws, row, rows[row], content.cached)
+    if block:
+        yield from _block_rows(block)
+        for row in sorted(row for row in rows if row > block.last_row):
+            yield _row(ws, row, rows[row], content.cached)
+
+
+def _row(ws: Worksheet, row: int, cells: Iterable[Cell], cached: Mapping[tuple[int, int], Value]) -> str:
+    dimension = ws.row_dimensions.get(row)
+    attributes = "".join(f' {key}="{value}"' for key, value in dict(dimension or {}).items() if key != "r")
+    return f'<row r="{row}"{attributes}>{"".join(_cell(cell, cached) for cell in cells)}</row>'
+
+
+def _cell(cell: Cell, cached: Mapping[tuple[int, int], Value]) -> str:
+    start = f'<c r="{cell.coordinate}" s="{cell.style_id}"'
+    value = cell.value
+    if value is None:
+        return f"{start}/>"
+    if cell.data_type == "f":
+        kind, result = _typed(cached[cell.row, cell.column])
+        return f"{start}{kind}><f>{escape(str(value)[1:])}</f><v>{result}</v></c>"
+    if cell.data_type == "s":
+        return f'{start} t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'
+    kind, result = _typed(value)
+    return f"{start}{kind}><v>{result}</v></c>"
+
+
+def _block_rows(block: Block) -> Iterator[str]:
+    """The rows of a block, from one template that is filled with row numbers and values."""
+    cells = [
+        f'<c r="{column_letter(index)}{{row}}" s="{column.style}"><f>{escape(column.formula)}</f><v>{{}}</v></c>'
+        for index, column in enumerate(block.columns, 1)
+    ]
+    template = f'<row r="{{row}}">{"".join(cells)}</row>'
+    for start in range(0, len(block.values), _ROWS_A_CHUNK):
+        yield "".join(
+            template.format(*map(repr, values), row=row, above=row - 1)
+            for row, values in enumerate(
+                block.values[start : start + _ROWS_A_CHUNK].tolist(), block.first_row + start
+            )
+        )
+
+
+def _typed(value: Value) -> tuple[str, str]:
+    """The type attribute and the text of a value."""
+    match value:
+        case bool():
+            return ' t="b"', str(int(value))
+        case str():
+            return ' t="str"', escape(value)
+        case _ if not np.isfinite(value):
+            raise ValueError(f"{value} cannot stand in a spreadsheet cell")
+        case _:
+            return "", repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def _entry(name: str) -> ZipInfo:
+    entry = ZipInfo(name, date_time=_FIRST_ZIP_DAY)
+    entry.compress_type = ZIP_DEFLATED
+    entry.external_attr = 0o600 << 16
+    return entry
+
+
+def _refuse_open_file(path: Path) -> None:
+    for lock in (path.with_name(f".~lock.{path.name}#"), path.with_name(f"~${path.name}")):
+        if lock.exists():
+            raise UserError(
+                f"{path}: is open in a spreadsheet program; close it there, or choose another file with -o"
+                f" (if it is not open, delete the left-over {lock.name})"
+            )
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
