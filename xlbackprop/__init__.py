@@ -1,11 +1,11 @@
 """xlbackprop: spreadsheets that show, with live formulas, how a neural network learns.
 
-    from xlbackprop import build, load, train
+from xlbackprop import build, load, train
 
-    definition = load("classic", learning_rate=0.5)
-    trace = train(definition)
-    trace["∂E/∂w5"][0]
-    build(definition, "classic.xlsx")
+definition = load("classic", learning_rate=0.5)
+trace = train(definition)
+trace["∂E/∂w5"][0]
+build(definition, "classic.xlsx")
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from xlbackprop.expression import Exponential, Expression, Function
@@ -13,8 +13,7 @@ from xlbackprop.expression import Exponential, Expression, Function
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Activation:
+class Activation(Struct, frozen=True):
     """One activation function, told twice: in numbers for the engine, in symbols for the derivation.
 
     Neither telling is computed from the other, so that a slip in one of them shows.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from xlbackprop.boxes import Box, boxes
 from xlbackprop.derivation import Derivation
@@ -19,8 +19,7 @@ _CHARACTERS_A_COLUMN = 13.0
 """Letters are narrower on average than the digits in which widths are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedBox:
+class PlacedBox(Struct, frozen=True):
     """A box and the cells it takes: from its top left one, over as many columns and rows as its text needs."""
 
     box: Box
@@ -37,8 +36,7 @@ class PlacedBox:
         return self.column + self.columns - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Arrangement:
+class Arrangement(Struct, frozen=True):
     """The whole of the sheet, in addresses. For a 2-2-2 network they are those of the original."""
 
     diagram: Diagram
@@ -49,7 +47,7 @@ class Arrangement:
 
     @property
     def note_row(self) -> int:
-        return self.table.header_row - _ROWS_UNDER_THE_BOXES + 1
+        return self.table.header_row - _ROWS_UNDER_THE_BOXES + 2
 
 
 def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrangement:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from xlbackprop.derivation import Derivation
 from xlbackprop.expression import Call, Expression, symbols
@@ -13,8 +14,7 @@ from xlbackprop.readings import Mathematics
 _MATHEMATICS = Mathematics()
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Struct, frozen=True):
     """One numbered box of the derivation."""
 
     number: int
@@ -44,7 +44,11 @@ def boxes(derivation: Derivation, columns: Collection[str]) -> tuple[Box, ...]:
     for layer in range(last - 1, -1, -1):
         where = "hidden layer" if last == 1 else f"hidden layer {layer + 1}"
         outputs = [derivative(names.total_loss, unit) for unit in names.activations[layer]]
-        parts = [name for loss in names.losses if (name := derivative(loss, names.activations[layer][0])) in derivation.quantities]
+        parts = [
+            name
+            for loss in names.losses
+            if (name := derivative(loss, names.activations[layer][0])) in derivation.quantities
+        ]
         gradients = derivation.gradients(layer)
         contents += [
             (f"What reaches the {where}", _expanded(derivation, [*parts, *outputs], columns)),

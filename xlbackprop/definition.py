@@ -92,9 +92,14 @@ def load(
         raise UserError(f"{path}: this is not a text file in UTF-8, so it cannot be a definition") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: this is not valid TOML: {error}") from error
-    overrides = {"iterations": iterations, "learning_rate": learning_rate}
-    content |= {key: value for key, value in overrides.items() if value is not None}
-    return parse(content, source=str(path))
+    replaced = {"iterations": iterations, "learning_rate": learning_rate}
+    replaced = {key: value for key, value in replaced.items() if value is not None}
+    try:
+        return parse(content | replaced, source=str(path))
+    except DefinitionError as error:
+        if all(problem.key in replaced for problem in error.problems):
+            raise DefinitionError(f"the values given for {template}", error.problems) from None
+        raise
 
 
 def parse(content: Mapping[str, object], *, source: str) -> Definition:
@@ -104,7 +109,7 @@ def parse(content: Mapping[str, object], *, source: str) -> Definition:
         DefinitionError: with every mistake found, each with its key, what was found and what was expected.
     """
     problems: list[Problem] = []
-    definition = _struct(Definition, content, "", problems)
+    definition: Definition | None = _struct(Definition, content, "", problems)
     if definition is not None:
         problems.extend(_shape_problems(definition))
     if problems or definition is None:

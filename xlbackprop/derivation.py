@@ -8,9 +8,10 @@ Nature 323 (1986), cited as RHW.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+
+from msgspec import Struct
 
 from xlbackprop.activations import ACTIVATIONS
 from xlbackprop.definition import Definition
@@ -30,8 +31,7 @@ class Role(Enum):
     GRADIENT = "gradient"
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(Struct, frozen=True):
     """One quantity of the walkthrough and the whole of what is known about it."""
 
     name: str
@@ -46,8 +46,7 @@ class Quantity:
     """For ∂y/∂x: the names of y and x."""
 
 
-@dataclass(frozen=True)
-class Derivation:
+class Derivation(Struct, frozen=True, dict=True):
     """All quantities of one walkthrough in the order of the calculation."""
 
     labels: Names
@@ -177,7 +176,7 @@ def _backward(definition: Definition) -> Iterator[Quantity]:
             for weight, source in zip(row, sources, strict=False):
                 yield _derivative(unit, source, Symbol(weight))
         if layer == last:
-            for index, source in enumerate(sources):
+            for source in sources:
                 for loss, unit in zip(names.losses, units, strict=True):
                     yield _derivative(loss, source, _link(total, unit, source))
         for unit, row in zip(units, rows, strict=True):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from xlbackprop.names import Names
 
@@ -13,8 +14,7 @@ _UNIT_ROWS = 12
 """The rows that the units share below the title row; a network that needs more takes more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """One quantity in one cell (row and column counted from 1)."""
 
     name: str
@@ -22,8 +22,7 @@ class Node:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Arrow:
+class Arrow(Struct, frozen=True):
     """A connection: from the right edge of one cell to the left edge of another, or down or up a column."""
 
     start: Node
@@ -34,16 +33,14 @@ class Arrow:
         return f"from {self.start.name} to {self.end.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Title:
+class Title(Struct, frozen=True):
     """The heading over a column of units."""
 
     text: str
     column: int
 
 
-@dataclass(frozen=True)
-class Diagram:
+class Diagram(Struct, frozen=True, dict=True):
     """Every cell and every arrow of the drawing."""
 
     titles: tuple[Title, ...]
@@ -62,12 +59,14 @@ class Diagram:
 def diagram(names: Names) -> Diagram:
     """Lay a network out: inputs in column A, then for each layer a gap for the arrows, its weights, its units.
 
-    A unit is a block of cells: the weights and the bias that it owns on the left, its pre-activation over its activation
-    on the right. So every arrow runs through a gap and none crosses a number.
+    A unit is a block of cells: its weights and its bias on the left, its pre-activation over its activation on the
+    right. So every arrow runs through a gap and none crosses a number.
     """
     layers = len(names.weights)
     heights = [max(2, len(names.weights[layer][0]) + bool(names.biases[layer])) for layer in range(layers)]
-    rows = max(_UNIT_ROWS, *((height + 1) * len(units) for height, units in zip(heights, names.activations, strict=True)))
+    rows = max(
+        _UNIT_ROWS, *((height + 1) * len(units) for height, units in zip(heights, names.activations, strict=True))
+    )
     titles = [Title("inputs", 1)]
     sources = [Node(name, row, 1) for name, row in zip(names.inputs, _spread(len(names.inputs), 1, rows), strict=True)]
     nodes, arrows = list(sources), []
@@ -94,7 +93,7 @@ def diagram(names: Names) -> Diagram:
 def _losses(names: Names, outputs: list[Node], nodes: list[Node], arrows: list[Arrow]) -> Iterator[Node]:
     column = outputs[0].column + 2
     losses = [Node(name, output.row, column) for name, output in zip(names.losses, outputs, strict=True)]
-    nodes += [Node(name, loss.row - 1, column) for name, loss in zip(names.targets, losses, strict=True)]
+    nodes += [Node(name, loss.row - 1, column - 1) for name, loss in zip(names.targets, losses, strict=True)]
     nodes += losses
     arrows += [Arrow(output, loss) for output, loss in zip(outputs, losses, strict=True)]
     gaps = [(upper.row + lower.row) // 2 for upper, lower in pairwise(losses)]

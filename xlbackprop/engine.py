@@ -9,9 +9,9 @@ Nature 323 (1986), cited below as RHW with the number of the equation.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from xlbackprop.activations import ACTIVATIONS
@@ -21,8 +21,7 @@ from xlbackprop.names import Names, Row, derivative
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Trace:
+class Trace(Struct, frozen=True, eq=False):
     """Every intermediate value of a training run, by iteration and by the walkthrough's names.
 
     Iteration 0 holds the initial weights, iteration k what k updates have made of them.
@@ -40,7 +39,7 @@ class Trace:
         `trace["a_h1"]`; ASCII (`dE/dw1`) and other notations' names are understood too.
 
         Raises:
-            UnknownQuantity: no quantity here is called that.
+            UnknownQuantityError: no quantity here is called that.
         """
         return self.values[:, self.names.index(self.labels.resolve(name, self.names))]
 
@@ -123,8 +122,7 @@ class _Record:
         return slice(start, len(self._names))
 
 
-@dataclass(frozen=True, slots=True)
-class _BackwardBlocks:
+class _BackwardBlocks(Struct, frozen=True):
     loss_by_activation: slice
     activation_by_pre: slice
     loss_by_pre: slice

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from msgspec import Struct
 
 
 class UserError(Exception):
     """A mistake that the reader can mend; its text is a complete message for them, never a traceback."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One mistake in a definition: where it stands, what was found there and what was expected."""
 
     key: str
@@ -33,7 +33,7 @@ class DefinitionError(UserError):
         super().__init__("\n".join([f"{source}: {count}", *(f"  {problem}" for problem in problems)]))
 
 
-class UnknownQuantity(UserError, KeyError):
+class UnknownQuantityError(UserError, KeyError):
     """A name that no quantity of this walkthrough has."""
 
     __str__ = Exception.__str__

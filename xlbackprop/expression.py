@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-class Expression:
+class Expression(Struct, frozen=True):
     """A formula over quantities, written with Python's own operators: `a * (1 - a)`."""
-
-    __slots__ = ()
 
     def __add__(self, other: Expression | float) -> Expression:
         return Sum((self, _expression(other)))
@@ -39,69 +38,58 @@ class Expression:
         return Negation(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Number(Expression):
+class Number(Expression, frozen=True):
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol(Expression):
+class Symbol(Expression, frozen=True):
     """A quantity, by name: in this iteration, or in the one before."""
 
     name: str
     previous: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sum(Expression):
+class Sum(Expression, frozen=True):
     terms: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference(Expression):
+class Difference(Expression, frozen=True):
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Product(Expression):
+class Product(Expression, frozen=True):
     factors: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Quotient(Expression):
+class Quotient(Expression, frozen=True):
     numerator: Expression
     denominator: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Power(Expression):
+class Power(Expression, frozen=True):
     base: Expression
     exponent: int
 
 
-@dataclass(frozen=True, slots=True)
-class Negation(Expression):
+class Negation(Expression, frozen=True):
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Exponential(Expression):
+class Exponential(Expression, frozen=True):
     """exp(exponent)."""
 
     exponent: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """A function of one variable with a symbol of its own, such as σ, and what it stands for."""
 
     symbol: str
     body: Callable[[Expression], Expression]
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Expression):
+class Call(Expression, frozen=True):
     function: Function
     argument: Expression
 

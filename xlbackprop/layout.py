@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.expression import Symbol
@@ -32,8 +33,7 @@ def full(derivation: Derivation) -> tuple[str, ...]:
 COLUMN_SETS: Mapping[str, Callable[[Derivation], tuple[str, ...]]] = {"compact": compact, "full": full}
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct, frozen=True, dict=True):
     """The iteration table: one column a quantity, one row an iteration, the count of iterations in the last column."""
 
     derivation: Derivation

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 
-from xlbackprop.errors import UnknownQuantity, did_you_mean
+from msgspec import Struct
+
+from xlbackprop.errors import UnknownQuantityError, did_you_mean
 
 LEARNING_RATE = "η"
 ITERATION = "iteration"
 
 
-@dataclass(frozen=True, slots=True)
-class Notation:
+class Notation(Struct, frozen=True):
     """How one author writes the names of a unit (`h1`, `o2`): its two values and its share of the loss."""
 
     pre_activation: str
@@ -37,8 +37,12 @@ def derivative(numerator: str, denominator: str) -> str:
     return f"∂{'E' if numerator == 'E_total' else numerator}/∂{denominator}"
 
 
-@dataclass(frozen=True)
-class Names:
+def short_label(name: str) -> str:
+    """The name as it heads a column or a node: the original sheet writes E_tot there."""
+    return "E_tot" if name == "E_total" else name
+
+
+class Names(Struct, frozen=True, dict=True):
     """The names of one network's quantities, by layer (the first hidden layer is 0) and unit."""
 
     inputs: Row
@@ -64,10 +68,8 @@ class Names:
         bias_numbers = count(1)
         units: list[Row] = []
         for layer, size in enumerate(sizes[1:]):
-            if layer == hidden_layers:
-                prefix = "o"
-            else:
-                prefix = "h" if hidden_layers == 1 else f"h{layer + 1}_"
+            hidden = "h" if hidden_layers == 1 else f"h{layer + 1}_"
+            prefix = "o" if layer == hidden_layers else hidden
             units.append(tuple(f"{prefix}{unit}" for unit in range(1, size + 1)))
         return cls(
             inputs=_numbered("i", sizes[0]),
@@ -100,7 +102,7 @@ class Names:
         Unicode and ASCII (`dE/dw1`), the other notations' names, letter case, spaces and underscores all do.
 
         Raises:
-            UnknownQuantity: nothing here is called that; the message suggests the nearest name.
+            UnknownQuantityError: nothing here is called that; the message suggests the nearest name.
         """
         names = tuple(known)
         if asked in names:
@@ -112,7 +114,7 @@ class Names:
         else:
             meant = self._aliases.get(numerator)
         if meant not in names:
-            raise UnknownQuantity(f'there is no quantity "{asked}" here; {did_you_mean(asked, names)}')
+            raise UnknownQuantityError(f'there is no quantity "{asked}" here; {did_you_mean(asked, names)}')
         return meant
 
     @cached_property

@@ -168,8 +168,6 @@ class Numbers(Mathematics):
 
 def short(value: float) -> str:
     """A number as one writes it in a hand calculation: four decimals, or four digits where they would all vanish."""
-    if value == 0 or abs(value) >= 0.001:
-        text = f"{value:.4f}".rstrip("0").rstrip(".")
-    else:
-        text = f"{value:.3e}"
+    vanishes = 0 < abs(value) < 0.001
+    text = f"{value:.3e}" if vanishes else f"{value:.4f}".rstrip("0").rstrip(".")
     return text.replace("-", "−")

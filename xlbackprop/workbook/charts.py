@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from openpyxl.chart import LineChart
 from openpyxl.chart.data_source import AxDataSource, NumData, NumDataSource, NumRef, NumVal, StrData, StrRef, StrVal
+from openpyxl.chart.marker import Marker
 from openpyxl.chart.series import Series, SeriesLabel
 from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.drawing.line import LineProperties
@@ -15,8 +16,7 @@ from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, TwoCellAnchor
 from xlbackprop.workbook import theme
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(Struct, frozen=True):
     """One line of a chart: where its numbers stand, and the numbers."""
 
     label_reference: str
@@ -71,7 +71,7 @@ def _series(curve: Curve) -> Series:
         ),
     )
     series.smooth = False
-    series.marker = None
+    series.marker = Marker(symbol="none")
     series.spPr = GraphicalProperties(ln=LineProperties(solidFill=curve.colour, w=28575))
     return series
 

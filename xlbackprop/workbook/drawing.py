@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from openpyxl.chart._chart import ChartBase
 from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.descriptors import Typed
@@ -18,8 +18,7 @@ _FIRST_SHAPE_ID = 1001
 """openpyxl numbers the charts of a sheet from 1; two shapes with one number make Excel repair the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True):
     """A place on a sheet: a row and column counted from 1, and how far into that cell, from 0 to 1."""
 
     row: int
@@ -28,8 +27,7 @@ class Point:
     right: float
 
 
-@dataclass(frozen=True, slots=True)
-class CellSize:
+class CellSize(Struct, frozen=True):
     """The size of the cells that a drawing lies on, in English metric units (914,400 an inch)."""
 
     width: int
@@ -45,6 +43,8 @@ class _ConnectorAnchor(TwoCellAnchor):
 
 class Drawing(SpreadsheetDrawing):
     """The drawing layer of one sheet."""
+
+    __elements__ = SpreadsheetDrawing.__elements__
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,6 +103,4 @@ def _place(index: int, inside: float, size: int) -> int:
 
 
 def _marker(row: int, column: int, down: float, right: float, size: CellSize) -> AnchorMarker:
-    return AnchorMarker(
-        col=column - 1, colOff=round(right * size.width), row=row - 1, rowOff=round(down * size.height)
-    )
+    return AnchorMarker(col=column - 1, colOff=round(right * size.width), row=row - 1, rowOff=round(down * size.height))

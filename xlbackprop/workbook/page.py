@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 
 from openpyxl.cell.cell import Cell
-from openpyxl.styles import Alignment, Font
+from openpyxl.styles.cell_style import StyleArray
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation import Role
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.drawing import CellSize, Drawing
+from xlbackprop.workbook.theme import Look
 from xlbackprop.workbook.writer import Block, SheetContent, Value
 
 ROW_HEIGHT = 15.0
 """Points."""
+
+_TEXT = Look()
+_INPUT = Look(theme.INPUT)
 
 _EMU_A_POINT = 12700
 _EMU_A_PIXEL = 9525
@@ -31,40 +35,39 @@ class Page:
         self.drawing = Drawing()
         self._cached: dict[tuple[int, int], Value] = {}
         self._block: Block | None = None
+        self._looks: dict[Look, StyleArray] = {}
 
-    def text(self, address: str, text: str, style: str = theme.TEXT) -> Cell:
+    def text(self, address: str, text: str, look: Look = _TEXT) -> None:
         """Put down a text; it stays one whatever it begins with."""
-        cell = self._styled(address, style)
+        cell = self._cell(address, look)
         cell.value = text
         cell.data_type = "s"
         if text.startswith(("=", "+", "-", "@")):
             cell._style.quotePrefix = 1
-        return cell
 
-    def number(self, address: str, value: float, style: str = theme.INPUT, number_format: str = "General") -> Cell:
+    def number(self, address: str, value: float, look: Look = _INPUT) -> None:
         """Put down a number that the reader can change."""
-        cell = self._styled(address, style)
-        cell.value = value
-        cell.number_format = number_format
-        return cell
+        self._cell(address, look).value = value
 
-    def formula(
-        self, address: str, formula: str, value: Value, style: str = theme.CALCULATION, number_format: str = "General"
-    ) -> Cell:
+    def formula(self, address: str, formula: str, value: Value, look: Look) -> None:
         """Put down a formula (without its equals sign) and the value it has now."""
-        cell = self._styled(address, style)
+        cell = self._cell(address, look)
         cell.value = f"={formula}"
-        cell.number_format = number_format
         self._cached[cell.row, cell.column] = value
-        return cell
+
+    def dress(self, address: str, look: Look) -> None:
+        """Change how a cell looks, and nothing else of it."""
+        self._cell(address, look)
 
     def block(self, block: Block) -> None:
         """Put down the page's one long run of rows."""
         self._block = block
 
-    def style_number(self, like: Cell) -> int:
-        """The number under which the workbook keeps the style of a cell."""
-        return int(like.style_id)
+    def style_number(self, look: Look) -> int:
+        """The number under which the workbook keeps a look."""
+        cell = Cell(self.sheet, row=1, column=1)
+        self._dress(cell, look)
+        return int(cell.style_id)
 
     def widths(self, letters: Iterable[str], width: float) -> None:
         """Set the width of columns, in characters."""
@@ -79,21 +82,15 @@ class Page:
         """What the writer has to know beside the sheet itself."""
         return SheetContent(self._cached, self.drawing, self._block)
 
-    def _styled(self, address: str, style: str) -> Cell:
+    def _cell(self, address: str, look: Look) -> Cell:
         cell: Cell = self.sheet[address]
-        cell.style = style
+        self._dress(cell, look)
         return cell
 
-
-def tint(cell: Cell, role: Role) -> Cell:
-    """Colour a cell by its role: light, behind a number."""
-    cell.fill = theme.solid(theme.SHADES[role].light)
-    return cell
-
-
-def label(cell: Cell, role: Role) -> Cell:
-    """Colour a cell by its role: dark, white bold text in the middle, as a header."""
-    cell.fill = theme.solid(theme.SHADES[role].dark)
-    cell.font = Font(name=theme.FONT, size=11, bold=True, color=theme.PAPER)
-    cell.alignment = Alignment(horizontal="center", vertical="center")
-    return cell
+    def _dress(self, cell: Cell, look: Look) -> None:
+        known = self._looks.get(look)
+        if known is None:
+            theme.apply(look, cell)
+            self._looks[look] = copy(cell._style)
+        else:
+            cell._style = copy(known)

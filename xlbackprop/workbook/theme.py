@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
+from openpyxl.cell.cell import Cell
 from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
 from openpyxl.workbook.workbook import Workbook
 
@@ -14,10 +15,12 @@ INK = "262626"
 FAINT = "7F7F7F"
 PAPER = "FFFFFF"
 LINE = "BFBFBF"
+SHADING = "E7E6E6"
+CHANGEABLE = "0000C0"
+"""The ink of the numbers that a reader may change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shade:
+class Shade(Struct, frozen=True):
     """The two colours of a role: a dark one for headers, lines and text, a light one behind numbers."""
 
     dark: str
@@ -43,37 +46,88 @@ PLAIN_FORMAT = "General"
 TITLE = "Title cell"
 TEXT = "Text cell"
 HEADING = "Heading cell"
+NOTE = "Note cell"
+LABEL = "Label cell"
+NODE = "Node cell"
 INPUT = "Input cell"
 CALCULATION = "Calculation cell"
 RESULT = "Result cell"
 CHECK = "Check cell"
 
-FONT = "Calibri"
+_FONT = "Calibri"
+
+
+class Look(Struct, frozen=True):
+    """How a cell looks: a named style, and what the cell's role and place add to it."""
+
+    style: str = TEXT
+    role: Role | None = None
+    number_format: str = "General"
+    align: str | None = None
+    indent: int = 0
+    edges: str = ""
+    """The sides at which the cell is the border of a box, out of `lrtb`."""
+    shaded: bool = False
 
 
 def add_styles(workbook: Workbook) -> None:
     """Give a workbook the named styles of the theme."""
     thin = Side(style="thin", color=LINE)
-    strong = Side(style="medium", color=INK)
     boxed = Border(left=thin, right=thin, top=thin, bottom=thin)
-    for style in (
-        NamedStyle(TITLE, font=Font(name=FONT, size=16, bold=True, color=INK)),
-        NamedStyle(TEXT, font=Font(name=FONT, size=11, color=INK)),
-        NamedStyle(HEADING, font=Font(name=FONT, size=11, bold=True, color=INK)),
+    centre = Alignment(horizontal="center", vertical="center")
+    styles = (
+        NamedStyle(TITLE, font=_font(size=16, bold=True)),
+        NamedStyle(TEXT, font=_font()),
+        NamedStyle(HEADING, font=_font(bold=True)),
+        NamedStyle(NOTE, font=_font(size=10, italic=True)),
+        NamedStyle(LABEL, font=_font(bold=True, color=PAPER), alignment=centre),
+        NamedStyle(
+            NODE,
+            font=_font(size=10, bold=True),
+            alignment=Alignment(horizontal="center", vertical="center", shrink_to_fit=True),
+        ),
         NamedStyle(
             INPUT,
-            font=Font(name=FONT, size=11, bold=True, color="0000C0"),
-            fill=solid("FFFBE0"),
-            border=Border(left=thin, right=thin, top=thin, bottom=Side(style="medium", color="0000C0")),
+            font=_font(bold=True, color=CHANGEABLE),
+            fill=_solid("FFFBE0"),
+            border=Border(left=thin, right=thin, top=thin, bottom=Side(style="medium", color=CHANGEABLE)),
             alignment=Alignment(horizontal="right"),
         ),
-        NamedStyle(CALCULATION, font=Font(name=FONT, size=11, color=INK), border=boxed),
-        NamedStyle(RESULT, font=Font(name=FONT, size=11, bold=True, color=INK), border=boxed),
-        NamedStyle(CHECK, font=Font(name=FONT, size=11, italic=True, color=INK), border=Border(bottom=strong)),
-    ):
+        NamedStyle(CALCULATION, font=_font(), border=boxed),
+        NamedStyle(RESULT, font=_font(bold=True), border=boxed),
+        NamedStyle(CHECK, font=_font(italic=True), border=Border(bottom=Side(style="medium", color=INK))),
+    )
+    for style in styles:
         workbook.add_named_style(style)
 
 
-def solid(colour: str) -> PatternFill:
-    """A plain fill of six hexadecimal digits."""
+def apply(look: Look, cell: Cell) -> None:
+    """Make a cell look as told."""
+    cell.style = look.style
+    if look.number_format != "General":
+        cell.number_format = look.number_format
+    if look.align or look.indent:
+        cell.alignment = Alignment(horizontal=look.align, indent=look.indent)
+    if look.edges:
+        edge = Side(style="thin", color=INK)
+        cell.border = Border(**{_SIDES[side]: edge for side in look.edges})
+    if look.shaded:
+        cell.fill = _solid(SHADING)
+    if look.role is not None:
+        shade = SHADES[look.role]
+        cell.fill = _solid(shade.dark if look.style == LABEL else shade.light)
+        if look.style == NODE:
+            edge = Side(style="medium", color=shade.dark)
+            cell.border = Border(left=edge, right=edge, top=edge, bottom=edge)
+            cell.font = _font(size=10, bold=True, color=shade.dark)
+
+
+_SIDES = {"l": "left", "r": "right", "t": "top", "b": "bottom"}
+
+
+def _font(size: float = 11, color: str = INK, bold: bool = False, italic: bool = False) -> Font:
+    return Font(name=_FONT, size=size, color=color, bold=bold, italic=italic)
+
+
+def _solid(colour: str) -> PatternFill:
     return PatternFill("solid", start_color=f"FF{colour}", end_color=f"FF{colour}")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import numpy as np
-from openpyxl.cell.cell import Cell
 from openpyxl.formatting.rule import Rule
-from openpyxl.styles import Alignment, Border, Font, Side
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.styles.numbers import NumberFormat
 from openpyxl.workbook.defined_name import DefinedName
@@ -17,21 +15,19 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from xlbackprop.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox, address
 from xlbackprop.definition import LARGEST_NUMBER, Definition
 from xlbackprop.derivation import Role
-from xlbackprop.diagram import TOP_ROW, Arrow, Diagram, Node
+from xlbackprop.diagram import TOP_ROW, Arrow, Diagram
 from xlbackprop.engine import Trace
 from xlbackprop.layout import LEARNING_RATE_COLUMN, Table, column_letter
-from xlbackprop.names import ITERATION, LEARNING_RATE
+from xlbackprop.names import ITERATION, LEARNING_RATE, short_label
 from xlbackprop.workbook import charts, theme
 from xlbackprop.workbook.drawing import Point
-from xlbackprop.workbook.page import Page, label, tint
+from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.theme import Look
 from xlbackprop.workbook.writer import Block, BlockColumn
 
 TITLE = "Walkthrough"
-HEADERS = {"E_total": "E_tot"}
-"""Column headers that the original sheet writes shorter than its text does."""
-
 _NOTE_WIDTH = 190
-_CHART_COLUMNS = 9
+_CHART_COLUMNS = 8
 
 
 def walkthrough(workbook: Workbook, definition: Definition, arrangement: Arrangement, trace: Trace) -> Page:
@@ -52,33 +48,20 @@ def walkthrough(workbook: Workbook, definition: Definition, arrangement: Arrange
 
 
 def _headline(page: Page, definition: Definition) -> None:
-    page.text("A1", definition.title, theme.TITLE)
+    page.text("A1", definition.title, Look(theme.TITLE))
     page.sheet.row_dimensions[1].height = 24
     page.text("A2", f"{definition.teaches}  Change any number in bold blue: everything else follows.")
 
 
 def _diagram(page: Page, picture: Diagram, table: Table, trace: Trace) -> None:
     for title in picture.titles:
-        cell = page.text(address(TOP_ROW, title.column), title.text, theme.HEADING)
-        cell.alignment = Alignment(horizontal="center")
+        page.text(address(TOP_ROW, title.column), title.text, Look(theme.HEADING, align="center"))
     for node in picture.nodes:
-        _node(page, node, table, trace)
+        look = Look(theme.NODE, table.derivation[node.name].role, number_format=f'"{short_label(node.name)} = "0.0###')
+        value = float(trace[node.name][0])
+        page.formula(address(node.row, node.column), table.cell(node.name), value, look)
     for arrow in picture.arrows:
         _arrow(page, arrow, table)
-
-
-def _node(page: Page, node: Node, table: Table, trace: Trace) -> None:
-    role = table.derivation[node.name].role
-    shade = theme.SHADES[role]
-    value = float(trace[node.name][0])
-    cell = page.formula(
-        address(node.row, node.column), table.cell(node.name), value, number_format=f'"{node.name} = "0.0###'
-    )
-    tint(cell, role)
-    side = Side(style="medium", color=shade.dark)
-    cell.border = Border(left=side, right=side, top=side, bottom=side)
-    cell.font = Font(name=theme.FONT, size=10, bold=True, color=shade.dark)
-    cell.alignment = Alignment(horizontal="center", vertical="center", shrink_to_fit=True)
 
 
 def _arrow(page: Page, arrow: Arrow, table: Table) -> None:
@@ -99,39 +82,36 @@ def _arrow(page: Page, arrow: Arrow, table: Table) -> None:
 
 
 def _box(page: Page, placed: PlacedBox) -> None:
-    page.text(address(placed.row, placed.column), placed.box.title, theme.HEADING)
-    for index, line in enumerate(placed.box.lines, 1):
-        page.text(address(placed.row + index, placed.column), line)
-    edge = Side(style="thin", color=theme.INK)
-    for row in range(placed.row, placed.last_row + 1):
-        for column in range(placed.column, placed.last_column + 1):
-            cell: Cell = page.sheet.cell(row, column)
-            cell.border = Border(
-                left=edge if column == placed.column else None,
-                right=edge if column == placed.last_column else None,
-                top=edge if row == placed.row else None,
-                bottom=edge if row == placed.last_row else None,
-            )
-            if row == placed.row:
-                cell.fill = theme.solid("E7E6E6")
+    rows = range(placed.row, placed.last_row + 1)
+    columns = range(placed.column, placed.last_column + 1)
+    for row, line in zip(rows, (placed.box.title, *placed.box.lines), strict=True):
+        for column in columns:
+            sides = {"l": column == columns[0], "r": column == columns[-1], "t": row == rows[0], "b": row == rows[-1]}
+            edges = "".join(side for side, there in sides.items() if there)
+            style = theme.HEADING if row == rows[0] else theme.TEXT
+            look = Look(style, align="left", indent=int(column == columns[0]), edges=edges, shaded=row == rows[0])
+            if column == columns[0]:
+                page.text(address(row, column), line, look)
+            else:
+                page.dress(address(row, column), look)
 
 
 def _note(page: Page, note: str, row: int) -> None:
     for index, line in enumerate(textwrap.wrap(note, _NOTE_WIDTH)):
-        page.text(f"A{row + index}", line).font = Font(name=theme.FONT, size=10, italic=True, color=theme.INK)
+        page.text(f"A{row + index}", line, Look(theme.NOTE))
 
 
 def _learning_rate(page: Page, workbook: Workbook, definition: Definition, table: Table, trace: Trace) -> None:
     cell = table.learning_rate_cell.replace("$", "")
     row = table.header_row - 1
-    page.text(f"F{row}", f"{LEARNING_RATE} =", theme.HEADING).alignment = Alignment(horizontal="right")
+    total = table.derivation.labels.total_loss
+    right = Look(theme.HEADING, align="right")
+    page.text(f"F{row}", f"{LEARNING_RATE} =", right)
     page.number(cell, definition.learning_rate)
     page.text(f"H{row}", "← the learning rate: try 0.1, 2, 1000")
-    last_loss = table.cell(table.derivation.labels.total_loss, table.iterations - 1)
-    text = page.text(f"M{row}", f"loss in the last row, {last_loss}:", theme.HEADING)
-    text.alignment = Alignment(horizontal="right")
-    value = float(trace.values[-1, trace.names.index(table.derivation.labels.total_loss)])
-    page.formula(f"N{row}", last_loss, value, theme.RESULT, theme.VALUE_FORMAT)
+    last_loss = table.cell(total, table.iterations - 1)
+    page.text(f"M{row}", f"loss in the last row, {last_loss}:", right)
+    page.formula(f"N{row}", last_loss, float(trace[total][-1]), Look(theme.RESULT, number_format=theme.VALUE_FORMAT))
     workbook.defined_names["eta"] = DefinedName("eta", attr_text=f"{TITLE}!{table.learning_rate_cell}")
     limits = DataValidation(
         type="decimal", operator="between", formula1="0", formula2=f"{LARGEST_NUMBER:.0f}", allow_blank=False
@@ -147,32 +127,25 @@ def _table(page: Page, table: Table, trace: Trace) -> None:
         [*(trace[name] for name in table.quantities), np.arange(table.iterations, dtype=np.float64)]
     )
     columns = []
-    for index, name in enumerate(table.columns):
-        role = Role.TARGET if name == ITERATION else table.derivation[name].role
-        label(page.text(f"{table.letter(name)}{table.header_row}", HEADERS.get(name, name)), role)
-        first = _first_cell(page, table, name, float(values[0, index]))
-        following = page.formula(table.cell(name, 1), "0", 0.0, number_format=first.number_format)
-        if role is Role.LOSS and name == table.derivation.labels.total_loss:
-            following.style = theme.RESULT
-            following.number_format = first.number_format
-        columns.append(BlockColumn(page.style_number(tint(following, role)), table.formula(name)))
-        del page.sheet._cells[following.row, following.column]
+    for name, value in zip(table.columns, values[0].tolist(), strict=True):
+        look = _number_look(table, name)
+        page.text(f"{table.letter(name)}{table.header_row}", short_label(name), Look(theme.LABEL, look.role))
+        formula = "0" if name == ITERATION else table.first_formula(name)
+        if formula is None:
+            page.number(table.cell(name), value, Look(theme.INPUT, number_format=theme.VALUE_FORMAT))
+        else:
+            page.formula(table.cell(name), formula.format(row=table.first_row), value, look)
+        columns.append(BlockColumn(page.style_number(look), table.formula(name)))
     if table.iterations > 1:
         page.block(Block(table.first_row + 1, columns, values[1:]))
     _show_tiny_numbers(page, table)
 
 
-def _first_cell(page: Page, table: Table, name: str, value: float) -> Cell:
-    cell = table.cell(name)
+def _number_look(table: Table, name: str) -> Look:
     if name == ITERATION:
-        return tint(page.formula(cell, "0", value, number_format=theme.COUNT_FORMAT), Role.TARGET)
-    formula = table.first_formula(name)
-    if formula is None:
-        return page.number(cell, value, number_format=theme.VALUE_FORMAT)
-    quantity = table.derivation[name]
+        return Look(theme.CALCULATION, Role.TARGET, theme.COUNT_FORMAT)
     style = theme.RESULT if name == table.derivation.labels.total_loss else theme.CALCULATION
-    formula = formula.format(row=table.first_row)
-    return tint(page.formula(cell, formula, value, style, theme.VALUE_FORMAT), quantity.role)
+    return Look(style, table.derivation[name].role, theme.VALUE_FORMAT)
 
 
 def _show_tiny_numbers(page: Page, table: Table) -> None:
@@ -194,7 +167,7 @@ def _chart(page: Page, arrangement: Arrangement, trace: Trace) -> None:
         [
             charts.Curve(
                 label_reference=f"{TITLE}!${table.letter(total)}${table.header_row}",
-                label=HEADERS.get(total, total),
+                label=short_label(total),
                 categories_reference=f"{TITLE}!{table.range(ITERATION)}",
                 categories=range(table.iterations),
                 values_reference=f"{TITLE}!{table.range(total)}",

@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
+from msgspec import Struct
 from openpyxl.cell.cell import Cell
 from openpyxl.packaging.relationship import Relationship
 from openpyxl.workbook.workbook import Workbook
@@ -35,16 +35,14 @@ _FIRST_ZIP_DAY = (1980, 1, 1, 0, 0, 0)
 _ROWS_A_CHUNK = 512
 
 
-@dataclass(frozen=True, slots=True)
-class BlockColumn:
+class BlockColumn(Struct, frozen=True):
     """One column of a block: the style number and the formula of its cells, with `{row}` and `{above}` in it."""
 
     style: int
     formula: str
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Rows that differ in their row numbers and values only, from column A on."""
 
     first_row: int
@@ -57,8 +55,7 @@ class Block:
         return self.first_row + len(self.values) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class SheetContent:
+class SheetContent(Struct, frozen=True):
     """What openpyxl does not hold of a sheet: the values of its formulas, its blocks of rows and its shapes."""
 
     cached: Mapping[tuple[int, int], Value]
@@ -83,7 +80,9 @@ def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path) -
             _Writer(workbook, archive, contents).save()
         os.replace(beside, path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); is it open, or its folder protected?") from error
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}); is it open, or its folder protected?"
+        ) from error
     finally:
         if beside and os.path.exists(beside):
             os.remove(beside)
@@ -92,8 +91,8 @@ def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path) -
 class _Archive(ZipFile):
     """A zip file whose entries carry no time of writing."""
 
-    def writestr(self, entry: Any, data: Any, *args: Any, **options: Any) -> None:
-        super().writestr(_entry(entry), data, *args, **options)
+    def writestr(self, zinfo_or_arcname: Any, data: Any, *args: Any, **options: Any) -> None:
+        super().writestr(_entry(zinfo_or_arcname), data, *args, **options)
 
 
 class _Writer(ExcelWriter):
@@ -177,9 +176,9 @@ def _cell(cell: Cell, cached: Mapping[tuple[int, int], Value]) -> str:
         return f"{start}/>"
     if cell.data_type == "f":
         kind, result = _typed(cached[cell.row, cell.column])
-        return f"{start}{kind}><f>{escape(str(value)[1:])}</f><v>{result}</v></c>"
+        return f"{start}{kind}><f>{_xml(str(value)[1:])}</f><v>{result}</v></c>"
     if cell.data_type == "s":
-        return f'{start} t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'
+        return f'{start} t="inlineStr"><is><t xml:space="preserve">{_xml(str(value))}</t></is></c>'
     kind, result = _typed(value)
     return f"{start}{kind}><v>{result}</v></c>"
 
@@ -187,17 +186,19 @@ def _cell(cell: Cell, cached: Mapping[tuple[int, int], Value]) -> str:
 def _block_rows(block: Block) -> Iterator[str]:
     """The rows of a block, from one template that is filled with row numbers and values."""
     cells = [
-        f'<c r="{column_letter(index)}{{row}}" s="{column.style}"><f>{escape(column.formula)}</f><v>{{}}</v></c>'
+        f'<c r="{column_letter(index)}{{row}}" s="{column.style}"><f>{_xml(column.formula)}</f><v>{{}}</v></c>'
         for index, column in enumerate(block.columns, 1)
     ]
     template = f'<row r="{{row}}">{"".join(cells)}</row>'
     for start in range(0, len(block.values), _ROWS_A_CHUNK):
         yield "".join(
             template.format(*map(repr, values), row=row, above=row - 1)
-            for row, values in enumerate(
-                block.values[start : start + _ROWS_A_CHUNK].tolist(), block.first_row + start
-            )
+            for row, values in enumerate(block.values[start : start + _ROWS_A_CHUNK].tolist(), block.first_row + start)
         )
+
+
+def _xml(text: str) -> str:
+    return escape(text, quote=False)
 
 
 def _typed(value: Value) -> tuple[str, str]:
@@ -206,7 +207,7 @@ def _typed(value: Value) -> tuple[str, str]:
         case bool():
             return ' t="b"', str(int(value))
         case str():
-            return ' t="str"', escape(value)
+            return ' t="str"', _xml(value)
         case _ if not np.isfinite(value):
             raise ValueError(f"{value} cannot stand in a spreadsheet cell")
         case _:

@@ -1,0 +1,169 @@
+"""The command line: `xlbackprop build`, `templates` and `trace`. Each command imports only what it needs."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xlbackprop.errors import UserError
+
+if TYPE_CHECKING:
+    from xlbackprop.engine import Trace
+
+app = typer.Typer(
+    name="xlbackprop",
+    help="Spreadsheets that show, with live formulas, how a neural network learns.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Columns(StrEnum):
+    """Which quantities have a column of their own."""
+
+    compact = "compact"
+    full = "full"
+
+
+class Format(StrEnum):
+    """How values are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+Template = Annotated[str, typer.Argument(help="A ready-made template by name, or the path of your own TOML file.")]
+Iterations = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Rows of the table, in place of the template's number."),
+]
+LearningRate = Annotated[float | None, typer.Option(metavar="X", help="η, in place of the template's value.")]
+
+
+@app.command()
+def build(
+    template: Template = "classic",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The workbook to write (default: output/TEMPLATE.xlsx)."),
+    ] = None,
+    iterations: Iterations = None,
+    learning_rate: LearningRate = None,
+    columns: Annotated[
+        Columns, typer.Option(help="The original's columns, or every link of the chain rule.")
+    ] = Columns.compact,
+) -> None:
+    """Write a walkthrough as an Excel workbook with live formulas and a loss chart."""
+    from xlbackprop.definition import load
+    from xlbackprop.workbook import build as build_workbook
+
+    definition = load(template, iterations=iterations, learning_rate=learning_rate)
+    target = _target(output, Path(template).stem)
+    build_workbook(definition, target, columns=columns.value)
+    typer.echo(
+        f"Wrote {target}: {definition.title}, {definition.iterations} iterations at η = {definition.learning_rate:g}.\n"
+        "Open it in Excel, LibreOffice or Google Sheets and change a number in bold blue; everything else follows."
+    )
+
+
+@app.command()
+def templates() -> None:
+    """List the ready-made walkthroughs."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from xlbackprop.definition import load
+    from xlbackprop.templates import names
+
+    table = Table("template", "what it teaches", box=None, header_style="bold", pad_edge=False)
+    for name in names():
+        table.add_row(name, load(name).teaches)
+    Console().print(table)
+    typer.echo("\nBuild one with: xlbackprop build NAME")
+
+
+@app.command()
+def trace(
+    template: Template = "classic",
+    iteration: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="One iteration, counted from 0 (default: 0 in a table, else all)."),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="For reading, or for another program.")] = Format.table,
+    iterations: Iterations = None,
+    learning_rate: LearningRate = None,
+) -> None:
+    """Print every intermediate value of the training."""
+    from xlbackprop.definition import load
+    from xlbackprop.engine import train
+
+    definition = load(template, iterations=iterations, learning_rate=learning_rate)
+    if iteration is not None and not 0 <= iteration < definition.iterations:
+        raise UserError(f"--iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
+    values = train(definition)
+    chosen = range(definition.iterations) if iteration is None else range(iteration, iteration + 1)
+    match format:
+        case Format.json:
+            _print_json(values, chosen)
+        case Format.csv:
+            _print_csv(values, chosen)
+        case Format.table:
+            from xlbackprop.derivation import derive
+
+            sentences = {name: quantity.sentence for name, quantity in derive(definition).quantities.items()}
+            _print_table(values, sentences, iteration or 0)
+
+
+def run() -> None:
+    """Run the command line; a mistake of the reader's is one message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # ∂ and η on a terminal of any language
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"xlbackprop: {error}", err=True)
+        sys.exit(2)
+
+
+def _target(output: Path | None, name: str) -> Path:
+    if output is None:
+        return Path("output") / f"{name}.xlsx"
+    if output.is_dir():
+        return output / f"{name}.xlsx"
+    if output.suffix.lower() != ".xlsx":
+        raise UserError(f'-o: found "{output}", expected a file name that ends in .xlsx')
+    return output
+
+
+def _print_json(values: Trace, chosen: range) -> None:
+    import json
+
+    rows = [{"iteration": iteration, "values": values.at(iteration)} for iteration in chosen]
+    typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+
+
+def _print_csv(values: Trace, chosen: range) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["iteration", *values.names])
+    writer.writerows([iteration, *values.values[iteration].tolist()] for iteration in chosen)
+
+
+def _print_table(values: Trace, sentences: dict[str, str], iteration: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("quantity", "value", "what it is", box=None, header_style="bold", pad_edge=False)
+    table.columns[1].justify = "right"
+    for name, value in values.at(iteration).items():
+        table.add_row(Text(name), f"{value:.9g}", Text(sentences[name]))
+    typer.echo(f"iteration {iteration} of 0 to {len(values) - 1}\n")
+    Console().print(table)
