@@ -38,6 +38,7 @@ def build(definition: Definition, path: str | Path, *, columns: str = "compact")
     workbook = Workbook()
     workbook.remove(workbook.active)
     workbook.properties = _properties(definition)
+    workbook.security = None  # openpyxl would write an empty element, which Gnumeric warns of
     workbook.calculation.fullCalcOnLoad = True
     theme.add_styles(workbook)
     arrangement = arrange(derive(definition), definition.iterations, columns)

@@ -32,6 +32,8 @@ class Page:
         self.sheet.sheet_format.defaultRowHeight = ROW_HEIGHT
         self.sheet.sheet_format.customHeight = True
         self.sheet.sheet_view.showGridLines = False
+        headers = self.sheet.HeaderFooter
+        headers.evenHeader = headers.evenFooter = headers.firstHeader = headers.firstFooter = None
         self.drawing = Drawing()
         self._cached: dict[tuple[int, int], Value] = {}
         self._block: Block | None = None

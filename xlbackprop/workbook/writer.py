@@ -33,6 +33,8 @@ Value = float | str | bool
 
 _FIRST_ZIP_DAY = (1980, 1, 1, 0, 0, 0)
 _ROWS_A_CHUNK = 512
+_CELL_OVERHEAD = 100
+"""Characters of a cell beside its formula, amply reckoned: tags, address, style, value and row numbers."""
 
 
 class BlockColumn(Struct, frozen=True):
@@ -111,7 +113,7 @@ class _Writer(ExcelWriter):
         shell.write()
         ws._rels = shell._rels
         top, tail = shell.read().split(_Shell.ROWS_GO_HERE.encode())
-        with self._archive.open(_entry(ws.path[1:]), "w", force_zip64=True) as stream:
+        with self._archive.open(_entry(ws.path[1:]), "w", force_zip64=_may_pass_two_gigabytes(content)) as stream:
             stream.write(top + b"<sheetData>")
             for chunk in _rows(ws, content):
                 stream.write(chunk.encode())
@@ -219,6 +221,14 @@ def _entry(name: str) -> ZipInfo:
     entry.compress_type = ZIP_DEFLATED
     entry.external_attr = 0o600 << 16
     return entry
+
+
+def _may_pass_two_gigabytes(content: SheetContent) -> bool:
+    """Whether a sheet needs the large kind of zip entry, which some readers refuse, so that no other has it."""
+    if content.block is None:
+        return False
+    row = sum(len(column.formula) + _CELL_OVERHEAD for column in content.block.columns)
+    return row * len(content.block.values) > 1 << 30
 
 
 def _refuse_open_file(path: Path) -> None:

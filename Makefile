@@ -1,0 +1,29 @@
+# `make` sets everything up and writes output/classic.xlsx; `make test` runs every test.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: all test quick lint samples clean
+
+all: .venv/installed
+	$(BIN)/xlbackprop build
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m compileall -q xlbackprop
+	touch $@
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+quick: .venv/installed
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv build dist

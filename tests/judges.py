@@ -1,0 +1,172 @@
+"""The judges: spreadsheet programs that we did not write, each made to recalculate a workbook of ours.
+
+A program that merely shows the values stored in a file judges nothing, so every judge is given the file without them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import formualizer
+import ironcalc
+import openpyxl
+import pytest
+from openpyxl.utils.cell import coordinate_to_tuple
+
+Value = float | str | bool | None
+Changes = Mapping[tuple[str, str], float]
+"""New numbers for cells, by sheet and address."""
+Cells = dict[tuple[str, str], Value]
+"""Values of cells, by sheet and address."""
+
+RELATIVE_TOLERANCE = 1e-9
+ABSOLUTE_TOLERANCE = 1e-12
+"""The one place that says how closely a judge has to agree with the engine, and why not to the last digit.
+
+All sides compute with the same doubles, but sum in another order and take `exp` from another library, so that each
+step may differ by a few units in the last place (1e-16). Training repeats the step: at η = 100 or 1000 an update
+multiplies such a difference. The largest seen over all changes of the tests is below 1e-11; a wrong formula is off
+by 1e-6 at the least (the slip of the original sheet, with the class's nearly equal a_h1 and a_h2).
+"""
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+def formula_cells(path: Path) -> dict[tuple[str, str], str]:
+    """Every formula of a workbook."""
+    return {
+        (sheet.title, cell.coordinate): str(cell.value)
+        for sheet in openpyxl.load_workbook(path)
+        for row in sheet.iter_rows()
+        for cell in row
+        if cell.data_type == "f"
+    }
+
+
+def stored(path: Path) -> Cells:
+    """The value that the file itself carries in every cell."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of Gnumeric's files, which have no default style
+        book = openpyxl.load_workbook(path, data_only=True)
+    return {
+        (sheet.title, cell.coordinate): cell.value
+        for sheet in book
+        for row in sheet.iter_rows()
+        for cell in row
+        if cell.value is not None
+    }
+
+
+def ironcalc_judge(path: Path, changes: Changes) -> Cells:
+    """Recalculate with IronCalc (Rust)."""
+    model = ironcalc.load_from_xlsx(str(without_values(path)), "en", "UTC", "en")
+    sheets = [sheet["name"] for sheet in model.get_worksheets_properties()]
+    for (sheet, address), value in changes.items():
+        row, column = coordinate_to_tuple(address)
+        model.update_cell_with_number(sheets.index(sheet), row, column, value)
+    model.evaluate()
+    return {
+        (sheet, address): model.get_cell_value(sheets.index(sheet), *coordinate_to_tuple(address))
+        for sheet, address in formula_cells(path)
+    }
+
+
+def formualizer_judge(path: Path, changes: Changes) -> Cells:
+    """Recalculate with formualizer (another engine in Rust)."""
+    workbook = formualizer.load_workbook(str(without_values(path)))
+    for (sheet, address), value in changes.items():
+        row, column = coordinate_to_tuple(address)
+        workbook.set_value(sheet, row, column, float(value))
+    workbook.evaluate_all()
+    return {
+        (sheet, address): workbook.get_value(sheet, *coordinate_to_tuple(address))
+        for sheet, address in formula_cells(path)
+    }
+
+
+def libreoffice(paths: Sequence[Path], folder: Path) -> list[Cells]:
+    """Recalculate files with LibreOffice, all in one start of the program."""
+    program = _program("soffice")
+    profile = (folder / "profile").as_uri()
+    stripped = [without_values(path) for path in paths]
+    command = [
+        program,
+        f"-env:UserInstallation={profile}",
+        "--headless",
+        "--convert-to",
+        "xlsx",
+        "--outdir",
+        str(folder),
+    ]
+    subprocess.run([*command, *map(str, stripped)], check=True, capture_output=True, timeout=240)
+    return [stored(folder / path.name) for path in stripped]
+
+
+def gnumeric(paths: Sequence[Path], folder: Path) -> list[Cells]:
+    """Recalculate files with Gnumeric."""
+    program = _program("ssconvert")
+    results = []
+    for path in map(without_values, paths):
+        target = folder / path.name
+        command = [program, "--recalc", "--export-type=Gnumeric_Excel:xlsx2", str(path), str(target)]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        results.append(stored(target))
+    return results
+
+
+def without_values(path: Path) -> Path:
+    """A copy of a workbook, in a folder beside it, in which no formula carries a value."""
+    return _rewritten(path, "stripped", lambda xml: re.sub(r"(</f>)<v>[^<]*</v>", r"\1", xml))
+
+
+def changed(path: Path, changes: Changes, name: str) -> Path:
+    """A copy of a workbook, named `name`, with other numbers in some cells of its first sheet."""
+
+    def change(xml: str) -> str:
+        for (_, address), value in changes.items():
+            pattern = rf'(<c r="{address}"[^>]*>)<v>[^<]*</v>'
+            xml, count = re.subn(pattern, rf"\g<1><v>{value!r}</v>", xml)
+            assert count == 1, f"no number in {address}"
+        return xml
+
+    return _rewritten(path, "changed", change).rename(path.parent / "changed" / f"{name}.xlsx")
+
+
+def planted(path: Path, address: str, value: float) -> Path:
+    """A copy of a workbook in which the formula in one cell of the first sheet carries a value that is not its own."""
+
+    def change(xml: str) -> str:
+        xml, count = re.subn(rf'(<c r="{address}"[^>]*><f>[^<]*</f>)<v>[^<]*</v>', rf"\1<v>{value!r}</v>", xml)
+        assert count == 1, f"no formula in {address}"
+        return xml
+
+    return _rewritten(path, "planted", change)
+
+
+def _rewritten(path: Path, folder: str, change: Callable[[str], str]) -> Path:
+    target = path.parent / folder / path.name
+    target.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as copy:
+        for entry in source.infolist():
+            data = source.read(entry)
+            if entry.filename.startswith("xl/worksheets/sheet"):
+                data = change(data.decode()).encode()
+            copy.writestr(entry, data)
+    return target
+
+
+def _program(name: str) -> str:
+    """The path of a program; where it is missing the test is skipped, but fails in CI, which installs it."""
+    found = shutil.which(name)
+    if found is None:
+        if IN_CI:
+            pytest.fail(f"{name} has to be installed in CI")
+        pytest.skip(f"{name} is not installed")
+    return found

@@ -1,0 +1,219 @@
+"""The engine: against published figures, and against central differences in high precision."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from msgspec.structs import replace
+
+from tests.networks import definitions
+from xlbackprop import Definition, load, train
+from xlbackprop.engine import train_many
+from xlbackprop.errors import UnknownQuantityError
+from xlbackprop.names import derivative
+
+FIRST_ROW = {
+    "h1": 0.0275,
+    "a_h1": 0.506874566764534,
+    "h2": 0.0425,
+    "a_h2": 0.510623401004964,
+    "o1": 0.432530357158047,
+    "a_o1": 0.606477732206728,
+    "o2": 0.534280153934997,
+    "a_o2": 0.630480835450635,
+    "E1": 0.00566875372794384,
+    "E2": 0.00851262420994782,
+    "E_total": 0.0141813779378917,
+    "∂E/∂w5": 0.0128808186316283,
+    "∂E/∂w8": 0.0155223081199947,
+}
+"""The original sheet's first row, brief 3.2, for everything that it has right."""
+
+LAST_LOSS = {0.1: 9.57e-3, 0.2: 6.37e-3, 0.5: 1.78e-3, 0.8: 4.79e-4, 1: 1.97e-4, 2: 2.09e-6}
+
+
+@pytest.mark.parametrize(("name", "value"), FIRST_ROW.items())
+def test_first_iteration_of_the_original(name: str, value: float) -> None:
+    assert train(load())[name][0] == pytest.approx(value, rel=1e-13)
+
+
+def test_the_originals_slip_is_not_here() -> None:
+    assert train(load())["∂E/∂w3"][0] == pytest.approx(0.000351776321590732, rel=1e-12)
+    assert train(load())["∂E/∂w3"][0] != pytest.approx(0.00035186866513539, rel=1e-6)
+
+
+@pytest.mark.parametrize(("learning_rate", "loss"), LAST_LOSS.items())
+def test_loss_after_68_rows(learning_rate: float, loss: float) -> None:
+    trace = train(load(learning_rate=learning_rate))
+    assert len(trace) == 68
+    assert trace["E_total"][-1] == pytest.approx(loss, rel=3e-3)
+
+
+def test_enormous_learning_rates() -> None:
+    stuck = train(load(learning_rate=1000))["E_total"]
+    assert stuck[1] == pytest.approx(0.24999725, abs=5e-9)
+    assert np.all(stuck[1:] > 0.2499)
+    recovers = train(load(learning_rate=100))["E_total"]
+    assert recovers[1] > recovers[0] > recovers[-1]
+    assert train(load(learning_rate=100_000))["E_total"][-1] < 1e-12
+
+
+MAZUR = {
+    (0, "net_h1"): 0.3775,
+    (0, "out_h1"): 0.593269992,
+    (0, "net_o1"): 1.105905967,
+    (0, "out_o1"): 0.751365070,
+    (0, "out_o2"): 0.772928465,
+    (0, "E_total"): 0.298371109,
+    (0, "∂E/∂w5"): 0.082167041,
+    (0, "∂E/∂w1"): 0.000438568,
+    (1, "w5"): 0.35891648,
+    (1, "w6"): 0.408666186,
+    (1, "w7"): 0.511301270,
+    (1, "w8"): 0.561370121,
+    (1, "w1"): 0.149780716,
+    (1, "w2"): 0.19956143,
+    (1, "w3"): 0.24975114,
+    (1, "w4"): 0.29950229,
+    (1, "E_total"): 0.291027773694,
+}
+
+
+@pytest.mark.parametrize(("place", "value"), MAZUR.items())
+def test_mazurs_figures(place: tuple[int, str], value: float) -> None:
+    iteration, name = place
+    assert train(load("mazur"))[name][iteration] == pytest.approx(value, abs=6e-9)  # eight published decimals
+
+
+def test_mazur_after_ten_thousand_updates() -> None:
+    trace = train(load("mazur", iterations=10_001))
+    assert trace["E_total"][9_999] == pytest.approx(0.0000351085, abs=5e-11)
+    assert trace["E_total"][10_000] == pytest.approx(0.0000351018784, rel=1e-8)
+    assert trace["out_o1"][10_000] == pytest.approx(0.015913620444, abs=5e-13)
+    assert trace["out_o2"][10_000] == pytest.approx(0.984064273515, abs=5e-13)
+
+
+@pytest.mark.parametrize(("a_unit", "loss"), [(True, 0.280471446791), (False, 0.285750886699)])
+def test_mazur_with_trained_biases(a_unit: bool, loss: float) -> None:
+    mazur = load("mazur")
+    layers = tuple(replace(layer, bias=layer.biases * 2 if a_unit else layer.bias) for layer in mazur.layers)
+    trained = replace(mazur, layers=layers, train_biases=True)
+    assert train(trained)["E_total"][1] == pytest.approx(loss, abs=5e-13)
+
+
+@settings(max_examples=60, deadline=None)
+@given(definitions(iterations=2))
+def test_gradients_are_central_differences(definition: Definition) -> None:
+    trace = train(definition)
+    for name, value in _differences(definition):
+        assert trace[name][0] == pytest.approx(value, rel=1e-10, abs=1e-14), name
+
+
+@settings(max_examples=60, deadline=None)
+@given(definitions(iterations=3))
+def test_updates_follow_the_gradients_of_the_same_iteration(definition: Definition) -> None:
+    trace = train(definition)
+    learned = [weight for layer in definition.names.weights for row in layer for weight in row]
+    if definition.train_biases:
+        learned += [bias for layer in definition.names.biases for bias in layer]
+    for name in learned:
+        gradient = trace[derivative("E_total", name)][:-1]
+        np.testing.assert_allclose(trace[name][1:], trace[name][:-1] - definition.learning_rate * gradient, rtol=1e-15)
+
+
+@settings(max_examples=60, deadline=None)
+@given(definitions(iterations=1))
+def test_links_multiply_to_the_gradients(definition: Definition) -> None:
+    values = train(definition).at(0)
+    names = definition.names
+    for layer, rows in enumerate(names.weights):
+        for unit, output, row in zip(names.pre_activations[layer], names.activations[layer], rows, strict=True):
+            delta = values[f"∂E/∂{output}"] * values[f"∂{output}/∂{unit}"]
+            assert values[f"∂E/∂{unit}"] == pytest.approx(delta)
+            for weight in row:
+                assert values[f"∂E/∂{weight}"] == pytest.approx(delta * values[f"∂{unit}/∂{weight}"])
+
+
+def test_saturation_is_silent() -> None:
+    content = replace(load(), inputs=(1e6, -1e6), targets=(0.0, 1.0))
+    with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
+        warnings.simplefilter("error")
+        for trace in train_many(content, [0.1, 1e6]):
+            assert np.all(np.isfinite(trace.values))
+
+
+def test_many_learning_rates_at_once_are_each_alone() -> None:
+    rates = [0.1, 1, 1000]
+    for rate, together in zip(rates, train_many(load(), rates), strict=True):
+        np.testing.assert_array_equal(together.values, train(load(learning_rate=rate)).values)
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [("dE/dw1", "∂E/∂w1"), ("DE/DW1", "∂E/∂w1"), ("∂E_total/∂w1", "∂E/∂w1"), ("out_h1", "a_h1"), ("ah1", "a_h1")],
+)
+def test_names_are_understood_as_people_write_them(asked: str, meant: str) -> None:
+    trace = train(load())
+    np.testing.assert_array_equal(trace[asked], trace[meant])
+
+
+def test_an_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(UnknownQuantityError, match='did you mean "∂E/∂w8"'):
+        train(load())["∂E/∂w88"]
+
+
+def _differences(definition: Definition) -> Iterator[tuple[str, float]]:
+    """∂E/∂x of every parameter x by central differences, computed with 60 digits."""
+    with mpmath.workdps(60):
+        step = mpmath.mpf(10) ** -20
+        for name, change in _parameters(definition):
+            higher, lower = (_loss(definition, partial(change, by=sign * step)) for sign in (1, -1))
+            yield derivative("E_total", name), float((higher - lower) / (2 * step))
+
+
+Network = tuple[list[list[list[mpmath.mpf]]], list[list[mpmath.mpf]]]
+
+
+class Change(Protocol):
+    """Adds something to one parameter of a network."""
+
+    def __call__(self, network: Network, by: mpmath.mpf) -> None: ...
+
+
+def _parameters(definition: Definition) -> Iterator[tuple[str, Change]]:
+    for layer, rows in enumerate(definition.names.weights):
+        for unit, row in enumerate(rows):
+            for source, name in enumerate(row):
+
+                def change(network: Network, by: mpmath.mpf, at: tuple[int, int, int] = (layer, unit, source)) -> None:
+                    network[0][at[0]][at[1]][at[2]] += by
+
+                yield name, change
+    for layer, names in enumerate(definition.names.biases if definition.train_biases else ()):
+        for index, name in enumerate(names):
+
+            def shift(network: Network, by: mpmath.mpf, at: tuple[int, int] = (layer, index)) -> None:
+                network[1][at[0]][at[1]] += by
+
+            yield name, shift
+
+
+def _loss(definition: Definition, change: Callable[[Network], None]) -> mpmath.mpf:
+    """The loss in mpmath's numbers, unit by unit, after a change of one parameter."""
+    weights = [[[mpmath.mpf(w) for w in row] for row in layer.weights] for layer in definition.layers]
+    biases = [[mpmath.mpf(b) for b in layer.biases] for layer in definition.layers]
+    change((weights, biases))
+    values = [mpmath.mpf(value) for value in definition.inputs]
+    for rows, offsets in zip(weights, biases, strict=True):
+        sums = [sum(w * v for w, v in zip(row, values, strict=True)) for row in rows]
+        if offsets:
+            sums = [total + offsets[unit if len(offsets) > 1 else 0] for unit, total in enumerate(sums)]
+        values = [1 / (1 + mpmath.exp(-total)) for total in sums]
+    return sum((mpmath.mpf(t) - v) ** 2 for t, v in zip(definition.targets, values, strict=True)) / 2

@@ -1,0 +1,146 @@
+"""Every formula cell against the engine, as generated and after changes, recalculated by programs we did not write."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from msgspec.structs import replace
+
+from tests import judges
+from tests.judges import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, Cells, Changes
+from tests.networks import definitions
+from xlbackprop import Definition, build, load
+from xlbackprop.arrangement import arrange
+from xlbackprop.derivation import derive
+
+SHEET = "Walkthrough"
+TEMPLATES = ("classic", "mazur")
+QUICK_JUDGES = (judges.ironcalc_judge, judges.formualizer_judge)
+LEARNING_RATES = (0.0, 0.1, 0.2, 0.5, 0.8, 2.0, 100.0, 1000.0, 1e5, 1e6)
+
+Variant = tuple[str, Definition, Changes]
+
+
+def variants(definition: Definition, columns: str) -> Iterator[Variant]:
+    """The definition as it is, and with η and then each weight, bias, input and target changed in turn."""
+    table = arrange(derive(definition), definition.iterations, columns).table
+    yield "as-generated", definition, {}
+    for rate in LEARNING_RATES:
+        cell = table.learning_rate_cell.replace("$", "")
+        yield f"eta-{rate:g}", replace(definition, learning_rate=rate), {(SHEET, cell): rate}
+    names = definition.names
+    for field, row in (("inputs", names.inputs), ("targets", names.targets)):
+        for index, name in enumerate(row):
+            values = list(getattr(definition, field))
+            values[index] = 0.77
+            yield name, replace(definition, **{field: tuple(values)}), {(SHEET, table.cell(name)): 0.77}
+    for layer, rows in enumerate(names.weights):
+        for unit, row in enumerate(rows):
+            for source, name in enumerate(row):
+                weights = [list(each) for each in definition.layers[layer].weights]
+                weights[unit][source] = -0.9
+                changed = replace(definition.layers[layer], weights=tuple(map(tuple, weights)))
+                yield name, _with_layer(definition, layer, changed), {(SHEET, table.cell(name)): -0.9}
+        for index, name in enumerate(names.biases[layer]):
+            biases = list(definition.layers[layer].biases)
+            biases[index] = -0.4
+            bias = -0.4 if len(biases) == 1 else tuple(biases)
+            changed = replace(definition.layers[layer], bias=bias)
+            yield name, _with_layer(definition, layer, changed), {(SHEET, table.cell(name)): -0.4}
+
+
+@pytest.mark.parametrize("judge", QUICK_JUDGES)
+@pytest.mark.parametrize("columns", ["compact", "full"])
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_quick_judges_agree(
+    template: str, columns: str, judge: Callable[[Path, Changes], Cells], tmp_path: Path
+) -> None:
+    generated = build(load(template), tmp_path / "book.xlsx", columns=columns)
+    for name, definition, changes in variants(load(template), columns):
+        expected = _expected(definition, columns, tmp_path)
+        assert_agree(judge(generated, changes), expected, f"{template} {name}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("judge", [judges.libreoffice, judges.gnumeric])
+@pytest.mark.parametrize(("template", "columns"), [("classic", "compact"), ("mazur", "full")])
+def test_spreadsheet_programs_agree(template: str, columns: str, judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    generated = build(load(template), tmp_path / "book.xlsx", columns=columns)
+    files, expected = [], []
+    for name, definition, changes in variants(load(template), columns):
+        files.append(judges.changed(generated, changes, name))
+        expected.append(_expected(definition, columns, tmp_path))
+    (tmp_path / "judged").mkdir()
+    for file, actual, wanted in zip(files, judge(files, tmp_path / "judged"), expected, strict=True):
+        assert_agree({cell: actual.get(cell) for cell in wanted}, wanted, f"{template} {file.stem}")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(definitions())
+def test_generated_networks(definition: Definition) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for columns in ("compact", "full"):
+            generated = build(definition, Path(folder) / f"{columns}.xlsx", columns=columns)
+            expected = _carried(generated)
+            for judge in QUICK_JUDGES:
+                assert_agree(judge(generated, {}), expected, repr(definition))
+
+
+@pytest.mark.parametrize("judge", QUICK_JUDGES)
+def test_a_planted_value_does_not_survive_a_quick_judge(judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    planted = judges.planted(build(load(), tmp_path / "book.xlsx"), "R33", 999.0)
+    assert judge(planted, {})[SHEET, "R33"] == pytest.approx(0.606477732206728)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("judge", [judges.libreoffice, judges.gnumeric])
+def test_a_planted_value_does_not_survive_a_program(judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    planted = judges.planted(build(load(), tmp_path / "book.xlsx"), "R33", 999.0)
+    (tmp_path / "judged").mkdir()
+    assert judge([planted], tmp_path / "judged")[0][SHEET, "R33"] == pytest.approx(0.606477732206728)
+
+
+@pytest.mark.parametrize("judge", QUICK_JUDGES)
+def test_a_wrong_formula_is_noticed(judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    generated = build(load(), tmp_path / "book.xlsx")
+    expected = _expected(load(), "compact", tmp_path)
+    book = openpyxl.load_workbook(generated)
+    book[SHEET]["Z33"] = book[SHEET]["Z33"].value.replace("*L33*(1-L33)", "*J33*(1-J33)")
+    book.save(generated)
+    with pytest.raises(AssertionError, match="Z33"):
+        assert_agree(judge(generated, {}), expected, "the original's slip")
+
+
+def assert_agree(actual: Cells, expected: Cells, what: str) -> None:
+    """Every cell is there, is no error, and has the engine's value."""
+    assert actual.keys() == expected.keys(), what
+    wrong = {cell: (actual[cell], value) for cell, value in expected.items() if not _same(actual[cell], value)}
+    assert not wrong, f"{what}: {len(wrong)} of {len(expected)} cells, first {next(iter(wrong.items()))}"
+
+
+def _same(actual: object, expected: object) -> bool:
+    if isinstance(expected, int | float) and isinstance(actual, int | float):
+        return math.isclose(actual, expected, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
+    return actual == expected
+
+
+def _expected(definition: Definition, columns: str, folder: Path) -> Cells:
+    """What the engine gives for every formula cell: the values that a workbook of this very definition carries."""
+    return _carried(build(definition, folder / "expected.xlsx", columns=columns))
+
+
+def _carried(path: Path) -> Cells:
+    """The value that the file itself carries in every formula cell."""
+    values = judges.stored(path)
+    return {cell: values[cell] for cell in judges.formula_cells(path)}
+
+
+def _with_layer(definition: Definition, layer: int, changed: object) -> Definition:
+    layers = (*definition.layers[:layer], changed, *definition.layers[layer + 1 :])
+    return replace(definition, layers=layers)
