@@ -12,6 +12,9 @@ from xlbackprop.expression import Symbol
 from xlbackprop.names import ITERATION, LEARNING_RATE, Names
 from xlbackprop.readings import Formula
 
+WALKTHROUGH = "Walkthrough"
+"""The sheet on which the iteration table stands."""
+
 LEARNING_RATE_COLUMN = "G"
 
 
@@ -68,9 +71,9 @@ class Table(Struct, frozen=True, dict=True):
         return f"{self._letters[name]}{self.first_row + iteration}"
 
     def range(self, name: str) -> str:
-        """The absolute range of a quantity over all iterations, such as `$W$33:$W$100`."""
+        """The range of a quantity over all iterations as other sheets write it: `Walkthrough!$W$33:$W$100`."""
         letter = self._letters[name]
-        return f"${letter}${self.first_row}:${letter}${self.last_row}"
+        return f"{WALKTHROUGH}!${letter}${self.first_row}:${letter}${self.last_row}"
 
     def first_formula(self, name: str) -> str | None:
         """The formula of a quantity in the first row, where `{row}` stands for the row; None for a given number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -13,8 +14,13 @@ from xlbackprop.definition import Definition
 from xlbackprop.derivation import derive
 from xlbackprop.engine import train
 from xlbackprop.workbook import theme
-from xlbackprop.workbook.walkthrough import walkthrough
+from xlbackprop.workbook.lesson import Lesson
+from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.sheets.walkthrough import walkthrough
 from xlbackprop.workbook.writer import save
+
+SHEETS: Mapping[str, Callable[[Workbook, Lesson], Page]] = {"walkthrough": walkthrough}
+"""The sheets in their order, by the name under which the command line knows them."""
 
 _NO_TIME = datetime(2000, 1, 1)
 """The real time of writing would make equal workbooks differ."""
@@ -42,8 +48,9 @@ def build(definition: Definition, path: str | Path, *, columns: str = "compact")
     workbook.calculation.fullCalcOnLoad = True
     theme.add_styles(workbook)
     arrangement = arrange(derive(definition), definition.iterations, columns)
-    page = walkthrough(workbook, definition, arrangement, train(definition))
-    save(workbook, {page.sheet.title: page.content()}, path)
+    lesson = Lesson(definition, arrangement, train(definition))
+    pages = [fill(workbook, lesson) for fill in SHEETS.values()]
+    save(workbook, {page.sheet.title: page.content() for page in pages}, path)
     return path
 
 

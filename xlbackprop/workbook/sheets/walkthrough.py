@@ -17,22 +17,23 @@ from xlbackprop.definition import LARGEST_NUMBER, Definition
 from xlbackprop.derivation import Role
 from xlbackprop.diagram import TOP_ROW, Arrow, Diagram
 from xlbackprop.engine import Trace
-from xlbackprop.layout import LEARNING_RATE_COLUMN, Table, column_letter
+from xlbackprop.layout import LEARNING_RATE_COLUMN, WALKTHROUGH, Table, column_letter
 from xlbackprop.names import ITERATION, LEARNING_RATE, short_label
 from xlbackprop.workbook import charts, theme
 from xlbackprop.workbook.drawing import Point
+from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.theme import Look
 from xlbackprop.workbook.writer import Block, BlockColumn
 
-TITLE = "Walkthrough"
 _NOTE_WIDTH = 190
 _CHART_COLUMNS = 8
 
 
-def walkthrough(workbook: Workbook, definition: Definition, arrangement: Arrangement, trace: Trace) -> Page:
+def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the trace gives the values that its formulas have."""
-    page = Page(workbook, TITLE)
+    definition, arrangement, trace = lesson.definition, lesson.arrangement, lesson.trace
+    page = Page(workbook, WALKTHROUGH)
     table = arrangement.table
     page.widths((column_letter(index) for index in range(1, len(table.columns) + 1)), COLUMN_WIDTH)
     _headline(page, definition)
@@ -112,7 +113,7 @@ def _learning_rate(page: Page, workbook: Workbook, definition: Definition, table
     last_loss = table.cell(total, table.iterations - 1)
     page.text(f"M{row}", f"loss in the last row, {last_loss}:", right)
     page.formula(f"N{row}", last_loss, float(trace[total][-1]), Look(theme.RESULT, number_format=theme.VALUE_FORMAT))
-    workbook.defined_names["eta"] = DefinedName("eta", attr_text=f"{TITLE}!{table.learning_rate_cell}")
+    workbook.defined_names["eta"] = DefinedName("eta", attr_text=f"{WALKTHROUGH}!{table.learning_rate_cell}")
     limits = DataValidation(
         type="decimal", operator="between", formula1="0", formula2=f"{LARGEST_NUMBER:.0f}", allow_blank=False
     )
@@ -166,11 +167,11 @@ def _chart(page: Page, arrangement: Arrangement, trace: Trace) -> None:
         total,
         [
             charts.Curve(
-                label_reference=f"{TITLE}!${table.letter(total)}${table.header_row}",
+                label_reference=f"{WALKTHROUGH}!${table.letter(total)}${table.header_row}",
                 label=short_label(total),
-                categories_reference=f"{TITLE}!{table.range(ITERATION)}",
+                categories_reference=table.range(ITERATION),
                 categories=range(table.iterations),
-                values_reference=f"{TITLE}!{table.range(total)}",
+                values_reference=table.range(total),
                 values=trace[total].tolist(),
                 colour=theme.SHADES[Role.LOSS].dark,
             )
