@@ -123,41 +123,45 @@ def gnumeric(paths: Sequence[Path], folder: Path) -> list[Cells]:
 
 def without_values(path: Path) -> Path:
     """A copy of a workbook, in a folder beside it, in which no formula carries a value."""
-    return _rewritten(path, "stripped", lambda xml: re.sub(r"(</f>)<v>[^<]*</v>", r"\1", xml))
+    return _rewritten(path, "stripped", lambda _, xml: re.sub(r"(</f>)<v>[^<]*</v>", r"\1", xml))
 
 
 def changed(path: Path, changes: Changes, name: str) -> Path:
-    """A copy of a workbook, named `name`, with other numbers in some cells of its first sheet."""
+    """A copy of a workbook, named `name`, with other numbers in some cells."""
 
-    def change(xml: str) -> str:
-        for (_, address), value in changes.items():
-            pattern = rf'(<c r="{address}"[^>]*>)<v>[^<]*</v>'
-            xml, count = re.subn(pattern, rf"\g<1><v>{value!r}</v>", xml)
-            assert count == 1, f"no number in {address}"
+    def change(title: str, xml: str) -> str:
+        for (sheet, address), value in changes.items():
+            if sheet == title:
+                xml, count = re.subn(rf'(<c r="{address}"[^>]*>)<v>[^<]*</v>', rf"\g<1><v>{value!r}</v>", xml)
+                assert count == 1, f"no number in {sheet}!{address}"
         return xml
 
     return _rewritten(path, "changed", change).rename(path.parent / "changed" / f"{name}.xlsx")
 
 
-def planted(path: Path, address: str, value: float) -> Path:
-    """A copy of a workbook in which the formula in one cell of the first sheet carries a value that is not its own."""
+def planted(path: Path, sheet: str, address: str, value: float) -> Path:
+    """A copy of a workbook in which the formula of one cell carries a value that is not its own."""
 
-    def change(xml: str) -> str:
-        xml, count = re.subn(rf'(<c r="{address}"[^>]*><f>[^<]*</f>)<v>[^<]*</v>', rf"\1<v>{value!r}</v>", xml)
-        assert count == 1, f"no formula in {address}"
+    def change(title: str, xml: str) -> str:
+        if sheet == title:
+            xml, count = re.subn(rf'(<c r="{address}"[^>]*><f>[^<]*</f>)<v>[^<]*</v>', rf"\1<v>{value!r}</v>", xml)
+            assert count == 1, f"no formula in {sheet}!{address}"
         return xml
 
     return _rewritten(path, "planted", change)
 
 
-def _rewritten(path: Path, folder: str, change: Callable[[str], str]) -> Path:
+def _rewritten(path: Path, folder: str, change: Callable[[str, str], str]) -> Path:
+    """A copy of a workbook with the XML of its sheets changed; openpyxl numbers their parts in their order."""
     target = path.parent / folder / path.name
     target.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as copy:
+        titles = re.findall(r'<sheet [^>]*?name="([^"]*)"', source.read("xl/workbook.xml").decode())
+        parts = {f"xl/worksheets/sheet{index}.xml": title for index, title in enumerate(titles, 1)}
         for entry in source.infolist():
             data = source.read(entry)
-            if entry.filename.startswith("xl/worksheets/sheet"):
-                data = change(data.decode()).encode()
+            if entry.filename in parts:
+                data = change(parts[entry.filename], data.decode()).encode()
             copy.writestr(entry, data)
     return target
 

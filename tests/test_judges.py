@@ -94,14 +94,14 @@ def test_generated_networks(definition: Definition) -> None:
 
 @pytest.mark.parametrize("judge", QUICK_JUDGES)
 def test_a_planted_value_does_not_survive_a_quick_judge(judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    planted = judges.planted(build(load(), tmp_path / "book.xlsx"), "R33", 999.0)
+    planted = judges.planted(build(load(), tmp_path / "book.xlsx"), SHEET, "R33", 999.0)
     assert judge(planted, {})[SHEET, "R33"] == pytest.approx(0.606477732206728)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("judge", [judges.libreoffice, judges.gnumeric])
 def test_a_planted_value_does_not_survive_a_program(judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    planted = judges.planted(build(load(), tmp_path / "book.xlsx"), "R33", 999.0)
+    planted = judges.planted(build(load(), tmp_path / "book.xlsx"), SHEET, "R33", 999.0)
     (tmp_path / "judged").mkdir()
     assert judge([planted], tmp_path / "judged")[0][SHEET, "R33"] == pytest.approx(0.606477732206728)
 
