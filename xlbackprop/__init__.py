@@ -10,6 +10,7 @@ build(definition, "classic.xlsx")
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from xlbackprop.workbook import build
 
 __all__ = ["Definition", "Trace", "UserError", "build", "load", "train"]
+
+# openpyxl would use lxml where that is installed, which spells the same XML in other bytes and takes longer to load
+os.environ.setdefault("OPENPYXL_LXML", "False")
 
 _HOMES = {
     "Definition": "definition",

@@ -13,6 +13,8 @@ COLUMN_WIDTH = 12.0
 """Characters; every column of the sheet has this width."""
 
 _TOP = 4
+_LEFT, _RIGHT = 3, 10
+"""The columns C and J, in which the boxes of the original begin."""
 _CLASSIC_HEADER_ROW = 32
 _ROWS_UNDER_THE_BOXES = 6
 _CHARACTERS_A_COLUMN = 13.0
@@ -63,27 +65,24 @@ def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrange
 
 
 def _place(contents: tuple[Box, ...], top: int, diagram_end: int) -> tuple[PlacedBox, ...]:
-    """Let the boxes flow as on the original: 1 and 2 side by side, 3 under 2, 4 under both, the others on the left."""
+    """Let the boxes fall as on the original: 1 and 2 side by side, 3 under 2, 4 under both, the others on the left."""
     forward, links, gradients, *others = contents
-    first = PlacedBox(forward, 10, top, max(3, _columns(forward)))
-    right = first.last_column + 1
-    second = PlacedBox(links, right, top, 6)
-    third = PlacedBox(gradients, right, second.last_row + 1, 6)
+    placed = [PlacedBox(forward, _RIGHT, top, max(3, _columns(forward)))]
+    beside = placed[0].last_column + 1
     width = max(6, _columns(links), _columns(gradients))
-    placed = [first, *(PlacedBox(box.box, box.column, box.row, width) for box in (second, third))]
-    below = max(box.last_row for box in placed)
-    left_end = diagram_end
+    for box in (links, gradients):
+        placed.append(_dropped(box, beside, width, top, placed))
     for index, box in enumerate(others):
-        if index % 3 == 0:
-            needed = max(9, _columns(box))
-            placed.append(PlacedBox(box, 10, max(below, left_end if index else 0) + 1, needed))
-            below = placed[-1].last_row
-        else:
-            last = index % 3 == 2
-            row = max(left_end, below if last else 0) + 1
-            placed.append(PlacedBox(box, 3, row, max(13 if last else 6, _columns(box))))
-            left_end = placed[-1].last_row
+        column, width = ((_RIGHT, 9), (_LEFT, 6), (_LEFT, 13))[index % 3]
+        start = top if column == _RIGHT else diagram_end + 1
+        placed.append(_dropped(box, column, max(width, _columns(box)), start, placed))
     return tuple(placed)
+
+
+def _dropped(box: Box, column: int, columns: int, top: int, placed: list[PlacedBox]) -> PlacedBox:
+    """The box in the first row, from `top` on, that is below everything already standing over its columns."""
+    over = [other.last_row for other in placed if other.column < column + columns and column <= other.last_column]
+    return PlacedBox(box, column, max([top, *(row + 1 for row in over)]), columns)
 
 
 def _columns(box: Box) -> int:

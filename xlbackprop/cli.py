@@ -1,4 +1,4 @@
-"""The command line: `xlbackprop build`, `templates` and `trace`. Each command imports only what it needs."""
+"""The command line, in which each command imports only what it needs."""
 
 from __future__ import annotations
 

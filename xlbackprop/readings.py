@@ -42,6 +42,7 @@ class Reading(ABC):
     times: str
     over: str
     negative: str
+    negative_of_brackets: str
 
     def read(self, expression: Expression) -> str:
         """The text of an expression in this reading."""
@@ -92,8 +93,9 @@ class Reading(ABC):
             case Power(base, exponent):
                 return self.power(self._at_least(_Binding.ATOM, base), exponent), _Binding.POWER
             case Negation(operand):
-                # a spreadsheet reads -x^2 as (-x)^2, so that a power takes brackets here
-                return self.negative + self._at_least(_Binding.ATOM, operand), _Binding.NEGATIVE
+                text, binding = self._text(operand)
+                whole = self.negative + text if binding is _Binding.ATOM else f"{self.negative_of_brackets}({text})"
+                return whole, _Binding.NEGATIVE
             case Exponential(exponent):
                 return self.exponential(exponent), _Binding.ATOM
             case Call():
@@ -113,6 +115,7 @@ class Formula(Reading):
     """A spreadsheet formula, without its equals sign: `(R33-A33)*R33*(1-R33)*J33`."""
 
     plus, minus, times, over, negative = "+", "-", "*", "/", "-"
+    negative_of_brackets = "-1*"  # spreadsheets read -x^2 as (-x)^2, and IronCalc 0.9 -(x^2) too
 
     def __init__(self, address: Callable[[Symbol], str]) -> None:
         """`address` gives the reference of the cell in which a quantity stands."""
@@ -138,6 +141,7 @@ class Mathematics(Reading):
     """Mathematics as a textbook sets it: `(a_o1 − t1) · a_o1 · (1 − a_o1) · a_h1`."""
 
     plus, minus, times, over, negative = " + ", " − ", " · ", "/", "−"
+    negative_of_brackets = negative
 
     def symbol(self, symbol: Symbol) -> str:
         return symbol.name

@@ -34,6 +34,7 @@ def line_chart(title: str, x_title: str, y_title: str, curves: Sequence[Curve]) 
     chart.title = title
     chart.title.overlay = False
     chart.style = 2
+    chart.roundedCorners = False  # left unsaid, Excel rounds them
     chart.x_axis.title, chart.y_axis.title = x_title, y_title
     for axis in (chart.x_axis, chart.y_axis):
         axis.delete = False  # openpyxl leaves this unsaid, and recent Excel then hides the axis

@@ -72,7 +72,7 @@ def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path) -
     Raises:
         UserError: the file cannot be written or is open in a spreadsheet program; what was there is untouched.
     """
-    _refuse_open_file(path)
+    _refuse_protected_file(path)
     beside = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -231,7 +231,9 @@ def _may_pass_two_gigabytes(content: SheetContent) -> bool:
     return row * len(content.block.values) > 1 << 30
 
 
-def _refuse_open_file(path: Path) -> None:
+def _refuse_protected_file(path: Path) -> None:
+    if path.exists() and not os.access(path, os.W_OK):
+        raise UserError(f"{path}: is protected against writing; choose another file with -o")
     for lock in (path.with_name(f".~lock.{path.name}#"), path.with_name(f"~${path.name}")):
         if lock.exists():
             raise UserError(

@@ -115,7 +115,13 @@ def _learning_rate(page: Page, workbook: Workbook, definition: Definition, table
     page.formula(f"N{row}", last_loss, float(trace[total][-1]), Look(theme.RESULT, number_format=theme.VALUE_FORMAT))
     workbook.defined_names["eta"] = DefinedName("eta", attr_text=f"{WALKTHROUGH}!{table.learning_rate_cell}")
     limits = DataValidation(
-        type="decimal", operator="between", formula1="0", formula2=f"{LARGEST_NUMBER:.0f}", allow_blank=False
+        type="decimal",
+        operator="between",
+        formula1="0",
+        formula2=f"{LARGEST_NUMBER:.0f}",
+        allow_blank=False,
+        showInputMessage=True,
+        showErrorMessage=True,
     )
     limits.promptTitle, limits.prompt = "Learning rate η", "How far each update goes along the gradient."
     limits.errorTitle, limits.error = "Learning rate η", f"A number from 0 to {LARGEST_NUMBER:,.0f}, please."

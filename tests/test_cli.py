@@ -1,0 +1,118 @@
+"""The command line, as a new user tries it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from xlbackprop import load, train
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "xlbackprop", *arguments]
+    environment = os.environ | {"COLUMNS": "120", "NO_COLOR": "1", "TERM": "dumb"}
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=60
+    )
+
+
+def test_build_writes_the_classic_by_default(tmp_path: Path) -> None:
+    done = run("build", cwd=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "output" / "classic.xlsx").is_file()
+    assert len(done.stdout.splitlines()) == 2
+    assert str(Path("output") / "classic.xlsx") in done.stdout
+
+
+def test_build_options(tmp_path: Path) -> None:
+    options = ["-o", "mine.xlsx", "--iterations", "5", "--learning-rate", "0.25", "--columns", "full"]
+    assert run("build", "mazur", *options, cwd=tmp_path).returncode == 0
+    sheet = openpyxl.load_workbook(tmp_path / "mine.xlsx")["Walkthrough"]
+    assert sheet["G31"].value == 0.25
+    assert sheet.max_row == 37
+    assert "∂out_o1/∂net_o1" in [cell.value for cell in sheet[32]]
+
+
+def test_build_of_ones_own_definition(tmp_path: Path) -> None:
+    text = (
+        'title="T"\nteaches="t."\ninputs=[1]\ntargets=[0]\nlearning_rate=1\niterations=2\n[[layers]]\nweights=[[0.5]]\n'
+    )
+    (tmp_path / "mine.toml").write_text(text)
+    assert run("build", "mine.toml", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "output" / "mine.xlsx").is_file()
+
+
+def test_templates_are_listed(tmp_path: Path) -> None:
+    listed = run("templates", cwd=tmp_path)
+    assert listed.returncode == 0
+    assert "classic" in listed.stdout
+    assert "mazur" in listed.stdout
+
+
+def test_trace_as_json(tmp_path: Path) -> None:
+    rows = json.loads(run("trace", "mazur", "--format", "json", "--iteration", "1", cwd=tmp_path).stdout)
+    assert rows == [{"iteration": 1, "values": train(load("mazur")).at(1)}]
+
+
+def test_trace_as_csv(tmp_path: Path) -> None:
+    done = run("trace", "--format", "csv", "--iterations", "3", cwd=tmp_path)
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["iteration"] for row in rows] == ["0", "1", "2"]
+    assert float(rows[2]["∂E/∂w5"]) == train(load(iterations=3))["∂E/∂w5"][2]
+
+
+def test_trace_as_a_table(tmp_path: Path) -> None:
+    done = run("trace", cwd=tmp_path)
+    assert "∂a_o1/∂o1" in done.stdout
+    assert "the weighted sum of i1 and i2" in done.stdout
+
+
+@pytest.mark.parametrize("command", [(), ("build",), ("templates",), ("trace",)])
+def test_help(command: tuple[str, ...], tmp_path: Path) -> None:
+    done = run(*command, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["build", "--learning-rate", "nan"], "learning_rate: found nan (not a number), expected a number from 0"),
+        (["build", "--learning-rate", "inf"], "learning_rate: found an infinite number"),
+        (["build", "--learning-rate", "fast"], "'fast' is not a valid float"),
+        (["build", "--iterations", "0"], "iterations: found 0, expected a whole number from 1"),
+        (["build", "--iterations", "1.5"], "'1.5' is not a valid int"),
+        (["build", "clasic"], 'there is no template "clasic"; did you mean "classic"?'),
+        (["build", "mine.toml"], "mine.toml: there is no such file"),
+        (["build", "wrong.toml"], 'learning_rate: found the text "fast", expected a number from 0'),
+        (["build", "-o", "mine.xls"], 'found "mine.xls", expected a file name that ends in .xlsx'),
+        (["build", "-o", "wrong.toml/mine.xlsx"], "cannot be written"),
+        (["build", "--columns", "all"], "'all' is not one of 'compact', 'full'"),
+        (["trace", "--iteration", "68"], "--iteration: found 68, expected a number from 0 to 67"),
+        (["trace", "--iteration", "-1"], "--iteration: found -1"),
+        (["trace", "--format", "xml"], "'xml' is not one of"),
+        (["bild"], "No such command 'bild'"),
+        ([], "Usage"),
+    ],
+)
+def test_a_mistake_is_one_clear_message_and_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text('learning_rate = "fast"\n')
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["wrong.toml"]
+
+
+def test_building_loads_neither_pandas_nor_rich(tmp_path: Path) -> None:
+    code = "import sys; from xlbackprop import build, load; build(load(), 'a.xlsx'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert not {"pandas", "rich.table", "mpmath"} & set(done.stdout.split())
