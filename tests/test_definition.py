@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.networks import contents
@@ -90,6 +90,7 @@ def test_generated_definitions_are_valid(content: dict[str, Any]) -> None:
     parse(content, source="generated")
 
 
+@settings(max_examples=200)
 @given(
     st.dictionaries(
         st.sampled_from([*GOOD, "other"]),

@@ -134,7 +134,7 @@ def test_a_chain_names_its_links(derivation: Derivation) -> None:
     assert equation("∂E/∂w3", derivation.chain("∂E/∂w3")) == "∂E/∂w3 = ∂E/∂a_h2 · ∂a_h2/∂h2 · ∂h2/∂w3"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(definitions(iterations=1))
 def test_every_quantity_is_defined_by_others_and_said_in_words(definition: Definition) -> None:
     derivation = derive(definition)
@@ -153,7 +153,7 @@ def test_the_boxes_stand_where_they_stood(arrangement: Arrangement) -> None:
     assert [placed.box.number for placed in arrangement.boxes] == [1, 2, 3, 4, 5, 6]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(definitions(iterations=1))
 def test_nothing_on_the_sheet_overlaps(definition: Definition) -> None:
     arrangement = arrange(derive(definition), 1, "compact")

@@ -108,7 +108,7 @@ def test_mazur_with_trained_biases(a_unit: bool, loss: float) -> None:
     assert train(trained)["E_total"][1] == pytest.approx(loss, abs=5e-13)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(definitions(iterations=2))
 def test_gradients_are_central_differences(definition: Definition) -> None:
     trace = train(definition)
@@ -116,7 +116,7 @@ def test_gradients_are_central_differences(definition: Definition) -> None:
         assert trace[name][0] == pytest.approx(value, rel=1e-10, abs=1e-14), name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(definitions(iterations=3))
 def test_updates_follow_the_gradients_of_the_same_iteration(definition: Definition) -> None:
     trace = train(definition)
@@ -128,7 +128,7 @@ def test_updates_follow_the_gradients_of_the_same_iteration(definition: Definiti
         np.testing.assert_allclose(trace[name][1:], trace[name][:-1] - definition.learning_rate * gradient, rtol=1e-15)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(definitions(iterations=1))
 def test_links_multiply_to_the_gradients(definition: Definition) -> None:
     values = train(definition).at(0)

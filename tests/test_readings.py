@@ -76,7 +76,7 @@ def value(expression: Expression) -> float:
             raise TypeError(expression)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(trees=st.lists(expressions, min_size=20, max_size=20))
 def test_a_spreadsheet_reads_a_formula_as_its_tree(
     trees: list[Expression], tmp_path_factory: pytest.TempPathFactory
