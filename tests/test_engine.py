@@ -11,11 +11,12 @@ import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.networks import definitions
 from xlbackprop import Definition, load, train
-from xlbackprop.engine import train_many
+from xlbackprop.engine import train_all
 from xlbackprop.errors import UnknownQuantityError
 from xlbackprop.names import derivative
 
@@ -145,14 +146,32 @@ def test_saturation_is_silent() -> None:
     content = replace(load(), inputs=(1e6, -1e6), targets=(0.0, 1.0))
     with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
         warnings.simplefilter("error")
-        for trace in train_many(content, [0.1, 1e6]):
+        for trace in train_all([replace(content, learning_rate=rate) for rate in (0.1, 1e6)]):
             assert np.all(np.isfinite(trace.values))
 
 
-def test_many_learning_rates_at_once_are_each_alone() -> None:
-    rates = [0.1, 1, 1000]
-    for rate, together in zip(rates, train_many(load(), rates), strict=True):
-        np.testing.assert_array_equal(together.values, train(load(learning_rate=rate)).values)
+@given(st.data())
+def test_many_networks_at_once_are_each_alone(data: st.DataObject) -> None:
+    first = data.draw(definitions())
+    others = [
+        replace(
+            first,
+            learning_rate=rate,
+            inputs=tuple(value + rate for value in first.inputs),
+            layers=tuple(
+                replace(layer, weights=tuple(tuple(w - rate for w in row) for row in layer.weights))
+                for layer in first.layers
+            ),
+        )
+        for rate in (0.1, 1.0, 1000.0)
+    ]
+    for alone, together in zip([first, *others], train_all([first, *others]), strict=True):
+        np.testing.assert_allclose(together.values, train(alone).values, rtol=1e-12, atol=1e-300)
+
+
+def test_networks_of_two_kinds_are_not_trained_at_once() -> None:
+    with pytest.raises(ValueError, match="differ in their numbers only"):
+        train_all([load(), load("mazur")])
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ class Activation(Struct, frozen=True):
 
 
 def _sigmoid(x: Array) -> Array:
-    shrunk = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, shrunk) / (1.0 + shrunk)
+    # beyond 700 the exponential nears the largest double, and the result is 0 to 300 decimals anyhow
+    return np.asarray(1.0 / (1.0 + np.exp(np.minimum(-x, 700.0))))
 
 
 ACTIVATIONS: Mapping[str, Activation] = {

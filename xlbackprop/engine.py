@@ -20,6 +20,8 @@ from xlbackprop.names import Names, Row, derivative
 
 Array = NDArray[np.float64]
 
+_ITERATIONS_A_CHUNK = 1024
+
 
 class Trace(Struct, frozen=True, eq=False):
     """Every intermediate value of a training run, by iteration and by the walkthrough's names.
@@ -54,16 +56,23 @@ class Trace(Struct, frozen=True, eq=False):
 
 def train(definition: Definition) -> Trace:
     """Train the network of a definition and keep every value of every iteration."""
-    record = _Record(definition)
-    values = _train(definition, record, np.array([definition.learning_rate]))
-    return Trace(definition.names, record.names, values[0])
+    return train_all([definition])[0]
 
 
-def train_many(definition: Definition, learning_rates: Sequence[float]) -> list[Trace]:
-    """Train the same network once for each learning rate, all of them in one batched computation."""
-    record = _Record(definition)
-    values = _train(definition, record, np.array(learning_rates, dtype=np.float64))
-    return [Trace(definition.names, record.names, run) for run in values]
+def train_all(definitions: Sequence[Definition]) -> list[Trace]:
+    """Train many networks at once, in one batched computation: many learning rates, or every student's own numbers.
+
+    Raises:
+        ValueError: the definitions differ in more than their numbers (names, shapes, iterations, activations).
+    """
+    first = definitions[0]
+    record = _Record(first)
+    network = _Network(definitions)
+    values = np.empty((first.iterations, len(definitions), len(record.names)))
+    _learn(network, record, values)
+    for start in range(0, first.iterations, _ITERATIONS_A_CHUNK):
+        _complete(network, record, values[start : start + _ITERATIONS_A_CHUNK])
+    return [Trace(first.names, record.names, values[:, run]) for run in range(len(definitions))]
 
 
 class _Record:
@@ -134,63 +143,130 @@ class _BackwardBlocks(Struct, frozen=True):
     loss_by_bias: slice
 
 
-def _train(definition: Definition, record: _Record, learning_rates: Array) -> Array:
-    """Shape (learning rates, iterations, quantities); the first axis runs through all learning rates at once."""
-    runs, iterations = len(learning_rates), definition.iterations
-    values = np.zeros((runs, iterations, len(record.names)))
-    rate = learning_rates[:, np.newaxis]
-    inputs, targets = np.array(definition.inputs), np.array(definition.targets)
-    functions = [ACTIVATIONS[layer.activation] for layer in definition.layers]
-    weights = [
-        np.broadcast_to(np.array(layer.weights), (runs, *np.shape(layer.weights))) for layer in definition.layers
-    ]
-    biases = [np.broadcast_to(np.array(layer.biases), (runs, len(layer.biases))) for layer in definition.layers]
-    last = len(weights) - 1
+class _Layer(Struct, frozen=True):
+    """What one layer computes in one forward and one backward pass; any axes may come before the ones named here."""
 
-    for iteration in range(iterations):
-        row = values[:, iteration]
-        row[:, record.inputs] = inputs
-        row[:, record.targets] = targets
+    pre_activation: Array
+    """Shape (units,)."""
+    activation: Array
+    """Shape (units,)."""
 
-        sources = [row[:, record.inputs]]
-        for layer, function in enumerate(functions):
-            row[:, record.weights[layer]] = weights[layer].reshape(runs, -1)
-            row[:, record.biases[layer]] = biases[layer]
-            pre = (weights[layer] @ sources[layer][:, :, np.newaxis])[:, :, 0]  # RHW 1
-            if biases[layer].shape[1]:
-                pre = pre + biases[layer]
-            row[:, record.pre_activations[layer]] = pre
-            row[:, record.activations[layer]] = function.value(pre)  # RHW 2
-            sources.append(row[:, record.activations[layer]])
-        losses = 0.5 * (sources[-1] - targets) ** 2  # RHW 3
-        row[:, record.losses] = losses
-        row[:, record.total_loss] = losses.sum(axis=1, keepdims=True)
 
-        by_activation = sources[-1] - targets  # RHW 4
-        for layer in range(last, -1, -1):
-            blocks, source = record.backward[layer], sources[layer]
-            local = functions[layer].derivative(row[:, record.pre_activations[layer]], sources[layer + 1])
+class _Backward(Struct, frozen=True):
+    by_activation: Array
+    """∂E/∂a, shape (units,)."""
+    local: Array
+    """∂a/∂h, shape (units,)."""
+    delta: Array
+    """∂E/∂h, shape (units,)."""
+    by_weight: Array
+    """∂E/∂w, shape (units, sources)."""
+
+
+class _Network:
+    """The equations, in matrices; axes before the ones named in a docstring run through many networks at once."""
+
+    def __init__(self, definitions: Sequence[Definition]) -> None:
+        first = definitions[0]
+        if any(_kind(definition) != _kind(first) for definition in definitions):
+            raise ValueError("networks that are trained at once differ in their numbers only")
+        self.functions = [ACTIVATIONS[layer.activation] for layer in first.layers]
+        self.learns_biases = first.train_biases
+        self.inputs = np.array([definition.inputs for definition in definitions])
+        self.targets = np.array([definition.targets for definition in definitions])
+        self.learning_rates = np.array([[definition.learning_rate] for definition in definitions])
+        layers = list(zip(*(definition.layers for definition in definitions), strict=True))
+        self.weights = [np.array([layer.weights for layer in each]) for each in layers]
+        self.biases = [np.array([layer.biases for layer in each]) for each in layers]
+
+    def forward(self, weights: Sequence[Array], biases: Sequence[Array]) -> list[_Layer]:
+        """The forward pass, with weights (units, sources) and biases (none, one or units) a layer."""
+        layers: list[_Layer] = []
+        source = self.inputs
+        for function, weight, bias in zip(self.functions, weights, biases, strict=True):
+            pre = (weight @ source[..., np.newaxis])[..., 0]  # RHW 1
+            if bias.shape[-1]:
+                pre = pre + bias
+            source = function.value(pre)  # RHW 2
+            layers.append(_Layer(pre, source))
+        return layers
+
+    def losses(self, output: Array) -> Array:
+        """The loss of every output, shape (outputs,)."""
+        return np.asarray(0.5 * (output - self.targets) ** 2)  # RHW 3
+
+    def backward(self, weights: Sequence[Array], layers: Sequence[_Layer]) -> list[_Backward]:
+        """The backward pass, the first layer first."""
+        passes: list[_Backward] = []
+        by_activation = layers[-1].activation - self.targets  # RHW 4
+        for index in range(len(layers) - 1, -1, -1):
+            layer = layers[index]
+            source = layers[index - 1].activation if index else self.inputs
+            local = self.functions[index].derivative(layer.pre_activation, layer.activation)
             delta = by_activation * local  # RHW 5
-            gradient = delta[:, :, np.newaxis] * source[:, np.newaxis, :]  # RHW 6
-            row[:, blocks.loss_by_activation] = by_activation
-            row[:, blocks.activation_by_pre] = local
-            row[:, blocks.loss_by_pre] = delta
-            row[:, blocks.pre_by_weight] = np.tile(source, delta.shape[1])
-            row[:, blocks.loss_by_weight] = gradient.reshape(runs, -1)
-            if layer:
-                parts = delta[:, :, np.newaxis] * weights[layer]
-                row[:, blocks.pre_by_source] = weights[layer].reshape(runs, -1)
-                if layer == last:
-                    row[:, blocks.loss_by_source] = parts.reshape(runs, -1)
-                by_activation = parts.sum(axis=1)  # RHW 7
-            if definition.train_biases:
-                shared = biases[layer].shape[1] == 1
-                bias_gradient = delta.sum(axis=1, keepdims=True) if shared else delta
-                row[:, blocks.loss_by_bias] = bias_gradient[:, : biases[layer].shape[1]]
-                biases[layer] = biases[layer] - rate * row[:, blocks.loss_by_bias]
-            # by_activation above was made with the weights of this iteration: all gradients are, before any update
-            weights[layer] = weights[layer] - rate[:, :, np.newaxis] * gradient  # RHW 8
-    return values
+            by_weight = delta[..., np.newaxis] * source[..., np.newaxis, :]  # RHW 6
+            passes.append(_Backward(by_activation, local, delta, by_weight))
+            if index:
+                by_activation = (delta[..., np.newaxis, :] @ weights[index])[..., 0, :]  # RHW 7
+        return passes[::-1]
+
+    def by_bias(self, index: int, delta: Array) -> Array:
+        """∂E/∂b of a layer, shape (biases,): a bias that all units share gets the sum of their deltas."""
+        shared = self.biases[index].shape[-1] == 1
+        return delta.sum(axis=-1, keepdims=True) if shared else delta
+
+
+def _learn(network: _Network, record: _Record, values: Array) -> None:
+    """Fill in the weights and biases of every iteration; values has the shape (iterations, networks, quantities)."""
+    rates = network.learning_rates
+    weights, biases = list(network.weights), list(network.biases)
+    for row in values:
+        for index, weight in enumerate(weights):
+            row[:, record.weights[index]] = weight.reshape(len(row), -1)
+            row[:, record.biases[index]] = biases[index]
+        layers = network.forward(weights, biases)
+        # all gradients are made with the weights of this iteration, before any of them is updated
+        for index, back in enumerate(network.backward(weights, layers)):
+            weights[index] = weights[index] - rates[..., np.newaxis] * back.by_weight  # RHW 8
+            if network.learns_biases and biases[index].shape[-1]:
+                biases[index] = biases[index] - rates * network.by_bias(index, back.delta)
+
+
+def _complete(network: _Network, record: _Record, values: Array) -> None:
+    """Compute everything else from the weights and biases that stand in values (iterations, networks, quantities)."""
+    leading = values.shape[:-1]
+    weights = [
+        values[..., block].reshape(*leading, *weight.shape[1:])
+        for block, weight in zip(record.weights, network.weights, strict=True)
+    ]
+    layers = network.forward(weights, [values[..., block] for block in record.biases])
+    losses = network.losses(layers[-1].activation)
+    values[..., record.inputs] = network.inputs
+    values[..., record.targets] = network.targets
+    values[..., record.losses] = losses
+    values[..., record.total_loss] = losses.sum(axis=-1, keepdims=True)
+    for index, (layer, back) in enumerate(zip(layers, network.backward(weights, layers), strict=True)):
+        blocks = record.backward[index]
+        source = layers[index - 1].activation if index else network.inputs
+        values[..., record.pre_activations[index]] = layer.pre_activation
+        values[..., record.activations[index]] = layer.activation
+        values[..., blocks.loss_by_activation] = back.by_activation
+        values[..., blocks.activation_by_pre] = back.local
+        values[..., blocks.loss_by_pre] = back.delta
+        values[..., blocks.pre_by_weight] = np.tile(source, back.delta.shape[-1])
+        values[..., blocks.loss_by_weight] = back.by_weight.reshape(*leading, -1)
+        if index:
+            values[..., blocks.pre_by_source] = weights[index].reshape(*leading, -1)
+        if index and index == len(layers) - 1:
+            parts = back.delta[..., np.newaxis] * weights[index]
+            values[..., blocks.loss_by_source] = parts.reshape(*leading, -1)
+        if network.learns_biases and network.biases[index].size:
+            values[..., blocks.loss_by_bias] = network.by_bias(index, back.delta)
+
+
+def _kind(definition: Definition) -> tuple[object, ...]:
+    activations = tuple(layer.activation for layer in definition.layers)
+    return definition.names, definition.iterations, definition.train_biases, activations
 
 
 def _flat(rows: tuple[Row, ...]) -> Row:
