@@ -184,7 +184,7 @@ class _Network:
         layers: list[_Layer] = []
         source = self.inputs
         for function, weight, bias in zip(self.functions, weights, biases, strict=True):
-            pre = (weight @ source[..., np.newaxis])[..., 0]  # RHW 1
+            pre = np.matvec(weight, source)  # RHW 1
             if bias.shape[-1]:
                 pre = pre + bias
             source = function.value(pre)  # RHW 2
@@ -207,7 +207,7 @@ class _Network:
             by_weight = delta[..., np.newaxis] * source[..., np.newaxis, :]  # RHW 6
             passes.append(_Backward(by_activation, local, delta, by_weight))
             if index:
-                by_activation = (delta[..., np.newaxis, :] @ weights[index])[..., 0, :]  # RHW 7
+                by_activation = np.vecmat(delta, weights[index])  # RHW 7
         return passes[::-1]
 
     def by_bias(self, index: int, delta: Array) -> Array:
