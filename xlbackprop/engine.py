@@ -8,6 +8,7 @@ Nature 323 (1986), cited below as RHW with the number of the equation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -92,6 +93,8 @@ class _Record:
             self.biases.append(self._block(names.biases[layer]))
             self.pre_activations.append(self._block(names.pre_activations[layer]))
             self.activations.append(self._block(names.activations[layer]))
+        parameters = zip(self.weights, self.biases, strict=True)
+        self.parameters = [place for pair in parameters for block in pair for place in range(block.start, block.stop)]
         self.losses = self._block(names.losses)
         self.total_loss = self._block((names.total_loss,))
         self.backward = {
@@ -179,6 +182,20 @@ class _Network:
         self.weights = [np.array([layer.weights for layer in each]) for each in layers]
         self.biases = [np.array([layer.biases for layer in each]) for each in layers]
 
+    def parameters(self) -> list[Array]:
+        """The initial weights and biases, layer by layer."""
+        return [each for layer in zip(self.weights, self.biases, strict=True) for each in layer]
+
+    def split(self, flat: Array) -> tuple[list[Array], list[Array]]:
+        """Views of the weights (units, sources) and the biases of every layer in all parameters, side by side."""
+        views, start = [], 0
+        for each in self.parameters():
+            shape = each.shape[1:]
+            end = start + math.prod(shape)
+            views.append(flat[..., start:end].reshape(*flat.shape[:-1], *shape))
+            start = end
+        return views[::2], views[1::2]
+
     def forward(self, weights: Sequence[Array], biases: Sequence[Array]) -> list[_Layer]:
         """The forward pass, with weights (units, sources) and biases (none, one or units) a layer."""
         layers: list[_Layer] = []
@@ -218,28 +235,27 @@ class _Network:
 
 def _learn(network: _Network, record: _Record, values: Array) -> None:
     """Fill in the weights and biases of every iteration; values has the shape (iterations, networks, quantities)."""
-    rates = network.learning_rates
-    weights, biases = list(network.weights), list(network.biases)
-    for row in values:
-        for index, weight in enumerate(weights):
-            row[:, record.weights[index]] = weight.reshape(len(row), -1)
-            row[:, record.biases[index]] = biases[index]
-        layers = network.forward(weights, biases)
-        # all gradients are made with the weights of this iteration, before any of them is updated
-        for index, back in enumerate(network.backward(weights, layers)):
-            weights[index] = weights[index] - rates[..., np.newaxis] * back.by_weight  # RHW 8
+    parameters = np.concatenate([each.reshape(len(each), -1) for each in network.parameters()], axis=-1)
+    history = np.empty((len(values), *parameters.shape))
+    gradients = np.zeros_like(parameters)
+    weights, biases = network.split(parameters)
+    by_weights, by_biases = network.split(gradients)
+    for row in history:
+        row[...] = parameters
+        for index, back in enumerate(network.backward(weights, network.forward(weights, biases))):
+            by_weights[index][...] = back.by_weight
             if network.learns_biases and biases[index].shape[-1]:
-                biases[index] = biases[index] - rates * network.by_bias(index, back.delta)
+                by_biases[index][...] = network.by_bias(index, back.delta)
+        # weights and biases are views of parameters, so that all of them are updated at once, after all gradients
+        parameters -= network.learning_rates * gradients  # RHW 8
+    values[..., record.parameters] = history
 
 
 def _complete(network: _Network, record: _Record, values: Array) -> None:
     """Compute everything else from the weights and biases that stand in values (iterations, networks, quantities)."""
     leading = values.shape[:-1]
-    weights = [
-        values[..., block].reshape(*leading, *weight.shape[1:])
-        for block, weight in zip(record.weights, network.weights, strict=True)
-    ]
-    layers = network.forward(weights, [values[..., block] for block in record.biases])
+    weights, biases = network.split(values[..., record.parameters])
+    layers = network.forward(weights, biases)
     losses = network.losses(layers[-1].activation)
     values[..., record.inputs] = network.inputs
     values[..., record.targets] = network.targets
