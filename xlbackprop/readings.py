@@ -1,4 +1,4 @@
-"""The readings of an expression: as a spreadsheet formula, as mathematics, as mathematics with numbers put in."""
+"""The readings of an expression: a spreadsheet formula, mathematics, and mathematics with numbers, printed or live."""
 
 from __future__ import annotations
 
@@ -155,7 +155,14 @@ class Mathematics(Reading):
         return f"exp({self.read(exponent)})"
 
 
-class Numbers(Mathematics):
+class WrittenOut(Mathematics):
+    """Mathematics for a hand calculation: every named function is written out, `1/(1 + exp(−h1))` for `σ(h1)`."""
+
+    def call(self, call: Call) -> tuple[str, _Binding]:
+        return self._text(call.body)
+
+
+class Numbers(WrittenOut):
     """Mathematics with the numbers put in: `(0.6065 − 0.5) · 0.6065 · (1 − 0.6065) · 0.5069`."""
 
     def __init__(self, value: Callable[[Symbol], float]) -> None:
@@ -166,8 +173,76 @@ class Numbers(Mathematics):
         return short(self._value(symbol))
 
 
+class LiveNumbers(WrittenOut):
+    """The same as a spreadsheet formula, without its equals sign: text that follows the numbers it is made of."""
+
+    def __init__(self, plain: Callable[[Symbol], str], bracketed: Callable[[Symbol], str]) -> None:
+        """Both give the reference of a cell with a quantity's number as text, see `short_formula`.
+
+        Args:
+            plain: for a number at the beginning or after an opening bracket.
+            bracketed: for a number after an operator, where a negative one takes brackets; see `bracketed_formula`.
+        """
+        self._plain = plain
+        self._bracketed = bracketed
+
+    def symbol(self, symbol: Symbol) -> str:
+        return f"{_REFERENCE}{self._plain(symbol)}{_REFERENCE}"
+
+    def formula(self, expression: Expression) -> str:
+        """The formula whose value is the text of an expression."""
+        parts = self.read(expression).split(_REFERENCE)
+        return "&".join(part if index % 2 else f'"{part}"' for index, part in enumerate(parts) if part)
+
+    def _at_least(self, needed: _Binding, expression: Expression) -> str:
+        if isinstance(expression, Symbol) and needed > _Binding.NEGATIVE:
+            return f"{_REFERENCE}{self._bracketed(expression)}{_REFERENCE}"
+        return super()._at_least(needed, expression)
+
+
+_REFERENCE = "\0"
+"""Stands on both sides of a reference while a formula is put together from text and references."""
+
+_NUDGE = 1e-11
+"""A number half way between two roundings may lie a hair below in one program: a larger hair takes it up in all."""
+
+_SMALLEST_WITH_DECIMALS, _SMALLEST_WITHOUT = 0.001, 1e6
+
+
 def short(value: float) -> str:
-    """A number as one writes it in a hand calculation: four decimals, or four digits where they would all vanish."""
-    vanishes = 0 < abs(value) < 0.001
-    text = f"{value:.3e}" if vanishes else f"{value:.4f}".rstrip("0").rstrip(".")
+    """A number as one writes it in a hand calculation: four decimals, or four digits where they would vanish."""
+    if value == 0:
+        return "0"
+    nudged = value * (1 + _NUDGE)
+    if _SMALLEST_WITH_DECIMALS <= abs(value) < _SMALLEST_WITHOUT:
+        text = f"{nudged:.4f}".rstrip("0").rstrip(".")
+    else:
+        digits, _, exponent = f"{nudged:.3e}".partition("e")
+        text = f"{digits}e{int(exponent)}"
     return text.replace("-", "−")
+
+
+def short_formula(cell: str) -> str:
+    """The spreadsheet formula, without its equals sign, for what `short` makes of the number in a cell.
+
+    It writes the reader's own decimal mark, and never an error value for a number.
+    """
+    nudged = f"{cell}*(1+{_NUDGE:g})"
+    # one decimal for every rounding that would change the number; a program's ROUND is not exact to the last bit
+    decimals = "+".join(f"(ABS(ROUND({nudged},4)-ROUND({cell},{places}))>1E-9)" for places in range(4))
+    # the mantissa is rounded to three decimals, so that the next power of ten begins at 9.9995
+    exponent = f"(INT(LOG10(MAX(ABS({cell}),1E-300)/9.9995))+1)"
+    with_decimals = f"FIXED({nudged},{decimals},TRUE)"
+    scientific = f'FIXED({nudged}/10^{exponent},3,TRUE)&"e"&{exponent}'
+    limits = f"AND(ABS({cell})>={_SMALLEST_WITH_DECIMALS},ABS({cell})<{_SMALLEST_WITHOUT:.0f})"
+    return f'IF({cell}=0,"0",SUBSTITUTE(IF({limits},{with_decimals},{scientific}),"-","−"))'
+
+
+def bracketed(text: str) -> str:
+    """The text of a number as it stands after an operator: a negative one takes brackets."""
+    return f"({text})" if text.startswith("−") else text
+
+
+def bracketed_formula(cell: str) -> str:
+    """The spreadsheet formula, without its equals sign, for what `bracketed` makes of the text in a cell."""
+    return f'IF(LEFT({cell},1)="−","("&{cell}&")",{cell})'
