@@ -153,8 +153,9 @@ def test_the_same_absurd_answer_everywhere(answer: float | str | bool, judge: Ju
 @given(st.data())
 def test_any_mixture_of_answers(deep_book: Path, data: st.DataObject) -> None:
     symbols = list(rows(deep_book))
-    answer = st.sampled_from(ABSURD) | st.floats(-1e6, 1e6)
-    answers = data.draw(st.dictionaries(st.sampled_from(symbols), answer))
+    absurd: st.SearchStrategy[float | str | bool] = st.sampled_from(ABSURD)
+    number: st.SearchStrategy[float | str | bool] = st.floats(-1e6, 1e6)
+    answers = data.draw(st.dictionaries(st.sampled_from(symbols), absurd | number))
     for judge in QUICK_JUDGES:
         cells = judge(deep_book, typed(deep_book, answers))
         assert not judges.errors(cells)

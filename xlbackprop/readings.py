@@ -24,7 +24,7 @@ LARGEST_EXPONENT = 709
 """EXP of anything above this is an error in a spreadsheet: e^710 is no double."""
 
 
-class _Binding(IntEnum):
+class Binding(IntEnum):
     """How tightly a piece of text holds together; looser than its surroundings, it needs brackets."""
 
     NEGATIVE = 0
@@ -67,11 +67,11 @@ class Reading(ABC):
         """The text of a product."""
         return self.times.join(factors)
 
-    def call(self, call: Call) -> tuple[str, _Binding]:
+    def call(self, call: Call) -> tuple[str, Binding]:
         """The text of a named function's value."""
-        return f"{call.function.symbol}({self.read(call.argument)})", _Binding.ATOM
+        return f"{call.function.symbol}({self.read(call.argument)})", Binding.ATOM
 
-    def _text(self, expression: Expression) -> tuple[str, _Binding]:
+    def _text(self, expression: Expression) -> tuple[str, Binding]:
         match expression:
             case Symbol():
                 return self._leaf(self.symbol(expression))
@@ -79,32 +79,32 @@ class Reading(ABC):
                 return self._leaf(self.number(value))
             case Sum(terms):
                 first, *others = terms
-                parts = [self._at_least(_Binding.NEGATIVE, first), *(self._at_least(_Binding.SUM, o) for o in others)]
-                return self.plus.join(parts), _Binding.SUM
+                parts = [self._at_least(Binding.NEGATIVE, first), *(self._at_least(Binding.SUM, o) for o in others)]
+                return self.plus.join(parts), Binding.SUM
             case Difference(left, right):
-                parts = [self._at_least(_Binding.NEGATIVE, left), self._at_least(_Binding.PRODUCT, right)]
-                return self.minus.join(parts), _Binding.SUM
+                parts = [self._at_least(Binding.NEGATIVE, left), self._at_least(Binding.PRODUCT, right)]
+                return self.minus.join(parts), Binding.SUM
             case Product(factors):
-                return self.product(self._at_least(_Binding.PRODUCT, factor) for factor in factors), _Binding.PRODUCT
+                return self.product(self._at_least(Binding.PRODUCT, factor) for factor in factors), Binding.PRODUCT
             case Quotient(numerator, denominator):
-                parts = [self._at_least(_Binding.PRODUCT, numerator), self._at_least(_Binding.POWER, denominator)]
-                return self.over.join(parts), _Binding.PRODUCT
+                parts = [self._at_least(Binding.PRODUCT, numerator), self._at_least(Binding.POWER, denominator)]
+                return self.over.join(parts), Binding.PRODUCT
             case Power(base, exponent):
-                return self.power(self._at_least(_Binding.ATOM, base), exponent), _Binding.POWER
+                return self.power(self._at_least(Binding.ATOM, base), exponent), Binding.POWER
             case Negation(operand):
                 # a spreadsheet reads -x^2 as (-x)^2, so that a power takes brackets here
-                return self.negative + self._at_least(_Binding.ATOM, operand), _Binding.NEGATIVE
+                return self.negative + self._at_least(Binding.ATOM, operand), Binding.NEGATIVE
             case Exponential(exponent):
-                return self.exponential(exponent), _Binding.ATOM
+                return self.exponential(exponent), Binding.ATOM
             case Call():
                 return self.call(expression)
             case _:
                 raise TypeError(f"no reading for {type(expression).__name__}")
 
-    def _leaf(self, text: str) -> tuple[str, _Binding]:
-        return text, _Binding.NEGATIVE if text.startswith(self.negative) else _Binding.ATOM
+    def _leaf(self, text: str) -> tuple[str, Binding]:
+        return text, Binding.NEGATIVE if text.startswith(self.negative) else Binding.ATOM
 
-    def _at_least(self, needed: _Binding, expression: Expression) -> str:
+    def _at_least(self, needed: Binding, expression: Expression) -> str:
         text, binding = self._text(expression)
         return text if binding >= needed else f"({text})"
 
@@ -130,7 +130,7 @@ class Formula(Reading):
     def exponential(self, exponent: Expression) -> str:
         return f"EXP(MIN({LARGEST_EXPONENT},{self.read(exponent)}))"
 
-    def call(self, call: Call) -> tuple[str, _Binding]:
+    def call(self, call: Call) -> tuple[str, Binding]:
         return self._text(call.body)
 
 
@@ -158,7 +158,7 @@ class Mathematics(Reading):
 class WrittenOut(Mathematics):
     """Mathematics for a hand calculation: every named function is written out, `1/(1 + exp(−h1))` for `σ(h1)`."""
 
-    def call(self, call: Call) -> tuple[str, _Binding]:
+    def call(self, call: Call) -> tuple[str, Binding]:
         return self._text(call.body)
 
 
@@ -194,8 +194,8 @@ class LiveNumbers(WrittenOut):
         parts = self.read(expression).split(_REFERENCE)
         return "&".join(part if index % 2 else f'"{part}"' for index, part in enumerate(parts) if part)
 
-    def _at_least(self, needed: _Binding, expression: Expression) -> str:
-        if isinstance(expression, Symbol) and needed > _Binding.NEGATIVE:
+    def _at_least(self, needed: Binding, expression: Expression) -> str:
+        if isinstance(expression, Symbol) and needed > Binding.NEGATIVE:
             return f"{_REFERENCE}{self._bracketed(expression)}{_REFERENCE}"
         return super()._at_least(needed, expression)
 

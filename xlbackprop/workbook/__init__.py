@@ -74,12 +74,15 @@ def build(
     arrangement = arrange(derive(definition), definition.iterations, columns)
     lesson = Lesson(definition, arrangement, train(definition), tuple(map(_title, chosen)), iteration)
     pages = [SHEETS[name](workbook, lesson) for name in chosen]
+    pages[0].sheet.sheet_view.tabSelected = True
     save(workbook, {page.sheet.title: page.content() for page in pages}, path)
     return path
 
 
 def _chosen(sheets: Collection[str]) -> tuple[str, ...]:
     """The names of the sheets to make, in the order of the workbook."""
+    if not sheets:
+        raise UserError(f"sheets: found none, expected one or more of {', '.join(SHEETS)}")
     asked = {"-".join(name.lower().split()) for name in sheets} | {ALWAYS}
     for name in sorted(asked - SHEETS.keys()):
         raise UserError(f'sheets: there is no sheet "{name}"; {did_you_mean(name, SHEETS)}')

@@ -38,6 +38,9 @@ _WHAT = (
 _WIDTHS = {"A": 18.0, "B": 62.0, "C": 3.0, "D": 16.0, "E": 68.0}
 """Characters; together they fit a screen of 1366 pixels."""
 
+_ROW_HEIGHT = 17
+"""Points: high enough for the symbols, low enough for one screen."""
+
 _LINE = 84
 _TOP_ROW = 4
 _CELLS = (
@@ -62,7 +65,7 @@ def start_here(workbook: Workbook, lesson: Lesson) -> Page:
     row = _sheets(page, row + 1, lesson.sheets)
     row = max(row, _cells(page, _notation(page, _TOP_ROW, lesson) + 1))
     for line in range(_TOP_ROW, row):
-        page.heights(line, 1)
+        page.sheet.row_dimensions[line].height = _ROW_HEIGHT
     page.print_setup(definition.title)
     return page
 
