@@ -5,6 +5,8 @@ A program that merely shows the values stored in a file judges nothing, so every
 
 from __future__ import annotations
 
+import html
+import math
 import os
 import re
 import shutil
@@ -12,6 +14,7 @@ import subprocess
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import formualizer
@@ -21,8 +24,8 @@ import pytest
 from openpyxl.utils.cell import coordinate_to_tuple
 
 Value = float | str | bool | None
-Changes = Mapping[tuple[str, str], float]
-"""New numbers for cells, by sheet and address."""
+Changes = Mapping[tuple[str, str], float | str | bool]
+"""What is typed into cells, by sheet and address."""
 Cells = dict[tuple[str, str], Value]
 """Values of cells, by sheet and address."""
 
@@ -41,6 +44,11 @@ IN_CI = os.environ.get("CI") == "true"
 
 def formula_cells(path: Path) -> dict[tuple[str, str], str]:
     """Every formula of a workbook."""
+    return _formula_cells(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _formula_cells(path: Path, _: int) -> dict[tuple[str, str], str]:
     return {
         (sheet.title, cell.coordinate): str(cell.value)
         for sheet in openpyxl.load_workbook(path)
@@ -48,6 +56,24 @@ def formula_cells(path: Path) -> dict[tuple[str, str], str]:
         for cell in row
         if cell.data_type == "f"
     }
+
+
+def carried(path: Path) -> Cells:
+    """The value that a workbook of ours carries in every formula cell, in a tenth of the time of `stored`."""
+    values: Cells = {}
+    for title, xml in _sheets(path):
+        for address, kind, value in _CARRIED.findall(xml):
+            match kind:
+                case "str":
+                    values[title, address] = html.unescape(value)
+                case "b":
+                    values[title, address] = value == "1"
+                case _:
+                    values[title, address] = float(value)
+    return values
+
+
+_CARRIED = re.compile(r'<c r="([A-Z]+\d+)" s="\d+"(?: t="(\w+)")?><f>[^<]*</f><v>([^<]*)</v></c>')
 
 
 def stored(path: Path) -> Cells:
@@ -70,7 +96,14 @@ def ironcalc_judge(path: Path, changes: Changes) -> Cells:
     sheets = [sheet["name"] for sheet in model.get_worksheets_properties()]
     for (sheet, address), value in changes.items():
         row, column = coordinate_to_tuple(address)
-        model.update_cell_with_number(sheets.index(sheet), row, column, value)
+        where = (sheets.index(sheet), row, column)
+        match value:
+            case bool():
+                model.update_cell_with_bool(*where, value)
+            case str():
+                model.update_cell_with_text(*where, value)
+            case _:
+                model.update_cell_with_number(*where, value)
     model.evaluate()
     return {
         (sheet, address): model.get_cell_value(sheets.index(sheet), *coordinate_to_tuple(address))
@@ -83,7 +116,7 @@ def formualizer_judge(path: Path, changes: Changes) -> Cells:
     workbook = formualizer.load_workbook(str(without_values(path)))
     for (sheet, address), value in changes.items():
         row, column = coordinate_to_tuple(address)
-        workbook.set_value(sheet, row, column, float(value))
+        workbook.set_value(sheet, row, column, value if isinstance(value, bool | str) else float(value))
     workbook.evaluate_all()
     return {
         (sheet, address): workbook.get_value(sheet, *coordinate_to_tuple(address))
@@ -127,16 +160,28 @@ def without_values(path: Path) -> Path:
 
 
 def changed(path: Path, changes: Changes, name: str) -> Path:
-    """A copy of a workbook, named `name`, with other numbers in some cells."""
+    """A copy of a workbook, named `name`, with something else in some of the cells that hold a number or nothing."""
 
     def change(title: str, xml: str) -> str:
         for (sheet, address), value in changes.items():
             if sheet == title:
-                xml, count = re.subn(rf'(<c r="{address}"[^>]*>)<v>[^<]*</v>', rf"\g<1><v>{value!r}</v>", xml)
+                old = rf'<c r="{address}" s="(\d+)"(?:/>|><v>[^<]*</v></c>)'
+                xml, count = re.subn(old, rf'<c r="{address}" s="\1"{_typed(value)}</c>', xml)
                 assert count == 1, f"no number in {sheet}!{address}"
         return xml
 
     return _rewritten(path, "changed", change).rename(path.parent / "changed" / f"{name}.xlsx")
+
+
+def _typed(value: float | str | bool) -> str:
+    """The rest of a cell's tag, and its content."""
+    match value:
+        case bool():
+            return f' t="b"><v>{value:d}</v>'
+        case str():
+            return f' t="inlineStr"><is><t>{value}</t></is>'
+        case _:
+            return f"><v>{value!r}</v>"
 
 
 def planted(path: Path, sheet: str, address: str, value: float) -> Path:
@@ -156,14 +201,25 @@ def _rewritten(path: Path, folder: str, change: Callable[[str, str], str]) -> Pa
     target = path.parent / folder / path.name
     target.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as copy:
-        titles = re.findall(r'<sheet [^>]*?name="([^"]*)"', source.read("xl/workbook.xml").decode())
-        parts = {f"xl/worksheets/sheet{index}.xml": title for index, title in enumerate(titles, 1)}
+        parts = _parts(source)
         for entry in source.infolist():
             data = source.read(entry)
             if entry.filename in parts:
                 data = change(parts[entry.filename], data.decode()).encode()
             copy.writestr(entry, data)
     return target
+
+
+def _parts(book: zipfile.ZipFile) -> dict[str, str]:
+    """The parts of a workbook that are sheets, with their titles."""
+    titles = re.findall(r'<sheet [^>]*?name="([^"]*)"', book.read("xl/workbook.xml").decode())
+    return {f"xl/worksheets/sheet{index}.xml": title for index, title in enumerate(titles, 1)}
+
+
+def _sheets(path: Path) -> list[tuple[str, str]]:
+    """The title and the XML of every sheet."""
+    with zipfile.ZipFile(path) as book:
+        return [(title, book.read(part).decode()) for part, title in _parts(book).items()]
 
 
 def _program(name: str) -> str:
@@ -174,3 +230,20 @@ def _program(name: str) -> str:
             pytest.fail(f"{name} has to be installed in CI")
         pytest.skip(f"{name} is not installed")
     return found
+
+
+def errors(cells: Cells) -> Cells:
+    """The cells that show an error value, as every judge gives it, or a number that is none."""
+    return {cell: value for cell, value in cells.items() if _is_error(value)}
+
+
+def _is_error(value: object) -> bool:
+    match value:
+        case None | bool():
+            return False
+        case int() | float():
+            return not math.isfinite(value)
+        case str():
+            return value.startswith("#") and value.endswith(("!", "?", "/A"))
+        case _:
+            return True  # formualizer's own kind of error

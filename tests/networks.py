@@ -46,3 +46,23 @@ def definitions(*, iterations: int = 4, largest_rate: float = 5.0) -> st.SearchS
     return contents(iterations=iterations, largest_rate=largest_rate).map(
         lambda content: parse(content, source="generated")
     )
+
+
+def deep() -> Definition:
+    """A network with three hidden layers, one of them with a trained bias a unit and negative weights."""
+    content = {
+        "title": "Three hidden layers",
+        "teaches": "Nothing in particular.",
+        "inputs": [0.3, -0.7],
+        "targets": [0.2, 0.9, 0.5],
+        "learning_rate": 0.8,
+        "iterations": 5,
+        "train_biases": True,
+        "layers": [
+            {"weights": [[0.5, -0.4], [-0.3, 0.8]], "bias": [0.1, -0.2]},
+            {"weights": [[0.7, -0.6], [0.2, 0.4], [-0.9, 0.3]]},
+            {"weights": [[0.15, 0.25, -0.35]], "bias": 0.05},
+            {"weights": [[0.45], [-0.55], [0.65]]},
+        ],
+    }
+    return parse(content, source="deep")

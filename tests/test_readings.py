@@ -24,7 +24,7 @@ from xlbackprop.expression import (
     Symbol,
     symbols,
 )
-from xlbackprop.readings import Formula, Mathematics, Numbers, short
+from xlbackprop.readings import Formula, Mathematics, Numbers
 
 VALUES = {"a": 0.75, "b": -1.25, "c": 0.0625}
 CELLS = {"a": "A1", "b": "B1", "c": "C1"}
@@ -127,14 +127,6 @@ def test_numbers_put_in() -> None:
 def test_mathematics_names_every_quantity_it_uses(expression: Expression) -> None:
     text = Mathematics().read(expression)
     assert all(symbol.name in text for symbol in symbols(expression))
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [(0.5, "0.5"), (0.60647773, "0.6065"), (0.0001234, "1.234e−04"), (-0.25, "−0.25"), (0.0, "0"), (12.0, "12")],
-)
-def test_short_numbers(number: float, text: str) -> None:
-    assert short(number) == text
 
 
 def test_a_number_in_a_formula_keeps_every_digit() -> None:

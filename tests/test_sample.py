@@ -11,7 +11,7 @@ import pytest
 from xlbackprop import build, load
 
 SAMPLE = Path(__file__).parent.parent / "output" / "classic.xlsx"
-_NUMBER = re.compile(r"<v>(-?[0-9][^<]*)</v>")
+_NUMBER = re.compile(r"<v>(-?[0-9.]+(?:e[-+]?[0-9]+)?)</v>")
 
 
 def parts(path: Path) -> dict[str, str]:

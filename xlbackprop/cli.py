@@ -12,6 +12,7 @@ import typer
 from xlbackprop.errors import UserError
 
 if TYPE_CHECKING:
+    from xlbackprop.definition import Definition
     from xlbackprop.engine import Trace
 
 app = typer.Typer(
@@ -38,6 +39,14 @@ class Format(StrEnum):
     json = "json"
 
 
+class Markup(StrEnum):
+    """In which form an explanation is printed."""
+
+    text = "text"
+    markdown = "markdown"
+    latex = "latex"
+
+
 Template = Annotated[str, typer.Argument(help="A ready-made template by name, or the path of your own TOML file.")]
 Iterations = Annotated[
     int | None,
@@ -58,14 +67,22 @@ def build(
     columns: Annotated[
         Columns, typer.Option(help="The original's columns, or every link of the chain rule.")
     ] = Columns.compact,
+    sheets: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME…", help="Only these sheets, such as step-by-step,your-turn (default: all of them)."
+        ),
+    ] = None,
 ) -> None:
     """Write a walkthrough as an Excel workbook with live formulas and a loss chart."""
     from xlbackprop.definition import load
+    from xlbackprop.workbook import SHEETS
     from xlbackprop.workbook import build as build_workbook
 
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
     target = _target(output, Path(template).stem)
-    build_workbook(definition, target, columns=columns.value)
+    chosen = SHEETS if sheets is None else [name for name in sheets.split(",") if name.strip()]
+    build_workbook(definition, target, columns=columns.value, sheets=chosen)
     typer.echo(
         f"Wrote {target}: {definition.title}, {definition.iterations} iterations at η = {definition.learning_rate:g}.\n"
         "Open it in Excel, LibreOffice or Google Sheets and change a number in bold blue; everything else follows."
@@ -104,8 +121,7 @@ def trace(
     from xlbackprop.engine import train
 
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
-    if iteration is not None and not 0 <= iteration < definition.iterations:
-        raise UserError(f"--iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
+    _require_iteration(definition, iteration or 0)
     values = train(definition)
     chosen = range(definition.iterations) if iteration is None else range(iteration, iteration + 1)
     match format:
@@ -120,6 +136,23 @@ def trace(
             _print_table(values, sentences, iteration or 0)
 
 
+@app.command()
+def explain(
+    quantity: Annotated[str, typer.Argument(help='A quantity by name, such as "dE/dw1", "∂E/∂w1" or a_h1.')],
+    template: Template = "classic",
+    iteration: Annotated[int, typer.Option(metavar="K", help="The iteration, counted from 0.")] = 0,
+    format: Annotated[Markup, typer.Option(help="For the terminal, a web page or a paper.")] = Markup.text,
+) -> None:
+    """Print the chain of steps that leads to one quantity, with its numbers."""
+    from xlbackprop.definition import load
+    from xlbackprop.explain import FORMATS
+    from xlbackprop.explain import explain as explain_quantity
+
+    definition = load(template)
+    _require_iteration(definition, iteration)
+    typer.echo(FORMATS[format.value](explain_quantity(definition, quantity, iteration)))
+
+
 def run() -> None:
     """Run the command line; a mistake of the reader's is one message and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
@@ -129,6 +162,11 @@ def run() -> None:
     except UserError as error:
         typer.echo(f"xlbackprop: {error}", err=True)
         sys.exit(2)
+
+
+def _require_iteration(definition: Definition, iteration: int) -> None:
+    if not 0 <= iteration < definition.iterations:
+        raise UserError(f"--iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
 
 
 def _target(output: Path | None, name: str) -> Path:

@@ -18,6 +18,8 @@ from xlbackprop.definition import Definition
 from xlbackprop.expression import Call, Expression, Number, Symbol, substitute, sum_of, symbols
 from xlbackprop.names import LEARNING_RATE, Names, derivative
 
+LEARNING_RATE_SENTENCE = "the learning rate: how far each update goes against the gradient"
+
 
 class Role(Enum):
     """What a quantity is to the network; it decides its colour everywhere."""

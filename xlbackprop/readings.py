@@ -1,4 +1,4 @@
-"""The readings of an expression: as a spreadsheet formula, as mathematics, as mathematics with numbers put in."""
+"""The readings of an expression: a spreadsheet formula, mathematics, and mathematics with numbers, printed or live."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LARGEST_EXPONENT = 709
 """EXP of anything above this is an error in a spreadsheet: e^710 is no double."""
 
 
-class _Binding(IntEnum):
+class Binding(IntEnum):
     """How tightly a piece of text holds together; looser than its surroundings, it needs brackets."""
 
     NEGATIVE = 0
@@ -42,7 +42,6 @@ class Reading(ABC):
     times: str
     over: str
     negative: str
-    negative_of_brackets: str
 
     def read(self, expression: Expression) -> str:
         """The text of an expression in this reading."""
@@ -68,11 +67,15 @@ class Reading(ABC):
         """The text of a product."""
         return self.times.join(factors)
 
-    def call(self, call: Call) -> tuple[str, _Binding]:
-        """The text of a named function's value."""
-        return f"{call.function.symbol}({self.read(call.argument)})", _Binding.ATOM
+    def negation(self, operand: str) -> str:
+        """The text of a negative."""
+        return self.negative + operand
 
-    def _text(self, expression: Expression) -> tuple[str, _Binding]:
+    def call(self, call: Call) -> tuple[str, Binding]:
+        """The text of a named function's value."""
+        return f"{call.function.symbol}({self.read(call.argument)})", Binding.ATOM
+
+    def _text(self, expression: Expression) -> tuple[str, Binding]:
         match expression:
             case Symbol():
                 return self._leaf(self.symbol(expression))
@@ -80,33 +83,31 @@ class Reading(ABC):
                 return self._leaf(self.number(value))
             case Sum(terms):
                 first, *others = terms
-                parts = [self._at_least(_Binding.NEGATIVE, first), *(self._at_least(_Binding.SUM, o) for o in others)]
-                return self.plus.join(parts), _Binding.SUM
+                parts = [self._at_least(Binding.NEGATIVE, first), *(self._at_least(Binding.SUM, o) for o in others)]
+                return self.plus.join(parts), Binding.SUM
             case Difference(left, right):
-                parts = [self._at_least(_Binding.NEGATIVE, left), self._at_least(_Binding.PRODUCT, right)]
-                return self.minus.join(parts), _Binding.SUM
+                parts = [self._at_least(Binding.NEGATIVE, left), self._at_least(Binding.PRODUCT, right)]
+                return self.minus.join(parts), Binding.SUM
             case Product(factors):
-                return self.product(self._at_least(_Binding.PRODUCT, factor) for factor in factors), _Binding.PRODUCT
+                return self.product(self._at_least(Binding.PRODUCT, factor) for factor in factors), Binding.PRODUCT
             case Quotient(numerator, denominator):
-                parts = [self._at_least(_Binding.PRODUCT, numerator), self._at_least(_Binding.POWER, denominator)]
-                return self.over.join(parts), _Binding.PRODUCT
+                parts = [self._at_least(Binding.PRODUCT, numerator), self._at_least(Binding.POWER, denominator)]
+                return self.over.join(parts), Binding.PRODUCT
             case Power(base, exponent):
-                return self.power(self._at_least(_Binding.ATOM, base), exponent), _Binding.POWER
+                return self.power(self._at_least(Binding.ATOM, base), exponent), Binding.POWER
             case Negation(operand):
-                text, binding = self._text(operand)
-                whole = self.negative + text if binding is _Binding.ATOM else f"{self.negative_of_brackets}({text})"
-                return whole, _Binding.NEGATIVE
+                return self.negation(self._at_least(Binding.ATOM, operand)), Binding.NEGATIVE
             case Exponential(exponent):
-                return self.exponential(exponent), _Binding.ATOM
+                return self.exponential(exponent), Binding.ATOM
             case Call():
                 return self.call(expression)
             case _:
                 raise TypeError(f"no reading for {type(expression).__name__}")
 
-    def _leaf(self, text: str) -> tuple[str, _Binding]:
-        return text, _Binding.NEGATIVE if text.startswith(self.negative) else _Binding.ATOM
+    def _leaf(self, text: str) -> tuple[str, Binding]:
+        return text, Binding.NEGATIVE if text.startswith(self.negative) else Binding.ATOM
 
-    def _at_least(self, needed: _Binding, expression: Expression) -> str:
+    def _at_least(self, needed: Binding, expression: Expression) -> str:
         text, binding = self._text(expression)
         return text if binding >= needed else f"({text})"
 
@@ -115,7 +116,6 @@ class Formula(Reading):
     """A spreadsheet formula, without its equals sign: `(R33-A33)*R33*(1-R33)*J33`."""
 
     plus, minus, times, over, negative = "+", "-", "*", "/", "-"
-    negative_of_brackets = "-1*"  # spreadsheets read -x^2 as (-x)^2, and IronCalc 0.9 -(x^2) too
 
     def __init__(self, address: Callable[[Symbol], str]) -> None:
         """`address` gives the reference of the cell in which a quantity stands."""
@@ -130,10 +130,14 @@ class Formula(Reading):
     def power(self, base: str, exponent: int) -> str:
         return f"{base}^{exponent}"
 
+    def negation(self, operand: str) -> str:
+        # spreadsheets read -x^2 as (-x)^2, and IronCalc 0.9 takes -(x*y)^2 apart in the same way
+        return f"-1*{operand}" if operand.startswith("(") else super().negation(operand)
+
     def exponential(self, exponent: Expression) -> str:
         return f"EXP(MIN({LARGEST_EXPONENT},{self.read(exponent)}))"
 
-    def call(self, call: Call) -> tuple[str, _Binding]:
+    def call(self, call: Call) -> tuple[str, Binding]:
         return self._text(call.body)
 
 
@@ -141,7 +145,6 @@ class Mathematics(Reading):
     """Mathematics as a textbook sets it: `(a_o1 − t1) · a_o1 · (1 − a_o1) · a_h1`."""
 
     plus, minus, times, over, negative = " + ", " − ", " · ", "/", "−"
-    negative_of_brackets = negative
 
     def symbol(self, symbol: Symbol) -> str:
         return symbol.name
@@ -159,7 +162,14 @@ class Mathematics(Reading):
         return f"exp({self.read(exponent)})"
 
 
-class Numbers(Mathematics):
+class WrittenOut(Mathematics):
+    """Mathematics for a hand calculation: every named function is written out, `1/(1 + exp(−h1))` for `σ(h1)`."""
+
+    def call(self, call: Call) -> tuple[str, Binding]:
+        return self._text(call.body)
+
+
+class Numbers(WrittenOut):
     """Mathematics with the numbers put in: `(0.6065 − 0.5) · 0.6065 · (1 − 0.6065) · 0.5069`."""
 
     def __init__(self, value: Callable[[Symbol], float]) -> None:
@@ -170,8 +180,76 @@ class Numbers(Mathematics):
         return short(self._value(symbol))
 
 
+class LiveNumbers(WrittenOut):
+    """The same as a spreadsheet formula, without its equals sign: text that follows the numbers it is made of."""
+
+    def __init__(self, plain: Callable[[Symbol], str], bracketed: Callable[[Symbol], str]) -> None:
+        """Both give the reference of a cell with a quantity's number as text, see `short_formula`.
+
+        Args:
+            plain: for a number at the beginning or after an opening bracket.
+            bracketed: for a number after an operator, where a negative one takes brackets; see `bracketed_formula`.
+        """
+        self._plain = plain
+        self._bracketed = bracketed
+
+    def symbol(self, symbol: Symbol) -> str:
+        return f"{_REFERENCE}{self._plain(symbol)}{_REFERENCE}"
+
+    def formula(self, expression: Expression) -> str:
+        """The formula whose value is the text of an expression."""
+        parts = self.read(expression).split(_REFERENCE)
+        return "&".join(part if index % 2 else f'"{part}"' for index, part in enumerate(parts) if part)
+
+    def _at_least(self, needed: Binding, expression: Expression) -> str:
+        if isinstance(expression, Symbol) and needed > Binding.NEGATIVE:
+            return f"{_REFERENCE}{self._bracketed(expression)}{_REFERENCE}"
+        return super()._at_least(needed, expression)
+
+
+_REFERENCE = "\0"
+"""Stands on both sides of a reference while a formula is put together from text and references."""
+
+_NUDGE = 1e-11
+"""A number half way between two roundings may lie a hair below in one program: a larger hair takes it up in all."""
+
+_SMALLEST_WITH_DECIMALS, _SMALLEST_WITHOUT = 0.001, 1e6
+
+
 def short(value: float) -> str:
-    """A number as one writes it in a hand calculation: four decimals, or four digits where they would all vanish."""
-    vanishes = 0 < abs(value) < 0.001
-    text = f"{value:.3e}" if vanishes else f"{value:.4f}".rstrip("0").rstrip(".")
+    """A number as one writes it in a hand calculation: four decimals, or four digits where they would vanish."""
+    if value == 0:
+        return "0"
+    nudged = value * (1 + _NUDGE)
+    if _SMALLEST_WITH_DECIMALS <= abs(value) < _SMALLEST_WITHOUT:
+        text = f"{nudged:.4f}".rstrip("0").rstrip(".")
+    else:
+        digits, _, exponent = f"{nudged:.3e}".partition("e")
+        text = f"{digits}e{int(exponent)}"
     return text.replace("-", "−")
+
+
+def short_formula(cell: str) -> str:
+    """The spreadsheet formula, without its equals sign, for what `short` makes of the number in a cell.
+
+    It writes the reader's own decimal mark, and never an error value for a number.
+    """
+    nudged = f"{cell}*(1+{_NUDGE:g})"
+    # one decimal for every rounding that would change the number; a program's ROUND is not exact to the last bit
+    decimals = "+".join(f"(ABS(ROUND({nudged},4)-ROUND({cell},{places}))>1E-9)" for places in range(4))
+    # the mantissa is rounded to three decimals, so that the next power of ten begins at 9.9995
+    exponent = f"(INT(LOG10(MAX(ABS({cell}),1E-300)/9.9995))+1)"
+    with_decimals = f"FIXED({nudged},{decimals},TRUE)"
+    scientific = f'FIXED({nudged}/10^{exponent},3,TRUE)&"e"&{exponent}'
+    limits = f"AND(ABS({cell})>={_SMALLEST_WITH_DECIMALS},ABS({cell})<{_SMALLEST_WITHOUT:.0f})"
+    return f'IF({cell}=0,"0",SUBSTITUTE(IF({limits},{with_decimals},{scientific}),"-","−"))'
+
+
+def bracketed(text: str) -> str:
+    """The text of a number as it stands after an operator: a negative one takes brackets."""
+    return f"({text})" if text.startswith("−") else text
+
+
+def bracketed_formula(cell: str) -> str:
+    """The spreadsheet formula, without its equals sign, for what `bracketed` makes of the text in a cell."""
+    return f'IF(LEFT({cell},1)="−","("&{cell}&")",{cell})'

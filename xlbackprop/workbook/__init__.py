@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -13,34 +13,58 @@ from xlbackprop.arrangement import arrange
 from xlbackprop.definition import Definition
 from xlbackprop.derivation import derive
 from xlbackprop.engine import train
+from xlbackprop.errors import UserError, did_you_mean
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.sheets.start_here import start_here
+from xlbackprop.workbook.sheets.step_by_step import step_by_step
 from xlbackprop.workbook.sheets.walkthrough import walkthrough
+from xlbackprop.workbook.sheets.your_turn import your_turn
 from xlbackprop.workbook.writer import save
 
-SHEETS: Mapping[str, Callable[[Workbook, Lesson], Page]] = {"walkthrough": walkthrough}
-"""The sheets in their order, by the name under which the command line knows them."""
+SHEETS: Mapping[str, Callable[[Workbook, Lesson], Page]] = {
+    "start-here": start_here,
+    "walkthrough": walkthrough,
+    "step-by-step": step_by_step,
+    "your-turn": your_turn,
+}
+"""The sheets in their order, by the name under which the command line knows them: its title, in small letters."""
+
+ALWAYS = "walkthrough"
+"""The sheet that every workbook has, because the others read its table."""
 
 _NO_TIME = datetime(2000, 1, 1)
 """The real time of writing would make equal workbooks differ."""
 
 
-def build(definition: Definition, path: str | Path, *, columns: str = "compact") -> Path:
+def build(
+    definition: Definition,
+    path: str | Path,
+    *,
+    columns: str = "compact",
+    sheets: Collection[str] = tuple(SHEETS),
+    iteration: int = 0,
+) -> Path:
     """Write the workbook of a walkthrough.
 
     Args:
         definition: what to compute; see `load`.
         path: the file to write, `.xlsx`; an existing one is replaced only by a complete new one.
         columns: `compact` for the columns of the original sheet, `full` for every link of the chain rule.
+        sheets: which sheets appear, by their names in `SHEETS` or by their titles; the Walkthrough always does.
+        iteration: the one that the sheets which show a single iteration open with, from 0.
 
     Returns:
         The path written.
 
     Raises:
-        UserError: the file cannot be written.
+        UserError: the file cannot be written, or there is no such sheet or iteration.
     """
     path = Path(path)
+    chosen = _chosen(sheets)
+    if not 0 <= iteration < definition.iterations:
+        raise UserError(f"iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
     workbook = Workbook()
     workbook.remove(workbook.active)
     workbook.properties = _properties(definition)
@@ -48,10 +72,25 @@ def build(definition: Definition, path: str | Path, *, columns: str = "compact")
     workbook.calculation.fullCalcOnLoad = True
     theme.add_styles(workbook)
     arrangement = arrange(derive(definition), definition.iterations, columns)
-    lesson = Lesson(definition, arrangement, train(definition))
-    pages = [fill(workbook, lesson) for fill in SHEETS.values()]
+    lesson = Lesson(definition, arrangement, train(definition), tuple(map(_title, chosen)), iteration)
+    pages = [SHEETS[name](workbook, lesson) for name in chosen]
+    pages[0].sheet.sheet_view.tabSelected = True
     save(workbook, {page.sheet.title: page.content() for page in pages}, path)
     return path
+
+
+def _chosen(sheets: Collection[str]) -> tuple[str, ...]:
+    """The names of the sheets to make, in the order of the workbook."""
+    if not sheets:
+        raise UserError(f"sheets: found none, expected one or more of {', '.join(SHEETS)}")
+    asked = {"-".join(name.lower().split()) for name in sheets} | {ALWAYS}
+    for name in sorted(asked - SHEETS.keys()):
+        raise UserError(f'sheets: there is no sheet "{name}"; {did_you_mean(name, SHEETS)}')
+    return tuple(name for name in SHEETS if name in asked)
+
+
+def _title(name: str) -> str:
+    return name.replace("-", " ").capitalize()
 
 
 def _properties(definition: Definition) -> DocumentProperties:

@@ -8,7 +8,7 @@ from xlbackprop.arrangement import Arrangement
 from xlbackprop.definition import Definition
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Trace
-from xlbackprop.layout import Table
+from xlbackprop.layout import WALKTHROUGH, Table
 
 
 class Lesson(Struct, frozen=True):
@@ -17,6 +17,10 @@ class Lesson(Struct, frozen=True):
     definition: Definition
     arrangement: Arrangement
     trace: Trace
+    sheets: tuple[str, ...] = (WALKTHROUGH,)
+    """The titles of the workbook's sheets, in their order."""
+    iteration: int = 0
+    """The iteration that is chosen on the sheets that show one at a time."""
 
     @property
     def table(self) -> Table:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from copy import copy
 
 from openpyxl.cell.cell import Cell
+from openpyxl.formatting.rule import Rule
 from openpyxl.styles.cell_style import StyleArray
+from openpyxl.styles.differential import DifferentialStyle
+from openpyxl.styles.numbers import NumberFormat
 from openpyxl.workbook.workbook import Workbook
+from openpyxl.worksheet.hyperlink import Hyperlink
 
+from xlbackprop.typesetting import Piece
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.drawing import CellSize, Drawing
 from xlbackprop.workbook.theme import Look
@@ -17,8 +23,15 @@ from xlbackprop.workbook.writer import Block, SheetContent, Value
 ROW_HEIGHT = 15.0
 """Points."""
 
+ROW_PADDING = 5.0
+"""Points, for a row that is to be read one at a time."""
+
+_CHARACTERS_A_UNIT = 1.05
+"""Widths are counted in digits; letters are narrower on average."""
+
 _TEXT = Look()
 _INPUT = Look(theme.INPUT)
+_LINK = Look(theme.LINK)
 
 _EMU_A_POINT = 12700
 _EMU_A_PIXEL = 9525
@@ -37,6 +50,7 @@ class Page:
         self.drawing = Drawing()
         self._cached: dict[tuple[int, int], Value] = {}
         self._block: Block | None = None
+        self._typeset: dict[tuple[int, int], Sequence[Piece]] = {}
         self._looks: dict[Look, StyleArray] = {}
 
     def text(self, address: str, text: str, look: Look = _TEXT) -> None:
@@ -46,6 +60,17 @@ class Page:
         cell.data_type = "s"
         if text.startswith(("=", "+", "-", "@")):
             cell._style.quotePrefix = 1
+
+    def typeset(self, address: str, pieces: Sequence[Piece], look: Look = _TEXT) -> None:
+        """Put down a text with subscripts."""
+        self.text(address, "".join(piece.text for piece in pieces), look)
+        cell = self.sheet[address]
+        self._typeset[cell.row, cell.column] = pieces
+
+    def link(self, address: str, text: str, sheet: str, target: str, look: Look = _LINK) -> None:
+        """Put down a text that leads to a cell of a sheet of this workbook."""
+        self.text(address, text, look)
+        self.sheet[address].hyperlink = Hyperlink(ref=address, location=f"'{sheet}'!{target}")
 
     def number(self, address: str, value: float, look: Look = _INPUT) -> None:
         """Put down a number that the reader can change."""
@@ -76,13 +101,52 @@ class Page:
         for letter in letters:
             self.sheet.column_dimensions[letter].width = width
 
+    def hide(self, letters: Iterable[str]) -> None:
+        """Hide columns of intermediate results; the reader can show them as usual."""
+        for letter in letters:
+            self.sheet.column_dimensions[letter].hidden = True
+
+    def lines(self, text: str, letter: str) -> int:
+        """How many lines a text takes in a column, reckoned for a font somewhat wider than the theme's."""
+        width: float = self.sheet.column_dimensions[letter].width
+        return math.ceil(len(text) / (width * _CHARACTERS_A_UNIT))
+
+    def heights(self, row: int, lines: int) -> None:
+        """Give a row the height for some lines of text."""
+        self.sheet.row_dimensions[row].height = lines * ROW_HEIGHT + ROW_PADDING
+
+    def show_tiny_numbers(self, cells: str) -> None:
+        """Let the numbers in a range that six decimals would show as zero appear in scientific notation."""
+        first = cells.partition(":")[0]
+        style = DifferentialStyle(numFmt=NumberFormat(numFmtId=200, formatCode=theme.TINY_FORMAT))
+        rule = Rule(type="expression", dxf=style, formula=[f"AND({first}<>0,ABS({first})<0.0001)"])
+        self.sheet.conditional_formatting.add(cells, rule)
+
+    def print_setup(self, title: str, repeated_rows: str | None = None, *, landscape: bool = True) -> None:
+        """Print on A4 or Letter, as wide as the paper, under the walkthrough's title and over page numbers.
+
+        Args:
+            repeated_rows: the rows that every page begins with, such as `32:32`.
+        """
+        sheet = self.sheet
+        sheet.page_setup.orientation = "landscape" if landscape else "portrait"
+        sheet.page_setup.paperSize = sheet.PAPERSIZE_A4  # printers with Letter trays fit it, as the width is relative
+        sheet.page_setup.fitToHeight = 0
+        sheet.sheet_properties.pageSetUpPr.fitToPage = True
+        if repeated_rows:
+            sheet.print_title_rows = repeated_rows
+        sheet.page_margins.left = sheet.page_margins.right = 0.4
+        sheet.oddHeader.left.text = title.replace("&", "&&")
+        sheet.oddHeader.right.text = "&A"
+        sheet.oddFooter.center.text = "&P / &N"
+
     def cell_size(self, width: float) -> CellSize:
         """The size of a cell in a column of a width in characters and a row of the normal height."""
         return CellSize(round(width * 7 + 5) * _EMU_A_PIXEL, round(ROW_HEIGHT * _EMU_A_POINT))
 
     def content(self) -> SheetContent:
         """What the writer has to know beside the sheet itself."""
-        return SheetContent(self._cached, self.drawing, self._block)
+        return SheetContent(self._cached, self.drawing, self._block, self._typeset)
 
     def _cell(self, address: str, look: Look) -> Cell:
         cell: Cell = self.sheet[address]

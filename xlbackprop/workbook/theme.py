@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 from openpyxl.cell.cell import Cell
-from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
+from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Protection, Side
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
@@ -47,12 +47,15 @@ TITLE = "Title cell"
 TEXT = "Text cell"
 HEADING = "Heading cell"
 NOTE = "Note cell"
+MATHEMATICS = "Mathematics cell"
 LABEL = "Label cell"
+SYMBOL = "Symbol cell"
 NODE = "Node cell"
 INPUT = "Input cell"
 CALCULATION = "Calculation cell"
 RESULT = "Result cell"
 CHECK = "Check cell"
+LINK = "Link cell"
 
 _FONT = "Calibri"
 
@@ -68,19 +71,27 @@ class Look(Struct, frozen=True):
     edges: str = ""
     """The sides at which the cell is the border of a box, out of `lrtb`."""
     shaded: bool = False
+    wrap: bool = False
+    unlocked: bool = False
+    """Whether the reader can type here although the sheet is protected."""
 
 
 def add_styles(workbook: Workbook) -> None:
     """Give a workbook the named styles of the theme."""
     thin = Side(style="thin", color=LINE)
     boxed = Border(left=thin, right=thin, top=thin, bottom=thin)
+    white = Side(style="thin", color=PAPER)
+    apart = Border(left=white, right=white, top=white, bottom=white)
     centre = Alignment(horizontal="center", vertical="center")
+    middle = Alignment(vertical="center")
     styles = (
         NamedStyle(TITLE, font=_font(size=16, bold=True)),
-        NamedStyle(TEXT, font=_font()),
-        NamedStyle(HEADING, font=_font(bold=True)),
+        NamedStyle(TEXT, font=_font(), alignment=middle),
+        NamedStyle(MATHEMATICS, font=_font(size=12), alignment=middle),
+        NamedStyle(HEADING, font=_font(bold=True), alignment=middle),
         NamedStyle(NOTE, font=_font(size=10, italic=True)),
         NamedStyle(LABEL, font=_font(bold=True, color=PAPER), alignment=centre),
+        NamedStyle(SYMBOL, font=_font(size=12, bold=True, color=PAPER), border=apart, alignment=centre),
         NamedStyle(
             NODE,
             font=_font(size=10, bold=True),
@@ -91,11 +102,14 @@ def add_styles(workbook: Workbook) -> None:
             font=_font(bold=True, color=CHANGEABLE),
             fill=_solid("FFFBE0"),
             border=Border(left=thin, right=thin, top=thin, bottom=Side(style="medium", color=CHANGEABLE)),
-            alignment=Alignment(horizontal="right"),
+            alignment=Alignment(horizontal="right", vertical="center"),
         ),
-        NamedStyle(CALCULATION, font=_font(), border=boxed),
-        NamedStyle(RESULT, font=_font(bold=True), border=boxed),
-        NamedStyle(CHECK, font=_font(italic=True), border=Border(bottom=Side(style="medium", color=INK))),
+        NamedStyle(CALCULATION, font=_font(), border=boxed, alignment=middle),
+        NamedStyle(RESULT, font=_font(bold=True), border=boxed, alignment=middle),
+        NamedStyle(
+            CHECK, font=_font(italic=True), border=Border(bottom=Side(style="medium", color=INK)), alignment=middle
+        ),
+        NamedStyle(LINK, font=_font(color=SHADES[Role.INPUT].dark, underline="single"), alignment=middle),
     )
     for style in styles:
         workbook.add_named_style(style)
@@ -106,8 +120,12 @@ def apply(look: Look, cell: Cell) -> None:
     cell.style = look.style
     if look.number_format != "General":
         cell.number_format = look.number_format
-    if look.align or look.indent:
-        cell.alignment = Alignment(horizontal=look.align, indent=look.indent)
+    if look.align or look.indent or look.wrap:
+        cell.alignment = Alignment(
+            horizontal=look.align, vertical="center", indent=look.indent, wrap_text=look.wrap or None
+        )
+    if look.unlocked:
+        cell.protection = Protection(locked=False)
     if look.edges:
         edge = Side(style="thin", color=INK)
         cell.border = Border(**{_SIDES[side]: edge for side in look.edges})
@@ -115,7 +133,7 @@ def apply(look: Look, cell: Cell) -> None:
         cell.fill = _solid(SHADING)
     if look.role is not None:
         shade = SHADES[look.role]
-        cell.fill = _solid(shade.dark if look.style == LABEL else shade.light)
+        cell.fill = _solid(shade.dark if look.style in (LABEL, SYMBOL) else shade.light)
         if look.style == NODE:
             edge = Side(style="medium", color=shade.dark)
             cell.border = Border(left=edge, right=edge, top=edge, bottom=edge)
@@ -125,8 +143,10 @@ def apply(look: Look, cell: Cell) -> None:
 _SIDES = {"l": "left", "r": "right", "t": "top", "b": "bottom"}
 
 
-def _font(size: float = 11, color: str = INK, bold: bool = False, italic: bool = False) -> Font:
-    return Font(name=_FONT, size=size, color=color, bold=bold, italic=italic)
+def _font(
+    size: float = 11, color: str = INK, bold: bool = False, italic: bool = False, underline: str | None = None
+) -> Font:
+    return Font(name=_FONT, size=size, color=color, bold=bold, italic=italic, underline=underline)
 
 
 def _solid(colour: str) -> PatternFill:

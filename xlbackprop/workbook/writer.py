@@ -18,6 +18,7 @@ import numpy as np
 from msgspec import Struct
 from openpyxl.cell.cell import Cell
 from openpyxl.packaging.relationship import Relationship
+from openpyxl.styles import Font
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet._writer import WorksheetWriter
 from openpyxl.worksheet.related import Related
@@ -27,6 +28,7 @@ from openpyxl.writer.excel import ExcelWriter
 from xlbackprop.engine import Array
 from xlbackprop.errors import UserError
 from xlbackprop.layout import column_letter
+from xlbackprop.typesetting import Piece
 from xlbackprop.workbook.drawing import Drawing
 
 Value = float | str | bool
@@ -64,6 +66,8 @@ class SheetContent(Struct, frozen=True):
     """The value of every formula cell, by row and column."""
     drawing: Drawing
     block: Block | None = None
+    typeset: Mapping[tuple[int, int], Sequence[Piece]] = {}
+    """The pieces of every text that has subscripts, by row and column."""
 
 
 def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path) -> None:
@@ -158,31 +162,45 @@ def _rows(ws: Worksheet, content: SheetContent) -> Iterator[str]:
     block = content.block
     below = block.first_row if block else 0
     for row in sorted(row for row in rows if not block or row < below):
-        yield _row(ws, row, rows[row], content.cached)
+        yield _row(ws, row, rows[row], content)
     if block:
         yield from _block_rows(block)
         for row in sorted(row for row in rows if row > block.last_row):
-            yield _row(ws, row, rows[row], content.cached)
+            yield _row(ws, row, rows[row], content)
 
 
-def _row(ws: Worksheet, row: int, cells: Iterable[Cell], cached: Mapping[tuple[int, int], Value]) -> str:
+def _row(ws: Worksheet, row: int, cells: Iterable[Cell], content: SheetContent) -> str:
     dimension = ws.row_dimensions.get(row)
     attributes = "".join(f' {key}="{value}"' for key, value in dict(dimension or {}).items() if key != "r")
-    return f'<row r="{row}"{attributes}>{"".join(_cell(cell, cached) for cell in cells)}</row>'
+    return f'<row r="{row}"{attributes}>{"".join(_cell(cell, content) for cell in cells)}</row>'
 
 
-def _cell(cell: Cell, cached: Mapping[tuple[int, int], Value]) -> str:
+def _cell(cell: Cell, content: SheetContent) -> str:
     start = f'<c r="{cell.coordinate}" s="{cell.style_id}"'
     value = cell.value
     if value is None:
         return f"{start}/>"
     if cell.data_type == "f":
-        kind, result = _typed(cached[cell.row, cell.column])
+        kind, result = _typed(content.cached[cell.row, cell.column])
         return f"{start}{kind}><f>{_xml(str(value)[1:])}</f><v>{result}</v></c>"
     if cell.data_type == "s":
-        return f'{start} t="inlineStr"><is><t xml:space="preserve">{_xml(str(value))}</t></is></c>'
+        pieces = content.typeset.get((cell.row, cell.column))
+        inside = "".join(_run(piece, cell.font) for piece in pieces) if pieces else _text(str(value))
+        return f'{start} t="inlineStr"><is>{inside}</is></c>'
     kind, result = _typed(value)
     return f"{start}{kind}><v>{result}</v></c>"
+
+
+def _run(piece: Piece, font: Font) -> str:
+    """A piece of a text; a run takes nothing from its cell, so that the cell's font is repeated in it."""
+    properties = "<b/>" * bool(font.b) + "<i/>" * bool(font.i)
+    properties += '<vertAlign val="subscript"/>' * piece.subscript
+    properties += f'<sz val="{font.sz:g}"/><color rgb="{font.color.rgb}"/><rFont val="{font.name}"/>'
+    return f"<r><rPr>{properties}</rPr>{_text(piece.text)}</r>"
+
+
+def _text(text: str) -> str:
+    return f'<t xml:space="preserve">{_xml(text)}</t>'
 
 
 def _block_rows(block: Block) -> Iterator[str]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import textwrap
 
 import numpy as np
-from openpyxl.formatting.rule import Rule
-from openpyxl.styles.differential import DifferentialStyle
-from openpyxl.styles.numbers import NumberFormat
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.table import Table as SheetTable
+from openpyxl.worksheet.table import TableColumn
 
 from xlbackprop.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox, address
 from xlbackprop.definition import LARGEST_NUMBER, Definition
-from xlbackprop.derivation import Role
+from xlbackprop.derivation import LEARNING_RATE_SENTENCE, Role
 from xlbackprop.diagram import TOP_ROW, Arrow, Diagram
 from xlbackprop.engine import Trace
 from xlbackprop.layout import LEARNING_RATE_COLUMN, WALKTHROUGH, Table, column_letter
@@ -36,7 +35,7 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     page = Page(workbook, WALKTHROUGH)
     table = arrangement.table
     page.widths((column_letter(index) for index in range(1, len(table.columns) + 1)), COLUMN_WIDTH)
-    _headline(page, definition)
+    _headline(page, definition, table)
     _diagram(page, arrangement.diagram, table, trace)
     for box in arrangement.boxes:
         _box(page, box)
@@ -44,14 +43,16 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     _learning_rate(page, workbook, definition, table, trace)
     _table(page, table, trace)
     _chart(page, arrangement, trace)
-    _print_setup(page, definition, table)
+    page.print_setup(definition.title, f"{table.header_row}:{table.header_row}")
     return page
 
 
-def _headline(page: Page, definition: Definition) -> None:
+def _headline(page: Page, definition: Definition, table: Table) -> None:
     page.text("A1", definition.title, Look(theme.TITLE))
     page.sheet.row_dimensions[1].height = 24
     page.text("A2", f"{definition.teaches}  Change any number in bold blue: everything else follows.")
+    page.link("A3", f"↓ to the table, row {table.header_row}", WALKTHROUGH, f"A{table.header_row}")
+    page.link(f"A{table.header_row - 1}", "↑ to the network", WALKTHROUGH, "A1")
 
 
 def _diagram(page: Page, picture: Diagram, table: Table, trace: Trace) -> None:
@@ -123,7 +124,7 @@ def _learning_rate(page: Page, workbook: Workbook, definition: Definition, table
         showInputMessage=True,
         showErrorMessage=True,
     )
-    limits.promptTitle, limits.prompt = "Learning rate η", "How far each update goes along the gradient."
+    limits.promptTitle, limits.prompt = "Learning rate η", f"This is {LEARNING_RATE_SENTENCE}."
     limits.errorTitle, limits.error = "Learning rate η", f"A number from 0 to {LARGEST_NUMBER:,.0f}, please."
     limits.add(f"{LEARNING_RATE_COLUMN}{row}")
     page.sheet.add_data_validation(limits)
@@ -145,7 +146,15 @@ def _table(page: Page, table: Table, trace: Trace) -> None:
         columns.append(BlockColumn(page.style_number(look), table.formula(name)))
     if table.iterations > 1:
         page.block(Block(table.first_row + 1, columns, values[1:]))
-    _show_tiny_numbers(page, table)
+    _name_columns(page, table)
+    page.show_tiny_numbers(f"A{table.first_row}:{column_letter(len(table.quantities))}{table.last_row}")
+
+
+def _name_columns(page: Page, table: Table) -> None:
+    """Make the cells a table in Excel's sense: it shows the headers as column letters to who scrolls past them."""
+    cells = f"A{table.header_row}:{column_letter(len(table.columns))}{table.last_row}"
+    columns = [TableColumn(id=index, name=short_label(name)) for index, name in enumerate(table.columns, 1)]
+    page.sheet.add_table(SheetTable(displayName="iterations", ref=cells, tableColumns=columns))
 
 
 def _number_look(table: Table, name: str) -> Look:
@@ -153,15 +162,6 @@ def _number_look(table: Table, name: str) -> Look:
         return Look(theme.CALCULATION, Role.TARGET, theme.COUNT_FORMAT)
     style = theme.RESULT if name == table.derivation.labels.total_loss else theme.CALCULATION
     return Look(style, table.derivation[name].role, theme.VALUE_FORMAT)
-
-
-def _show_tiny_numbers(page: Page, table: Table) -> None:
-    """Numbers that six decimals would show as zero appear in scientific notation."""
-    first = f"A{table.first_row}"
-    style = DifferentialStyle(numFmt=NumberFormat(numFmtId=200, formatCode=theme.TINY_FORMAT))
-    rule = Rule(type="expression", dxf=style, formula=[f"AND({first}<>0,ABS({first})<0.0001)"])
-    last = f"{column_letter(len(table.quantities))}{table.last_row}"
-    page.sheet.conditional_formatting.add(f"{first}:{last}", rule)
 
 
 def _chart(page: Page, arrangement: Arrangement, trace: Trace) -> None:
@@ -187,15 +187,3 @@ def _chart(page: Page, arrangement: Arrangement, trace: Trace) -> None:
     charts.place(chart, arrangement.chart_row, column, table.header_row - 2, column + _CHART_COLUMNS)
     page.sheet.add_chart(chart)
     page.drawing.describe(chart, f"Line chart of the loss {total} over the iterations of the table below")
-
-
-def _print_setup(page: Page, definition: Definition, table: Table) -> None:
-    sheet = page.sheet
-    sheet.page_setup.orientation = "landscape"
-    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
-    sheet.page_setup.fitToHeight = 0
-    sheet.sheet_properties.pageSetUpPr.fitToPage = True
-    sheet.print_title_rows = f"{table.header_row}:{table.header_row}"
-    sheet.page_margins.left = sheet.page_margins.right = 0.4
-    sheet.oddHeader.left.text = definition.title.replace("&", "&&")
-    sheet.oddFooter.center.text = "&P / &N"

@@ -1,0 +1,104 @@
+"""Numbers as text: printed by Python and written live by a spreadsheet, they have to be the same."""
+
+from pathlib import Path
+
+import formualizer
+import ironcalc
+import openpyxl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests import judges
+from xlbackprop.expression import Call, Exponential, Function, Number, Symbol
+from xlbackprop.readings import LiveNumbers, Numbers, bracketed, bracketed_formula, short, short_formula
+
+TRICKY = [0.0, 0.0275, -0.5, 0.06175, 0.06174999999999999, 1.00005, 9.9996e-6, 9.99949e-6, 0.00099996, 0.001, -4.386e-4]
+TRICKY += [999999.99999, 1e6, -1.5e12, 1e20, 0.1 + 0.2, 123456.12345, 1e-15, 100.0, 99.9999999, -3.02, 0.2004, 1 / 3]
+X, Y = Symbol("x"), Symbol("y")
+SIGMOID = Function("σ", lambda x: 1 / (1 + Exponential(-x)))
+EXPRESSIONS = (X * (1 - Y), X - Y * X, (Y - X) ** 2 * Number(0.5), Call(SIGMOID, X), X + Y + X * Y, X)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.506874566764534, "0.5069"),
+        (0.15, "0.15"),
+        (-1.0, "−1"),
+        (0.0, "0"),
+        (-0.0, "0"),
+        (0.000351776, "3.518e−4"),
+        (0.06174999999999999, "0.0618"),
+        (2.5e7, "2.500e7"),
+    ],
+)
+def test_short_numbers(value: float, text: str) -> None:
+    assert short(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ((0.25, 0.5), ("0.25 · (1 − 0.5)", "0.25 − 0.5 · 0.25", "(0.5 − 0.25)² · ½", "1/(1 + exp(−0.25))")),
+        (
+            (-0.25, -2),
+            ("(−0.25) · (1 − (−2))", "−0.25 − (−2) · (−0.25)", "(−2 − (−0.25))² · ½", "1/(1 + exp(−(−0.25)))"),
+        ),
+    ],
+)
+def test_negative_numbers_take_brackets_after_an_operator(values: tuple[float, float], texts: tuple[str, ...]) -> None:
+    numbers = Numbers(lambda symbol: dict(zip("xy", values, strict=True))[symbol.name])
+    assert tuple(numbers.read(expression) for expression in EXPRESSIONS[:4]) == texts
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(-1e9, 1e9).filter(lambda x: x == 0 or abs(x) > 1e-11), min_size=2, max_size=30))
+@example(TRICKY)
+def test_live_numbers_are_the_printed_ones(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
+    path, expected = _sheet(values, tmp_path_factory.mktemp("live"))
+    model = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
+    model.evaluate()
+    book = formualizer.load_workbook(str(path))
+    book.evaluate_all()
+    for (row, column), text in expected.items():
+        assert model.get_cell_value(0, row, column) == text
+        assert book.get_value("Sheet", row, column) == text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [judges.libreoffice, judges.gnumeric])
+def test_live_numbers_in_programs(program, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path, expected = _sheet(TRICKY + [round(0.0137 * n - 0.7, n % 6) for n in range(100)], tmp_path)
+    (tmp_path / "judged").mkdir()
+    actual = program([path], tmp_path / "judged")[0]
+    for (row, column), text in expected.items():
+        assert actual["Sheet", openpyxl.utils.cell.get_column_letter(column) + str(row)] == text
+
+
+def _sheet(values: list[float], folder: Path) -> tuple[Path, dict[tuple[int, int], str]]:
+    """A sheet with every number, its text, that in brackets, and the expressions of it and the number below."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    expected = {}
+    for row, value in enumerate(values, 1):
+        below = row % len(values) + 1
+        formulas = [short_formula(f"A{row}"), bracketed_formula(f"B{row}"), *_formulas({"x": row, "y": below})]
+        texts = [short(value), bracketed(short(value)), *_printed({"x": value, "y": values[below - 1]})]
+        sheet.cell(row, 1, value)
+        for column, (formula, text) in enumerate(zip(formulas, texts, strict=True), 2):
+            sheet.cell(row, column, f"={formula}")
+            expected[row, column] = text
+    path = folder / "live.xlsx"
+    book.save(path)
+    return path, expected
+
+
+def _formulas(rows: dict[str, int]) -> list[str]:
+    live = LiveNumbers(lambda symbol: f"B{rows[symbol.name]}", lambda symbol: f"C{rows[symbol.name]}")
+    return [live.formula(expression) for expression in EXPRESSIONS]
+
+
+def _printed(values: dict[str, float]) -> list[str]:
+    numbers = Numbers(lambda symbol: values[symbol.name])
+    return [numbers.read(expression) for expression in EXPRESSIONS]

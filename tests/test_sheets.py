@@ -1,0 +1,144 @@
+"""The whole workbook: which sheets it has, how they print, and what holds for every formula of it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+from msgspec.structs import replace
+
+from tests import judges
+from tests.networks import deep
+from xlbackprop import Definition, UserError, build, load
+from xlbackprop.workbook import SHEETS
+
+TITLES = ["Start here", "Walkthrough", "Step by step", "Your turn"]
+PORTABLE = {"ABS", "AND", "COUNTIF", "EXP", "FIXED", "IF", "IFERROR", "INDEX", "INT", "ISNUMBER", "LEFT", "LOG10"}
+PORTABLE |= {"MAX", "MIN", "OR", "ROUND", "SUBSTITUTE", "TRUE", "FALSE"}
+"""Functions that Excel 2010 and later, LibreOffice, Google Sheets and Gnumeric share, and that are not volatile."""
+
+DEFINITIONS = (load("classic"), load("mazur"), deep())
+every_definition = pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda each: each.title)
+
+
+def test_all_sheets_in_order(tmp_path: Path) -> None:
+    titles = openpyxl.load_workbook(build(load(), tmp_path / "book.xlsx")).sheetnames
+    assert [title for title in titles if title in TITLES] == TITLES
+    assert [title.lower().replace(" ", "-") for title in titles] == list(SHEETS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "there"),
+    [
+        (["your-turn"], ["Walkthrough", "Your turn"]),
+        (["walkthrough"], ["Walkthrough"]),
+        (["Step by step", " START HERE "], ["Start here", "Walkthrough", "Step by step"]),
+    ],
+)
+def test_chosen_sheets(asked: list[str], there: list[str], tmp_path: Path) -> None:
+    path = build(load(), tmp_path / "book.xlsx", sheets=asked)
+    assert openpyxl.load_workbook(path).sheetnames == there
+    assert not judges.errors(judges.ironcalc_judge(path, {}))
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_every_sheet_does_without_the_others(name: str, tmp_path: Path) -> None:
+    path = build(deep(), tmp_path / "book.xlsx", sheets=[name])
+    assert judges.ironcalc_judge(path, {}).keys() == judges.carried(path).keys()
+    assert not judges.errors(judges.ironcalc_judge(path, {}))
+
+
+@pytest.mark.parametrize(
+    ("sheets", "message"),
+    [(["step-by-stp"], 'there is no sheet "step-by-stp"; did you mean "step-by-step"'), ([], "found none, expected")],
+)
+def test_no_such_sheet(sheets: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        build(load(), tmp_path / "book.xlsx", sheets=sheets)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_such_iteration(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="iteration: found 68, expected a number from 0 to 67"):
+        build(load(), tmp_path / "book.xlsx", iteration=68)
+
+
+def test_sheets_from_the_command_line(tmp_path: Path) -> None:
+    command = shutil.which("xlbackprop", path=sys.prefix + "/bin")
+    assert command is not None
+    path = tmp_path / "book.xlsx"
+    subprocess.run([command, "build", "-o", str(path), "--sheets", "your-turn, Start here"], check=True)
+    assert openpyxl.load_workbook(path).sheetnames == ["Start here", "Walkthrough", "Your turn"]
+    wrong = [command, "build", "-o", str(tmp_path / "other.xlsx"), "--sheets", "walk"]
+    result = subprocess.run(wrong, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert result.returncode == 2
+    assert 'there is no sheet "walk"; did you mean "walkthrough"?' in result.stderr
+
+
+@every_definition
+def test_formulas_are_portable_and_within_the_limits(definition: Definition, tmp_path: Path) -> None:
+    for columns in ("compact", "full"):
+        for cell, formula in judges.formula_cells(build(definition, tmp_path / "book.xlsx", columns=columns)).items():
+            literals = re.findall(r'"([^"]*)"', formula)
+            outside = re.sub(r'"[^"]*"', "", formula)
+            assert set(re.findall(r"([A-Z][A-Z0-9.]*)\(", outside)) <= PORTABLE, cell
+            assert len(formula) <= 8192, cell
+            assert all(len(literal) <= 255 for literal in literals), cell
+
+
+@every_definition
+def test_every_sheet_prints_on_the_width_of_the_paper(definition: Definition, tmp_path: Path) -> None:
+    titled = replace(definition, title="Backpropagation & more")
+    for sheet in openpyxl.load_workbook(build(titled, tmp_path / "book.xlsx")):
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage, sheet.title
+        assert (sheet.page_setup.fitToHeight, sheet.page_setup.paperSize) == (0, 9)
+        assert sheet.page_setup.orientation == "landscape"
+        assert sheet.oddHeader.left.text == "Backpropagation && more"
+        assert sheet.oddFooter.center.text == "&P / &N"
+        if sheet.title != "Start here":
+            assert sheet.print_title_rows
+
+
+@pytest.mark.parametrize("title", ["Start here", "Step by step", "Your turn"])
+def test_teaching_sheets_fit_a_screen_of_1366_pixels(title: str, tmp_path: Path) -> None:
+    sheet = openpyxl.load_workbook(build(load(), tmp_path / "book.xlsx"))[title]
+    shown = [dimension for dimension in sheet.column_dimensions.values() if not dimension.hidden]
+    pixels = sum(round(dimension.width * 7 + 5) * (dimension.max - dimension.min + 1) for dimension in shown)
+    assert pixels <= 1366 - 60  # row numbers and scroll bar
+
+
+def test_headers_stay_in_sight_where_that_leaves_room(tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(build(load(), tmp_path / "book.xlsx"))
+    assert book["Step by step"].freeze_panes == book["Your turn"].freeze_panes == "A6"
+    assert book["Walkthrough"].freeze_panes is None
+    # there Excel shows the names in place of the column letters, because the cells are a table
+    table = book["Walkthrough"].tables["iterations"]
+    assert table.ref == "A32:AF100"
+    assert [column.name for column in table.tableColumns] == [cell.value for cell in book["Walkthrough"][32]]
+
+
+@every_definition
+def test_links_lead_to_cells_that_are_there(definition: Definition, tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(build(definition, tmp_path / "book.xlsx"))
+    links = [cell.hyperlink.location for sheet in book for row in sheet.iter_rows() for cell in row if cell.hyperlink]
+    assert len(links) >= 8
+    for location in links:
+        title, _, address = location.rpartition("!")
+        assert book[title.strip("'")][address].value is not None, location
+
+
+def test_title_and_language_of_the_document(tmp_path: Path) -> None:
+    properties = openpyxl.load_workbook(build(load("mazur"), tmp_path / "book.xlsx")).properties
+    assert (properties.title, properties.language) == (load("mazur").title, "en")
+
+
+def test_a_workbook_with_all_sheets_is_small(tmp_path: Path) -> None:
+    assert build(load("mazur", iterations=100), tmp_path / "book.xlsx").stat().st_size < 1_000_000
+    with zipfile.ZipFile(tmp_path / "book.xlsx") as book:
+        assert book.testzip() is None

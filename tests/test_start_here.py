@@ -1,0 +1,56 @@
+"""The sheet Start here: it names what there is, in the network's own notation, and links to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from tests.networks import deep
+from xlbackprop import Definition, build, load
+from xlbackprop.workbook import SHEETS
+from xlbackprop.workbook.sheets.start_here import PURPOSES, TITLE
+
+
+def texts(definition: Definition, path: Path, sheets: list[str] | None = None) -> list[str]:
+    """Every text of the sheet."""
+    sheet = openpyxl.load_workbook(build(definition, path, sheets=sheets or list(SHEETS)))[TITLE]
+    return [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value is not None]
+
+
+def test_only_the_sheets_that_are_there(tmp_path: Path) -> None:
+    assert "Your turn" in texts(load(), tmp_path / "all.xlsx")
+    some = texts(load(), tmp_path / "some.xlsx", ["start-here", "step-by-step"])
+    assert {"Walkthrough", "Step by step"} <= set(some)
+    assert "Your turn" not in some
+
+
+def test_every_sheet_has_a_purpose() -> None:
+    titles = {name.replace("-", " ").capitalize() for name in SHEETS}
+    assert titles - {TITLE} <= PURPOSES.keys()
+
+
+@pytest.mark.parametrize(
+    ("definition", "symbols"),
+    [
+        (load("classic"), ["i1", "t1", "w1", "h1", "ah1", "ao1", "E1", "Etotal", "∂E/∂w1", "η", "σ(x)"]),
+        (load("mazur"), ["b1", "neth1", "outh1", "outo1", "Eo1"]),
+        (deep(), ["h1,1", "ah1,1", "ao1"]),
+    ],
+    ids=["classic", "mazur", "deep"],
+)
+def test_the_notation_is_the_networks_own(definition: Definition, symbols: list[str], tmp_path: Path) -> None:
+    assert set(symbols) <= set(texts(definition, tmp_path / "book.xlsx"))
+
+
+def test_it_is_short(tmp_path: Path) -> None:
+    sheet = openpyxl.load_workbook(build(load("mazur"), tmp_path / "book.xlsx"))[TITLE]
+    points = sum(sheet.row_dimensions[row].height or 15 for row in range(1, sheet.max_row + 1))
+    assert points * 96 / 72 <= 768 - 180  # a screen less the program's own bars
+
+
+def test_it_opens_first(tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(build(load(), tmp_path / "book.xlsx"))
+    assert book.active.title == book.sheetnames[0] == TITLE
+    assert [sheet.title for sheet in book if sheet.sheet_view.tabSelected] == [TITLE]

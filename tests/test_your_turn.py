@@ -1,0 +1,195 @@
+"""The sheet Your turn: answers are judged by the reader's own earlier ones, and no answer breaks anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import openpyxl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests import judges
+from tests.judges import Cells, Changes
+from tests.networks import deep
+from xlbackprop import Definition, build, load, train
+from xlbackprop.workbook.sheets.your_turn import DECIMALS_CELL, ITERATION_CELL, PROGRESS_CELL, RIGHT, TITLE, WRONG
+
+Judge = Callable[[Path, Changes], Cells]
+CLASSIC = load("classic", iterations=4)
+DEFINITIONS = (CLASSIC, load("mazur", iterations=4), deep())
+QUICK_JUDGES = (judges.ironcalc_judge, judges.formualizer_judge)
+ABSURD = ("text", "0,0275", " ", "=1", 1e300, -1e300, 1e14, -1e14, True, False, 0.0, 710.0)
+both_judges = pytest.mark.parametrize("judge", QUICK_JUDGES)
+
+
+def rows(path: Path) -> dict[str, int]:
+    """The row of every answer, by symbol."""
+    return _rows(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _rows(path: Path, _: int) -> dict[str, int]:
+    sheet = openpyxl.load_workbook(path)[TITLE]
+    return {
+        str(symbol.value): symbol.row
+        for symbol, answer in zip(sheet["A"], sheet["C"], strict=True)
+        if symbol.row > 5 and not answer.protection.locked
+    }
+
+
+def right_answers(definition: Definition, path: Path, iteration: int = 0) -> dict[str, float]:
+    """Every right answer by symbol, from the engine."""
+    trace = train(definition)
+    answers = {}
+    for symbol in rows(path):
+        kind, _, name = symbol.rpartition(" ")
+        name = next(known for known in trace.names if known.replace("_", "") == name.replace(",", ""))
+        answers[symbol] = float(trace[name][iteration + (kind == "new")])
+    return answers
+
+
+def typed(path: Path, answers: Mapping[str, float | str | bool]) -> Changes:
+    """Answers as changes of the sheet's cells."""
+    where = rows(path)
+    return {(TITLE, f"C{where[symbol]}"): answer for symbol, answer in answers.items()}
+
+
+def marks(path: Path, cells: Cells) -> dict[str, str]:
+    """The mark of every line, empty where nothing was typed."""
+    return {symbol: str(cells[TITLE, f"D{row}"] or "") for symbol, row in rows(path).items()}
+
+
+@both_judges
+@pytest.mark.parametrize("columns", ["compact", "full"])
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda each: each.title)
+def test_right_answers(definition: Definition, columns: str, judge: Judge, tmp_path: Path) -> None:
+    path = build(definition, tmp_path / "book.xlsx", columns=columns)
+    answers = {symbol: round(value, 6) for symbol, value in right_answers(definition, path, 2).items()}
+    cells = judge(path, {**typed(path, answers), (TITLE, ITERATION_CELL): 2})
+    assert set(marks(path, cells).values()) == {RIGHT}
+    assert cells[TITLE, PROGRESS_CELL] == f"{len(answers)} of {len(answers)} answered, {len(answers)} right: all done!"
+    assert not any(cells[TITLE, f"E{row}"] for row in rows(path).values())
+
+
+def test_what_is_asked_of_the_class_network(tmp_path: Path) -> None:
+    asked = list(rows(build(CLASSIC, tmp_path / "book.xlsx")))
+    forward = ["h1", "h2", "ah1", "ah2", "o1", "o2", "ao1", "ao2", "E1", "E2", "Etotal"]
+    backward = [f"∂E/∂w{index}" for index in (5, 6, 7, 8)] + ["∂E/∂ah1", "∂E/∂ah2"]
+    backward += [f"∂E/∂w{index}" for index in (1, 2, 3, 4)]
+    assert asked == forward + backward + [f"new w{index}" for index in range(1, 9)]
+
+
+@both_judges
+def test_nothing_typed_is_nothing_wrong(judge: Judge, tmp_path: Path) -> None:
+    path = build(CLASSIC, tmp_path / "book.xlsx")
+    cells = judge(path, {})
+    assert set(marks(path, cells).values()) == {""}
+    assert cells[TITLE, PROGRESS_CELL] == "0 of 29 answered, 0 right"
+
+
+@both_judges
+def test_a_wrong_answer_does_not_make_those_that_follow_from_it_wrong(judge: Judge, tmp_path: Path) -> None:
+    path = build(CLASSIC, tmp_path / "book.xlsx")
+    answers = right_answers(CLASSIC, path)
+    answers["h1"] = 0.7
+    answers["ah1"] = 1 / (1 + math.exp(-0.7))
+    answers["o1"] = 0.4 * answers["ah1"] + 0.45 * answers["ah2"]
+    answers["ao1"] = 0.9  # not what follows from o1
+    answers["E1"] = 0.5 * (0.5 - 0.9) ** 2
+    answers["∂E/∂w5"] = (0.9 - 0.5) * 0.9 * (1 - 0.9) * answers["ah1"]
+    answers["new w5"] = 0.4 - answers["∂E/∂w5"]
+    cells = judge(path, typed(path, {symbol: answers[symbol] for symbol in _SEVEN}))
+    assert marks(path, cells) | {"h1": WRONG, "ao1": WRONG} == marks(path, cells)
+    assert [marks(path, cells)[symbol] for symbol in ("ah1", "o1", "E1", "∂E/∂w5", "new w5")] == [RIGHT] * 5
+    assert cells[TITLE, PROGRESS_CELL] == "7 of 29 answered, 5 right"
+    row = rows(path)
+    assert cells[TITLE, f"E{row['h1']}"] == "h1 = w1 · i1 + w2 · i2"
+    assert cells[TITLE, f"E{row['ah1']}"] == "Right for the numbers that you gave above."
+    # what was not answered follows from what was
+    assert cells[TITLE, f"G{row['o2']}"] == pytest.approx(0.5 * answers["ah1"] + 0.55 * answers["ah2"])
+
+
+_SEVEN = ("h1", "ah1", "o1", "ao1", "E1", "∂E/∂w5", "new w5")
+
+
+@both_judges
+@pytest.mark.parametrize(
+    ("decimals", "answer", "mark"),
+    [
+        (4, 0.0275, RIGHT),
+        (4, 0.0276, RIGHT),
+        (4, 0.0277, WRONG),
+        (6, 0.0276, WRONG),
+        (1, 0.1, RIGHT),
+        ("x", 0.0276, RIGHT),
+    ],
+)
+def test_the_decimals_that_have_to_be_right(
+    decimals: float | str, answer: float, mark: str, judge: Judge, tmp_path: Path
+) -> None:
+    path = build(CLASSIC, tmp_path / "book.xlsx")
+    cells = judge(path, {**typed(path, {"h1": answer}), (TITLE, DECIMALS_CELL): decimals})
+    assert marks(path, cells)["h1"] == mark
+    assert not judges.errors(cells)
+
+
+@both_judges
+@pytest.mark.parametrize("answer", ABSURD)
+def test_the_same_absurd_answer_everywhere(answer: float | str | bool, judge: Judge, deep_book: Path) -> None:
+    everywhere: dict[str, float | str | bool] = dict.fromkeys(rows(deep_book), answer)
+    cells = judge(deep_book, typed(deep_book, everywhere))
+    assert not judges.errors(cells)
+    if isinstance(answer, str) or abs(answer) > 1e10:
+        assert set(marks(deep_book, cells).values()) == {WRONG}
+    if isinstance(answer, str):
+        assert cells[TITLE, f"E{rows(deep_book)['h1,1']}"] == "Type a number, such as 0.5."
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_mixture_of_answers(deep_book: Path, data: st.DataObject) -> None:
+    symbols = list(rows(deep_book))
+    absurd: st.SearchStrategy[float | str | bool] = st.sampled_from(ABSURD)
+    number: st.SearchStrategy[float | str | bool] = st.floats(-1e6, 1e6)
+    answers = data.draw(st.dictionaries(st.sampled_from(symbols), absurd | number))
+    for judge in QUICK_JUDGES:
+        cells = judge(deep_book, typed(deep_book, answers))
+        assert not judges.errors(cells)
+        assert {symbol for symbol, mark in marks(deep_book, cells).items() if mark} == answers.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [judges.libreoffice, judges.gnumeric])
+def test_programs(program, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = build(CLASSIC, tmp_path / "book.xlsx")
+    right = right_answers(CLASSIC, path)
+    sets: list[Mapping[str, float | str | bool]] = [right, {"h1": 0.7, "ah1": 1 / (1 + math.exp(-0.7))}]
+    for answer in ABSURD:
+        everywhere: dict[str, float | str | bool] = dict.fromkeys(right, answer)
+        sets.append(everywhere)
+    files = [judges.changed(path, typed(path, answers), f"set-{index}") for index, answers in enumerate(sets)]
+    (tmp_path / "judged").mkdir()
+    formulas = judges.formula_cells(path)
+    judged = [{cell: cells.get(cell) for cell in formulas} for cells in program(files, tmp_path / "judged")]
+    assert set(marks(path, judged[0]).values()) == {RIGHT}
+    assert {symbol: mark for symbol, mark in marks(path, judged[1]).items() if mark} == {"h1": WRONG, "ah1": RIGHT}
+    for cells in judged:
+        assert not judges.errors(cells)
+
+
+def test_only_answers_and_choices_can_be_typed(tmp_path: Path) -> None:
+    sheet = openpyxl.load_workbook(build(CLASSIC, tmp_path / "book.xlsx"))[TITLE]
+    unlocked = {cell.coordinate for line in sheet.iter_rows() for cell in line if not cell.protection.locked}
+    answers = {f"C{row}" for row in rows(tmp_path / "book.xlsx").values()}
+    assert sheet.protection.sheet
+    assert sheet.protection.password is None
+    assert unlocked == answers | {ITERATION_CELL, DECIMALS_CELL}
+
+
+@pytest.fixture(scope="module")
+def deep_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(deep(), tmp_path_factory.mktemp("deep") / "book.xlsx")

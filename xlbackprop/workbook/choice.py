@@ -1,0 +1,64 @@
+"""The choice of an iteration: the cell in which the reader makes it, and how a sheet reads that iteration's values."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from openpyxl.worksheet.datavalidation import DataValidation
+
+from xlbackprop.layout import WALKTHROUGH, Table
+from xlbackprop.workbook import theme
+from xlbackprop.workbook.lesson import Lesson
+from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.theme import Look
+
+
+class Choice(Struct, frozen=True):
+    """An iteration that was chosen in a cell of the sheet."""
+
+    table: Table
+    cell: str
+    """The absolute address of the iteration: always a whole number of the table, whatever was typed."""
+
+    @property
+    def last(self) -> int:
+        """The last iteration of the table."""
+        return self.table.iterations - 1
+
+    def value(self, name: str) -> str:
+        """The formula, without its equals sign, for a quantity in the iteration chosen."""
+        return f"INDEX({self.table.range(name)},{self.cell}+1)"
+
+    def next_value(self, name: str) -> str:
+        """The formula for a quantity in the iteration after it; in the last row, for its value there."""
+        return f"INDEX({self.table.range(name)},MIN({self.cell}+2,{self.table.iterations}))"
+
+    @property
+    def learning_rate(self) -> str:
+        """The formula for the learning rate."""
+        return f"{WALKTHROUGH}!{self.table.learning_rate_cell}"
+
+
+def choose_iteration(page: Page, lesson: Lesson, typed: str, used: str) -> Choice:
+    """Put down a cell in which the reader types an iteration, and one that makes a usable number of it."""
+    choice = Choice(lesson.table, "$" + used.rstrip("0123456789") + "$" + used.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    page.number(typed, lesson.iteration, Look(theme.INPUT, number_format=theme.PLAIN_FORMAT, unlocked=True))
+    counted = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
+    page.formula(used, whole_number(typed, 0, choice.last, 0), lesson.iteration, counted)
+    restrict(page, typed, "Iteration", "Which row of the table to look at; 0 has the initial weights.", 0, choice.last)
+    return choice
+
+
+def whole_number(cell: str, least: int, most: int, otherwise: int) -> str:
+    """The formula for the whole number that a cell holds, kept within limits; `otherwise` for text or nothing."""
+    return f"IF(ISNUMBER({cell}),INT(MAX({least},MIN({most},{cell}))),{otherwise})"
+
+
+def restrict(page: Page, cell: str, title: str, meaning: str, least: int, most: int) -> None:
+    """Let a cell take whole numbers within limits only, and say what it means."""
+    limits = DataValidation(
+        type="whole", operator="between", formula1=f"{least}", formula2=f"{most}", allow_blank=False
+    )
+    limits.promptTitle, limits.prompt = title, meaning
+    limits.errorTitle, limits.error = title, f"A whole number from {least} to {most}, please."
+    limits.add(cell)
+    page.sheet.add_data_validation(limits)

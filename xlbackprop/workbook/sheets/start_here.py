@@ -1,0 +1,153 @@
+"""The sheet Start here: what the workbook is, what to change first, its notation, its cells and its other sheets."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+
+from openpyxl.workbook.workbook import Workbook
+
+from xlbackprop.activations import ACTIVATIONS
+from xlbackprop.derivation import LEARNING_RATE_SENTENCE, Role
+from xlbackprop.expression import Symbol
+from xlbackprop.layout import WALKTHROUGH
+from xlbackprop.names import LEARNING_RATE, derivative
+from xlbackprop.readings import Mathematics
+from xlbackprop.typesetting import Typesetter
+from xlbackprop.workbook import theme
+from xlbackprop.workbook.lesson import Lesson
+from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.theme import Look
+
+TITLE = "Start here"
+
+PURPOSES: Mapping[str, str] = {
+    WALKTHROUGH: "the network, its derivation, and a table with one row an iteration",
+    "Step by step": "one iteration, line by line, with its numbers put in",
+    "Learning rates": "the same network trained at several learning rates side by side",
+    "Gradient check": "every gradient compared with the slope of the loss itself",
+    "Your turn": "one iteration by hand: you type, it says at once what is right",
+    "Loss surface": "how the loss depends on two of the weights",
+}
+"""What each sheet is for, by its title."""
+
+_WHAT = (
+    "A small neural network learns here, with every number in the open. All but a few of them are formulas: change "
+    "one in bold blue, and the table, the diagram, the sentences and the charts follow."
+)
+_WIDTHS = {"A": 18.0, "B": 62.0, "C": 3.0, "D": 16.0, "E": 68.0}
+"""Characters; together they fit a screen of 1366 pixels."""
+
+_ROW_HEIGHT = 17
+"""Points: high enough for the symbols, low enough for one screen."""
+
+_LINE = 84
+_TOP_ROW = 4
+_CELLS = (
+    (theme.INPUT, "0.15", "bold blue: yours to change"),
+    (theme.CALCULATION, "0.0275", "calculated: follows by itself"),
+    (theme.RESULT, "0.0142", "bold: the result to watch"),
+    (theme.CHECK, "0 right", "slanted: a check or a verdict"),
+)
+
+
+def start_here(workbook: Workbook, lesson: Lesson) -> Page:
+    """Fill the sheet, with links to those sheets that the workbook has."""
+    page = Page(workbook, TITLE)
+    for letter, width in _WIDTHS.items():
+        page.widths(letter, width)
+    definition = lesson.definition
+    page.text("A1", definition.title, Look(theme.TITLE))
+    page.heights(1, 1)
+    page.text("A2", definition.teaches)
+    row = _prose(page, _TOP_ROW, "What this is", _WHAT)
+    row = _changes(page, row + 1, lesson)
+    row = _sheets(page, row + 1, lesson.sheets)
+    row = max(row, _cells(page, _notation(page, _TOP_ROW, lesson) + 1))
+    for line in range(_TOP_ROW, row):
+        page.sheet.row_dimensions[line].height = _ROW_HEIGHT
+    page.print_setup(definition.title)
+    return page
+
+
+def _prose(page: Page, row: int, heading: str, text: str) -> int:
+    _heading(page, "AB", row, heading)
+    for line in textwrap.wrap(text, _LINE):
+        row += 1
+        page.text(f"A{row}", line)
+    return row + 1
+
+
+def _changes(page: Page, row: int, lesson: Lesson) -> int:
+    """The first three numbers to change, each with a link to its cell."""
+    table, names = lesson.table, lesson.derivation.labels
+    weight, target = names.weights[0][0][0], names.targets[0]
+    _heading(page, "AB", row, "What to change first")
+    for symbol, cell, words in (
+        (
+            LEARNING_RATE,
+            table.learning_rate_cell.replace("$", ""),
+            "Try 0.1, then 2, then 1000, and watch the loss chart.",
+        ),
+        (weight, table.cell(weight), "Start from another weight: what moves in the first row, and what does not?"),
+        (target, table.cell(target), "Ask for another output: the same steps lead there."),
+    ):
+        row += 1
+        page.link(f"A{row}", f"{symbol} in {cell}", WALKTHROUGH, cell)
+        page.text(f"B{row}", words)
+    return row + 1
+
+
+def _sheets(page: Page, row: int, titles: tuple[str, ...]) -> int:
+    _heading(page, "AB", row, "The sheets")
+    for title in titles:
+        if title != TITLE:
+            row += 1
+            page.link(f"A{row}", title, title, "A1")
+            page.text(f"B{row}", PURPOSES.get(title, ""))
+    return row + 1
+
+
+def _notation(page: Page, row: int, lesson: Lesson) -> int:
+    typesetter = Typesetter(lesson.derivation.labels.base)
+    _heading(page, "DE", row, "The notation")
+    for symbol, role, words in _entries(lesson):
+        row += 1
+        page.typeset(f"D{row}", typesetter.set(symbol), Look(theme.SYMBOL, role))
+        page.typeset(f"E{row}", typesetter.set(words), Look(theme.TEXT, align="left", indent=1))
+    return row + 1
+
+
+def _entries(lesson: Lesson) -> Iterator[tuple[str, Role, str]]:
+    """One quantity of every kind, as an example of its kind, then η and σ."""
+    derivation, names = lesson.derivation, lesson.derivation.labels
+    examples = [names.inputs[0], names.targets[0], names.weights[0][0][0]]
+    examples += [bias for biases in names.biases for bias in biases][:1]
+    if len(names.activations) > 1:
+        examples += [names.pre_activations[0][0], names.activations[0][0]]
+    examples += [names.activations[-1][0], names.losses[0], names.total_loss]
+    examples += [derivative(names.total_loss, names.weights[0][0][0])]
+    for name in examples:
+        yield name, derivation[name].role, derivation[name].sentence
+    yield LEARNING_RATE, Role.TARGET, LEARNING_RATE_SENTENCE
+    for kind in sorted({layer.activation for layer in lesson.definition.layers}):
+        activation = ACTIVATIONS[kind]
+        written = Mathematics().read(activation.function.body(Symbol("x")))
+        yield f"{activation.function.symbol}(x)", Role.TARGET, f"= {written}"
+
+
+def _cells(page: Page, row: int) -> int:
+    _heading(page, "DE", row, "The cells")
+    for style, example, words in _CELLS:
+        row += 1
+        page.text(f"D{row}", example, Look(style, align="right", indent=1))
+        page.text(f"E{row}", words, Look(theme.TEXT, align="left", indent=1))
+    row += 1
+    page.text(f"D{row}", "Each kind of number has its colour, the same on every sheet: see the symbols above.")
+    return row + 1
+
+
+def _heading(page: Page, letters: str, row: int, text: str) -> None:
+    for letter in letters:
+        page.dress(f"{letter}{row}", Look(theme.HEADING, shaded=True))
+    page.text(f"{letters[0]}{row}", text, Look(theme.HEADING, shaded=True))

@@ -1,0 +1,220 @@
+"""The sheet Step by step: one iteration, line by line, from what is given to the loss after the update."""
+
+from __future__ import annotations
+
+from openpyxl.workbook.workbook import Workbook
+
+from xlbackprop.derivation import LEARNING_RATE_SENTENCE, Role
+from xlbackprop.expression import Expression
+from xlbackprop.names import LEARNING_RATE, derivative
+from xlbackprop.readings import (
+    Formula,
+    LiveNumbers,
+    Mathematics,
+    Numbers,
+    bracketed,
+    bracketed_formula,
+    short,
+    short_formula,
+)
+from xlbackprop.steps import given, learned, sections, updated_name, updated_sentence
+from xlbackprop.typesetting import Typesetter
+from xlbackprop.workbook import theme
+from xlbackprop.workbook.choice import Choice, choose_iteration
+from xlbackprop.workbook.lesson import Lesson
+from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.theme import Look
+
+TITLE = "Step by step"
+ITERATION_CELL = "D3"
+
+_USED_CELL = "F3"
+_HEADER_ROW = 5
+_WIDTHS = {"A": 13.0, "B": 44.0, "C": 56.0, "D": 14.0, "E": 46.0}
+"""Characters; together they fit a screen of 1366 pixels."""
+
+_TEXT_COLUMN, _BRACKETED_COLUMN = "F", "G"
+_WIDE_NUMBER = -0.1234
+_SAME = 1e-12
+"""Two losses no further apart than this are called the same: programs differ in the last digits."""
+
+
+def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
+    """Fill the sheet; the trace gives the values that its formulas have."""
+    page = Page(workbook, TITLE)
+    for letter, width in _WIDTHS.items():
+        page.widths(letter, width)
+    page.text("A1", TITLE, Look(theme.TITLE))
+    page.heights(1, 1)
+    page.text(
+        "A2", "One iteration, in the order in which it is calculated. Every line follows the number in bold blue."
+    )
+    page.heights(3, 1)
+    page.text("C3", "iteration", Look(theme.HEADING, align="right", indent=1))
+    choice = choose_iteration(page, lesson, ITERATION_CELL, _USED_CELL)
+    first_row = lesson.table.first_row
+    page.formula(
+        "E3",
+        f'"← 0 to {choice.last}; this is row "&({choice.cell}+{first_row})&" of the Walkthrough"',
+        f"← 0 to {choice.last}; this is row {lesson.iteration + first_row} of the Walkthrough",
+        Look(theme.TEXT, align="left", indent=1),
+    )
+    headers = ("symbol", "mathematics", "with the numbers of this iteration", "value", "what it is")
+    for letter, header in zip(_WIDTHS, headers, strict=True):
+        page.text(f"{letter}{_HEADER_ROW}", header, Look(theme.LABEL, Role.TARGET))
+    page.heights(_HEADER_ROW, 1)
+    page.sheet.freeze_panes = f"A{_HEADER_ROW + 1}"
+    lines = _Lines(page, lesson, choice)
+    lines.given()
+    lines.calculated()
+    lines.update()
+    lines.next_iteration()
+    page.show_tiny_numbers(f"D{_HEADER_ROW + 1}:D{lines.row}")
+    page.hide((_TEXT_COLUMN, _BRACKETED_COLUMN))
+    page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
+    page.sheet.print_area = f"A1:E{lines.row}"
+    return page
+
+
+class _Lines:
+    """The lines of the sheet, put down one under the other; each knows where the earlier ones stand."""
+
+    def __init__(self, page: Page, lesson: Lesson, choice: Choice) -> None:
+        self.row = _HEADER_ROW
+        self._page = page
+        self._lesson = lesson
+        self._derivation = lesson.derivation
+        self._choice = choice
+        self._values = lesson.trace.at(lesson.iteration) | {LEARNING_RATE: lesson.definition.learning_rate}
+        self._rows: dict[str, int] = {}
+        self._typesetter = Typesetter(lesson.derivation.labels.base)
+        self._mathematics = Mathematics()
+        self._numbers = Numbers(lambda symbol: self._values[symbol.name])
+        self._wide = Numbers(lambda _: _WIDE_NUMBER)
+        self._formula = Formula(lambda symbol: f"D{self._rows[symbol.name]}")
+        self._live = LiveNumbers(
+            lambda symbol: f"{_TEXT_COLUMN}{self._rows[symbol.name]}",
+            lambda symbol: f"{_BRACKETED_COLUMN}{self._rows[symbol.name]}",
+        )
+
+    def given(self) -> None:
+        self._heading("Given in this iteration")
+        for name in given(self._derivation):
+            quantity = self._derivation[name]
+            self._line(name, quantity.sentence, None, self._choice.value(name), self._values[name])
+            self._origin(is_learned=quantity.update is not None)
+        self._line(LEARNING_RATE, LEARNING_RATE_SENTENCE, None, self._choice.learning_rate, self._values[LEARNING_RATE])
+        self._origin(is_learned=False)
+
+    def calculated(self) -> None:
+        columns = self._lesson.table.quantities
+        for section in sections(self._derivation):
+            self._heading(section.heading)
+            for name in section.names:
+                quantity = self._derivation[name]
+                assert quantity.expression is not None
+                formula = self._choice.value(name) if name in columns else self._formula.read(quantity.expression)
+                self._line(name, quantity.sentence, quantity.expression, formula, self._values[name])
+
+    def update(self) -> None:
+        self._heading("Update: a new value for everything that is learned")
+        for name in learned(self._derivation):
+            step = self._derivation[name].update
+            assert step is not None
+            gradient = self._values[derivative(self._derivation.labels.total_loss, name)]
+            value = self._values[name] - self._lesson.definition.learning_rate * gradient
+            formula, role = self._formula.read(step), self._derivation[name].role
+            self._line(updated_name(name), updated_sentence(name), step, formula, value, role)
+
+    def next_iteration(self) -> None:
+        """The loss of the row below in the table, and whether it went down; the last row has none below."""
+        self._heading("Next iteration: was it worth it?")
+        self.row += 1
+        row, page, total = self.row, self._page, self._derivation.labels.total_loss
+        before = self._rows[total]
+        is_last = f"{self._choice.cell}>={self._choice.last}"
+        last_words = f"Iteration {self._choice.last} is the last row of the table; choose an earlier one."
+        iteration = self._lesson.iteration
+        ends = iteration >= self._choice.last
+        old = self._values[total]
+        new = old if ends else float(self._lesson.trace[total][iteration + 1])
+
+        self._symbol(f"next {total}", Role.LOSS)
+        page.text(f"B{row}", "the loss of the next iteration, with the new values", _PROSE)
+        value = "–" if ends else new
+        look = Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT, align="right")
+        page.formula(f"D{row}", f'IF({is_last},"–",{self._choice.next_value(total)})', value, look)
+        as_text = "–" if ends else short(new)
+        page.formula(f"{_TEXT_COLUMN}{row}", f'IF({is_last},"–",{short_formula(f"D{row}")})', as_text, _HELPER)
+        page.formula(
+            f"C{row}",
+            f'"from "&{_TEXT_COLUMN}{before}&" to "&{_TEXT_COLUMN}{row}',
+            f"from {short(old)} to {as_text}",
+            _WRITTEN,
+        )
+        same, down, up = "The loss stayed the same.", "Yes: the loss went down.", "No: the loss went up."
+        page.formula(
+            f"E{row}",
+            f'IF({is_last},"{last_words}",IF(ABS(D{row}-D{before})<={_SAME:g},"{same}",'
+            f'IF(D{row}<D{before},"{down}","{up}")))',
+            last_words if ends else same if abs(new - old) <= _SAME else down if new < old else up,
+            Look(theme.CHECK, align="left", indent=1, wrap=True),
+        )
+        page.heights(row, page.lines(last_words, "E"))
+
+    def _heading(self, text: str) -> None:
+        self.row += 1
+        for letter in _WIDTHS:
+            self._page.dress(f"{letter}{self.row}", _SECTION)
+        self._page.text(f"A{self.row}", text, _SECTION)
+        self._page.heights(self.row, 1)
+
+    def _line(
+        self,
+        name: str,
+        sentence: str,
+        expression: Expression | None,
+        formula: str,
+        value: float,
+        role: Role | None = None,
+    ) -> None:
+        self.row += 1
+        row, page = self.row, self._page
+        self._rows[name] = row
+        quantity = self._derivation.quantities.get(name)
+        role = quantity.role if quantity else role
+        self._symbol(name, role)
+        lines = [page.lines(sentence, "E")]
+        for letter in "BC":
+            page.dress(f"{letter}{row}", _WRITTEN)
+        if expression is not None:
+            mathematics = self._mathematics.read(expression)
+            page.typeset(f"B{row}", self._typesetter.set(mathematics), _WRITTEN)
+            page.formula(f"C{row}", self._live.formula(expression), self._numbers.read(expression), _WRITTEN)
+            lines += [page.lines(mathematics, "B"), page.lines(self._wide.read(expression), "C")]
+        style = theme.RESULT if name == self._derivation.labels.total_loss else theme.CALCULATION
+        page.formula(f"D{row}", formula, value, Look(style, role, theme.VALUE_FORMAT))
+        page.typeset(f"E{row}", self._typesetter.set(sentence), _PROSE)
+        plain, in_brackets = f"{_TEXT_COLUMN}{row}", f"{_BRACKETED_COLUMN}{row}"
+        page.formula(plain, short_formula(f"D{row}"), short(value), _HELPER)
+        page.formula(in_brackets, bracketed_formula(plain), bracketed(short(value)), _HELPER)
+        page.heights(row, max(lines))
+
+    def _origin(self, *, is_learned: bool) -> None:
+        """Say of the line just put down where its number comes from."""
+        if not is_learned:
+            self._page.text(f"B{self.row}", "given", _PROSE)
+            return
+        cell, iteration = self._choice.cell, self._lesson.iteration
+        formula = f'IF({cell}=0,"given, to begin with","learned: "&{cell}&IF({cell}=1," update"," updates"))'
+        words = f"learned: {iteration} update{'s' * (iteration > 1)}" if iteration else "given, to begin with"
+        self._page.formula(f"B{self.row}", formula, words, _PROSE)
+
+    def _symbol(self, name: str, role: Role | None) -> None:
+        self._page.typeset(f"A{self.row}", self._typesetter.set(name), Look(theme.SYMBOL, role or Role.TARGET))
+
+
+_SECTION = Look(theme.HEADING, shaded=True)
+_WRITTEN = Look(theme.MATHEMATICS, align="left", indent=1, wrap=True)
+_PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)
+_HELPER = Look(theme.CALCULATION)

@@ -1,0 +1,224 @@
+"""The sheet Your turn: one iteration by hand, each answer judged at once and given the reader's earlier ones."""
+
+from __future__ import annotations
+
+import textwrap
+
+from openpyxl.formatting.rule import CellIsRule
+from openpyxl.styles import Font, PatternFill
+from openpyxl.workbook.workbook import Workbook
+
+from xlbackprop.derivation import LEARNING_RATE_SENTENCE, Derivation, Role
+from xlbackprop.expression import Expression
+from xlbackprop.layout import Table
+from xlbackprop.names import LEARNING_RATE, derivative
+from xlbackprop.readings import Formula, Mathematics
+from xlbackprop.steps import given, learned, sections, updated_name, updated_sentence
+from xlbackprop.typesetting import Typesetter
+from xlbackprop.workbook import theme
+from xlbackprop.workbook.choice import Choice, choose_iteration, restrict, whole_number
+from xlbackprop.workbook.lesson import Lesson
+from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.theme import Look
+
+TITLE = "Your turn"
+ITERATION_CELL, DECIMALS_CELL, PROGRESS_CELL = "C3", "C4", "E3"
+RIGHT, WRONG = "✓", "✗"
+
+_DECIMALS, _MOST_DECIMALS = 4, 10
+_USED_ITERATION, _TOLERANCE = "F3", "F4"
+_HEADER_ROW = 5
+_WIDTHS = {"A": 13.0, "B": 66.0, "C": 18.0, "D": 5.0, "E": 74.0}
+"""Characters; together they fit a screen of 1366 pixels."""
+
+_TRUE, _EXPECTED, _USED = "F", "G", "H"
+"""The columns of the right value, of what follows from the reader's earlier answers, and of what later lines use."""
+
+_LARGEST_ANSWER = "1E15"
+"""Later lines go on with no answer beyond this: products of a dozen such numbers are still numbers."""
+
+_LONGEST_LITERAL = 240
+"""A formula takes texts of up to 255 characters."""
+
+
+def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
+    """Fill the sheet with everything but the answers."""
+    page = Page(workbook, TITLE)
+    for letter, width in _WIDTHS.items():
+        page.widths(letter, width)
+    page.text("A1", TITLE, Look(theme.TITLE))
+    page.heights(1, 1)
+    page.text("A2", "Calculate one iteration by hand. An answer is judged by the numbers that you gave above it.")
+    for row, label in ((3, "iteration"), (4, "decimals that have to be right")):
+        page.text(f"B{row}", label, Look(theme.HEADING, align="right", indent=1))
+        page.heights(row, 1)
+    choice = choose_iteration(page, lesson, ITERATION_CELL, _USED_ITERATION)
+    _tolerance(page)
+    headers = ("symbol", "what it is", "your answer", "", "hint")
+    for letter, header in zip(_WIDTHS, headers, strict=True):
+        page.text(f"{letter}{_HEADER_ROW}", header, Look(theme.LABEL, Role.TARGET))
+    page.heights(_HEADER_ROW, 1)
+    page.sheet.freeze_panes = f"A{_HEADER_ROW + 1}"
+    exercise = _Exercise(page, lesson, choice)
+    exercise.given()
+    first = exercise.row + 1
+    exercise.calculated()
+    exercise.update()
+    _progress(page, f"D{first}:D{exercise.row}", exercise.questions)
+    _colour_marks(page, f"D{first}:D{exercise.row}")
+    page.hide((_TRUE, _EXPECTED, _USED))
+    page.sheet.protection.enable()
+    page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
+    page.sheet.print_area = f"A1:E{exercise.row}"
+    return page
+
+
+def questions(derivation: Derivation, table: Table) -> tuple[str, ...]:
+    """What is asked within an iteration: the columns of the table, and what reaches each hidden unit."""
+    names = derivation.labels
+    between = {derivative(names.total_loss, unit) for layer in names.activations[:-1] for unit in layer}
+    wanted = between | set(table.quantities)
+    return tuple(name for section in sections(derivation) for name in section.names if name in wanted)
+
+
+def _tolerance(page: Page) -> None:
+    look = Look(theme.INPUT, number_format=theme.PLAIN_FORMAT, unlocked=True)
+    page.number(DECIMALS_CELL, _DECIMALS, look)
+    restrict(page, DECIMALS_CELL, "Decimals", "How exact an answer has to be.", 0, _MOST_DECIMALS)
+    decimals = whole_number(DECIMALS_CELL, 0, _MOST_DECIMALS, _DECIMALS)
+    page.formula(_TOLERANCE, f"10^-({decimals})", 10.0**-_DECIMALS, Look(theme.CALCULATION))
+    said = f'"An answer is right when it differs by no more than "&FIXED({_TOLERANCE},{decimals},TRUE)&"."'
+    words = f"An answer is right when it differs by no more than {10.0**-_DECIMALS:.{_DECIMALS}f}."
+    page.formula(f"E{DECIMALS_CELL[1:]}", said, words, Look(theme.TEXT, align="left", indent=1))
+
+
+def _progress(page: Page, marks: str, number: int) -> None:
+    right, wrong = (f'COUNTIF({marks},"{mark}")' for mark in (RIGHT, WRONG))
+    formula = f'({right}+{wrong})&" of {number} answered, "&{right}&" right"&IF({right}={number},": all done!","")'
+    page.formula(PROGRESS_CELL, formula, f"0 of {number} answered, 0 right", Look(theme.CHECK, align="left", indent=1))
+
+
+def _colour_marks(page: Page, marks: str) -> None:
+    for mark, ink, fill in ((RIGHT, "00664B", "D6F0E5"), (WRONG, "A32A14", "FBDCD5")):
+        rule = CellIsRule(
+            operator="equal",
+            formula=[f'"{mark}"'],
+            font=Font(bold=True, color=ink),
+            fill=PatternFill("solid", bgColor=fill),
+        )
+        page.sheet.conditional_formatting.add(marks, rule)
+
+
+class _Exercise:
+    """The lines of the exercise, put down one under the other; each knows where the earlier ones stand."""
+
+    def __init__(self, page: Page, lesson: Lesson, choice: Choice) -> None:
+        self.row = _HEADER_ROW
+        self.questions = 0
+        self._page = page
+        self._lesson = lesson
+        self._derivation = lesson.derivation
+        self._choice = choice
+        self._values = lesson.trace.at(lesson.iteration) | {LEARNING_RATE: lesson.definition.learning_rate}
+        self._true: dict[str, str] = {}
+        self._used: dict[str, str] = {}
+        self._typesetter = Typesetter(lesson.derivation.labels.base)
+        self._mathematics = Mathematics()
+        self._true_formula = Formula(lambda symbol: self._true[symbol.name])
+        self._used_formula = Formula(lambda symbol: self._used[symbol.name])
+
+    def given(self) -> None:
+        self._heading("Given in this iteration")
+        for name in given(self._derivation):
+            self._given(name, self._derivation[name].sentence, self._choice.value(name))
+        self._given(LEARNING_RATE, LEARNING_RATE_SENTENCE, self._choice.learning_rate)
+        self._page.show_tiny_numbers(f"C{_HEADER_ROW + 2}:C{self.row}")
+
+    def calculated(self) -> None:
+        asked = questions(self._derivation, self._lesson.table)
+        columns = self._lesson.table.quantities
+        for section in sections(self._derivation):
+            names = [name for name in section.names if name in asked]
+            if names:
+                self._heading(section.heading)
+            for name in names:
+                expression = self._derivation.expanded(name, set(asked) - {name})
+                formula = self._choice.value(name) if name in columns else self._true_formula.read(expression)
+                quantity = self._derivation[name]
+                self._question(name, quantity.role, quantity.sentence, expression, formula, self._values[name])
+
+    def update(self) -> None:
+        self._heading("Update: a new value for everything that is learned")
+        for name in learned(self._derivation):
+            step = self._derivation[name].update
+            assert step is not None
+            gradient = self._values[derivative(self._derivation.labels.total_loss, name)]
+            value = self._values[name] - self._lesson.definition.learning_rate * gradient
+            formula, role = self._true_formula.read(step), self._derivation[name].role
+            self._question(updated_name(name), role, updated_sentence(name), step, formula, value)
+
+    def _given(self, name: str, sentence: str, formula: str) -> None:
+        self.row += 1
+        quantity = self._derivation.quantities.get(name)
+        role = quantity.role if quantity else Role.TARGET
+        self._name(name, role, sentence)
+        look = Look(theme.CALCULATION, role, theme.VALUE_FORMAT)
+        self._page.formula(f"C{self.row}", formula, self._values[name], look)
+        self._page.heights(self.row, self._page.lines(sentence, "B"))
+        self._true[name] = self._used[name] = f"C{self.row}"
+
+    def _question(
+        self, name: str, role: Role, sentence: str, expression: Expression, formula: str, value: float
+    ) -> None:
+        self.row += 1
+        self.questions += 1
+        row, page = self.row, self._page
+        self._name(name, role, sentence)
+        answer, mark = f"C{row}", f"D{row}"
+        page.dress(answer, Look(theme.INPUT, unlocked=True))
+        close = " ".join(
+            f"ABS({answer}-{column}{row})<={_TOLERANCE}*1.000001," for column in (_EXPECTED, _TRUE)
+        ).rstrip(",")
+        judged = f'IF(ISNUMBER({answer}),IF(OR({close}),"{RIGHT}","{WRONG}"),"{WRONG}")'
+        page.formula(mark, f'IFERROR(IF({answer}="","",{judged}),"{WRONG}")', "", _MARK)
+        mathematics = self._mathematics.read(expression)
+        hint = f"{name} = {mathematics}"
+        said = (
+            f'IF({mark}="{WRONG}",IF(ISNUMBER({answer}),{_literal(hint)},"Type a number, such as "&0.5&"."),'
+            f'IF({mark}="{RIGHT}",IF(ABS({answer}-{_TRUE}{row})>{_TOLERANCE}*1.000001,'
+            f'"Right for the numbers that you gave above.",""),""))'
+        )
+        page.formula(f"E{row}", f'IFERROR({said},"")', "", _HINT)
+        page.formula(f"{_TRUE}{row}", formula, value, _HELPER)
+        page.formula(f"{_EXPECTED}{row}", f"IFERROR({self._used_formula.read(expression)},0)", value, _HELPER)
+        is_used = f"IF(ISNUMBER({answer}),ABS({answer})<{_LARGEST_ANSWER},FALSE)"
+        page.formula(f"{_USED}{row}", f"IF({is_used},{answer},{_EXPECTED}{row})", value, _HELPER)
+        page.heights(row, max(page.lines(sentence, "B"), page.lines(hint, "E")))
+        self._true[name], self._used[name] = f"{_TRUE}{row}", f"{_USED}{row}"
+
+    def _name(self, name: str, role: Role, sentence: str) -> None:
+        self._page.typeset(f"A{self.row}", self._typesetter.set(name), Look(theme.SYMBOL, role))
+        self._page.typeset(f"B{self.row}", self._typesetter.set(sentence), _PROSE)
+
+    def _heading(self, text: str) -> None:
+        self.row += 1
+        for letter in _WIDTHS:
+            self._page.dress(f"{letter}{self.row}", _SECTION)
+        self._page.text(f"A{self.row}", text, _SECTION)
+        self._page.heights(self.row, 1)
+
+
+_SECTION = Look(theme.HEADING, shaded=True)
+_PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)
+_MARK = Look(theme.HEADING, align="center")
+_HINT = Look(theme.TEXT, align="left", indent=1, wrap=True)
+_HELPER = Look(theme.CALCULATION)
+
+
+def _literal(text: str) -> str:
+    """A text as a formula has it, in parts when it is long."""
+    return "&".join(f'"{part}"' for part in _parts(text))
+
+
+def _parts(text: str) -> list[str]:
+    return textwrap.wrap(text, _LONGEST_LITERAL, drop_whitespace=False, break_on_hyphens=False)
