@@ -12,6 +12,7 @@ import subprocess
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import formualizer
@@ -20,9 +21,11 @@ import openpyxl
 import pytest
 from openpyxl.utils.cell import coordinate_to_tuple
 
+from xlbackprop.workbook.sheets.gradient_check import TITLE, Places
+
 Value = float | str | bool | None
-Changes = Mapping[tuple[str, str], float]
-"""New numbers for cells, by sheet and address."""
+Changes = Mapping[tuple[str, str], float | str | None]
+"""New numbers or texts for cells, by sheet and address; None empties a cell."""
 Cells = dict[tuple[str, str], Value]
 """Values of cells, by sheet and address."""
 
@@ -36,11 +39,43 @@ multiplies such a difference. The largest seen over all changes of the tests is 
 by 1e-6 at the least (the slip of the original sheet, with the class's nearly equal a_h1 and a_h2).
 """
 
+
+def allowances(weights: Sequence[str], expected: Cells) -> dict[tuple[str, str], float]:
+    """How far the cells of the sheet Gradient check that hold a measured gradient may differ from the engine's.
+
+    (E(w + ε) − E(w − ε)) / 2ε subtracts two nearly equal numbers. All sides agree on each loss within the tolerance
+    above, but each rounds its last digits in its own way: an output that is off by r = 4e-15 (some twenty roundings:
+    sums, `exp`, a quotient) makes its loss E = ½(t − a)² off by |t − a|·r, which is at most √(2E)·r, with E·r for the
+    loss's own rounding and |w·∂E/∂w|·r for that of w + ε. Divided by 2ε that is about 1e-15·√E/ε, which no program
+    can better. The sheet shows this limit in a cell of its own, a smooth number that has to agree like any other;
+    `test_gradient_check.py` checks it against this reasoning. A verdict in words gets no allowance.
+    """
+    places, title = Places(tuple(weights)), TITLE
+    allowed = {}
+    for row in places.rows:
+        limit, gradient = (_number(expected[title, f"{column}{row}"]) for column in "HC")
+        allowed[title, f"F{row}"] = limit
+        allowed[title, f"G{row}"] = limit / max(abs(gradient), 1e-12)
+    for row in places.epsilon_rows:
+        allowed[title, f"B{row}"] = allowed[title, f"C{row}"] = _number(expected[title, f"D{row}"])
+    return allowed
+
+
+def _number(value: Value) -> float:
+    assert isinstance(value, int | float)
+    return value
+
+
 IN_CI = os.environ.get("CI") == "true"
 
 
 def formula_cells(path: Path) -> dict[tuple[str, str], str]:
     """Every formula of a workbook."""
+    return _formula_cells(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _formula_cells(path: Path, changed_at: int) -> dict[tuple[str, str], str]:
     return {
         (sheet.title, cell.coordinate): str(cell.value)
         for sheet in openpyxl.load_workbook(path)
@@ -70,7 +105,10 @@ def ironcalc_judge(path: Path, changes: Changes) -> Cells:
     sheets = [sheet["name"] for sheet in model.get_worksheets_properties()]
     for (sheet, address), value in changes.items():
         row, column = coordinate_to_tuple(address)
-        model.update_cell_with_number(sheets.index(sheet), row, column, value)
+        if isinstance(value, float | int):
+            model.update_cell_with_number(sheets.index(sheet), row, column, value)
+        else:
+            model.set_user_input(sheets.index(sheet), row, column, value or "")
     model.evaluate()
     return {
         (sheet, address): model.get_cell_value(sheets.index(sheet), *coordinate_to_tuple(address))
@@ -83,7 +121,7 @@ def formualizer_judge(path: Path, changes: Changes) -> Cells:
     workbook = formualizer.load_workbook(str(without_values(path)))
     for (sheet, address), value in changes.items():
         row, column = coordinate_to_tuple(address)
-        workbook.set_value(sheet, row, column, float(value))
+        workbook.set_value(sheet, row, column, float(value) if isinstance(value, int) else value)
     workbook.evaluate_all()
     return {
         (sheet, address): workbook.get_value(sheet, *coordinate_to_tuple(address))
@@ -127,16 +165,27 @@ def without_values(path: Path) -> Path:
 
 
 def changed(path: Path, changes: Changes, name: str) -> Path:
-    """A copy of a workbook, named `name`, with other numbers in some cells."""
+    """A copy of a workbook, named `name`, with other contents in some cells that hold no formula."""
 
     def change(title: str, xml: str) -> str:
         for (sheet, address), value in changes.items():
             if sheet == title:
-                xml, count = re.subn(rf'(<c r="{address}"[^>]*>)<v>[^<]*</v>', rf"\g<1><v>{value!r}</v>", xml)
-                assert count == 1, f"no number in {sheet}!{address}"
+                cell = rf'(<c r="{address}" s="\d+")[^>]*?(?:/>|>(?:<v>[^<]*</v>|<is>.*?</is>)</c>)'
+                xml, count = re.subn(cell, rf"\g<1>{_content(value)}", xml)
+                assert count == 1, f"no cell without a formula at {sheet}!{address}"
         return xml
 
     return _rewritten(path, "changed", change).rename(path.parent / "changed" / f"{name}.xlsx")
+
+
+def _content(value: float | str | None) -> str:
+    match value:
+        case None:
+            return "/>"
+        case str():
+            return f' t="inlineStr"><is><t>{value}</t></is></c>'
+        case _:
+            return f"><v>{value!r}</v></c>"
 
 
 def planted(path: Path, sheet: str, address: str, value: float) -> Path:

@@ -8,10 +8,11 @@ Nature 323 (1986), cited below as RHW with the number of the equation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from xlbackprop.activations import ACTIVATIONS
@@ -55,15 +56,41 @@ class Trace(Struct, frozen=True, eq=False):
 def train(definition: Definition) -> Trace:
     """Train the network of a definition and keep every value of every iteration."""
     record = _Record(definition)
-    values = _train(definition, record, np.array([definition.learning_rate]))
+    values = _train(definition, record, np.array([definition.learning_rate]), *_initial(definition, 1))
     return Trace(definition.names, record.names, values[0])
 
 
 def train_many(definition: Definition, learning_rates: Sequence[float]) -> list[Trace]:
     """Train the same network once for each learning rate, all of them in one batched computation."""
     record = _Record(definition)
-    values = _train(definition, record, np.array(learning_rates, dtype=np.float64))
+    rates = np.array(learning_rates, dtype=np.float64)
+    values = _train(definition, record, rates, *_initial(definition, len(rates)))
     return [Trace(definition.names, record.names, run) for run in values]
+
+
+def evaluate(definition: Definition, changes: Mapping[str, Array]) -> Trace:
+    """Compute one iteration for many settings of the weights and biases, all of them in one batched computation.
+
+    Args:
+        changes: by name, one value a setting, each of shape (settings,); what is not named stays as defined.
+
+    Returns:
+        A trace that has one row a setting, in the place of one an iteration.
+    """
+    names = definition.names
+    runs = max(map(len, changes.values()))
+    record = _Record(definition)
+    weights, biases = _initial(definition, runs)
+    for layer, rows in enumerate(names.weights):
+        for unit, row in enumerate(rows):
+            for source, name in enumerate(row):
+                if name in changes:
+                    weights[layer][:, unit, source] = changes[name]
+        for index, name in enumerate(names.biases[layer]):
+            if name in changes:
+                biases[layer][:, index] = changes[name]
+    values = _train(replace(definition, iterations=1), record, np.zeros(runs), weights, biases)
+    return Trace(names, record.names, values[:, 0])
 
 
 class _Record:
@@ -134,17 +161,22 @@ class _BackwardBlocks(Struct, frozen=True):
     loss_by_bias: slice
 
 
-def _train(definition: Definition, record: _Record, learning_rates: Array) -> Array:
+def _initial(definition: Definition, runs: int) -> tuple[list[Array], list[Array]]:
+    """The weights (runs, units, sources) and the biases (runs, biases) of every layer at the start of some runs."""
+    weights = [np.tile(np.array(layer.weights), (runs, 1, 1)) for layer in definition.layers]
+    biases = [np.tile(np.array(layer.biases, dtype=np.float64), (runs, 1)) for layer in definition.layers]
+    return weights, biases
+
+
+def _train(
+    definition: Definition, record: _Record, learning_rates: Array, weights: list[Array], biases: list[Array]
+) -> Array:
     """Shape (learning rates, iterations, quantities); the first axis runs through all learning rates at once."""
     runs, iterations = len(learning_rates), definition.iterations
     values = np.zeros((runs, iterations, len(record.names)))
     rate = learning_rates[:, np.newaxis]
     inputs, targets = np.array(definition.inputs), np.array(definition.targets)
     functions = [ACTIVATIONS[layer.activation] for layer in definition.layers]
-    weights = [
-        np.broadcast_to(np.array(layer.weights), (runs, *np.shape(layer.weights))) for layer in definition.layers
-    ]
-    biases = [np.broadcast_to(np.array(layer.biases), (runs, len(layer.biases))) for layer in definition.layers]
     last = len(weights) - 1
 
     for iteration in range(iterations):

@@ -16,10 +16,18 @@ from xlbackprop.engine import train
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.sheets.gradient_check import gradient_check
+from xlbackprop.workbook.sheets.learning_rates import learning_rates
+from xlbackprop.workbook.sheets.loss_surface import loss_surface
 from xlbackprop.workbook.sheets.walkthrough import walkthrough
 from xlbackprop.workbook.writer import save
 
-SHEETS: Mapping[str, Callable[[Workbook, Lesson], Page]] = {"walkthrough": walkthrough}
+SHEETS: Mapping[str, Callable[[Workbook, Lesson], Page]] = {
+    "walkthrough": walkthrough,
+    "learning-rates": learning_rates,
+    "gradient-check": gradient_check,
+    "loss-surface": loss_surface,
+}
 """The sheets in their order, by the name under which the command line knows them."""
 
 _NO_TIME = datetime(2000, 1, 1)

@@ -42,6 +42,8 @@ VALUE_FORMAT = "0.000000"
 TINY_FORMAT = "0.00E+00"
 COUNT_FORMAT = "0"
 PLAIN_FORMAT = "General"
+PRECISE_FORMAT = "0.0000000E+00"
+POWER_FORMAT = "0E+00"
 
 TITLE = "Title cell"
 TEXT = "Text cell"
@@ -53,6 +55,7 @@ INPUT = "Input cell"
 CALCULATION = "Calculation cell"
 RESULT = "Result cell"
 CHECK = "Check cell"
+SURFACE = "Surface cell"
 
 _FONT = "Calibri"
 
@@ -68,6 +71,13 @@ class Look(Struct, frozen=True):
     edges: str = ""
     """The sides at which the cell is the border of a box, out of `lrtb`."""
     shaded: bool = False
+    wrapped: bool = False
+    turned: bool = False
+    """Written from bottom to top."""
+
+
+COLUMN_HEAD = Look(HEADING, align="center", shaded=True, wrapped=True)
+"""The heading of a column that belongs to no role."""
 
 
 def add_styles(workbook: Workbook) -> None:
@@ -95,6 +105,11 @@ def add_styles(workbook: Workbook) -> None:
         ),
         NamedStyle(CALCULATION, font=_font(), border=boxed),
         NamedStyle(RESULT, font=_font(bold=True), border=boxed),
+        NamedStyle(
+            SURFACE,
+            font=_font(size=8),
+            alignment=Alignment(horizontal="center", vertical="center", shrink_to_fit=True),
+        ),
         NamedStyle(CHECK, font=_font(italic=True), border=Border(bottom=Side(style="medium", color=INK))),
     )
     for style in styles:
@@ -106,8 +121,11 @@ def apply(look: Look, cell: Cell) -> None:
     cell.style = look.style
     if look.number_format != "General":
         cell.number_format = look.number_format
-    if look.align or look.indent:
-        cell.alignment = Alignment(horizontal=look.align, indent=look.indent)
+    if look.align or look.indent or look.wrapped:
+        vertical = "center" if look.wrapped else None
+        cell.alignment = Alignment(horizontal=look.align, indent=look.indent, wrap_text=look.wrapped, vertical=vertical)
+    if look.turned:
+        cell.alignment = Alignment(horizontal="center", vertical="center", text_rotation=90)
     if look.edges:
         edge = Side(style="thin", color=INK)
         cell.border = Border(**{_SIDES[side]: edge for side in look.edges})
