@@ -131,7 +131,7 @@ def formualizer_judge(path: Path, changes: Changes) -> Cells:
 
 def libreoffice(paths: Sequence[Path], folder: Path) -> list[Cells]:
     """Recalculate files with LibreOffice, all in one start of the program."""
-    program = _program("soffice")
+    program = installed("soffice")
     profile = (folder / "profile").as_uri()
     stripped = [without_values(path) for path in paths]
     command = [
@@ -149,7 +149,7 @@ def libreoffice(paths: Sequence[Path], folder: Path) -> list[Cells]:
 
 def gnumeric(paths: Sequence[Path], folder: Path) -> list[Cells]:
     """Recalculate files with Gnumeric."""
-    program = _program("ssconvert")
+    program = installed("ssconvert")
     results = []
     for path in map(without_values, paths):
         target = folder / path.name
@@ -215,7 +215,7 @@ def _rewritten(path: Path, folder: str, change: Callable[[str, str], str]) -> Pa
     return target
 
 
-def _program(name: str) -> str:
+def installed(name: str) -> str:
     """The path of a program; where it is missing the test is skipped, but fails in CI, which installs it."""
     found = shutil.which(name)
     if found is None:

@@ -1,4 +1,4 @@
-"""The command line: `xlbackprop build`, `templates` and `trace`. Each command imports only what it needs."""
+"""The command line: `xlbackprop build`, `templates`, `trace` and `render`. Each command imports only what it needs."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+
+
+class Handout(StrEnum):
+    """What a workbook is printed to."""
+
+    pdf = "pdf"
+    png = "png"
 
 
 Template = Annotated[str, typer.Argument(help="A ready-made template by name, or the path of your own TOML file.")]
@@ -118,6 +125,21 @@ def trace(
 
             sentences = {name: quantity.sentence for name, quantity in derive(definition).quantities.items()}
             _print_table(values, sentences, iteration or 0)
+
+
+@app.command()
+def render(
+    file: Annotated[Path, typer.Argument(help="The workbook to print.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where to put it (default: beside FILE).")
+    ] = None,
+    format: Annotated[Handout, typer.Option(help="One document, or one picture a page.")] = Handout.pdf,
+) -> None:
+    """Print a workbook as a handout, with LibreOffice."""
+    from xlbackprop.render import render as render_workbook
+
+    for path in render_workbook(file, output, format=format.value):
+        typer.echo(f"Wrote {path}")
 
 
 def run() -> None:
