@@ -23,9 +23,11 @@ import openpyxl
 import pytest
 from openpyxl.utils.cell import coordinate_to_tuple
 
+from xlbackprop.workbook.sheets.gradient_check import TITLE, Places
+
 Value = float | str | bool | None
-Changes = Mapping[tuple[str, str], float | str | bool]
-"""What is typed into cells, by sheet and address."""
+Changes = Mapping[tuple[str, str], float | str | bool | None]
+"""What is typed into cells, by sheet and address; None empties a cell."""
 Cells = dict[tuple[str, str], Value]
 """Values of cells, by sheet and address."""
 
@@ -38,6 +40,33 @@ step may differ by a few units in the last place (1e-16). Training repeats the s
 multiplies such a difference. The largest seen over all changes of the tests is below 1e-11; a wrong formula is off
 by 1e-6 at the least (the slip of the original sheet, with the class's nearly equal a_h1 and a_h2).
 """
+
+
+def allowances(weights: Sequence[str], expected: Cells) -> dict[tuple[str, str], float]:
+    """How far the cells of the sheet Gradient check that hold a measured gradient may differ from the engine's.
+
+    (E(w + ε) − E(w − ε)) / 2ε subtracts two nearly equal numbers. All sides agree on each loss within the tolerance
+    above, but each rounds its last digits in its own way: an output that is off by r = 4e-15 (some twenty roundings:
+    sums, `exp`, a quotient) makes its loss E = ½(t − a)² off by |t − a|·r, which is at most √(2E)·r, with E·r for the
+    loss's own rounding and |w·∂E/∂w|·r for that of w + ε. Divided by 2ε that is about 1e-15·√E/ε, which no program
+    can better. The sheet shows this limit in a cell of its own, a smooth number that has to agree like any other;
+    `test_gradient_check.py` checks it against this reasoning. A verdict in words gets no allowance.
+    """
+    places, title = Places(tuple(weights)), TITLE
+    allowed = {}
+    for row in places.rows:
+        limit, gradient = (_number(expected[title, f"{column}{row}"]) for column in "HC")
+        allowed[title, f"F{row}"] = limit
+        allowed[title, f"G{row}"] = limit / max(abs(gradient), 1e-12)
+    for row in places.epsilon_rows:
+        allowed[title, f"B{row}"] = allowed[title, f"C{row}"] = _number(expected[title, f"D{row}"])
+    return allowed
+
+
+def _number(value: Value) -> float:
+    assert isinstance(value, int | float)
+    return value
+
 
 IN_CI = os.environ.get("CI") == "true"
 
@@ -102,6 +131,8 @@ def ironcalc_judge(path: Path, changes: Changes) -> Cells:
                 model.update_cell_with_bool(*where, value)
             case str():
                 model.update_cell_with_text(*where, value)
+            case None:
+                model.set_user_input(*where, "")
             case _:
                 model.update_cell_with_number(*where, value)
     model.evaluate()
@@ -116,7 +147,7 @@ def formualizer_judge(path: Path, changes: Changes) -> Cells:
     workbook = formualizer.load_workbook(str(without_values(path)))
     for (sheet, address), value in changes.items():
         row, column = coordinate_to_tuple(address)
-        workbook.set_value(sheet, row, column, value if isinstance(value, bool | str) else float(value))
+        workbook.set_value(sheet, row, column, float(value) if type(value) is int else value)
     workbook.evaluate_all()
     return {
         (sheet, address): workbook.get_value(sheet, *coordinate_to_tuple(address))
@@ -126,7 +157,7 @@ def formualizer_judge(path: Path, changes: Changes) -> Cells:
 
 def libreoffice(paths: Sequence[Path], folder: Path) -> list[Cells]:
     """Recalculate files with LibreOffice, all in one start of the program."""
-    program = _program("soffice")
+    program = installed("soffice")
     profile = (folder / "profile").as_uri()
     stripped = [without_values(path) for path in paths]
     command = [
@@ -144,7 +175,7 @@ def libreoffice(paths: Sequence[Path], folder: Path) -> list[Cells]:
 
 def gnumeric(paths: Sequence[Path], folder: Path) -> list[Cells]:
     """Recalculate files with Gnumeric."""
-    program = _program("ssconvert")
+    program = installed("ssconvert")
     results = []
     for path in map(without_values, paths):
         target = folder / path.name
@@ -160,28 +191,30 @@ def without_values(path: Path) -> Path:
 
 
 def changed(path: Path, changes: Changes, name: str) -> Path:
-    """A copy of a workbook, named `name`, with something else in some of the cells that hold a number or nothing."""
+    """A copy of a workbook, named `name`, with other contents in some cells that hold no formula."""
 
     def change(title: str, xml: str) -> str:
         for (sheet, address), value in changes.items():
             if sheet == title:
-                old = rf'<c r="{address}" s="(\d+)"(?:/>|><v>[^<]*</v></c>)'
-                xml, count = re.subn(old, rf'<c r="{address}" s="\1"{_typed(value)}</c>', xml)
-                assert count == 1, f"no number in {sheet}!{address}"
+                cell = rf'(<c r="{address}" s="\d+")[^>]*?(?:/>|>(?:<v>[^<]*</v>|<is>.*?</is>)</c>)'
+                xml, count = re.subn(cell, rf"\g<1>{_content(value)}", xml)
+                assert count == 1, f"no cell without a formula at {sheet}!{address}"
         return xml
 
     return _rewritten(path, "changed", change).rename(path.parent / "changed" / f"{name}.xlsx")
 
 
-def _typed(value: float | str | bool) -> str:
+def _content(value: float | str | bool | None) -> str:
     """The rest of a cell's tag, and its content."""
     match value:
+        case None:
+            return "/>"
         case bool():
-            return f' t="b"><v>{value:d}</v>'
+            return f' t="b"><v>{value:d}</v></c>'
         case str():
-            return f' t="inlineStr"><is><t>{value}</t></is>'
+            return f' t="inlineStr"><is><t>{value}</t></is></c>'
         case _:
-            return f"><v>{value!r}</v>"
+            return f"><v>{value!r}</v></c>"
 
 
 def planted(path: Path, sheet: str, address: str, value: float) -> Path:
@@ -222,7 +255,7 @@ def _sheets(path: Path) -> list[tuple[str, str]]:
         return [(title, book.read(part).decode()) for part, title in _parts(book).items()]
 
 
-def _program(name: str) -> str:
+def installed(name: str) -> str:
     """The path of a program; where it is missing the test is skipped, but fails in CI, which installs it."""
     found = shutil.which(name)
     if found is None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tests.networks import definitions
 from xlbackprop import Definition, load, train
-from xlbackprop.engine import train_all
+from xlbackprop.engine import evaluate, train_all
 from xlbackprop.errors import UnknownQuantityError
 from xlbackprop.names import derivative
 
@@ -236,3 +236,16 @@ def _loss(definition: Definition, change: Callable[[Network], None]) -> mpmath.m
             sums = [total + offsets[unit if len(offsets) > 1 else 0] for unit, total in enumerate(sums)]
         values = [1 / (1 + mpmath.exp(-total)) for total in sums]
     return sum((mpmath.mpf(t) - v) ** 2 for t, v in zip(definition.targets, values, strict=True)) / 2
+
+
+def test_many_settings_at_once_are_each_a_network_of_its_own() -> None:
+    definition = replace(load("mazur"), train_biases=True)
+    many = evaluate(definition, {"w6": np.array([0.1, -2.0]), "b1": np.array([0.35, 1.0])})
+    assert len(many) == 2
+    hidden, output = definition.layers
+    other = replace(
+        definition,
+        layers=(replace(hidden, bias=1.0), replace(output, weights=((0.4, -2.0), (0.5, 0.55)))),
+    )
+    assert many.at(1) == train(other).at(0)
+    assert many.at(0) != train(definition).at(0)

@@ -47,6 +47,13 @@ class Markup(StrEnum):
     latex = "latex"
 
 
+class Handout(StrEnum):
+    """What a workbook is printed to."""
+
+    pdf = "pdf"
+    png = "png"
+
+
 Template = Annotated[str, typer.Argument(help="A ready-made template by name, or the path of your own TOML file.")]
 Iterations = Annotated[
     int | None,
@@ -151,6 +158,21 @@ def explain(
     definition = load(template)
     _require_iteration(definition, iteration)
     typer.echo(FORMATS[format.value](explain_quantity(definition, quantity, iteration)))
+
+
+@app.command()
+def render(
+    file: Annotated[Path, typer.Argument(help="The workbook to print.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where to put it (default: beside FILE).")
+    ] = None,
+    format: Annotated[Handout, typer.Option(help="One document, or one picture a page.")] = Handout.pdf,
+) -> None:
+    """Print a workbook as a handout, with LibreOffice."""
+    from xlbackprop.render import render as render_workbook
+
+    for path in render_workbook(file, output, format=format.value):
+        typer.echo(f"Wrote {path}")
 
 
 def run() -> None:

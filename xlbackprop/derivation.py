@@ -68,6 +68,25 @@ class Derivation(Struct, frozen=True, dict=True):
             raise ValueError(f"{name} is not calculated within an iteration")
         return self._inlined(expression, columns)
 
+    def updated(self, name: str, columns: Collection[str]) -> Expression:
+        """The update of what is learned, over the learning rate and `columns` of the iteration before only.
+
+        Raises:
+            ValueError: the quantity is not learned.
+        """
+        update = self[name].update
+        if update is None:
+            raise ValueError(f"{name} is not learned")
+
+        def replace(symbol: Symbol) -> Expression:
+            if symbol.name == LEARNING_RATE or symbol.name in columns:
+                return symbol
+            return substitute(
+                self.expanded(symbol.name, columns), lambda inner: Symbol(inner.name, previous=symbol.previous)
+            )
+
+        return substitute(update, replace)
+
     def chain(self, gradient: str) -> Expression:
         """A gradient as its links: ∂E/∂w5 as ∂E/∂a_o1 · ∂a_o1/∂o1 · ∂o1/∂w5."""
         return self.expanded(gradient, self.quantities.keys() - set(self.deltas))
@@ -77,6 +96,18 @@ class Derivation(Struct, frozen=True, dict=True):
         expression = self[name].expression
         used = {symbol.name for symbol in symbols(expression)} if expression else set()
         return on in used or any(self.depends(other, on) for other in used)
+
+    @cached_property
+    def learned(self) -> tuple[str, ...]:
+        """What training changes: the weights, and the biases if they are learned."""
+        return tuple(name for name, quantity in self.quantities.items() if quantity.update is not None)
+
+    @cached_property
+    def given(self) -> tuple[str, ...]:
+        """What stays the same in every iteration: the inputs, the targets, and the biases if they are fixed."""
+        return tuple(
+            name for name, quantity in self.quantities.items() if quantity.update is None and not quantity.expression
+        )
 
     @cached_property
     def deltas(self) -> tuple[str, ...]:

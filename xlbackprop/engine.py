@@ -9,7 +9,7 @@ Nature 323 (1986), cited below as RHW with the number of the equation.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -74,6 +74,25 @@ def train_all(definitions: Sequence[Definition]) -> list[Trace]:
     for start in range(0, first.iterations, _ITERATIONS_A_CHUNK):
         _complete(network, record, values[start : start + _ITERATIONS_A_CHUNK])
     return [Trace(first.names, record.names, values[:, run]) for run in range(len(definitions))]
+
+
+def evaluate(definition: Definition, changes: Mapping[str, Array]) -> Trace:
+    """Compute one iteration for many settings of the weights and biases, all of them in one batched computation.
+
+    Args:
+        changes: by name, one value a setting, each of shape (settings,); what is not named stays as defined.
+
+    Returns:
+        A trace that has one row a setting, in the place of one an iteration.
+    """
+    record = _Record(definition)
+    network = _Network([definition])
+    values = np.empty((max(map(len, changes.values())), len(record.names)))
+    values[:, record.parameters] = network.all_parameters()
+    for name, change in changes.items():
+        values[:, record.names.index(name)] = change
+    _complete(network, record, values)
+    return Trace(definition.names, record.names, values)
 
 
 class _Record:
@@ -186,6 +205,10 @@ class _Network:
         """The initial weights and biases, layer by layer."""
         return [each for layer in zip(self.weights, self.biases, strict=True) for each in layer]
 
+    def all_parameters(self) -> Array:
+        """The same, side by side: shape (networks, parameters)."""
+        return np.concatenate([each.reshape(len(each), -1) for each in self.parameters()], axis=-1)
+
     def split(self, flat: Array) -> tuple[list[Array], list[Array]]:
         """Views of the weights (units, sources) and the biases of every layer in all parameters, side by side."""
         views, start = [], 0
@@ -235,7 +258,7 @@ class _Network:
 
 def _learn(network: _Network, record: _Record, values: Array) -> None:
     """Fill in the weights and biases of every iteration; values has the shape (iterations, networks, quantities)."""
-    parameters = np.concatenate([each.reshape(len(each), -1) for each in network.parameters()], axis=-1)
+    parameters = network.all_parameters()
     history = np.empty((len(values), *parameters.shape))
     gradients = np.zeros_like(parameters)
     weights, biases = network.split(parameters)
@@ -252,7 +275,7 @@ def _learn(network: _Network, record: _Record, values: Array) -> None:
 
 
 def _complete(network: _Network, record: _Record, values: Array) -> None:
-    """Compute everything else from the weights and biases that stand in values (iterations, networks, quantities)."""
+    """Compute everything else from the weights and biases that stand in values; its last axis is the quantities'."""
     leading = values.shape[:-1]
     weights, biases = network.split(values[..., record.parameters])
     layers = network.forward(weights, biases)

@@ -70,6 +70,20 @@ class Table(Struct, frozen=True, dict=True):
         """The address of a quantity in one iteration, such as `J33`."""
         return f"{self._letters[name]}{self.first_row + iteration}"
 
+    @property
+    def headers(self) -> str:
+        """The range of the column headers as other sheets write it."""
+        return f"{WALKTHROUGH}!$A${self.header_row}:${column_letter(len(self.columns))}${self.header_row}"
+
+    def area(self, iterations: int) -> str:
+        """The range of all columns over the first iterations as other sheets write it."""
+        last = f"${column_letter(len(self.columns))}${self.header_row + iterations}"
+        return f"{WALKTHROUGH}!$A${self.first_row}:{last}"
+
+    def reference(self, name: str) -> str:
+        """The first cell of a quantity as other sheets write it: `Walkthrough!$W$33`."""
+        return f"{WALKTHROUGH}!${self._letters[name]}${self.first_row}"
+
     def range(self, name: str) -> str:
         """The range of a quantity over all iterations as other sheets write it: `Walkthrough!$W$33:$W$100`."""
         letter = self._letters[name]

@@ -17,6 +17,9 @@ from xlbackprop.errors import UserError, did_you_mean
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.sheets.gradient_check import gradient_check
+from xlbackprop.workbook.sheets.learning_rates import learning_rates
+from xlbackprop.workbook.sheets.loss_surface import loss_surface
 from xlbackprop.workbook.sheets.start_here import start_here
 from xlbackprop.workbook.sheets.step_by_step import step_by_step
 from xlbackprop.workbook.sheets.walkthrough import walkthrough
@@ -27,7 +30,10 @@ SHEETS: Mapping[str, Callable[[Workbook, Lesson], Page]] = {
     "start-here": start_here,
     "walkthrough": walkthrough,
     "step-by-step": step_by_step,
+    "learning-rates": learning_rates,
+    "gradient-check": gradient_check,
     "your-turn": your_turn,
+    "loss-surface": loss_surface,
 }
 """The sheets in their order, by the name under which the command line knows them: its title, in small letters."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from copy import copy
+from weakref import WeakKeyDictionary
 
 from openpyxl.cell.cell import Cell
 from openpyxl.formatting.rule import Rule
@@ -12,6 +13,7 @@ from openpyxl.styles.cell_style import StyleArray
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.styles.numbers import NumberFormat
 from openpyxl.workbook.workbook import Workbook
+from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.hyperlink import Hyperlink
 
 from xlbackprop.typesetting import Piece
@@ -28,6 +30,8 @@ ROW_PADDING = 5.0
 
 _CHARACTERS_A_UNIT = 1.05
 """Widths are counted in digits; letters are narrower on average."""
+_LOOKS: WeakKeyDictionary[Workbook, dict[Look, StyleArray]] = WeakKeyDictionary()
+"""What each look comes to in a workbook; openpyxl takes a tenth of a millisecond to find it out."""
 
 _TEXT = Look()
 _INPUT = Look(theme.INPUT)
@@ -49,9 +53,9 @@ class Page:
         headers.evenHeader = headers.evenFooter = headers.firstHeader = headers.firstFooter = None
         self.drawing = Drawing()
         self._cached: dict[tuple[int, int], Value] = {}
-        self._block: Block | None = None
+        self._blocks: list[Block] = []
         self._typeset: dict[tuple[int, int], Sequence[Piece]] = {}
-        self._looks: dict[Look, StyleArray] = {}
+        self._looks = _LOOKS.setdefault(workbook, {})
 
     def text(self, address: str, text: str, look: Look = _TEXT) -> None:
         """Put down a text; it stays one whatever it begins with."""
@@ -87,8 +91,52 @@ class Page:
         self._cell(address, look)
 
     def block(self, block: Block) -> None:
-        """Put down the page's one long run of rows."""
-        self._block = block
+        """Put down a long run of rows."""
+        self._blocks.append(block)
+
+    def limit(
+        self,
+        address: str,
+        title: str,
+        prompt: str,
+        low: float,
+        high: float,
+        *,
+        whole: bool = False,
+        optional: bool = False,
+    ) -> None:
+        """Let a cell take only a number from `low` to `high`, and say what it is for when it is selected."""
+        limits = DataValidation(
+            type="whole" if whole else "decimal",
+            operator="between",
+            formula1=f"{low:.15g}",
+            formula2=f"{high:.15g}",
+            allow_blank=optional,
+        )
+        limits.promptTitle, limits.prompt, limits.errorTitle = title, prompt, title
+        limits.error = f"A {'whole ' if whole else ''}number from {low:,.15g} to {high:,.15g}, please."
+        limits.add(address)
+        self.sheet.add_data_validation(limits)
+
+    def choice(self, address: str, text: str, choices: str, title: str, prompt: str) -> None:
+        """Put down a text that the reader can exchange for another out of a range of cells."""
+        self.text(address, text, _INPUT)
+        limits = DataValidation(type="list", formula1=choices, allow_blank=False)
+        limits.promptTitle, limits.prompt, limits.errorTitle, limits.error = title, prompt, title, prompt
+        limits.add(address)
+        self.sheet.add_data_validation(limits)
+
+    def handout(self, title: str, area: str) -> None:
+        """Print the cells of an area on one landscape page, and nothing else of the sheet."""
+        sheet = self.sheet
+        sheet.print_area = area
+        sheet.page_setup.orientation = "landscape"
+        sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
+        sheet.page_setup.fitToHeight = 1
+        sheet.sheet_properties.pageSetUpPr.fitToPage = True
+        sheet.page_margins.left = sheet.page_margins.right = 0.4
+        sheet.oddHeader.left.text = f"{title}: {sheet.title}".replace("&", "&&")
+        sheet.oddFooter.center.text = "&P / &N"
 
     def style_number(self, look: Look) -> int:
         """The number under which the workbook keeps a look."""
@@ -146,7 +194,7 @@ class Page:
 
     def content(self) -> SheetContent:
         """What the writer has to know beside the sheet itself."""
-        return SheetContent(self._cached, self.drawing, self._block, self._typeset)
+        return SheetContent(self._cached, self.drawing, self._blocks, self._typeset)
 
     def _cell(self, address: str, look: Look) -> Cell:
         cell: Cell = self.sheet[address]

@@ -42,6 +42,8 @@ VALUE_FORMAT = "0.000000"
 TINY_FORMAT = "0.00E+00"
 COUNT_FORMAT = "0"
 PLAIN_FORMAT = "General"
+PRECISE_FORMAT = "0.0000000E+00"
+POWER_FORMAT = "0E+00"
 
 TITLE = "Title cell"
 TEXT = "Text cell"
@@ -56,6 +58,7 @@ CALCULATION = "Calculation cell"
 RESULT = "Result cell"
 CHECK = "Check cell"
 LINK = "Link cell"
+SURFACE = "Surface cell"
 
 _FONT = "Calibri"
 
@@ -72,8 +75,14 @@ class Look(Struct, frozen=True):
     """The sides at which the cell is the border of a box, out of `lrtb`."""
     shaded: bool = False
     wrap: bool = False
+    turned: bool = False
+    """Written from bottom to top."""
     unlocked: bool = False
     """Whether the reader can type here although the sheet is protected."""
+
+
+COLUMN_HEAD = Look(HEADING, align="center", shaded=True, wrap=True)
+"""The heading of a column that belongs to no role."""
 
 
 def add_styles(workbook: Workbook) -> None:
@@ -107,6 +116,11 @@ def add_styles(workbook: Workbook) -> None:
         NamedStyle(CALCULATION, font=_font(), border=boxed, alignment=middle),
         NamedStyle(RESULT, font=_font(bold=True), border=boxed, alignment=middle),
         NamedStyle(
+            SURFACE,
+            font=_font(size=8),
+            alignment=Alignment(horizontal="center", vertical="center", shrink_to_fit=True),
+        ),
+        NamedStyle(
             CHECK, font=_font(italic=True), border=Border(bottom=Side(style="medium", color=INK)), alignment=middle
         ),
         NamedStyle(LINK, font=_font(color=SHADES[Role.INPUT].dark, underline="single"), alignment=middle),
@@ -124,6 +138,8 @@ def apply(look: Look, cell: Cell) -> None:
         cell.alignment = Alignment(
             horizontal=look.align, vertical="center", indent=look.indent, wrap_text=look.wrap or None
         )
+    if look.turned:
+        cell.alignment = Alignment(horizontal="center", vertical="center", text_rotation=90)
     if look.unlocked:
         cell.protection = Protection(locked=False)
     if look.edges:

@@ -1,0 +1,99 @@
+"""The sheet Learning rates: what it tells, from the values and the formulas that it carries."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import openpyxl
+import pytest
+from msgspec.structs import replace
+
+from tests import judges
+from tests.judges import Cells
+from xlbackprop import Definition, build, load, train
+from xlbackprop.workbook import SHEETS
+from xlbackprop.workbook.sheets import learning_rates
+from xlbackprop.workbook.sheets.learning_rates import TITLE, Choices
+
+VERDICTS = {
+    0.1: "still falling",
+    0.2: "still falling",
+    0.5: "still falling",
+    0.8: "converged",
+    1: "converged",
+    2: "converged",
+    10: "converged",
+    1000: "went up first, then stuck",
+}
+"""What brief 3.4 says of the class network, with a loss below 0.001 called small."""
+
+
+def filled(folder: Path, definition: Definition, choices: Choices = learning_rates.AS_GENERATED) -> Cells:
+    """The values that the sheet carries."""
+    filler = partial(learning_rates.learning_rates, choices=choices)
+    with patch.dict(SHEETS, {"learning-rates": filler}):
+        return judges.stored(build(definition, folder / "book.xlsx", sheets=["learning-rates"]))
+
+
+def test_verdicts_and_losses_of_the_class_network(tmp_path: Path) -> None:
+    cells = filled(tmp_path, load())
+    told = {cells[TITLE, f"{column}6"]: cells[TITLE, f"{column}9"] for column in "BCDEFGHI"}
+    assert told == VERDICTS
+    for column in "BCDEFGHI":
+        rate, loss = cells[TITLE, f"{column}6"], cells[TITLE, f"{column}7"]
+        assert isinstance(rate, int | float)
+        assert loss == pytest.approx(train(load(learning_rate=float(rate)))["E_total"][-1], rel=1e-12, abs=1e-30)
+    assert cells[TITLE, "I7"] == pytest.approx(0.25, abs=1e-5)
+
+
+def test_first_iteration_below_the_threshold(tmp_path: Path) -> None:
+    cells = filled(tmp_path, load(), Choices(threshold=0.005))
+    below = np.flatnonzero(train(load(learning_rate=0.5))["E_total"] < 0.005)
+    assert cells[TITLE, "D8"] == below[0]
+    assert cells[TITLE, "B8"] == "never"
+    assert cells[TITLE, "B11"] == "The fastest of these: η = 10, at iteration 2"
+
+
+@pytest.mark.parametrize(
+    ("rates", "verdict"),
+    [((0.0,) * 8, "stuck"), ((100.0,) * 8, "went up first, then converged"), ((0.01,) * 8, "still falling")],
+)
+def test_other_verdicts(rates: tuple[float, ...], verdict: str, tmp_path: Path) -> None:
+    assert filled(tmp_path, load(iterations=200), Choices(rates=rates))[TITLE, "B9"] == verdict
+
+
+def test_a_run_that_rises_says_so(tmp_path: Path) -> None:
+    near = replace(load(iterations=6), targets=(0.6, 0.63))
+    cells = filled(tmp_path, near, Choices(rates=(100.0,) * 8, threshold=1e-9))
+    assert cells[TITLE, "B9"] == "went up first, then rising"
+
+
+def test_a_loss_of_zero_stays_on_the_logarithmic_axis(tmp_path: Path) -> None:
+    perfect = replace(load(iterations=3), targets=(0.606477732206728, 0.630480835450635))
+    exact = replace(perfect, targets=tuple(float(train(perfect)[name][0]) for name in ("a_o1", "a_o2")))
+    cells = filled(tmp_path, exact)
+    assert train(exact)["E_total"][0] == 0
+    assert cells[TITLE, "B7"] == 1e-30
+
+
+def test_more_iterations_than_a_classroom_opens_are_left_out(tmp_path: Path) -> None:
+    cells = filled(tmp_path, load(iterations=learning_rates.MOST_ITERATIONS + 50))
+    assert cells[TITLE, "A7"] == f"loss at iteration {learning_rates.MOST_ITERATIONS - 1}"
+
+
+def test_charts_store_every_curve_and_differ_in_more_than_colour(tmp_path: Path) -> None:
+    filled(tmp_path, load())
+    linear, logarithmic = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
+    assert logarithmic.y_axis.scaling.logBase == 10
+    assert linear.y_axis.scaling.logBase is None
+    for chart in (linear, logarithmic):
+        assert not chart.x_axis.delete
+        assert not chart.y_axis.delete
+        lines = [series.graphicalProperties.line for series in chart.series]
+        assert len({line.prstDash for line in lines}) == len(VERDICTS)
+        for series, rate in zip(chart.series, VERDICTS, strict=True):
+            points = [point.v for point in series.val.numRef.numCache.pt]
+            np.testing.assert_allclose(points, train(load(learning_rate=rate))["E_total"], rtol=1e-12)

@@ -1,0 +1,98 @@
+"""The command render: what it writes, and what it says where a program is missing."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import judges
+from xlbackprop import UserError, build, load
+from xlbackprop.render import render
+
+
+@pytest.fixture
+def workbook(tmp_path: Path) -> Path:
+    return build(load(iterations=3), tmp_path / "a class [1].xlsx")
+
+
+def pretend(folder: Path, name: str, script: str) -> None:
+    """Put a program of a name into a folder."""
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder in which programs are found; an empty one."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def test_without_libreoffice_it_says_what_to_do(workbook: Path, programs: Path) -> None:
+    with pytest.raises(UserError, match=r"LibreOffice is needed.*libreoffice\.org"):
+        render(workbook)
+
+
+def test_without_a_converter_it_says_what_to_do(workbook: Path, programs: Path) -> None:
+    pretend(programs, "soffice", "exit 1")
+    with pytest.raises(UserError, match=r"pdftoppm is needed.*poppler-utils"):
+        render(workbook, format="png")
+
+
+def test_the_command_line_exits_with_2(workbook: Path, programs: Path) -> None:
+    command = [sys.executable, "-m", "xlbackprop", "render", str(workbook)]
+    done = subprocess.run(command, env={**os.environ, "PATH": str(programs)}, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("xlbackprop: LibreOffice is needed")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [("exit 0", "cannot print this"), ("echo 'no disk' >&2; exit 3", "soffice failed: no disk")],
+)
+def test_a_failing_program_leaves_nothing_behind(script: str, message: str, workbook: Path, programs: Path) -> None:
+    pretend(programs, "soffice", script)
+    before = sorted(workbook.parent.iterdir())
+    with pytest.raises(UserError, match=message):
+        render(workbook)
+    assert sorted(workbook.parent.iterdir()) == before
+
+
+def test_a_missing_workbook_and_a_file_for_a_folder_are_named(workbook: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.xlsx: there is no such file"):
+        render(tmp_path / "none.xlsx")
+    with pytest.raises(UserError, match="is a file, expected a folder"):
+        render(workbook, workbook)
+    with pytest.raises(UserError, match="this is a folder"):
+        render(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(workbook: Path, programs: Path) -> None:
+    out = 'while [ $# -gt 1 ]; do [ "$1" = --outdir ] && out=$2; shift; done'
+    pretend(programs, "soffice", f'{out}; echo "%PDF" > "$out/{workbook.stem}.pdf"')
+    assert render(workbook)[0].read_text() == "%PDF\n"
+    with pytest.raises(UserError, match=r"impossible.*cannot be written \(Not a directory\)"):
+        render(workbook, workbook / "impossible")
+
+
+@pytest.mark.slow
+def test_every_sheet_is_printed(workbook: Path, tmp_path: Path) -> None:
+    judges.installed("soffice")
+    judges.installed("pdftoppm")
+    (document,) = render(workbook, tmp_path / "new folder")
+    assert document == tmp_path / "new folder" / "a class [1].pdf"
+    assert document.read_bytes().startswith(b"%PDF")
+    pictures = render(workbook, tmp_path / "new folder", format="png")
+    assert len(pictures) >= 4
+    assert [picture.name for picture in pictures][:2] == ["a class [1]-1.png", "a class [1]-2.png"]
+    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
+    assert sorted(tmp_path.joinpath("new folder").iterdir()) == sorted([document, *pictures])

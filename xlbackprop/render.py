@@ -1,0 +1,114 @@
+"""Handouts: a workbook printed to PDF by LibreOffice, or to one PNG picture a page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from xlbackprop.errors import UserError
+
+_PROGRAMS = (
+    "soffice",
+    "libreoffice",
+    "/Applications/LibreOffice.app/Contents/MacOS/soffice",
+    r"C:\Program Files\LibreOffice\program\soffice.exe",
+)
+_CONVERTERS = ("pdftoppm",)
+_PICTURE_RESOLUTION = 110
+"""Dots an inch: an A4 page fills a screen of 1280 dots."""
+_LONGEST = 300
+"""Seconds; a workbook that takes longer is not going to be finished."""
+
+
+def render(path: str | Path, folder: str | Path | None = None, *, format: str = "pdf") -> list[Path]:
+    """Print a workbook into files that are replaced only by complete new ones.
+
+    Args:
+        path: the workbook.
+        folder: where the files go, by default beside the workbook; it is made if it does not exist.
+        format: `pdf` for one file, `png` for one a page.
+
+    Returns:
+        The files written, in the order of the pages.
+
+    Raises:
+        UserError: there is no such workbook, a program is missing or cannot read it, or the folder is not writable.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: {'this is a folder, not a workbook' if path.is_dir() else 'there is no such file'}")
+    folder = path.parent if folder is None else Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"-o: {folder} is a file, expected a folder")
+    hint = f"or open {path} in a spreadsheet program and export it there"
+    office = _found(_PROGRAMS, f"LibreOffice is needed to print a workbook; install it from libreoffice.org, {hint}")
+    converter = ""
+    if format == "png":
+        converter = _found(_CONVERTERS, "pdftoppm is needed for pictures; install poppler-utils, or use --format pdf")
+    with tempfile.TemporaryDirectory(prefix="xlbackprop-") as scratch:
+        made = _print(office, path, Path(scratch))
+        pages = _pictures(converter, made) if converter else [made]
+        return [_put(page, folder / page.name) for page in pages]
+
+
+def _found(names: tuple[str, ...], missing: str) -> str:
+    for name in names:
+        if program := shutil.which(name):
+            return program
+    raise UserError(missing)
+
+
+def _print(office: str, path: Path, scratch: Path) -> Path:
+    # a profile of its own: LibreOffice hands the work to an open window of the reader's otherwise, and returns
+    profile = f"-env:UserInstallation={(scratch / 'profile').as_uri()}"
+    command = [office, profile, "--headless", "--convert-to", "pdf", "--outdir", str(scratch), str(path.resolve())]
+    said = _run(command, path)
+    made = scratch / f"{path.stem}.pdf"
+    if not made.is_file():
+        raise UserError(f"{path}: LibreOffice cannot print this; is it a workbook? It says: {said or 'nothing'}")
+    return made
+
+
+def _pictures(converter: str, printed: Path) -> list[Path]:
+    _run([converter, "-r", str(_PICTURE_RESOLUTION), "-png", str(printed), str(printed.with_suffix(""))], printed)
+    pages = printed.parent.glob(f"{_escaped(printed.stem)}-*.png")
+    return sorted(pages, key=lambda page: int(page.stem.rpartition("-")[2]))
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def _run(command: list[str], path: Path) -> str:
+    """Run a program; give what it said."""
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_LONGEST, text=True, errors="replace", check=False)
+    except OSError as error:
+        raise UserError(f"{command[0]}: cannot be started ({error.strerror})") from error
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"{path}: {Path(command[0]).name} was stopped after {_LONGEST} seconds") from error
+    said = done.stderr.strip().splitlines()
+    if done.returncode:
+        raise UserError(f"{path}: {Path(command[0]).name} failed: {said[-1] if said else done.returncode}")
+    return said[-1] if said else ""
+
+
+def _put(source: Path, target: Path) -> Path:
+    """Write beside the target, and rename."""
+    beside = ""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=".tmp", dir=target.parent)
+        os.close(handle)
+        shutil.copyfile(source, beside)
+        os.chmod(beside, source.stat().st_mode & 0o777)
+        os.replace(beside, target)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror})") from error
+    finally:
+        if beside and os.path.exists(beside):
+            os.remove(beside)
+    return target

@@ -1,0 +1,433 @@
+"""The sheet Loss surface: how the loss depends on two weights the reader picks, and the path that training takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+from openpyxl.formatting.rule import ColorScaleRule, Rule
+from openpyxl.styles import Border, Side
+from openpyxl.styles.differential import DifferentialStyle
+from openpyxl.workbook.workbook import Workbook
+
+from xlbackprop.arrangement import address
+from xlbackprop.definition import LARGEST_NUMBER
+from xlbackprop.derivation import Role
+from xlbackprop.engine import Array, evaluate
+from xlbackprop.layout import column_letter
+from xlbackprop.names import ITERATION, Names
+from xlbackprop.workbook import charts, theme
+from xlbackprop.workbook.lesson import Lesson
+from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.theme import Look
+from xlbackprop.workbook.working import Working, absolute, bounded, given, used
+from xlbackprop.workbook.writer import Block, BlockColumn
+
+TITLE = "Loss surface"
+MOST_ITERATIONS = 100
+"""The path shows no more of the training than this."""
+
+STEPS = 21
+"""Points of the grid each way; odd, so that the centre is one of them."""
+_HALF = STEPS // 2
+_GRID_ROW, _GRID_COLUMN = 4, 2
+_ACROSS_ROW = _GRID_ROW + STEPS
+"""The row of the values across, under the grid."""
+_LAST_GRID_COLUMN = _GRID_COLUMN + STEPS - 1
+
+_SIDE_COLUMN = _LAST_GRID_COLUMN + 2
+_CHOICE_ROWS = (_GRID_ROW + 1, _GRID_ROW + 2)
+_OTHERS_ROW = _GRID_ROW + 3
+_CHART_ROW = _OTHERS_ROW + 3
+_LAST_SIDE_COLUMN = _SIDE_COLUMN + 3
+
+_WORKING_COLUMN = _LAST_SIDE_COLUMN + 2
+_GIVEN_ROW, _USED_ROW, _WEIGHTS_ROW, _LEGEND_ROW, _LISTS_ROW = 3, 6, 9, 14, 16
+_POINTS_COLUMN = _WORKING_COLUMN + 5
+"""The columns of the points follow those of the path, with one left empty between them."""
+
+_ROOM = 1.25
+"""The grid reaches this much further than the path."""
+_SMALLEST_REACH = 1e-9
+_SMALLEST_OWN_REACH = 0.01
+"""A path that hardly moves is no reason to look at rounding errors."""
+_NUDGE = 1e-6
+"""A path exactly between two points of the grid belongs to the upper one, whichever way it is rounded."""
+_PATH = theme.SHADES[Role.WEIGHT].dark
+_AXIS_FORMAT = "0.000"
+_LOSS_FORMAT = "[<0.0001]0E+0;[<10]0.0000;0E+0"
+"""Six characters at the most, for the narrow cells of the grid."""
+
+
+class View(Struct, frozen=True):
+    """One direction of the grid as the reader chose it."""
+
+    weight: str
+    centre: float | None = None
+    """None for the middle of the path."""
+    reach: float | None = None
+    """How far the grid goes to each side; None for a little further than the path."""
+
+
+class Choices(Struct, frozen=True):
+    """What the reader can choose on the sheet; None for the first and the last weight of the output layer."""
+
+    across: View | None = None
+    upwards: View | None = None
+    iteration: int = 0
+    """The iteration from which the other weights are."""
+
+
+AS_GENERATED = Choices()
+
+
+class _Axis(Struct, frozen=True):
+    """One direction of the grid in numbers, and the absolute addresses of those that are used."""
+
+    view: View
+    path: Array
+    """The weight in every iteration shown, shape (iterations,)."""
+    name_cell: str
+    table_column_cell: str
+    """The number of the weight's column in the table of the Walkthrough."""
+    centre_cell: str
+    reach_cell: str
+
+    @property
+    def centre(self) -> float:
+        if self.view.centre is not None:
+            return self.view.centre
+        return float((self.path.min() + self.path.max()) / 2)
+
+    @property
+    def reach(self) -> float:
+        if self.view.reach is not None:
+            return max(_SMALLEST_REACH, self.view.reach)
+        return max(_SMALLEST_OWN_REACH, float(self.path.max() - self.path.min()) * _ROOM / 2)
+
+    @property
+    def values(self) -> Array:
+        """The weight at every point of the grid, from low to high, shape (STEPS,)."""
+        return np.array([self.centre + self.reach * (step / _HALF) for step in _OFFSETS])
+
+    def value_formula(self, step: int) -> str:
+        return f"{self.centre_cell}+{self.reach_cell}*{_OFFSETS[step] / _HALF:g}"
+
+    @property
+    def steps(self) -> Array:
+        """The nearest point of the grid to every point of the path, counted from the low end."""
+        return np.floor((self.path - self.centre) / self.reach * _HALF + _TO_STEPS)
+
+    def step_formula(self, cell: str) -> str:
+        return f"INT(({cell}-{self.centre_cell})/{self.reach_cell}*{_HALF}+{_TO_STEPS})"
+
+
+_OFFSETS = range(-_HALF, _HALF + 1)
+_TO_STEPS = _HALF + 0.5 + _NUDGE
+
+
+def input_cells(direction: int) -> tuple[str, str, str]:
+    """Where the reader picks the weight, the centre and the reach: of direction 0, across, or 1, upwards."""
+    weight, centre, reach = (address(_CHOICE_ROWS[direction], _SIDE_COLUMN + column) for column in (1, 2, 3))
+    return weight, centre, reach
+
+
+ITERATION_CELL = address(_OTHERS_ROW, _SIDE_COLUMN + 1)
+"""Where the reader picks the iteration from which the other weights are."""
+
+
+def loss_surface(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
+    """Fill the sheet; the batched engine gives the values that its formulas have."""
+    page = Page(workbook, TITLE)
+    iterations = min(lesson.table.iterations, MOST_ITERATIONS)
+    first, last = _opposite(lesson.derivation.labels)
+    views = (choices.across or View(first), choices.upwards or View(last))
+    _headline(page)
+    _choose(page, lesson, views, choices.iteration)
+    axes, others = _axes(page, lesson, views, iterations, choices.iteration)
+    visits = _path(page, lesson, axes, iterations)
+    points, losses = _points(page, lesson, axes, others, choices.iteration, visits)
+    _grid(page, points, losses, axes)
+    _chart(page, axes, iterations)
+    page.widths("A", 8)
+    page.widths(map(column_letter, range(_GRID_COLUMN, _LAST_GRID_COLUMN + 1)), 5)
+    page.widths([column_letter(_LAST_GRID_COLUMN + 1)], 2)
+    page.widths(map(column_letter, range(_SIDE_COLUMN, points.next_column + 1)), 12)
+    page.handout(lesson.definition.title, f"A1:{column_letter(_LAST_SIDE_COLUMN)}{_ACROSS_ROW}")
+    return page
+
+
+def _opposite(names: Names) -> tuple[str, str]:
+    """Two weights that lead to different outputs, if there are: the loss is a bowl over them."""
+    outputs = names.weights[-1]
+    first, last = outputs[0][0], outputs[-1][-1]
+    return first, last if last != first else names.weights[0][0][0]
+
+
+def _headline(page: Page) -> None:
+    page.text("A1", "Loss surface: training walks downhill", Look(theme.TITLE))
+    page.sheet.row_dimensions[1].height = 24
+    page.text(
+        "A2",
+        "The loss for every pair of values of two weights, while the others stay as they are at one iteration."
+        " The darker, the larger the loss; in a box: training passes here.",
+    )
+    page.text(
+        address(1, _WORKING_COLUMN),
+        "Working: the path, taken from the Walkthrough, and one forward pass for every point of the grid",
+        Look(theme.HEADING),
+    )
+
+
+def _choose(page: Page, lesson: Lesson, views: Sequence[View], iteration: int) -> None:
+    """The cells in which the reader picks the weights and what part of the surface to see."""
+    for column, text in enumerate(("weight", "centre", "reach"), _SIDE_COLUMN + 1):
+        page.text(address(_GRID_ROW, column), text, theme.COLUMN_HEAD)
+    for direction, (view, label) in enumerate(zip(views, ("→ across", "↑ upwards"), strict=True)):
+        weight, centre, reach = input_cells(direction)
+        page.text(address(_CHOICE_ROWS[direction], _SIDE_COLUMN), label, Look(theme.HEADING, align="right"))
+        page.choice(weight, view.weight, _names(lesson), "Weight", "Pick one of the weights.")
+        for cell, number in ((centre, view.centre), (reach, view.reach)):
+            if number is None:
+                page.dress(cell, Look(theme.INPUT))
+            else:
+                page.number(cell, number)
+        note = "Leave it empty, and the grid follows the path."
+        page.limit(centre, "Centre", note, -LARGEST_NUMBER, LARGEST_NUMBER, optional=True)
+        page.limit(reach, "Reach", note, _SMALLEST_REACH, LARGEST_NUMBER, optional=True)
+    last = lesson.table.iterations - 1
+    page.text(address(_OTHERS_ROW, _SIDE_COLUMN), "others from", Look(theme.HEADING, align="right"))
+    page.number(ITERATION_CELL, iteration)
+    page.limit(ITERATION_CELL, ITERATION, f"From 0 to {last}.", 0, last, whole=True)
+    notes = (
+        (_OTHERS_ROW, 2, f"{ITERATION}, 0 to {last}"),
+        (_OTHERS_ROW + 1, 0, "Centre, reach empty: follow the path."),
+    )
+    for row, column, text in notes:
+        page.text(address(row, _SIDE_COLUMN + column), text, Look(theme.NOTE))
+
+
+def _names(lesson: Lesson) -> str:
+    """The range in which the names of the weights stand in the working."""
+    first = column_letter(_WORKING_COLUMN + 1)
+    last = column_letter(_WORKING_COLUMN + len(lesson.derivation.learned))
+    return f"${first}${_WEIGHTS_ROW}:${last}${_WEIGHTS_ROW}"
+
+
+def _axes(
+    page: Page, lesson: Lesson, views: Sequence[View], iterations: int, iteration: int
+) -> tuple[tuple[_Axis, _Axis], str]:
+    """The reader's choices as they are used: the axes, and the address of the iteration of the other weights."""
+    names, table = _names(lesson), lesson.table
+    cells = [absolute(address(_USED_ROW + 1, _WORKING_COLUMN + 1 + column)) for column in range(8)]
+    axes = []
+    choices: list[tuple[str, str, float | str]] = []
+    for direction, view in enumerate(views):
+        weight, centre, reach = input_cells(direction)
+        axis = _Axis(view, lesson.trace[view.weight][:iterations], *cells[4 * direction : 4 * direction + 4])
+        path = _path_range(direction, iterations)
+        low, high = f"MIN({path})", f"MAX({path})"
+        middle, room = f"({low}+{high})/2", f"MAX({_SMALLEST_OWN_REACH},({high}-{low})*{_ROOM}/2)"
+        choices += [
+            ("weight", f"INDEX({names},1,IFERROR(MATCH({weight},{names},0),1))", view.weight),
+            (
+                "its column",
+                f"MATCH({axis.name_cell},{table.headers},0)",
+                table.columns.index(view.weight) + 1,
+            ),
+            ("centre", bounded(centre, -LARGEST_NUMBER, LARGEST_NUMBER, middle), axis.centre),
+            ("reach", bounded(reach, _SMALLEST_REACH, LARGEST_NUMBER, room), axis.reach),
+        ]
+        axes.append(axis)
+    others = f"INT({bounded(ITERATION_CELL, 0, table.iterations - 1, 0)})"
+    addresses = used(page, [*choices, (ITERATION, others, iteration)], _USED_ROW, _WORKING_COLUMN)
+    return (axes[0], axes[1]), addresses[-1]
+
+
+def _path_range(column: int, iterations: int) -> str:
+    """The weight across (0) or upwards (1) over the path."""
+    letter = column_letter(_WORKING_COLUMN + 1 + column)
+    return f"${letter}${_LISTS_ROW + 1}:${letter}${_LISTS_ROW + iterations}"
+
+
+def _path(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], iterations: int) -> Array:
+    """Put down the path, and give the number of the grid's point that it visits in every iteration, or −1."""
+    across, upwards = axes
+    letters = [column_letter(_WORKING_COLUMN + column) for column in range(4)]
+    for letter, text in zip(letters, (ITERATION, "across", "upwards", "point"), strict=True):
+        page.text(f"{letter}{_LISTS_ROW}", text, theme.COLUMN_HEAD)
+    count = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
+    weight = page.style_number(Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT))
+    first = _LISTS_ROW + 1
+    cells = [f"${letter}{{row}}" for letter in letters]
+    area = lesson.table.area(iterations)
+    column, row = across.step_formula(cells[1]), upwards.step_formula(cells[2])
+    inside = ",".join(f"{step}>=0,{step}<{STEPS}" for step in (column, row))
+    formulas = (
+        (count, f"{{row}}-{first}"),
+        (weight, f"INDEX({area},{cells[0]}+1,{across.table_column_cell})"),
+        (weight, f"INDEX({area},{cells[0]}+1,{upwards.table_column_cell})"),
+        (count, f"IF(AND({inside}),({STEPS - 1}-{row})*{STEPS}+{column},-1)"),
+    )
+    columns, rows = across.steps, upwards.steps
+    within = (columns >= 0) & (columns < STEPS) & (rows >= 0) & (rows < STEPS)
+    visits = np.where(within, (STEPS - 1 - rows) * STEPS + columns, -1.0)
+    values = np.column_stack([np.arange(iterations), across.path, upwards.path, visits])
+    page.block(Block(first, [BlockColumn(*each) for each in formulas], values, _WORKING_COLUMN))
+    return visits
+
+
+def _points(
+    page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], others: str, iteration: int, visits: Array
+) -> tuple[Working, Array]:
+    """Put down a forward pass for every point of the grid, row by row from its top left, and which the path visits."""
+    across, upwards = axes
+    derivation = lesson.derivation
+    activations = [name for layer in derivation.labels.activations for name in layer]
+    columns = (*activations, derivation.labels.total_loss)
+    letters = [column_letter(_POINTS_COLUMN + column) for column in (0, 1)]
+    elsewhere = given(page, lesson, _GIVEN_ROW, _WORKING_COLUMN) | _weights(
+        page, lesson, axes, letters, others, iteration
+    )
+    working = Working(derivation, columns, _POINTS_COLUMN + 2, _LISTS_ROW, STEPS * STEPS, elsewhere)
+
+    first, number = working.first_row, f"({{row}}-{working.first_row})"
+    weight = page.style_number(Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT))
+    grid_columns = [column_letter(column) for column in (_GRID_COLUMN, _LAST_GRID_COLUMN)]
+    x_values = "${}${row}:${}${row}".format(*grid_columns, row=_ACROSS_ROW)
+    y_values = f"$A${_GRID_ROW}:$A${_ACROSS_ROW - 1}"
+    coordinates = [
+        BlockColumn(weight, f"INDEX({x_values},1,MOD({number},{STEPS})+1)"),
+        BlockColumn(weight, f"INDEX({y_values},INT({number}/{STEPS})+1,1)"),
+    ]
+    x, y = np.tile(across.values, STEPS), np.repeat(upwards.values[::-1], STEPS)
+    page.block(Block(first, coordinates, np.column_stack([x, y]), _POINTS_COLUMN))
+    for letter, text in zip(letters, ("across", "upwards"), strict=True):
+        page.text(f"{letter}{_LISTS_ROW}", text, theme.COLUMN_HEAD)
+
+    changes = {name: np.full(STEPS * STEPS, lesson.trace[name][iteration]) for name in derivation.learned}
+    changes |= {upwards.view.weight: y} | {across.view.weight: x}
+    values = evaluate(lesson.definition, changes)
+    working.header(page)
+    calculations = {name: working.calculation(name) for name in columns}
+    working.block(page, calculations, {name: values[name] for name in columns}, slice(None))
+
+    count = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
+    visit_column = column_letter(working.next_column)
+    page.text(f"{visit_column}{_LISTS_ROW}", "visited at", theme.COLUMN_HEAD)
+    formula = f"IFERROR(MATCH({number},{_path_range(2, len(visits))},0)-1,-1)"
+    visited = np.full(STEPS * STEPS, -1.0)
+    for moment, point in reversed(list(enumerate(visits.astype(int).tolist()))):
+        if point >= 0:
+            visited[point] = moment
+    page.block(Block(first, [BlockColumn(count, formula)], visited[:, np.newaxis], working.next_column))
+    return working, values[derivation.labels.total_loss]
+
+
+def _weights(
+    page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], letters: Sequence[str], others: str, iteration: int
+) -> dict[str, str]:
+    """Put down which weight is kept and which is varied; give the expression of each weight at a point."""
+    across, upwards = axes
+    rows = [_WEIGHTS_ROW + 1 + row for row in range(3)]
+    for row, text in zip(rows, ("kept:", "across:", "upwards:"), strict=True):
+        page.text(address(row, _WORKING_COLUMN), text, Look(theme.TEXT, align="right"))
+    count = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
+    expressions = {}
+    for column, name in enumerate(lesson.derivation.learned, _WORKING_COLUMN + 1):
+        letter = column_letter(column)
+        head = f"{letter}${_WEIGHTS_ROW}"
+        is_across, is_upwards = f"{head}={across.name_cell}", f"{head}={upwards.name_cell}"
+        varied = (name == across.view.weight, name == upwards.view.weight != across.view.weight)
+        role = lesson.derivation[name].role
+        page.text(address(_WEIGHTS_ROW, column), name, Look(theme.LABEL, role))
+        page.formula(
+            f"{letter}{rows[0]}",
+            f"IF(OR({is_across},{is_upwards}),0,INDEX({lesson.table.range(name)},{others}+1,1))",
+            0.0 if any(varied) else float(lesson.trace[name][iteration]),
+            Look(theme.CALCULATION, role, theme.VALUE_FORMAT),
+        )
+        page.formula(f"{letter}{rows[1]}", f"IF({is_across},1,0)", int(varied[0]), count)
+        page.formula(f"{letter}{rows[2]}", f"IF({is_across},0,IF({is_upwards},1,0))", int(varied[1]), count)
+        kept, by_x, by_y = (f"${letter}${row}" for row in rows)
+        expressions[name] = f"({kept}+{by_x}*${letters[0]}{{row}}+{by_y}*${letters[1]}{{row}})"
+    return expressions
+
+
+def _grid(page: Page, points: Working, losses: Array, axes: tuple[_Axis, _Axis]) -> None:
+    """Put down the losses as a picture: across to the right, upwards up, dark where the loss is large."""
+    across, upwards = axes
+    total = points.derivation.labels.total_loss
+    axis_look = Look(theme.SURFACE, Role.WEIGHT, _AXIS_FORMAT)
+    turned = Look(theme.SURFACE, Role.WEIGHT, _AXIS_FORMAT, turned=True)
+    for step in range(STEPS):
+        row, column = _ACROSS_ROW - 1 - step, _GRID_COLUMN + step
+        page.formula(f"A{row}", upwards.value_formula(step), float(upwards.values[step]), axis_look)
+        page.formula(address(_ACROSS_ROW, column), across.value_formula(step), float(across.values[step]), turned)
+    page.sheet.row_dimensions[_ACROSS_ROW].height = 48
+    head = Look(theme.HEADING, align="center")
+    page.formula(f"A{_GRID_ROW - 1}", f'"↑ "&{upwards.name_cell}', f"↑ {upwards.view.weight}", head)
+    page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{across.view.weight} →", head)
+
+    style = page.style_number(Look(theme.SURFACE, number_format=_LOSS_FORMAT))
+    columns = [
+        BlockColumn(style, f"INDEX({points.range(total)},({{row}}-{_GRID_ROW})*{STEPS}+{number},1)")
+        for number in range(1, STEPS + 1)
+    ]
+    page.block(Block(_GRID_ROW, columns, losses.reshape(STEPS, STEPS), _GRID_COLUMN))
+    corner = address(_GRID_ROW, _GRID_COLUMN)
+    picture = f"{corner}:{address(_ACROSS_ROW - 1, _LAST_GRID_COLUMN)}"
+    visit = column_letter(points.next_column)
+    visits = f"${visit}${points.first_row}:${visit}${points.last_row}"
+    here = f"(ROW()-{_GRID_ROW})*{STEPS}+COLUMN()-{_GRID_COLUMN - 1}"
+    edge = Side(style="thin", color=theme.INK)
+    on_path = DifferentialStyle(border=Border(left=edge, right=edge, top=edge, bottom=edge))
+    formatting = page.sheet.conditional_formatting
+    formatting.add(picture, Rule(type="expression", dxf=on_path, formula=[f"INDEX({visits},{here},1)>=0"]))
+    formatting.add(
+        picture,
+        ColorScaleRule(
+            start_type="min",
+            start_color="FFFFFF",
+            mid_type="percentile",
+            mid_value=50,
+            mid_color="FBDCD5",
+            end_type="max",
+            end_color="E8937F",
+        ),
+    )
+
+
+def _chart(page: Page, axes: tuple[_Axis, _Axis], iterations: int) -> None:
+    """The path in the plane of the two weights, its start and its end marked."""
+    across, upwards = axes
+    letters = [column_letter(_WORKING_COLUMN + column) for column in (1, 2)]
+    parts = (
+        ("path", 0, iterations, _PATH, "circle", 4),
+        ("start", 0, 1, theme.INK, "square", 10),
+        ("end", iterations - 1, iterations, theme.SHADES[Role.LOSS].dark, "triangle", 12),
+    )
+    curves = []
+    for index, (label, start, stop, colour, marker, size) in enumerate(parts):
+        label_cell = address(_LEGEND_ROW, _WORKING_COLUMN + 1 + index)
+        page.text(label_cell, label, theme.COLUMN_HEAD)
+        x, y = (f"'{TITLE}'!${letter}${_LISTS_ROW + 1 + start}:${letter}${_LISTS_ROW + stop}" for letter in letters)
+        curves.append(
+            charts.Curve(
+                label_reference=f"'{TITLE}'!{absolute(label_cell)}",
+                label=label,
+                categories_reference=x,
+                categories=across.path[start:stop].tolist(),
+                values_reference=y,
+                values=upwards.path[start:stop].tolist(),
+                colour=colour,
+                marker=marker,
+                marker_size=size,
+            )
+        )
+    chart = charts.scatter_chart("Path of the training", "weight across", "weight upwards", curves)
+    chart.legend.position = "b"
+    charts.place(chart, _CHART_ROW, _SIDE_COLUMN, _ACROSS_ROW, _LAST_SIDE_COLUMN)
+    page.sheet.add_chart(chart)
+    page.drawing.describe(chart, "Chart of the path that training takes over the two weights, from start to end")

@@ -1,0 +1,151 @@
+"""Working areas: the calculations behind what a lesson sheet shows, row by row on the same sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+from msgspec import Struct
+
+from xlbackprop.arrangement import address
+from xlbackprop.derivation import Derivation
+from xlbackprop.engine import Array
+from xlbackprop.expression import Symbol
+from xlbackprop.layout import column_letter
+from xlbackprop.names import short_label
+from xlbackprop.readings import Formula
+from xlbackprop.workbook import theme
+from xlbackprop.workbook.lesson import Lesson
+from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.theme import Look
+from xlbackprop.workbook.writer import Block, BlockColumn, Value
+
+
+class Working(Struct, frozen=True, dict=True):
+    """A table of calculations: one column a quantity, its rows one iteration each, or one setting of the weights."""
+
+    derivation: Derivation
+    columns: tuple[str, ...]
+    first_column: int
+    header_row: int
+    rows: int
+    elsewhere: Mapping[str, str]
+    """What the formulas use that has no column: its address, or an expression, in which `{row}` is the row."""
+
+    @property
+    def first_row(self) -> int:
+        return self.header_row + 1
+
+    @property
+    def last_row(self) -> int:
+        return self.header_row + self.rows
+
+    @property
+    def next_column(self) -> int:
+        """The first column to the right of the table."""
+        return self.first_column + len(self.columns)
+
+    def letter(self, name: str) -> str:
+        """The column letter of a quantity."""
+        return column_letter(self.first_column + self.columns.index(name))
+
+    def cell(self, name: str, row: int = 0) -> str:
+        """The address of a quantity in a row, counted from 0."""
+        return f"{self.letter(name)}{self.first_row + row}"
+
+    def range(self, name: str, rows: slice = slice(None)) -> str:
+        """The absolute range of a quantity over all rows, or over some counted from 0: `$J$40:$J$107`."""
+        chosen = range(self.first_row, self.last_row + 1)[rows]
+        return f"${self.letter(name)}${chosen[0]}:${self.letter(name)}${chosen[-1]}"
+
+    def calculation(self, name: str) -> str:
+        """The formula of a quantity from its own row; a quantity that stands nowhere is written out in it."""
+        return self._reading.read(self.derivation.expanded(name, self._known))
+
+    def update(self, name: str) -> str:
+        """The formula of what is learned, from the row above."""
+        return self._reading.read(self.derivation.updated(name, self._known))
+
+    def header(self, page: Page) -> None:
+        """Put down the names above the columns."""
+        for name in self.columns:
+            role = self.derivation[name].role
+            page.text(f"{self.letter(name)}{self.header_row}", short_label(name), Look(theme.LABEL, role))
+
+    def block(self, page: Page, formulas: Mapping[str, str], values: Mapping[str, Array], rows: slice) -> None:
+        """Put down some rows of all columns: their formulas, with `{row}` and `{above}`, and the values of all rows."""
+        chosen = np.column_stack([values[name] for name in self.columns])[rows]
+        if len(chosen):
+            looks = (Look(theme.CALCULATION, self.derivation[name].role, theme.VALUE_FORMAT) for name in self.columns)
+            cells = [
+                BlockColumn(page.style_number(look), formulas[name])
+                for look, name in zip(looks, self.columns, strict=True)
+            ]
+            page.block(Block(range(self.first_row, self.last_row + 1)[rows][0], cells, chosen, self.first_column))
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset((*self.columns, *self.elsewhere))
+
+    @cached_property
+    def _reading(self) -> Formula:
+        return Formula(self._address)
+
+    def _address(self, symbol: Symbol) -> str:
+        if symbol.name in self.elsewhere:
+            return self.elsewhere[symbol.name]
+        return self.letter(symbol.name) + ("{above}" if symbol.previous else "{row}")
+
+
+def given(page: Page, lesson: Lesson, row: int, column: int = 1) -> dict[str, str]:
+    """Put down what stays the same in every iteration, names over values, from the cell on.
+
+    Returns:
+        The absolute address of each number.
+    """
+    page.text(address(row + 1, column), "given:", Look(theme.TEXT, align="right"))
+    places = {}
+    for place, name in enumerate(lesson.derivation.given, column + 1):
+        role, value = lesson.derivation[name].role, float(lesson.trace[name][0])
+        cell = address(row + 1, place)
+        page.text(address(row, place), name, Look(theme.LABEL, role))
+        page.formula(cell, lesson.table.reference(name), value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))
+        places[name] = absolute(cell)
+    return places
+
+
+def used(page: Page, choices: Sequence[tuple[str, str, Value]], row: int, column: int = 1) -> list[str]:
+    """Put down the reader's choices as they are used, names over values, from the cell on.
+
+    Args:
+        choices: the name, the formula and the value of each.
+
+    Returns:
+        The absolute address of each value.
+    """
+    page.text(address(row + 1, column), "used:", Look(theme.TEXT, align="right"))
+    cells = []
+    for place, (name, formula, value) in enumerate(choices, column + 1):
+        cell = address(row + 1, place)
+        page.text(address(row, place), name, theme.COLUMN_HEAD)
+        page.formula(cell, formula, value, Look(theme.CALCULATION))
+        cells.append(absolute(cell))
+    return cells
+
+
+def bounded(cell: str, low: float, high: float, otherwise: float | str) -> str:
+    """The formula of a reader's number as it is used: between two bounds, and `otherwise` where there is none."""
+    fallback = otherwise if isinstance(otherwise, str) else f"{otherwise:.15G}"
+    return f"IF(ISNUMBER({cell}),MAX({low:.15G},MIN({high:.15G},{cell})),{fallback})"
+
+
+def absolute(cell: str) -> str:
+    """An address with dollar signs: `$B$4`."""
+    letters = cell.rstrip("0123456789")
+    return f"${letters}${cell[len(letters) :]}"
+
+
+def plain(value: float) -> str:
+    """A number as a spreadsheet joins it to a text, for numbers of an everyday size."""
+    return f"{value:.15g}"
