@@ -54,7 +54,7 @@ def test_first_iteration_below_the_threshold(tmp_path: Path) -> None:
     below = np.flatnonzero(train(load(learning_rate=0.5))["E_total"] < 0.005)
     assert cells[TITLE, "D8"] == below[0]
     assert cells[TITLE, "B8"] == "never"
-    assert cells[TITLE, "B11"] == "The fastest of these: η = 10, at iteration 2"
+    assert cells[TITLE, "B11"] == "The soonest small: η = 10, from iteration 2"
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ def _fastest(page: Page, runs: list[_Run], threshold: float) -> None:
     firsts = f"{runs[0].column}{_FIRST_ROW}:{runs[-1].column}{_FIRST_ROW}"
     rates = f"{runs[0].rate_cell}:{runs[-1].rate_cell}"
     reached = [(first, run.rate) for run in runs if (first := _first_small(run.losses, threshold)) is not None]
-    none, before, between = "None of these rates makes the loss small.", "The fastest of these: η = ", ", at iteration "
+    none, before, between = "None of these rates makes the loss small.", "The soonest small: η = ", ", from iteration "
     value = none
     if reached:
         first, rate = min(reached, key=lambda pair: pair[0])
