@@ -6,25 +6,22 @@ import math
 import re
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 import openpyxl
 import pytest
+from msgspec.structs import replace
 
-from tests import judges
+from tests import judges, sheets
 from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.derivation import derive
-from xlbackprop.workbook import SHEETS
 from xlbackprop.workbook.sheets import gradient_check
 from xlbackprop.workbook.sheets.gradient_check import TITLE, Choices, Places
 
 
 def filled(folder: Path, definition: Definition, choices: Choices = gradient_check.AS_GENERATED) -> Cells:
     """The values that the sheet carries."""
-    filler = partial(gradient_check.gradient_check, choices=choices)
-    with patch.dict(SHEETS, {"gradient-check": filler}):
-        return judges.stored(build(definition, folder / "book.xlsx", sheets=["gradient-check"]))
+    return sheets.filled(folder, definition, "gradient-check", partial(gradient_check.gradient_check, choices=choices))
 
 
 def number(cells: Cells, address: str) -> float:
@@ -108,9 +105,13 @@ def _row(cell: str) -> int:
 
 
 def test_a_network_that_learns_its_biases_checks_them(tmp_path: Path) -> None:
-    from msgspec.structs import replace
-
     cells = filled(tmp_path, replace(load("mazur"), train_biases=True))
     names = [cells[TITLE, f"A{row}"] for row in range(11, 21)]
     assert names == ["w1", "w2", "w3", "w4", "b1", "w5", "w6", "w7", "w8", "b2"]
     assert cells[TITLE, "A8"] == "✓ All 10 gradients of the chain rule agree with the measurement."
+
+
+def test_it_fits_a_laptop_and_its_charts_are_told(tmp_path: Path) -> None:
+    filled(tmp_path, load("mazur"))
+    sheets.assert_fits_a_laptop(tmp_path, TITLE)
+    sheets.assert_charts_are_told(tmp_path, TITLE, 1)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import openpyxl
 import pytest
 from msgspec.structs import replace
 
-from tests import judges
+from tests import sheets
 from tests.judges import Cells
-from xlbackprop import Definition, build, load, train
-from xlbackprop.workbook import SHEETS
+from xlbackprop import Definition, load, train
 from xlbackprop.workbook.sheets import learning_rates
 from xlbackprop.workbook.sheets.learning_rates import TITLE, Choices
 
@@ -33,9 +31,7 @@ VERDICTS = {
 
 def filled(folder: Path, definition: Definition, choices: Choices = learning_rates.AS_GENERATED) -> Cells:
     """The values that the sheet carries."""
-    filler = partial(learning_rates.learning_rates, choices=choices)
-    with patch.dict(SHEETS, {"learning-rates": filler}):
-        return judges.stored(build(definition, folder / "book.xlsx", sheets=["learning-rates"]))
+    return sheets.filled(folder, definition, "learning-rates", partial(learning_rates.learning_rates, choices=choices))
 
 
 def test_verdicts_and_losses_of_the_class_network(tmp_path: Path) -> None:
@@ -54,7 +50,7 @@ def test_first_iteration_below_the_threshold(tmp_path: Path) -> None:
     below = np.flatnonzero(train(load(learning_rate=0.5))["E_total"] < 0.005)
     assert cells[TITLE, "D8"] == below[0]
     assert cells[TITLE, "B8"] == "never"
-    assert cells[TITLE, "B11"] == "The fastest of these: η = 10, at iteration 2"
+    assert cells[TITLE, "B11"] == "Small first with η = 10, at iteration 2"
 
 
 @pytest.mark.parametrize(
@@ -97,3 +93,9 @@ def test_charts_store_every_curve_and_differ_in_more_than_colour(tmp_path: Path)
         for series, rate in zip(chart.series, VERDICTS, strict=True):
             points = [point.v for point in series.val.numRef.numCache.pt]
             np.testing.assert_allclose(points, train(load(learning_rate=rate))["E_total"], rtol=1e-12)
+
+
+def test_it_fits_a_laptop_and_its_charts_are_told(tmp_path: Path) -> None:
+    filled(tmp_path, load("mazur"))
+    sheets.assert_fits_a_laptop(tmp_path, TITLE)
+    sheets.assert_charts_are_told(tmp_path, TITLE, 2)

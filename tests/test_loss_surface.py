@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 import openpyxl
 import pytest
 from msgspec.structs import replace
 from openpyxl.utils import get_column_letter
 
-from tests import judges
+from tests import sheets
 from tests.judges import Cells
-from xlbackprop import Definition, build, load, train
-from xlbackprop.workbook import SHEETS
+from xlbackprop import Definition, load, train
 from xlbackprop.workbook.sheets import loss_surface
 from xlbackprop.workbook.sheets.loss_surface import STEPS, TITLE, Choices, View
 
@@ -23,9 +21,7 @@ TOP, LEFT = 4, 2
 
 def filled(folder: Path, definition: Definition, choices: Choices = loss_surface.AS_GENERATED) -> Cells:
     """The values that the sheet carries."""
-    filler = partial(loss_surface.loss_surface, choices=choices)
-    with patch.dict(SHEETS, {"loss-surface": filler}):
-        return judges.stored(build(definition, folder / "book.xlsx", sheets=["loss-surface"]))
+    return sheets.filled(folder, definition, "loss-surface", partial(loss_surface.loss_surface, choices=choices))
 
 
 def grid(cells: Cells, step_across: int, step_upwards: int) -> tuple[float, float, float]:
@@ -85,3 +81,9 @@ def test_the_reader_picks_from_the_names_of_the_weights(tmp_path: Path) -> None:
     offered = [cell.value for cell in sheet[rule.formula1.replace("$", "")][0]]
     assert offered == [f"w{number}" for number in range(1, 9)]
     assert sheet[weight].value == "w5"
+
+
+def test_it_fits_a_laptop_and_its_charts_are_told(tmp_path: Path) -> None:
+    filled(tmp_path, load("mazur"))
+    sheets.assert_fits_a_laptop(tmp_path, TITLE)
+    sheets.assert_charts_are_told(tmp_path, TITLE, 1)

@@ -20,7 +20,7 @@ from xlbackprop.workbook import SHEETS
 
 TITLES = ["Start here", "Walkthrough", "Step by step", "Your turn"]
 PORTABLE = {"ABS", "AND", "COUNTIF", "EXP", "FIXED", "IF", "IFERROR", "INDEX", "INT", "ISNUMBER", "LEFT", "LOG10"}
-PORTABLE |= {"COUNT", "MATCH", "MAX", "MIN", "OR", "ROUND", "SUBSTITUTE", "TRUE", "FALSE"}
+PORTABLE |= {"COUNT", "MATCH", "MAX", "MIN", "OR", "SQRT", "SUMPRODUCT", "ROUND", "SUBSTITUTE", "TRUE", "FALSE"}
 """Functions that Excel 2010 and later, LibreOffice, Google Sheets and Gnumeric share, and that are not volatile."""
 
 DEFINITIONS = (load("classic"), load("mazur"), deep())

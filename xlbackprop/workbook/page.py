@@ -128,15 +128,9 @@ class Page:
 
     def handout(self, title: str, area: str) -> None:
         """Print the cells of an area on one landscape page, and nothing else of the sheet."""
-        sheet = self.sheet
-        sheet.print_area = area
-        sheet.page_setup.orientation = "landscape"
-        sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
-        sheet.page_setup.fitToHeight = 1
-        sheet.sheet_properties.pageSetUpPr.fitToPage = True
-        sheet.page_margins.left = sheet.page_margins.right = 0.4
-        sheet.oddHeader.left.text = f"{title}: {sheet.title}".replace("&", "&&")
-        sheet.oddFooter.center.text = "&P / &N"
+        self.print_setup(title)
+        self.sheet.print_area = area
+        self.sheet.page_setup.fitToHeight = 1
 
     def style_number(self, look: Look) -> int:
         """The number under which the workbook keeps a look."""

@@ -18,7 +18,7 @@ from xlbackprop.workbook import charts, theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.working import Working, absolute, bounded, given, used
+from xlbackprop.workbook.working import Working, bounded, given, used
 from xlbackprop.workbook.writer import Value
 
 TITLE = "Gradient check"
@@ -104,6 +104,7 @@ class _Used(Struct, frozen=True):
 
     iteration: str
     epsilon: str
+    tolerance: str
     weight: str
     """The number of the picked weight, counted from 1."""
 
@@ -230,6 +231,7 @@ def _working(page: Page, lesson: Lesson, places: Places, choices: Choices, weigh
         [
             (ITERATION, f"INT({bounded(ITERATION_CELL, 0, lesson.table.iterations - 1, 0)})", choices.iteration),
             ("ε", bounded(EPSILON_CELL, _SMALLEST_EPSILON, 1, AS_GENERATED.epsilon), choices.epsilon),
+            ("tolerance", bounded(TOLERANCE_CELL, 0, 1, AS_GENERATED.tolerance), choices.tolerance),
             (
                 "weight number",
                 f"IFERROR(MATCH({places.choice_cell},{places.column('A')},0),1)",
@@ -287,7 +289,7 @@ def _compare(
     page.text(f"A{row}", name, Look(theme.LABEL, role))
     chosen = f"{cells.iteration}+1,1"
     slope = f"INDEX({table.range(derivative(total, name))},{chosen})"
-    allowed = f"{absolute(TOLERANCE_CELL)}*ABS({gradient})"
+    allowed = f"{cells.tolerance}*ABS({gradient})"
     nothing = f"{_NO_GRADIENT:.0E}"
     contents: list[tuple[str, str, Value, Look]] = [
         (value, f"INDEX({table.range(name)},{chosen})", each.value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT)),

@@ -154,7 +154,7 @@ def _headline(page: Page, iterations: int, threshold: float) -> None:
     )
     page.text(f"A{RATE_ROW}", f"learning rate {LEARNING_RATE}", right)
     page.text(f"A{_LOSS_ROW}", f"loss at iteration {iterations - 1}", right)
-    page.text(f"A{_FIRST_ROW}", "small from iteration", right)
+    page.text(f"A{_FIRST_ROW}", "first small at iteration", right)
     page.text(f"A{_VERDICT_ROW}", "what happened", right)
     page.sheet.row_dimensions[_VERDICT_ROW].height = 32
 
@@ -254,7 +254,7 @@ def _fastest(page: Page, runs: list[_Run], threshold: float) -> None:
     firsts = f"{runs[0].column}{_FIRST_ROW}:{runs[-1].column}{_FIRST_ROW}"
     rates = f"{runs[0].rate_cell}:{runs[-1].rate_cell}"
     reached = [(first, run.rate) for run in runs if (first := _first_small(run.losses, threshold)) is not None]
-    none, before, between = "None of these rates makes the loss small.", "The fastest of these: η = ", ", at iteration "
+    none, before, between = "None of these rates makes the loss small.", "Small first with η = ", ", at iteration "
     value = none
     if reached:
         first, rate = min(reached, key=lambda pair: pair[0])

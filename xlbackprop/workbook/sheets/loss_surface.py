@@ -54,6 +54,7 @@ _SMALLEST_OWN_REACH = 0.01
 """A path that hardly moves is no reason to look at rounding errors."""
 _NUDGE = 1e-6
 """A path exactly between two points of the grid belongs to the upper one, whichever way it is rounded."""
+_TWICE, _EMPTY = "Pick two different weights.", "Centre, reach empty: follow the path."
 _PATH = theme.SHADES[Role.WEIGHT].dark
 _AXIS_FORMAT = "0.000"
 _LOSS_FORMAT = "[<0.0001]0E+0;[<10]0.0000;0E+0"
@@ -200,12 +201,14 @@ def _choose(page: Page, lesson: Lesson, views: Sequence[View], iteration: int) -
     page.text(address(_OTHERS_ROW, _SIDE_COLUMN), "others from", Look(theme.HEADING, align="right"))
     page.number(ITERATION_CELL, iteration)
     page.limit(ITERATION_CELL, ITERATION, f"From 0 to {last}.", 0, last, whole=True)
-    notes = (
-        (_OTHERS_ROW, 2, f"{ITERATION}, 0 to {last}"),
-        (_OTHERS_ROW + 1, 0, "Centre, reach empty: follow the path."),
+    page.text(address(_OTHERS_ROW, _SIDE_COLUMN + 2), f"{ITERATION}, 0 to {last}", Look(theme.NOTE))
+    across, upwards = (input_cells(direction)[0] for direction in (0, 1))
+    page.formula(
+        address(_OTHERS_ROW + 1, _SIDE_COLUMN),
+        f'IF({across}={upwards},"{_TWICE}","{_EMPTY}")',
+        _TWICE if views[0].weight == views[1].weight else _EMPTY,
+        Look(theme.NOTE),
     )
-    for row, column, text in notes:
-        page.text(address(row, _SIDE_COLUMN + column), text, Look(theme.NOTE))
 
 
 def _names(lesson: Lesson) -> str:

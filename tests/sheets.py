@@ -1,0 +1,60 @@
+"""One sheet beside the Walkthrough: what it carries, and what everybody expects of a sheet's looks."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+import openpyxl
+from openpyxl.utils import range_boundaries
+from openpyxl.utils.cell import get_column_letter
+
+from tests import judges
+from tests.judges import Cells
+from xlbackprop import Definition, build
+from xlbackprop.workbook import SHEETS
+
+LAPTOP = 1366 - 60
+"""Pixels across a laptop or projector, less what row numbers and the scroll bar take."""
+
+
+def filled(folder: Path, definition: Definition, name: str, filler: Callable[..., object]) -> Cells:
+    """The values in `book.xlsx`, a workbook of the Walkthrough and one sheet that is filled as told."""
+    with patch.dict(SHEETS, {name: filler}):
+        return judges.stored(build(definition, folder / "book.xlsx", sheets=[name]))
+
+
+def assert_fits_a_laptop(folder: Path, title: str) -> None:
+    """What the sheet prints, which is what a teacher looks at, fits without scrolling sideways at 100 %."""
+    sheet = openpyxl.load_workbook(folder / "book.xlsx")[title]
+    first, _, last, _ = range_boundaries(sheet.print_area.rpartition("!")[2].replace("$", ""))
+    widths = [_width(sheet, column) for column in range(first, last + 1)]
+    assert sum(round(width * 7 + 5) for width in widths) <= LAPTOP
+    assert sheet.sheet_view.zoomScale in (None, 100)
+
+
+def assert_charts_are_told(folder: Path, title: str, count: int) -> None:
+    """Every chart of the sheet has an alternative text, a title, and two axes that are there and named."""
+    charts = openpyxl.load_workbook(folder / "book.xlsx")[title]._charts
+    assert len(charts) == count
+    for chart in charts:
+        assert chart.title
+        for axis in (chart.x_axis, chart.y_axis):
+            assert axis.title
+            assert axis.delete is False
+    with zipfile.ZipFile(folder / "book.xlsx") as archive:
+        drawing = archive.read("xl/drawings/drawing2.xml").decode()
+    frames = re.findall(r"<(?:xdr:)?graphicFrame.*?</(?:xdr:)?graphicFrame>", drawing, re.DOTALL)
+    assert len(frames) == count
+    assert all(re.search(r'descr="[^"]{20,}"', frame) for frame in frames)
+
+
+def _width(sheet: openpyxl.worksheet.worksheet.Worksheet, column: int) -> float:
+    """The width of a column in characters; openpyxl keeps neighbours of one width under the first of them."""
+    for dimension in sheet.column_dimensions.values():
+        if (dimension.min or 0) <= column <= (dimension.max or 0):
+            return float(dimension.width)
+    return float(sheet.column_dimensions[get_column_letter(column)].width)
