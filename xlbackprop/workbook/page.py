@@ -12,6 +12,7 @@ from openpyxl.styles.cell_style import StyleArray
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.styles.numbers import NumberFormat
 from openpyxl.workbook.workbook import Workbook
+from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.hyperlink import Hyperlink
 
 from xlbackprop.typesetting import Piece
@@ -81,6 +82,23 @@ class Page:
         cell = self._cell(address, look)
         cell.value = f"={formula}"
         self._cached[cell.row, cell.column] = value
+
+    def restrict(
+        self, cell: str, kind: str, limits: tuple[float, float], title: str, meaning: str, otherwise: str
+    ) -> None:
+        """Let a cell take only numbers within limits.
+
+        Args:
+            kind: `whole` or `decimal`.
+            title: of both messages, the one with the meaning of the cell and the one for what it refuses.
+        """
+        least, most = limits
+        rule = DataValidation(type=kind, operator="between", formula1=f"{least:.0f}", formula2=f"{most:.0f}")
+        rule.showInputMessage = rule.showErrorMessage = True
+        rule.promptTitle, rule.prompt = title, meaning
+        rule.errorTitle, rule.error = title, otherwise
+        rule.add(cell)
+        self.sheet.add_data_validation(rule)
 
     def dress(self, address: str, look: Look) -> None:
         """Change how a cell looks, and nothing else of it."""

@@ -48,7 +48,7 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
         page.widths(letter, width)
     page.text("A1", TITLE, Look(theme.TITLE))
     page.heights(1, 1)
-    page.text("A2", "Calculate one iteration by hand. An answer is judged by the numbers that you gave above it.")
+    page.text("A2", "One iteration by hand. Right is what follows from your own numbers above, or from the exact ones.")
     for row, label in ((3, "iteration"), (4, "decimals that have to be right")):
         page.text(f"B{row}", label, Look(theme.HEADING, align="right", indent=1))
         page.heights(row, 1)
@@ -186,7 +186,7 @@ class _Exercise:
         said = (
             f'IF({mark}="{WRONG}",IF(ISNUMBER({answer}),{_literal(hint)},"Type a number, such as "&0.5&"."),'
             f'IF({mark}="{RIGHT}",IF(ABS({answer}-{_TRUE}{row})>{_TOLERANCE}*1.000001,'
-            f'"Right for the numbers that you gave above.",""),""))'
+            f'"Right for the numbers that you typed above.",""),""))'
         )
         page.formula(f"E{row}", f'IFERROR({said},"")', "", _HINT)
         page.formula(f"{_TRUE}{row}", formula, value, _HELPER)
