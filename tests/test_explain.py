@@ -29,6 +29,8 @@ def test_every_chain_is_complete_and_in_order(definition: Definition, data: st.D
         if step.expression:
             assert {symbol.name for symbol in symbols(step.expression)} <= known
         known.add(step.name)
+    given_ones = [step.expression is None for step in explanation.steps[:-1]]
+    assert given_ones == sorted(given_ones, reverse=True)
     assert explanation.last.value == trace[name][iteration]
     for write in FORMATS.values():
         assert write(explanation)

@@ -20,7 +20,7 @@ from xlbackprop.workbook import SHEETS
 
 TITLES = ["Start here", "Walkthrough", "Step by step", "Your turn"]
 PORTABLE = {"ABS", "AND", "COUNTIF", "EXP", "FIXED", "IF", "IFERROR", "INDEX", "INT", "ISNUMBER", "LEFT", "LOG10"}
-PORTABLE |= {"COUNT", "MATCH", "MAX", "MIN", "OR", "SQRT", "SUMPRODUCT", "ROUND", "SUBSTITUTE", "TRUE", "FALSE"}
+PORTABLE |= {"COUNT", "MATCH", "MAX", "MIN", "MOD", "OR", "SQRT", "SUMPRODUCT", "ROUND", "SUBSTITUTE", "TRUE", "FALSE"}
 """Functions that Excel 2010 and later, LibreOffice, Google Sheets and Gnumeric share, and that are not volatile."""
 
 DEFINITIONS = (load("classic"), load("mazur"), deep())
@@ -88,6 +88,7 @@ def test_formulas_are_portable_and_within_the_limits(definition: Definition, tmp
             literals = re.findall(r'"([^"]*)"', formula)
             outside = re.sub(r'"[^"]*"', "", formula)
             assert set(re.findall(r"([A-Z][A-Z0-9.]*)\(", outside)) <= PORTABLE, cell
+            assert not re.search(r"\de[+-]?\d", outside), cell  # the file format knows 1E-9 only
             assert len(formula) <= 8192, cell
             assert all(len(literal) <= 255 for literal in literals), cell
 
@@ -121,6 +122,25 @@ def test_headers_stay_in_sight_where_that_leaves_room(tmp_path: Path) -> None:
     table = book["Walkthrough"].tables["iterations"]
     assert table.ref == "A32:AF100"
     assert [column.name for column in table.tableColumns] == [cell.value for cell in book["Walkthrough"][32]]
+
+
+@pytest.mark.parametrize(
+    ("title", "cell", "kind", "most"),
+    [
+        ("Walkthrough", "G31", "decimal", "1000000"),
+        ("Step by step", "D3", "whole", "67"),
+        ("Your turn", "C3", "whole", "67"),
+        ("Your turn", "C4", "whole", "10"),
+    ],
+)
+def test_choices_are_restricted_and_explained(title: str, cell: str, kind: str, most: str, tmp_path: Path) -> None:
+    sheet = openpyxl.load_workbook(build(load(), tmp_path / "book.xlsx"))[title]
+    rule = next(rule for rule in sheet.data_validations.dataValidation if cell in rule.sqref)
+    assert (rule.type, rule.operator, rule.formula1, rule.formula2) == (kind, "between", "0", most)
+    assert rule.showErrorMessage
+    assert rule.showInputMessage
+    assert rule.error
+    assert rule.prompt
 
 
 @every_definition

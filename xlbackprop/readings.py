@@ -234,7 +234,7 @@ def short_formula(cell: str) -> str:
 
     It writes the reader's own decimal mark, and never an error value for a number.
     """
-    nudged = f"{cell}*(1+{_NUDGE:g})"
+    nudged = f"{cell}*(1+{_NUDGE:G})"
     # one decimal for every rounding that would change the number; a program's ROUND is not exact to the last bit
     decimals = "+".join(f"(ABS(ROUND({nudged},4)-ROUND({cell},{places}))>1E-9)" for places in range(4))
     # the mantissa is rounded to three decimals, so that the next power of ten begins at 9.9995

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.utils.cell import absolute_coordinate
 
 from xlbackprop.layout import WALKTHROUGH, Table
 from xlbackprop.workbook import theme
@@ -40,25 +40,15 @@ class Choice(Struct, frozen=True):
 
 def choose_iteration(page: Page, lesson: Lesson, typed: str, used: str) -> Choice:
     """Put down a cell in which the reader types an iteration, and one that makes a usable number of it."""
-    choice = Choice(lesson.table, "$" + used.rstrip("0123456789") + "$" + used.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    choice = Choice(lesson.table, absolute_coordinate(used))
     page.number(typed, lesson.iteration, Look(theme.INPUT, number_format=theme.PLAIN_FORMAT, unlocked=True))
     counted = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
     page.formula(used, whole_number(typed, 0, choice.last, 0), lesson.iteration, counted)
-    restrict(page, typed, "Iteration", "Which row of the table to look at; 0 has the initial weights.", 0, choice.last)
+    meaning = "Which row of the table to look at; 0 has the initial weights."
+    page.limit(typed, "Iteration", meaning, 0, choice.last, whole=True)
     return choice
 
 
 def whole_number(cell: str, least: int, most: int, otherwise: int) -> str:
     """The formula for the whole number that a cell holds, kept within limits; `otherwise` for text or nothing."""
     return f"IF(ISNUMBER({cell}),INT(MAX({least},MIN({most},{cell}))),{otherwise})"
-
-
-def restrict(page: Page, cell: str, title: str, meaning: str, least: int, most: int) -> None:
-    """Let a cell take whole numbers within limits only, and say what it means."""
-    limits = DataValidation(
-        type="whole", operator="between", formula1=f"{least}", formula2=f"{most}", allow_blank=False
-    )
-    limits.promptTitle, limits.prompt = title, meaning
-    limits.errorTitle, limits.error = title, f"A whole number from {least} to {most}, please."
-    limits.add(cell)
-    page.sheet.add_data_validation(limits)

@@ -106,25 +106,21 @@ class Page:
         optional: bool = False,
     ) -> None:
         """Let a cell take only a number from `low` to `high`, and say what it is for when it is selected."""
+        kind = "whole " if whole else ""
         limits = DataValidation(
-            type="whole" if whole else "decimal",
+            type=kind.strip() or "decimal",
             operator="between",
             formula1=f"{low:.15g}",
             formula2=f"{high:.15g}",
             allow_blank=optional,
         )
-        limits.promptTitle, limits.prompt, limits.errorTitle = title, prompt, title
-        limits.error = f"A {'whole ' if whole else ''}number from {low:,.15g} to {high:,.15g}, please."
-        limits.add(address)
-        self.sheet.add_data_validation(limits)
+        self._validate(address, limits, title, prompt, f"A {kind}number from {low:,.15g} to {high:,.15g}, please.")
 
     def choice(self, address: str, text: str, choices: str, title: str, prompt: str) -> None:
         """Put down a text that the reader can exchange for another out of a range of cells."""
         self.text(address, text, _INPUT)
         limits = DataValidation(type="list", formula1=choices, allow_blank=False)
-        limits.promptTitle, limits.prompt, limits.errorTitle, limits.error = title, prompt, title, prompt
-        limits.add(address)
-        self.sheet.add_data_validation(limits)
+        self._validate(address, limits, title, prompt, prompt)
 
     def handout(self, title: str, area: str) -> None:
         """Print the cells of an area on one landscape page, and nothing else of the sheet."""
@@ -185,6 +181,12 @@ class Page:
     def cell_size(self, width: float) -> CellSize:
         """The size of a cell in a column of a width in characters and a row of the normal height."""
         return CellSize(round(width * 7 + 5) * _EMU_A_PIXEL, round(ROW_HEIGHT * _EMU_A_POINT))
+
+    def _validate(self, address: str, limits: DataValidation, title: str, prompt: str, error: str) -> None:
+        limits.showInputMessage = limits.showErrorMessage = True  # else neither is shown and nothing is refused
+        limits.promptTitle, limits.prompt, limits.errorTitle, limits.error = title, prompt, title, error
+        limits.add(address)
+        self.sheet.add_data_validation(limits)
 
     def content(self) -> SheetContent:
         """What the writer has to know beside the sheet itself."""

@@ -155,7 +155,7 @@ class _Lines:
         same, down, up = "The loss stayed the same.", "Yes: the loss went down.", "No: the loss went up."
         page.formula(
             f"E{row}",
-            f'IF({is_last},"{last_words}",IF(ABS(D{row}-D{before})<={_SAME:g},"{same}",'
+            f'IF({is_last},"{last_words}",IF(ABS(D{row}-D{before})<={_SAME:G},"{same}",'
             f'IF(D{row}<D{before},"{down}","{up}")))',
             last_words if ends else same if abs(new - old) <= _SAME else down if new < old else up,
             Look(theme.CHECK, align="left", indent=1, wrap=True),

@@ -7,7 +7,6 @@ import textwrap
 import numpy as np
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.workbook.workbook import Workbook
-from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table as SheetTable
 from openpyxl.worksheet.table import TableColumn
 
@@ -16,7 +15,7 @@ from xlbackprop.definition import LARGEST_NUMBER, Definition
 from xlbackprop.derivation import LEARNING_RATE_SENTENCE, Role
 from xlbackprop.diagram import TOP_ROW, Arrow, Diagram
 from xlbackprop.engine import Trace
-from xlbackprop.layout import LEARNING_RATE_COLUMN, WALKTHROUGH, Table, column_letter
+from xlbackprop.layout import WALKTHROUGH, Table, column_letter
 from xlbackprop.names import ITERATION, LEARNING_RATE, short_label
 from xlbackprop.workbook import charts, theme
 from xlbackprop.workbook.drawing import Point
@@ -115,19 +114,7 @@ def _learning_rate(page: Page, workbook: Workbook, definition: Definition, table
     page.text(f"M{row}", f"loss in the last row, {last_loss}:", right)
     page.formula(f"N{row}", last_loss, float(trace[total][-1]), Look(theme.RESULT, number_format=theme.VALUE_FORMAT))
     workbook.defined_names["eta"] = DefinedName("eta", attr_text=f"{WALKTHROUGH}!{table.learning_rate_cell}")
-    limits = DataValidation(
-        type="decimal",
-        operator="between",
-        formula1="0",
-        formula2=f"{LARGEST_NUMBER:.0f}",
-        allow_blank=False,
-        showInputMessage=True,
-        showErrorMessage=True,
-    )
-    limits.promptTitle, limits.prompt = "Learning rate η", f"This is {LEARNING_RATE_SENTENCE}."
-    limits.errorTitle, limits.error = "Learning rate η", f"A number from 0 to {LARGEST_NUMBER:,.0f}, please."
-    limits.add(f"{LEARNING_RATE_COLUMN}{row}")
-    page.sheet.add_data_validation(limits)
+    page.limit(cell, f"Learning rate {LEARNING_RATE}", f"This is {LEARNING_RATE_SENTENCE}.", 0, LARGEST_NUMBER)
 
 
 def _table(page: Page, table: Table, trace: Trace) -> None:

@@ -16,7 +16,7 @@ from xlbackprop.readings import Formula, Mathematics
 from xlbackprop.steps import given, learned, sections, updated_name, updated_sentence
 from xlbackprop.typesetting import Typesetter
 from xlbackprop.workbook import theme
-from xlbackprop.workbook.choice import Choice, choose_iteration, restrict, whole_number
+from xlbackprop.workbook.choice import Choice, choose_iteration, whole_number
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.theme import Look
@@ -48,7 +48,7 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
         page.widths(letter, width)
     page.text("A1", TITLE, Look(theme.TITLE))
     page.heights(1, 1)
-    page.text("A2", "Calculate one iteration by hand. An answer is judged by the numbers that you gave above it.")
+    page.text("A2", "One iteration by hand. Right is what follows from your own numbers above, or from the exact ones.")
     for row, label in ((3, "iteration"), (4, "decimals that have to be right")):
         page.text(f"B{row}", label, Look(theme.HEADING, align="right", indent=1))
         page.heights(row, 1)
@@ -84,7 +84,7 @@ def questions(derivation: Derivation, table: Table) -> tuple[str, ...]:
 def _tolerance(page: Page) -> None:
     look = Look(theme.INPUT, number_format=theme.PLAIN_FORMAT, unlocked=True)
     page.number(DECIMALS_CELL, _DECIMALS, look)
-    restrict(page, DECIMALS_CELL, "Decimals", "How exact an answer has to be.", 0, _MOST_DECIMALS)
+    page.limit(DECIMALS_CELL, "Decimals", "How exact an answer has to be.", 0, _MOST_DECIMALS, whole=True)
     decimals = whole_number(DECIMALS_CELL, 0, _MOST_DECIMALS, _DECIMALS)
     page.formula(_TOLERANCE, f"10^-({decimals})", 10.0**-_DECIMALS, Look(theme.CALCULATION))
     said = f'"An answer is right when it differs by no more than "&FIXED({_TOLERANCE},{decimals},TRUE)&"."'
@@ -186,7 +186,7 @@ class _Exercise:
         said = (
             f'IF({mark}="{WRONG}",IF(ISNUMBER({answer}),{_literal(hint)},"Type a number, such as "&0.5&"."),'
             f'IF({mark}="{RIGHT}",IF(ABS({answer}-{_TRUE}{row})>{_TOLERANCE}*1.000001,'
-            f'"Right for the numbers that you gave above.",""),""))'
+            f'"Right for the numbers that you typed above.",""),""))'
         )
         page.formula(f"E{row}", f'IFERROR({said},"")', "", _HINT)
         page.formula(f"{_TRUE}{row}", formula, value, _HELPER)
