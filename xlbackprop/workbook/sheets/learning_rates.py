@@ -37,7 +37,7 @@ _CLEARLY = 1e-6
 """By what share a loss has to pass the first one to have gone up; rounding is no rise."""
 _FLAT = 0.01
 """A loss that changes by a smaller share than this over the last quarter of the iterations is stuck."""
-_FIRST = f"{ITERATION} if small"
+_FIRST = "small at"
 
 _CURVES = (
     ("1B5E93", "lgDashDotDot"),
@@ -144,7 +144,7 @@ def _headline(page: Page, iterations: int, threshold: float) -> None:
     page.text(
         "A2",
         f"The same network trained over {iterations} iterations, from the same weights, once for each rate."
-        "  Change any number in bold blue.",
+        "  Change any number in bold blue; the working stands below the charts.",
     )
     right = Look(theme.HEADING, align="right")
     page.text(f"A{THRESHOLD_CELL[1:]}", "the loss is small below", right)

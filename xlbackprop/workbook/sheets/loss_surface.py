@@ -233,7 +233,7 @@ def _axes(
         low, high = f"MIN({path})", f"MAX({path})"
         middle, room = f"({low}+{high})/2", f"MAX({_SMALLEST_OWN_REACH},({high}-{low})*{_ROOM}/2)"
         choices += [
-            ("weight", f"INDEX({names},1,IFERROR(MATCH({weight},{names},0),1))", view.weight),
+            (("across", "upwards")[direction], f"INDEX({names},1,IFERROR(MATCH({weight},{names},0),1))", view.weight),
             (
                 "its column",
                 f"MATCH({axis.name_cell},{table.headers},0)",
