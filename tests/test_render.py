@@ -74,6 +74,9 @@ def test_a_missing_workbook_and_a_file_for_a_folder_are_named(workbook: Path, tm
         render(workbook, workbook)
     with pytest.raises(UserError, match="this is a folder"):
         render(tmp_path)
+    (tmp_path / "letter.xlsx").write_text("Dear Sir")
+    with pytest.raises(UserError, match=r"letter\.xlsx: this is no workbook"):
+        render(tmp_path / "letter.xlsx")
 
 
 def test_a_folder_that_cannot_be_made_is_named(workbook: Path, programs: Path) -> None:

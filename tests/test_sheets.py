@@ -19,8 +19,8 @@ from xlbackprop import Definition, UserError, build, load
 from xlbackprop.workbook import SHEETS
 
 TITLES = ["Start here", "Walkthrough", "Step by step", "Your turn"]
-PORTABLE = {"ABS", "AND", "COUNTIF", "EXP", "FIXED", "IF", "IFERROR", "INDEX", "INT", "ISNUMBER", "LEFT", "LOG10"}
-PORTABLE |= {"COUNT", "MATCH", "MAX", "MIN", "MOD", "OR", "SQRT", "SUMPRODUCT", "ROUND", "SUBSTITUTE", "TRUE", "FALSE"}
+PORTABLE = {"ABS", "AND", "COUNT", "COUNTIF", "EXP", "FIXED", "IF", "IFERROR", "INDEX", "INT", "ISNUMBER", "LEFT"}
+PORTABLE |= {"LOG10", "MATCH", "MAX", "MIN", "MOD", "OR", "ROUND", "ROW", "SQRT", "SUBSTITUTE", "SUMPRODUCT"}
 """Functions that Excel 2010 and later, LibreOffice, Google Sheets and Gnumeric share, and that are not volatile."""
 
 DEFINITIONS = (load("classic"), load("mazur"), deep())
@@ -102,7 +102,7 @@ def test_every_sheet_prints_on_the_width_of_the_paper(definition: Definition, tm
         assert sheet.page_setup.orientation == "landscape"
         assert sheet.oddHeader.left.text == "Backpropagation && more"
         assert sheet.oddFooter.center.text == "&P / &N"
-        if sheet.title != "Start here":
+        if sheet.title != "Start here" and sheet.page_setup.fitToHeight != 1:
             assert sheet.print_title_rows
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from zipfile import is_zipfile
 
 from xlbackprop.errors import UserError
 
@@ -17,6 +18,8 @@ _PROGRAMS = (
     r"C:\Program Files\LibreOffice\program\soffice.exe",
 )
 _CONVERTERS = ("pdftoppm",)
+_KINDS = (".xlsx", ".xlsm", ".ods")
+"""All of them zip files; anything else LibreOffice would print as a text."""
 _PICTURE_RESOLUTION = 110
 """Dots an inch: an A4 page fills a screen of 1280 dots."""
 _LONGEST = 300
@@ -40,6 +43,8 @@ def render(path: str | Path, folder: str | Path | None = None, *, format: str = 
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: {'this is a folder, not a workbook' if path.is_dir() else 'there is no such file'}")
+    if path.suffix.lower() not in _KINDS or not is_zipfile(path):
+        raise UserError(f"{path}: this is no workbook; expected one of {', '.join(_KINDS)}")
     folder = path.parent if folder is None else Path(folder)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"-o: {folder} is a file, expected a folder")
@@ -68,7 +73,7 @@ def _print(office: str, path: Path, scratch: Path) -> Path:
     said = _run(command, path)
     made = scratch / f"{path.stem}.pdf"
     if not made.is_file():
-        raise UserError(f"{path}: LibreOffice cannot print this; is it a workbook? It says: {said or 'nothing'}")
+        raise UserError(f"{path}: LibreOffice cannot print this; it says: {said or 'nothing'}")
     return made
 
 

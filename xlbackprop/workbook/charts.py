@@ -44,8 +44,7 @@ def line_chart(
     _dress(chart, title, x_title, y_title)
     if logarithmic_from is not None:
         chart.y_axis.scaling.logBase = 10
-        chart.y_axis.scaling.min = chart.y_axis.crossesAt = logarithmic_from
-        chart.y_axis.crosses = None
+        chart.y_axis.scaling.min = logarithmic_from
         chart.x_axis.crossesAt, chart.x_axis.crosses = logarithmic_from, None
         chart.y_axis.number_format = theme.POWER_FORMAT
     points = len(curves[0].values)
@@ -62,7 +61,7 @@ def line_chart(
 def scatter_chart(title: str, x_title: str, y_title: str, curves: Sequence[Curve]) -> ScatterChart:
     """A chart of points in the plane, joined in their order; a curve's categories are its x values."""
     chart = ScatterChart()
-    chart.scatterStyle = "lineMarker"
+    chart.scatterStyle, chart.varyColors = "lineMarker", False
     _dress(chart, title, x_title, y_title)
     for axis in (chart.x_axis, chart.y_axis):
         axis.tickLblPos = "low"

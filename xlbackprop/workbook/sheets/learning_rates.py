@@ -37,7 +37,10 @@ _CLEARLY = 1e-6
 """By what share a loss has to pass the first one to have gone up; rounding is no rise."""
 _FLAT = 0.01
 """A loss that changes by a smaller share than this over the last quarter of the iterations is stuck."""
-_FIRST = f"{ITERATION} if small"
+_FIRST = "small at"
+_CONVERGED, _FALLING, _RISING, _STUCK = "converged", "still falling", "rising", "stuck"
+_UP_FIRST = "went up first, then "
+_NEVER = "never"
 
 _CURVES = (
     ("1B5E93", "lgDashDotDot"),
@@ -56,6 +59,7 @@ class Choices(Struct, frozen=True):
     """What the reader can choose on the sheet."""
 
     rates: tuple[float, ...] = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 10.0, 1000.0)
+    """Eight of them."""
     threshold: float | None = None
     """Below what a loss is small; None for about a tenth of the first loss."""
 
@@ -102,7 +106,9 @@ def learning_rates(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GEN
     iterations = min(lesson.definition.iterations, MOST_ITERATIONS)
     first_loss = float(lesson.trace[lesson.derivation.labels.total_loss][0])
     threshold = float(f"{max(first_loss / 10, 1e-9):.0e}") if choices.threshold is None else choices.threshold
-    _headline(page, iterations, threshold)
+    _headline(
+        page, f"{'the first ' if iterations < lesson.table.iterations else ''}{iterations}", threshold, iterations - 1
+    )
     page.text(
         address(_WORKING_ROW, 1),
         "Working: the training behind the curves, block by block the same formulas for every rate",
@@ -138,13 +144,13 @@ def _runs(lesson: Lesson, rates: tuple[float, ...], iterations: int, places: dic
     return runs
 
 
-def _headline(page: Page, iterations: int, threshold: float) -> None:
+def _headline(page: Page, iterations: str, threshold: float, last: int) -> None:
     page.text("A1", "Learning rates: how far should a step go?", Look(theme.TITLE))
     page.sheet.row_dimensions[1].height = 24
     page.text(
         "A2",
         f"The same network trained over {iterations} iterations, from the same weights, once for each rate."
-        "  Change any number in bold blue.",
+        "  Change any number in bold blue; the working stands below the charts.",
     )
     right = Look(theme.HEADING, align="right")
     page.text(f"A{THRESHOLD_CELL[1:]}", "the loss is small below", right)
@@ -153,7 +159,7 @@ def _headline(page: Page, iterations: int, threshold: float) -> None:
         THRESHOLD_CELL, "Small loss", "From which loss on you would call the network trained.", 0, LARGEST_NUMBER
     )
     page.text(f"A{RATE_ROW}", f"learning rate {LEARNING_RATE}", right)
-    page.text(f"A{_LOSS_ROW}", f"loss at iteration {iterations - 1}", right)
+    page.text(f"A{_LOSS_ROW}", f"loss at iteration {last}", right)
     page.text(f"A{_FIRST_ROW}", "first small at iteration", right)
     page.text(f"A{_VERDICT_ROW}", "what happened", right)
     page.sheet.row_dimensions[_VERDICT_ROW].height = 32
@@ -207,8 +213,8 @@ def _outcome(page: Page, run: _Run, threshold: float) -> None:
     first = _first_small(losses, threshold)
     page.formula(
         f"{run.column}{_FIRST_ROW}",
-        f'IF(MIN({small})<{count},MIN({small}),"never")',
-        "never" if first is None else first,
+        f'IF(MIN({small})<{count},MIN({small}),"{_NEVER}")',
+        _NEVER if first is None else first,
         Look(theme.RESULT, number_format=theme.COUNT_FORMAT, align="right"),
     )
     page.formula(
@@ -228,21 +234,21 @@ def _verdict_formula(run: _Run) -> str:
     working, loss, count = run.working, run.loss, run.working.rows
     first, last, before = (working.cell(loss, row) for row in (0, count - 1, _last_quarter(count)))
     outcome = (
-        f'IF({last}<{absolute(THRESHOLD_CELL)},"converged",IF({last}<{1 - _FLAT:g}*{before},"still falling",'
-        f'IF({last}>{1 + _FLAT:g}*{before},"rising","stuck")))'
+        f'IF({last}<{absolute(THRESHOLD_CELL)},"{_CONVERGED}",IF({last}<{1 - _FLAT:g}*{before},"{_FALLING}",'
+        f'IF({last}>{1 + _FLAT:g}*{before},"{_RISING}","{_STUCK}")))'
     )
-    return f'IF(MAX({working.range(loss)})>{1 + _CLEARLY:g}*{first},"went up first, then ","")&{outcome}'
+    return f'IF(MAX({working.range(loss)})>{1 + _CLEARLY:g}*{first},"{_UP_FIRST}","")&{outcome}'
 
 
 def _verdict(losses: Array, threshold: float) -> str:
     first, last, before = (float(losses[row]) for row in (0, -1, _last_quarter(len(losses))))
     if last < threshold:
-        outcome = "converged"
+        outcome = _CONVERGED
     elif last < (1 - _FLAT) * before:
-        outcome = "still falling"
+        outcome = _FALLING
     else:
-        outcome = "rising" if last > (1 + _FLAT) * before else "stuck"
-    return ("went up first, then " if max(losses) > (1 + _CLEARLY) * first else "") + outcome
+        outcome = _RISING if last > (1 + _FLAT) * before else _STUCK
+    return (_UP_FIRST if max(losses) > (1 + _CLEARLY) * first else "") + outcome
 
 
 def _last_quarter(count: int) -> int:

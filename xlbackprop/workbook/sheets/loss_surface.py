@@ -233,7 +233,7 @@ def _axes(
         low, high = f"MIN({path})", f"MAX({path})"
         middle, room = f"({low}+{high})/2", f"MAX({_SMALLEST_OWN_REACH},({high}-{low})*{_ROOM}/2)"
         choices += [
-            ("weight", f"INDEX({names},1,IFERROR(MATCH({weight},{names},0),1))", view.weight),
+            (("across", "upwards")[direction], f"INDEX({names},1,IFERROR(MATCH({weight},{names},0),1))", view.weight),
             (
                 "its column",
                 f"MATCH({axis.name_cell},{table.headers},0)",
@@ -254,6 +254,14 @@ def _path_range(column: int, iterations: int) -> str:
     return f"${letter}${_LISTS_ROW + 1}:${letter}${_LISTS_ROW + iterations}"
 
 
+def _index(column: int, row: int) -> str:
+    """The number of a row under a header, counted from 0, in a formula that survives when the reader inserts rows.
+
+    The header holds no formula: a program may take even ROW of a cell for a use of its value, and see a circle.
+    """
+    return f"(ROW()-ROW({absolute(address(row, column))})-1)"
+
+
 def _path(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], iterations: int) -> Array:
     """Put down the path, and give the number of the grid's point that it visits in every iteration, or −1."""
     across, upwards = axes
@@ -268,7 +276,7 @@ def _path(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], iterations: int
     column, row = across.step_formula(cells[1]), upwards.step_formula(cells[2])
     inside = ",".join(f"{step}>=0,{step}<{STEPS}" for step in (column, row))
     formulas = (
-        (count, f"{{row}}-{first}"),
+        (count, _index(_WORKING_COLUMN, _LISTS_ROW)),
         (weight, f"INDEX({area},{cells[0]}+1,{across.table_column_cell})"),
         (weight, f"INDEX({area},{cells[0]}+1,{upwards.table_column_cell})"),
         (count, f"IF(AND({inside}),({STEPS - 1}-{row})*{STEPS}+{column},-1)"),
@@ -295,7 +303,7 @@ def _points(
     )
     working = Working(derivation, columns, _POINTS_COLUMN + 2, _LISTS_ROW, STEPS * STEPS, elsewhere)
 
-    first, number = working.first_row, f"({{row}}-{working.first_row})"
+    first, number = working.first_row, _index(_POINTS_COLUMN, _LISTS_ROW)
     weight = page.style_number(Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT))
     grid_columns = [column_letter(column) for column in (_GRID_COLUMN, _LAST_GRID_COLUMN)]
     x_values = "${}${row}:${}${row}".format(*grid_columns, row=_ACROSS_ROW)
@@ -375,7 +383,7 @@ def _grid(page: Page, points: Working, losses: Array, axes: tuple[_Axis, _Axis])
 
     style = page.style_number(Look(theme.SURFACE, number_format=_LOSS_FORMAT))
     columns = [
-        BlockColumn(style, f"INDEX({points.range(total)},({{row}}-{_GRID_ROW})*{STEPS}+{number},1)")
+        BlockColumn(style, f"INDEX({points.range(total)},{_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+{number},1)")
         for number in range(1, STEPS + 1)
     ]
     page.block(Block(_GRID_ROW, columns, losses.reshape(STEPS, STEPS), _GRID_COLUMN))
@@ -383,7 +391,7 @@ def _grid(page: Page, points: Working, losses: Array, axes: tuple[_Axis, _Axis])
     picture = f"{corner}:{address(_ACROSS_ROW - 1, _LAST_GRID_COLUMN)}"
     visit = column_letter(points.next_column)
     visits = f"${visit}${points.first_row}:${visit}${points.last_row}"
-    here = f"(ROW()-{_GRID_ROW})*{STEPS}+COLUMN()-{_GRID_COLUMN - 1}"
+    here = f"{_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+COLUMN()-COLUMN({absolute(corner)})+1"
     edge = Side(style="thin", color=theme.INK)
     on_path = DifferentialStyle(border=Border(left=edge, right=edge, top=edge, bottom=edge))
     formatting = page.sheet.conditional_formatting
