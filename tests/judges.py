@@ -102,7 +102,10 @@ def carried(path: Path) -> Cells:
     return values
 
 
-_CARRIED = re.compile(r'<c r="([A-Z]+\d+)" s="\d+"(?: t="(\w+)")?><f>[^<]*</f><v>([^<]*)</v></c>')
+_FORMULA = r"<f(?:>[^<]*</f>| [^>]*?(?:/>|>[^<]*</f>))"
+"""A formula of a cell: its own, or one that it shares with others, where it may be written out or only counted."""
+
+_CARRIED = re.compile(rf'<c r="([A-Z]+\d+)" s="\d+"(?: t="(\w+)")?>{_FORMULA}<v>([^<]*)</v></c>')
 
 
 def stored(path: Path) -> Cells:
@@ -187,7 +190,7 @@ def gnumeric(paths: Sequence[Path], folder: Path) -> list[Cells]:
 
 def without_values(path: Path) -> Path:
     """A copy of a workbook, in a folder beside it, in which no formula carries a value."""
-    return _rewritten(path, "stripped", lambda _, xml: re.sub(r"(</f>)<v>[^<]*</v>", r"\1", xml))
+    return _rewritten(path, "stripped", lambda _, xml: re.sub(rf"({_FORMULA})<v>[^<]*</v>", r"\1", xml))
 
 
 def changed(path: Path, changes: Changes, name: str) -> Path:
@@ -222,7 +225,7 @@ def planted(path: Path, sheet: str, address: str, value: float) -> Path:
 
     def change(title: str, xml: str) -> str:
         if sheet == title:
-            xml, count = re.subn(rf'(<c r="{address}"[^>]*><f>[^<]*</f>)<v>[^<]*</v>', rf"\1<v>{value!r}</v>", xml)
+            xml, count = re.subn(rf'(<c r="{address}"[^>]*>{_FORMULA})<v>[^<]*</v>', rf"\1<v>{value!r}</v>", xml)
             assert count == 1, f"no formula in {sheet}!{address}"
         return xml
 

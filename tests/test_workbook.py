@@ -177,7 +177,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypa
     def full_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writer, "_rows", full_disk)
+    monkeypatch.setattr(writer, "rows_of", full_disk)
     with pytest.raises(UserError, match="No space left on device"):
         build(load(), path)
     assert path.read_text() == "what was there"

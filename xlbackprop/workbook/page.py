@@ -19,8 +19,8 @@ from openpyxl.worksheet.hyperlink import Hyperlink
 from xlbackprop.typesetting import Piece
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.drawing import CellSize, Drawing
+from xlbackprop.workbook.rows import Block, SheetContent, Value
 from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.writer import Block, SheetContent, Value
 
 ROW_HEIGHT = 15.0
 """Points."""

@@ -18,8 +18,8 @@ from xlbackprop.readings import Formula
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.rows import Block, BlockColumn, Value
 from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.writer import Block, BlockColumn, Value
 
 
 class Working(Struct, frozen=True, dict=True):

@@ -17,9 +17,9 @@ from xlbackprop.names import ITERATION, derivative
 from xlbackprop.workbook import charts, theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.rows import Value
 from xlbackprop.workbook.theme import Look
 from xlbackprop.workbook.working import Working, bounded, given, used
-from xlbackprop.workbook.writer import Value
 
 TITLE = "Gradient check"
 

@@ -15,9 +15,9 @@ from xlbackprop.names import ITERATION, LEARNING_RATE, short_label
 from xlbackprop.workbook import charts, theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.rows import Block, BlockColumn
 from xlbackprop.workbook.theme import Look
 from xlbackprop.workbook.working import Working, absolute, bounded, given, plain
-from xlbackprop.workbook.writer import Block, BlockColumn
 
 TITLE = "Learning rates"
 MOST_ITERATIONS = 1000

@@ -20,9 +20,9 @@ from xlbackprop.names import ITERATION, Names
 from xlbackprop.workbook import charts, theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.rows import Block, BlockColumn
 from xlbackprop.workbook.theme import Look
 from xlbackprop.workbook.working import Working, absolute, bounded, given, used
-from xlbackprop.workbook.writer import Block, BlockColumn
 
 TITLE = "Loss surface"
 MOST_ITERATIONS = 100

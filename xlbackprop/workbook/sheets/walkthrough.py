@@ -21,8 +21,8 @@ from xlbackprop.workbook import charts, theme
 from xlbackprop.workbook.drawing import Point
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.rows import Block, BlockColumn
 from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.writer import Block, BlockColumn
 
 _NOTE_WIDTH = 190
 _CHART_COLUMNS = 8

@@ -1,0 +1,164 @@
+"""Measures xlbackprop beside its peers, in one run, and writes benchmarks/RESULTS.md: `make bench`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import typer
+from msgspec import Struct
+
+HERE = Path(__file__).parent
+WRITERS = (
+    "xlbackprop",
+    "trace alone",
+    "bare loop",
+    "wolfxl",
+    "rustypyxl",
+    "PyExcelerate",
+    "openpyxl, write-only",
+    "XlsxWriter",
+    "XlsxWriter, constant memory",
+)
+LOOPS = (
+    "engine, 1 network",
+    "engine, 8 networks at once",
+    "engine, 100 networks at once",
+    "NumPy loop",
+    "PyTorch loop",
+)
+START_UP = {
+    "python -c pass": ["-c", "pass"],
+    "import typer": ["-c", "import typer"],
+    "import numpy, openpyxl": ["-c", "import numpy, openpyxl"],
+    "xlbackprop --help": ["-m", "xlbackprop", "--help"],
+    "xlbackprop build, Walkthrough alone": ["-m", "xlbackprop", "build", "--sheets", "walkthrough"],
+    "xlbackprop build, all sheets": ["-m", "xlbackprop", "build"],
+}
+
+
+class Measured(Struct, frozen=True):
+    """The median of several runs of one thing."""
+
+    name: str
+    seconds: float
+    megabytes: float = 0.0
+    """The most memory that it held, beyond what a bare interpreter holds."""
+    file_megabytes: float = 0.0
+
+
+def measure(name: str, command: Sequence[str], runs: int, folder: Path, file: Path | None = None) -> Measured:
+    """Run a command several times, each in a process of its own."""
+    seconds, memory = [], []
+    for _ in range(runs):
+        start = perf_counter()
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, env=_environment())
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds.append(perf_counter() - start)
+        memory.append(usage.ru_maxrss / 1024)
+        if status:
+            raise SystemExit(f"{name} failed: {' '.join(command)}")
+    size = file.stat().st_size / 1e6 if file else 0.0
+    return Measured(name, median(seconds), median(memory), size)
+
+
+def writers(iterations: int, runs: int, folder: Path) -> list[Measured]:
+    file = folder / "peer.xlsx"
+    script = [sys.executable, str(HERE / "peers.py")]
+    return [measure(name, [*script, name, str(iterations), str(file)], runs, folder, file) for name in WRITERS]
+
+
+def loops(iterations: int, runs: int, folder: Path) -> list[Measured]:
+    found = []
+    for name in LOOPS:
+        if "PyTorch" in name and not find_spec("torch"):
+            continue
+        command = [sys.executable, str(HERE / "loops.py"), name, str(iterations)]
+        times = [
+            float(subprocess.run(command, cwd=folder, capture_output=True, check=True, text=True).stdout)
+            for _ in range(runs)
+        ]
+        found.append(Measured(name, median(times)))
+    return found
+
+
+def start_up(runs: int, folder: Path) -> list[Measured]:
+    return [measure(name, [sys.executable, *arguments], runs, folder) for name, arguments in START_UP.items()]
+
+
+def readers(iterations: int, runs: int, folder: Path) -> list[Measured]:
+    """How long LibreOffice takes to load a table, recalculate and convert it, with shared and with plain formulas."""
+    if not shutil.which("soffice"):
+        return []
+    from plain import plain_copy
+
+    shared = folder / "shared.xlsx"
+    subprocess.run([sys.executable, str(HERE / "peers.py"), "xlbackprop", str(iterations), str(shared)], check=True)
+    plain = plain_copy(shared, folder / "plain.xlsx", iterations)
+    profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
+    office = ["soffice", profile, "--headless", "--convert-to", "ods", "--outdir", str(folder / "converted")]
+    subprocess.run([*office, str(shared)], check=True, capture_output=True)  # makes the profile
+    return [measure(f"{file.stem} formulas", [*office, str(file)], runs, folder, file) for file in (shared, plain)]
+
+
+def table(head: str, rows: Sequence[Measured], base: str, memory: bool = False) -> str:
+    """A Markdown table with the ratio of every row to the row `base`."""
+    unit = next(row.seconds for row in rows if row.name == base)
+    columns = ["seconds", f"× {base}", *(["memory, MB", "file, MB"] if memory else [])]
+    lines = [f"| {head} | {' | '.join(columns)} |", f"| --- |{' ---: |' * len(columns)}"]
+    for row in rows:
+        cells = [f"{row.seconds:.3f}", f"{row.seconds / unit:.2f}"]
+        cells += [f"{row.megabytes:.0f}", f"{row.file_megabytes:.1f}"] if memory else []
+        lines.append(f"| {row.name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main(iterations: int = 20_000, loop_iterations: int = 100_000, runs: int = 3) -> None:
+    """Measure everything and write RESULTS.md."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        parts = [
+            f"# Results\n\nMedians of {runs} runs on {os.cpu_count()} × {_processor()}, {platform.system()}, "
+            f"Python {platform.python_version()}. Made by `make bench`; judge the ratios, not the seconds.",
+            f"## Writing {iterations:,} iterations, whole process\n\n"
+            "Every row includes starting Python and computing the trace. Of the peers, XlsxWriter alone stores values; "
+            "ours also writes the diagram, the derivation and the chart.",
+            table("writer", writers(iterations, runs, folder), "xlbackprop", memory=True),
+            f"## Training, {loop_iterations:,} iterations of the 2-2-2 network, seconds a network",
+            table("loop", loops(loop_iterations, runs, folder), "engine, 1 network"),
+            "## Starting up",
+            table("command", start_up(4 * runs, folder), "import numpy, openpyxl"),
+        ]
+        read = readers(iterations, runs, folder)
+        if read:
+            parts += [
+                f"## Reading: LibreOffice loads, recalculates and converts {iterations:,} iterations",
+                table("file", read, "shared formulas", memory=True),
+            ]
+    (HERE / "RESULTS.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    typer.echo((HERE / "RESULTS.md").read_text(encoding="utf-8"))
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,158 @@
+"""The rows of a sheet as XML: single cells as openpyxl holds them, and long runs of rows out of a template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from html import escape
+from itertools import groupby, islice
+
+import numpy as np
+from msgspec import Struct
+from openpyxl.cell.cell import Cell
+from openpyxl.styles import Font
+from openpyxl.worksheet.worksheet import Worksheet
+
+from xlbackprop.engine import Array
+from xlbackprop.layout import column_letter
+from xlbackprop.typesetting import Piece
+from xlbackprop.workbook.drawing import Drawing
+
+Value = float | str | bool
+
+_ROWS_A_CHUNK = 512
+_ROW = "\0"
+"""Stands for the number of the row in a template."""
+
+
+class BlockColumn(Struct, frozen=True):
+    """One column of a block: the style number and the formula of its cells, with `{row}` and `{above}` in it."""
+
+    style: int
+    formula: str
+
+
+class Block(Struct, frozen=True):
+    """Rows that differ in their row numbers and values only; single cells may stand beside them, not among them."""
+
+    first_row: int
+    columns: Sequence[BlockColumn]
+    values: Array
+    """Shape (rows, columns)."""
+    first_column: int = 1
+
+    @property
+    def rows(self) -> range:
+        """The numbers of the rows that it takes."""
+        return range(self.first_row, self.first_row + len(self.values))
+
+
+class SheetContent(Struct, frozen=True):
+    """What openpyxl does not hold of a sheet: the values of its formulas, its blocks of rows and its shapes."""
+
+    cached: Mapping[tuple[int, int], Value]
+    """The value of every formula cell, by row and column."""
+    drawing: Drawing
+    blocks: Sequence[Block] = ()
+    typeset: Mapping[tuple[int, int], Sequence[Piece]] = {}
+    """The pieces of every text that has subscripts, by row and column."""
+
+
+def rows_of(ws: Worksheet, content: SheetContent) -> Iterator[str]:
+    """The rows of a sheet as XML, many at a time: in each row its single cells and the cells of the blocks there."""
+    singles: dict[int, list[Cell]] = {row: [] for row in ws.row_dimensions}
+    for (row, _), cell in sorted(ws._cells.items()):
+        singles.setdefault(row, []).append(cell)
+    blocks, shared = [], 0
+    for block in content.blocks:
+        blocks.append((block.rows, block.first_column, _block_cells(block, shared)))
+        shared += len(block.columns)
+    numbers = (row for row, _ in groupby(merge(sorted(singles), *(block.rows for block in content.blocks))))
+    while chunk := [_row(ws, row, singles.get(row, ()), blocks, content) for row in islice(numbers, _ROWS_A_CHUNK)]:
+        yield "".join(chunk)
+
+
+def _row(
+    ws: Worksheet,
+    row: int,
+    singles: Iterable[Cell],
+    blocks: Iterable[tuple[range, int, Iterator[str]]],
+    content: SheetContent,
+) -> str:
+    pieces = [(cell.column, _cell(cell, content)) for cell in singles]
+    pieces += [(column, next(cells)) for rows, column, cells in blocks if row in rows]
+    attributes = ""
+    if row in ws.row_dimensions:
+        attributes = "".join(f' {key}="{value}"' for key, value in ws.row_dimensions[row] if key != "r")
+    return f'<row r="{row}"{attributes}>{"".join(piece for _, piece in sorted(pieces))}</row>'
+
+
+def _cell(cell: Cell, content: SheetContent) -> str:
+    start = f'<c r="{cell.coordinate}" s="{cell.style_id}"'
+    value = cell.value
+    if value is None:
+        return f"{start}/>"
+    if cell.data_type == "f":
+        kind, result = _typed(content.cached[cell.row, cell.column])
+        return f"{start}{kind}><f>{_xml(str(value)[1:])}</f><v>{result}</v></c>"
+    if cell.data_type == "s":
+        pieces = content.typeset.get((cell.row, cell.column))
+        inside = "".join(_run(piece, cell.font) for piece in pieces) if pieces else _text(str(value))
+        return f'{start} t="inlineStr"><is>{inside}</is></c>'
+    kind, result = _typed(value)
+    return f"{start}{kind}><v>{result}</v></c>"
+
+
+def _run(piece: Piece, font: Font) -> str:
+    """A piece of a text; a run takes nothing from its cell, so that the cell's font is repeated in it."""
+    properties = "<b/>" * bool(font.b) + "<i/>" * bool(font.i)
+    properties += '<vertAlign val="subscript"/>' * piece.subscript
+    properties += f'<sz val="{font.sz:g}"/><color rgb="{font.color.rgb}"/><rFont val="{font.name}"/>'
+    return f"<r><rPr>{properties}</rPr>{_text(piece.text)}</r>"
+
+
+def _text(text: str) -> str:
+    return f'<t xml:space="preserve">{_xml(text)}</t>'
+
+
+def _block_cells(block: Block, first_shared: int) -> Iterator[str]:
+    """The cells of a block, row by row: formulas in the first, then a template filled with row numbers and values.
+
+    A formula is written once, and all rows of its column share it: so the file is smaller and opens sooner, and every
+    spreadsheet program and library that the tests know reads it. The shared formulas are counted from `first_shared`.
+    """
+    letters = [column_letter(index) for index, _ in enumerate(block.columns, block.first_column)]
+    filled = [
+        f'<c r="{letter}{_ROW}" s="{column.style}"><f t="shared" si="{index}"/><v>%r</v></c>'
+        for index, (letter, column) in enumerate(zip(letters, block.columns, strict=True), first_shared)
+    ]
+    template = "".join(filled)
+    for start in range(0, len(block.values), _ROWS_A_CHUNK):
+        values = block.values[start : start + _ROWS_A_CHUNK].tolist()
+        texts = [
+            template.replace(_ROW, str(row)) % tuple(each) for row, each in enumerate(values, block.first_row + start)
+        ]
+        if not start:
+            for index, (letter, column) in enumerate(zip(letters, block.columns, strict=True), first_shared):
+                formula = _xml(column.formula.format(row=block.first_row, above=block.first_row - 1))
+                reference = f"{letter}{block.rows[0]}:{letter}{block.rows[-1]}"
+                whole = f'<f t="shared" ref="{reference}" si="{index}">{formula}</f>'
+                texts[0] = texts[0].replace(f'<f t="shared" si="{index}"/>', whole)
+        yield from texts
+
+
+def _xml(text: str) -> str:
+    return escape(text, quote=False)
+
+
+def _typed(value: Value) -> tuple[str, str]:
+    """The type attribute and the text of a value."""
+    match value:
+        case bool():
+            return ' t="b"', str(int(value))
+        case str():
+            return ' t="str"', _xml(value)
+        case _ if not np.isfinite(value):
+            raise ValueError(f"{value} cannot stand in a spreadsheet cell")
+        case _:
+            return "", repr(value.item() if isinstance(value, np.generic) else value)
