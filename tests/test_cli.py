@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import openpyxl
@@ -116,3 +118,15 @@ def test_building_loads_neither_pandas_nor_rich(tmp_path: Path) -> None:
     code = "import sys; from xlbackprop import build, load; build(load(), 'a.xlsx'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert not {"pandas", "rich.table", "mpmath"} & set(done.stdout.split())
+
+
+def test_an_interrupted_build_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "xlbackprop", "build", "--iterations", "60000", "-o", "long.xlsx"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(tmp_path.iterdir()):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode not in (0, None)
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []

@@ -184,6 +184,17 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypa
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_listener_hears_how_far_the_work_has_come(tmp_path: Path) -> None:
+    heard: list[tuple[str, int, int]] = []
+    build(load(iterations=2000), tmp_path / "book.xlsx", listener=lambda *step: heard.append(step))
+    assert ("training", 0, 2000) in heard
+    assert ("training", 1024, 2000) in heard
+    written = [(done, of) for what, done, of in heard if what == "writing Walkthrough"]
+    assert written == sorted(written)
+    assert len(written) > 3
+    assert written[-1] == (2032, 2032)
+
+
 @pytest.mark.parametrize("lock", [".~lock.book.xlsx#", "~$book.xlsx"])
 def test_a_file_that_is_open_elsewhere_survives(lock: str, tmp_path: Path) -> None:
     path = tmp_path / "book.xlsx"

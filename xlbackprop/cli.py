@@ -83,13 +83,15 @@ def build(
 ) -> None:
     """Write a walkthrough as an Excel workbook with live formulas and a loss chart."""
     from xlbackprop.definition import load
+    from xlbackprop.progress import bar
     from xlbackprop.workbook import SHEETS
     from xlbackprop.workbook import build as build_workbook
 
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
     target = _target(output, Path(template).stem)
     chosen = SHEETS if sheets is None else [name for name in sheets.split(",") if name.strip()]
-    build_workbook(definition, target, columns=columns.value, sheets=chosen)
+    with bar() as listener:
+        build_workbook(definition, target, columns=columns.value, sheets=chosen, listener=listener)
     typer.echo(
         f"Wrote {target}: {definition.title}, {definition.iterations} iterations at η = {definition.learning_rate:g}.\n"
         "Open it in Excel, LibreOffice or Google Sheets and change a number in bold blue; everything else follows."

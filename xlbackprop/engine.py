@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from xlbackprop.activations import ACTIVATIONS
 from xlbackprop.definition import Definition
 from xlbackprop.names import Names, Row, derivative
+from xlbackprop.progress import Listener, nobody
 
 Array = NDArray[np.float64]
 
@@ -55,13 +56,17 @@ class Trace(Struct, frozen=True, eq=False):
         return dict(zip(self.names, self.values[iteration].tolist(), strict=True))
 
 
-def train(definition: Definition) -> Trace:
+def train(definition: Definition, *, listener: Listener = nobody) -> Trace:
     """Train the network of a definition and keep every value of every iteration."""
-    return train_all([definition])[0]
+    return train_all([definition], listener=listener)[0]
 
 
-def train_all(definitions: Sequence[Definition]) -> list[Trace]:
+def train_all(definitions: Sequence[Definition], *, listener: Listener = nobody) -> list[Trace]:
     """Train many networks at once, in one batched computation: many learning rates, or every student's own numbers.
+
+    Args:
+        definitions: networks of one shape, each with numbers of its own.
+        listener: is told how far the training has come.
 
     Raises:
         ValueError: the definitions differ in more than their numbers (names, shapes, iterations, activations).
@@ -70,7 +75,7 @@ def train_all(definitions: Sequence[Definition]) -> list[Trace]:
     record = _Record(first)
     network = _Network(definitions)
     values = np.empty((first.iterations, len(definitions), len(record.names)))
-    _learn(network, record, values)
+    _learn(network, record, values, listener)
     for start in range(0, first.iterations, _ITERATIONS_A_CHUNK):
         _complete(network, record, values[start : start + _ITERATIONS_A_CHUNK])
     return [Trace(first.names, record.names, values[:, run]) for run in range(len(definitions))]
@@ -256,14 +261,16 @@ class _Network:
         return delta.sum(axis=-1, keepdims=True) if shared else delta
 
 
-def _learn(network: _Network, record: _Record, values: Array) -> None:
+def _learn(network: _Network, record: _Record, values: Array, listener: Listener) -> None:
     """Fill in the weights and biases of every iteration; values has the shape (iterations, networks, quantities)."""
     parameters = network.all_parameters()
     history = np.empty((len(values), *parameters.shape))
     gradients = np.zeros_like(parameters)
     weights, biases = network.split(parameters)
     by_weights, by_biases = network.split(gradients)
-    for row in history:
+    for iteration, row in enumerate(history):
+        if iteration % _ITERATIONS_A_CHUNK == 0:
+            listener("training", iteration, len(history))
         row[...] = parameters
         for index, back in enumerate(network.backward(weights, network.forward(weights, biases))):
             by_weights[index][...] = back.by_weight

@@ -14,6 +14,7 @@ from xlbackprop.definition import Definition
 from xlbackprop.derivation import derive
 from xlbackprop.engine import train
 from xlbackprop.errors import UserError, did_you_mean
+from xlbackprop.progress import Listener, nobody
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
@@ -51,6 +52,7 @@ def build(
     columns: str = "compact",
     sheets: Collection[str] = tuple(SHEETS),
     iteration: int = 0,
+    listener: Listener = nobody,
 ) -> Path:
     """Write the workbook of a walkthrough.
 
@@ -60,6 +62,7 @@ def build(
         columns: `compact` for the columns of the original sheet, `full` for every link of the chain rule.
         sheets: which sheets appear, by their names in `SHEETS` or by their titles; the Walkthrough always does.
         iteration: the one that the sheets which show a single iteration open with, from 0.
+        listener: is told how far the work has come.
 
     Returns:
         The path written.
@@ -78,10 +81,12 @@ def build(
     workbook.calculation.fullCalcOnLoad = True
     theme.add_styles(workbook)
     arrangement = arrange(derive(definition), definition.iterations, columns)
-    lesson = Lesson(definition, arrangement, train(definition), tuple(map(_title, chosen)), iteration)
+    lesson = Lesson(
+        definition, arrangement, train(definition, listener=listener), tuple(map(_title, chosen)), iteration
+    )
     pages = [SHEETS[name](workbook, lesson) for name in chosen]
     pages[0].sheet.sheet_view.tabSelected = True
-    save(workbook, {page.sheet.title: page.content() for page in pages}, path)
+    save(workbook, {page.sheet.title: page.content() for page in pages}, path, listener)
     return path
 
 

@@ -15,6 +15,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from xlbackprop.engine import Array
 from xlbackprop.layout import column_letter
+from xlbackprop.progress import Listener
 from xlbackprop.typesetting import Piece
 from xlbackprop.workbook.drawing import Drawing
 
@@ -58,7 +59,7 @@ class SheetContent(Struct, frozen=True):
     """The pieces of every text that has subscripts, by row and column."""
 
 
-def rows_of(ws: Worksheet, content: SheetContent) -> Iterator[str]:
+def rows_of(ws: Worksheet, content: SheetContent, listener: Listener) -> Iterator[str]:
     """The rows of a sheet as XML, many at a time: in each row its single cells and the cells of the blocks there."""
     singles: dict[int, list[Cell]] = {row: [] for row in ws.row_dimensions}
     for (row, _), cell in sorted(ws._cells.items()):
@@ -68,8 +69,10 @@ def rows_of(ws: Worksheet, content: SheetContent) -> Iterator[str]:
         blocks.append((block.rows, block.first_column, _block_cells(block, shared)))
         shared += len(block.columns)
     numbers = (row for row, _ in groupby(merge(sorted(singles), *(block.rows for block in content.blocks))))
-    while chunk := [_row(ws, row, singles.get(row, ()), blocks, content) for row in islice(numbers, _ROWS_A_CHUNK)]:
-        yield "".join(chunk)
+    last = max([*singles, *(block.rows[-1] for block in content.blocks)], default=0)
+    while chunk := list(islice(numbers, _ROWS_A_CHUNK)):
+        yield "".join(_row(ws, row, singles.get(row, ()), blocks, content) for row in chunk)
+        listener(f"writing {ws.title}", chunk[-1], last)
 
 
 def _row(

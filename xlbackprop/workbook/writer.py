@@ -22,6 +22,7 @@ from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.functions import tostring
 
 from xlbackprop.errors import UserError
+from xlbackprop.progress import Listener, nobody
 from xlbackprop.workbook.charts import unpacked
 from xlbackprop.workbook.rows import SheetContent, rows_of
 
@@ -32,7 +33,7 @@ _CELL_OVERHEAD = 100
 """Characters of a cell beside its formula, amply reckoned: tags, address, style, value and row numbers."""
 
 
-def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path) -> None:
+def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path, listener: Listener = nobody) -> None:
     """Write a workbook, with `contents` by sheet title, beside `path` first and into place when it is complete.
 
     Raises:
@@ -45,7 +46,7 @@ def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path) -
         handle, beside = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
         os.chmod(beside, 0o666 & ~_umask())
         with os.fdopen(handle, "w+b") as stream, _Archive(stream, "w", ZIP_DEFLATED) as archive:
-            _Writer(workbook, archive, contents).save()
+            _Writer(workbook, archive, contents, listener).save()
         os.replace(beside, path)
     except OSError as error:
         raise UserError(
@@ -66,9 +67,12 @@ class _Archive(ZipFile):
 class _Writer(ExcelWriter):
     """openpyxl's writer of whole files, with our rows and our drawings."""
 
-    def __init__(self, workbook: Workbook, archive: ZipFile, contents: Mapping[str, SheetContent]) -> None:
+    def __init__(
+        self, workbook: Workbook, archive: ZipFile, contents: Mapping[str, SheetContent], listener: Listener
+    ) -> None:
         super().__init__(workbook, archive)
         self._contents = contents
+        self._listener = listener
 
     def _write_charts(self) -> None:
         for chart in self._charts:
@@ -86,7 +90,7 @@ class _Writer(ExcelWriter):
         top, tail = shell.read().split(_Shell.ROWS_GO_HERE.encode())
         with self._archive.open(_entry(ws.path[1:]), "w", force_zip64=_may_pass_two_gigabytes(content)) as stream:
             stream.write(top + b"<sheetData>")
-            _write_behind(stream, rows_of(ws, content))
+            _write_behind(stream, rows_of(ws, content, self._listener))
             stream.write(b"</sheetData>" + tail)
         self.manifest.append(ws)
 
