@@ -207,7 +207,7 @@ def _train(
             row[:, blocks.loss_by_activation] = by_activation
             row[:, blocks.activation_by_pre] = local
             row[:, blocks.loss_by_pre] = delta
-            row[:, blocks.pre_by_weight] = np.tile(source, delta.shape[1])
+            row[:, blocks.pre_by_weight] = np.broadcast_to(source[:, np.newaxis], gradient.shape).reshape(runs, -1)
             row[:, blocks.loss_by_weight] = gradient.reshape(runs, -1)
             if layer:
                 parts = delta[:, :, np.newaxis] * weights[layer]

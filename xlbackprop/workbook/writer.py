@@ -35,8 +35,8 @@ Value = float | str | bool
 
 _FIRST_ZIP_DAY = (1980, 1, 1, 0, 0, 0)
 _ROWS_A_CHUNK = 512
-_COMPRESSION = 4
-"""Half the time of zlib's own choice, 6, for a file larger by a fourteenth."""
+_COMPRESSION = 1
+"""A third of the time of zlib's own choice, 6, for a file larger by a fifth."""
 _CELL_OVERHEAD = 100
 """Characters of a cell beside its formula, amply reckoned: tags, address, style, value and row numbers."""
 
@@ -200,13 +200,18 @@ def _cell(cell: Cell, cached: Mapping[tuple[int, int], Value]) -> str:
 def _block_cells(block: Block) -> Iterator[str]:
     """The cells of a block, row by row, from one template that is filled with row numbers and values."""
     template = "".join(
-        f'<c r="{column_letter(index)}{{row}}" s="{column.style}"><f>{_xml(column.formula)}</f><v>{{}}</v></c>'
+        f'<c r="{column_letter(index)}{{row}}" s="{column.style}"><f>{_literal(column.formula)}</f><v>%r</v></c>'
         for index, column in enumerate(block.columns, block.first_column)
     )
     for start in range(0, len(block.values), _ROWS_A_CHUNK):
         rows = block.values[start : start + _ROWS_A_CHUNK].tolist()
         for row, values in enumerate(rows, block.first_row + start):
-            yield template.format(*map(repr, values), row=row, above=row - 1)
+            # str.replace and % take two thirds of the time of str.format
+            yield template.replace("{row}", str(row)).replace("{above}", str(row - 1)) % tuple(values)
+
+
+def _literal(formula: str) -> str:
+    return _xml(formula).replace("%", "%%")
 
 
 def _xml(text: str) -> str:
