@@ -103,7 +103,7 @@ def readers(iterations: int, runs: int, folder: Path) -> list[Measured]:
 
     shared = folder / "shared.xlsx"
     subprocess.run([sys.executable, str(HERE / "peers.py"), "xlbackprop", str(iterations), str(shared)], check=True)
-    plain = plain_copy(shared, folder / "plain.xlsx", iterations)
+    plain = plain_copy(shared, folder / "plain.xlsx")
     profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
     office = ["soffice", profile, "--headless", "--convert-to", "ods", "--outdir", str(folder / "converted")]
     subprocess.run([*office, str(shared)], check=True, capture_output=True)  # makes the profile
