@@ -13,7 +13,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 
-from xlbackprop import load, train
+from xlbackprop import build, load, train
 from xlbackprop.arrangement import arrange
 from xlbackprop.derivation import derive
 from xlbackprop.layout import Table
@@ -106,17 +106,18 @@ def trace_alone(iterations: int, path: Path) -> None:
     _table(iterations)
 
 
-def ours(iterations: int, path: Path) -> None:
-    """The whole command, with the rest of the workbook."""
-    from xlbackprop.workbook import build
-
-    build(load(iterations=iterations), path, **OUR_OPTIONS)
+def walkthrough(iterations: int, path: Path) -> None:
+    """The whole command for the sheet with the table, its diagram, boxes and chart included."""
+    build(load(iterations=iterations), path, sheets=["walkthrough"])
 
 
-OUR_OPTIONS: dict[str, str] = {}
+def all_sheets(iterations: int, path: Path) -> None:
+    build(load(iterations=iterations), path)
+
 
 PEERS: Mapping[str, Callable[[int, Path], None]] = {
-    "xlbackprop": ours,
+    "xlbackprop": walkthrough,
+    "xlbackprop, all sheets": all_sheets,
     "trace alone": trace_alone,
     "bare loop": bare_loop,
     "XlsxWriter": xlsxwriter,

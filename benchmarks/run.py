@@ -20,6 +20,7 @@ from msgspec import Struct
 HERE = Path(__file__).parent
 WRITERS = (
     "xlbackprop",
+    "xlbackprop, all sheets",
     "trace alone",
     "bare loop",
     "wolfxl",

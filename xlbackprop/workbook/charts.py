@@ -17,6 +17,9 @@ from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, TwoCellAnchor
 
 from xlbackprop.workbook import theme
 
+_MOST_STORED = 32_000
+"""Points of a curve beyond which its numbers are not stored in the chart as well: spreadsheets once drew no more."""
+
 
 class Curve(Struct, frozen=True):
     """One line of a chart: where its numbers stand, and the numbers."""
@@ -119,7 +122,8 @@ def unpacked(xml: str) -> str:
     """The XML of a chart in which every stored number has an element of its own; see `_cache`."""
 
     def points(match: re.Match[str]) -> str:
-        values = "".join(f'<pt idx="{index}"><v>{value}</v></pt>' for index, value in enumerate(match[1].split(";")))
+        stored = enumerate(match[1].split(";") if match[1] else ())
+        values = "".join(f'<pt idx="{index}"><v>{value}</v></pt>' for index, value in stored)
         return f"</formatCode>{match[2]}{values}"
 
     return re.sub(r"\[(.*?)\]</formatCode>(<ptCount [^>]*/>)", points, xml)
@@ -127,7 +131,8 @@ def unpacked(xml: str) -> str:
 
 def _cache(values: Sequence[float]) -> NumData:
     """The stored numbers of a curve, packed into its format: openpyxl takes 30 microseconds for an element of each."""
-    return NumData(formatCode=f"{theme.PLAIN_FORMAT}[{';'.join(map(repr, values))}]", ptCount=len(values))
+    stored = values if len(values) <= _MOST_STORED else ()
+    return NumData(formatCode=f"{theme.PLAIN_FORMAT}[{';'.join(map(repr, stored))}]", ptCount=len(values))
 
 
 def _round_step(distance: float) -> int:

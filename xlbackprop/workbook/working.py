@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-import numpy as np
 from msgspec import Struct
 
 from xlbackprop.arrangement import address
@@ -75,14 +74,14 @@ class Working(Struct, frozen=True, dict=True):
 
     def block(self, page: Page, formulas: Mapping[str, str], values: Mapping[str, Array], rows: slice) -> None:
         """Put down some rows of all columns: their formulas, with `{row}` and `{above}`, and the values of all rows."""
-        chosen = np.column_stack([values[name] for name in self.columns])[rows]
-        if len(chosen):
+        taken = range(self.first_row, self.last_row + 1)[rows]
+        if taken:
             looks = (Look(theme.CALCULATION, self.derivation[name].role, theme.VALUE_FORMAT) for name in self.columns)
             cells = [
-                BlockColumn(page.style_number(look), formulas[name])
+                BlockColumn(page.style_number(look), formulas[name], values[name][rows])
                 for look, name in zip(looks, self.columns, strict=True)
             ]
-            page.block(Block(range(self.first_row, self.last_row + 1)[rows][0], cells, chosen, self.first_column))
+            page.block(Block(taken[0], cells, self.first_column))
 
     @cached_property
     def _known(self) -> frozenset[str]:

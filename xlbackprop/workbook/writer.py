@@ -152,7 +152,7 @@ def _may_pass_two_gigabytes(content: SheetContent) -> bool:
     """Whether a sheet needs the large kind of zip entry, which some readers refuse, so that no other has it."""
     return (
         sum(
-            len(block.values) * sum(len(column.formula) + _CELL_OVERHEAD for column in block.columns)
+            len(block.rows) * sum(len(column.formula) + _CELL_OVERHEAD for column in block.columns)
             for block in content.blocks
         )
         > 1 << 30

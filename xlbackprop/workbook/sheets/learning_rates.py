@@ -170,8 +170,8 @@ def _iterations(page: Page, iterations: int) -> None:
     page.text(f"A{_HEADER_ROW}", ITERATION, theme.COLUMN_HEAD)
     page.formula(f"A{_HEADER_ROW + 1}", "0", 0, look)
     if iterations > 1:
-        counts = np.arange(1.0, iterations)[:, np.newaxis]
-        page.block(Block(_HEADER_ROW + 2, [BlockColumn(page.style_number(look), "A{above}+1")], counts))
+        counts = BlockColumn(page.style_number(look), "A{above}+1", np.arange(1.0, iterations))
+        page.block(Block(_HEADER_ROW + 2, [counts]))
 
 
 def _training(page: Page, lesson: Lesson, run: _Run, threshold: float) -> None:
@@ -197,8 +197,8 @@ def _training(page: Page, lesson: Lesson, run: _Run, threshold: float) -> None:
     count = working.rows
     style = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
     formula = f"IF({working.letter(loss)}{{row}}<{absolute(THRESHOLD_CELL)},$A{{row}},{count})"
-    small = np.where(run.losses < threshold, np.arange(count), count)[:, np.newaxis]
-    page.block(Block(working.first_row, [BlockColumn(style, formula)], small.astype(np.float64), working.next_column))
+    small = np.where(run.losses < threshold, np.arange(float(count)), count)
+    page.block(Block(working.first_row, [BlockColumn(style, formula, small)], working.next_column))
 
 
 def _outcome(page: Page, run: _Run, threshold: float) -> None:

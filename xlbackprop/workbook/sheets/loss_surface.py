@@ -284,8 +284,9 @@ def _path(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], iterations: int
     columns, rows = across.steps, upwards.steps
     within = (columns >= 0) & (columns < STEPS) & (rows >= 0) & (rows < STEPS)
     visits = np.where(within, (STEPS - 1 - rows) * STEPS + columns, -1.0)
-    values = np.column_stack([np.arange(iterations), across.path, upwards.path, visits])
-    page.block(Block(first, [BlockColumn(*each) for each in formulas], values, _WORKING_COLUMN))
+    values = (np.arange(float(iterations)), across.path, upwards.path, visits)
+    listed = [BlockColumn(*each, value) for each, value in zip(formulas, values, strict=True)]
+    page.block(Block(first, listed, _WORKING_COLUMN))
     return visits
 
 
@@ -308,12 +309,12 @@ def _points(
     grid_columns = [column_letter(column) for column in (_GRID_COLUMN, _LAST_GRID_COLUMN)]
     x_values = "${}${row}:${}${row}".format(*grid_columns, row=_ACROSS_ROW)
     y_values = f"$A${_GRID_ROW}:$A${_ACROSS_ROW - 1}"
-    coordinates = [
-        BlockColumn(weight, f"INDEX({x_values},1,MOD({number},{STEPS})+1)"),
-        BlockColumn(weight, f"INDEX({y_values},INT({number}/{STEPS})+1,1)"),
-    ]
     x, y = np.tile(across.values, STEPS), np.repeat(upwards.values[::-1], STEPS)
-    page.block(Block(first, coordinates, np.column_stack([x, y]), _POINTS_COLUMN))
+    coordinates = [
+        BlockColumn(weight, f"INDEX({x_values},1,MOD({number},{STEPS})+1)", x),
+        BlockColumn(weight, f"INDEX({y_values},INT({number}/{STEPS})+1,1)", y),
+    ]
+    page.block(Block(first, coordinates, _POINTS_COLUMN))
     for letter, text in zip(letters, ("across", "upwards"), strict=True):
         page.text(f"{letter}{_LISTS_ROW}", text, theme.COLUMN_HEAD)
 
@@ -332,7 +333,7 @@ def _points(
     for moment, point in reversed(list(enumerate(visits.astype(int).tolist()))):
         if point >= 0:
             visited[point] = moment
-    page.block(Block(first, [BlockColumn(count, formula)], visited[:, np.newaxis], working.next_column))
+    page.block(Block(first, [BlockColumn(count, formula, visited)], working.next_column))
     return working, values[derivation.labels.total_loss]
 
 
@@ -383,10 +384,12 @@ def _grid(page: Page, points: Working, losses: Array, axes: tuple[_Axis, _Axis])
 
     style = page.style_number(Look(theme.SURFACE, number_format=_LOSS_FORMAT))
     columns = [
-        BlockColumn(style, f"INDEX({points.range(total)},{_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+{number},1)")
-        for number in range(1, STEPS + 1)
+        BlockColumn(
+            style, f"INDEX({points.range(total)},{_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+{number},1)", column
+        )
+        for number, column in enumerate(losses.reshape(STEPS, STEPS).T, 1)
     ]
-    page.block(Block(_GRID_ROW, columns, losses.reshape(STEPS, STEPS), _GRID_COLUMN))
+    page.block(Block(_GRID_ROW, columns, _GRID_COLUMN))
     corner = address(_GRID_ROW, _GRID_COLUMN)
     picture = f"{corner}:{address(_ACROSS_ROW - 1, _LAST_GRID_COLUMN)}"
     visit = column_letter(points.next_column)

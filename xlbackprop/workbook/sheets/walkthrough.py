@@ -118,11 +118,10 @@ def _learning_rate(page: Page, workbook: Workbook, definition: Definition, table
 
 
 def _table(page: Page, table: Table, trace: Trace) -> None:
-    values = np.column_stack(
-        [*(trace[name] for name in table.quantities), np.arange(table.iterations, dtype=np.float64)]
-    )
     columns = []
-    for name, value in zip(table.columns, values[0].tolist(), strict=True):
+    for name in table.columns:
+        values = np.arange(float(table.iterations)) if name == ITERATION else trace[name]
+        value = float(values[0])
         look = _number_look(table, name)
         page.text(f"{table.letter(name)}{table.header_row}", short_label(name), Look(theme.LABEL, look.role))
         formula = "0" if name == ITERATION else table.first_formula(name)
@@ -130,9 +129,9 @@ def _table(page: Page, table: Table, trace: Trace) -> None:
             page.number(table.cell(name), value, Look(theme.INPUT, number_format=theme.VALUE_FORMAT))
         else:
             page.formula(table.cell(name), formula.format(row=table.first_row), value, look)
-        columns.append(BlockColumn(page.style_number(look), table.formula(name)))
+        columns.append(BlockColumn(page.style_number(look), table.formula(name), values[1:]))
     if table.iterations > 1:
-        page.block(Block(table.first_row + 1, columns, values[1:]))
+        page.block(Block(table.first_row + 1, columns))
     _name_columns(page, table)
     page.show_tiny_numbers(f"A{table.first_row}:{column_letter(len(table.quantities))}{table.last_row}")
 

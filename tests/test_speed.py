@@ -1,0 +1,69 @@
+"""Speed, as ratios that hold on a slow or busy machine too; `make bench` measures the real figures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from time import process_time
+
+import pytest
+from openpyxl import Workbook
+
+from xlbackprop import build, load, train
+from xlbackprop.arrangement import arrange
+from xlbackprop.derivation import derive
+from xlbackprop.engine import train_all
+
+ITERATIONS = 3000
+
+
+def seconds(code: str, folder: Path) -> float:
+    """The processor time of a Python process, the least of three runs."""
+    import resource
+
+    times = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(times)
+
+
+@pytest.mark.slow
+def test_a_table_is_written_in_less_than_half_the_time_of_openpyxl_without_values(tmp_path: Path) -> None:
+    definition = load(iterations=ITERATIONS)
+    start = process_time()
+    build(definition, tmp_path / "ours.xlsx", sheets=["walkthrough"])
+    ours = process_time() - start
+    table = arrange(derive(definition), ITERATIONS, "compact").table
+    start = process_time()
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet()
+    templates = ["=" + table.formula(name) for name in table.quantities]
+    for row in range(34, 34 + ITERATIONS):
+        sheet.append([text.format(row=row, above=row - 1) for text in templates])
+    book.save(tmp_path / "theirs.xlsx")
+    theirs = process_time() - start
+    assert ours < theirs / 2
+
+
+@pytest.mark.slow
+def test_twenty_networks_at_once_take_less_than_a_third_of_the_time_of_one_after_the_other() -> None:
+    definition = load(iterations=ITERATIONS)
+    start = process_time()
+    train_all([definition] * 20)
+    together = process_time() - start
+    start = process_time()
+    for _ in range(20):
+        train(definition)
+    assert together < (process_time() - start) / 3
+
+
+@pytest.mark.slow
+def test_building_takes_little_longer_than_importing_what_it_needs(tmp_path: Path) -> None:
+    imports = seconds("import numpy, openpyxl", tmp_path)
+    build_one = "from xlbackprop import build, load; build(load(), 'book.xlsx'{})"
+    assert seconds(build_one.format(", sheets=['walkthrough']"), tmp_path) < 2.2 * imports
+    assert seconds(build_one.format(""), tmp_path) < 3.3 * imports
