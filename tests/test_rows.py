@@ -1,0 +1,59 @@
+"""The rows: out of a template, they hold the same cells as if each had been put down by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl.workbook.workbook import Workbook
+
+from tests import judges
+from xlbackprop.arrangement import address
+from xlbackprop.workbook import theme
+from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.rows import Block, BlockColumn
+from xlbackprop.workbook.theme import Look
+from xlbackprop.workbook.writer import save
+
+FORMULAS = ("A{above}+1", "B{row}*$A$1", 'IF(A{row}<2,"a&b",1%)', "B$2")
+LOOK = Look(theme.CALCULATION)
+
+
+def book(folder: Path, name: str) -> tuple[Workbook, Page, Path]:
+    workbook = Workbook()
+    workbook.remove(workbook.active)
+    theme.add_styles(workbook)
+    return workbook, Page(workbook, "Sheet"), folder / f"{name}.xlsx"
+
+
+@settings(max_examples=25)
+@given(rows=st.integers(1, 1200), first_row=st.integers(2, 40), first_column=st.integers(3, 30), data=st.data())
+def test_a_block_is_its_cells(
+    tmp_path_factory: object, rows: int, first_row: int, first_column: int, data: st.DataObject
+) -> None:
+    folder: Path = tmp_path_factory.mktemp("rows")  # type: ignore[attr-defined]
+    beside = data.draw(st.lists(st.integers(1, rows + 60), max_size=4, unique=True))
+    values = np.random.default_rng(rows).normal(size=(len(FORMULAS), rows)) * 10.0 ** np.arange(-8, 8, 4)[:, None]
+    read = []
+    for name in ("block", "cells"):
+        workbook, page, path = book(folder, name)
+        for row in beside:
+            page.text(f"A{row}", "beside", LOOK)
+        if name == "block":
+            columns = [
+                BlockColumn(page.style_number(LOOK), formula, column)
+                for formula, column in zip(FORMULAS, values, strict=True)
+            ]
+            page.block(Block(first_row, columns, first_column))
+        else:
+            for index, formula in enumerate(FORMULAS):
+                for step, value in enumerate(values[index].tolist()):
+                    row = first_row + step
+                    text = formula.format(row=row, above=row - 1)
+                    page.formula(address(row, first_column + index), text, value, LOOK)
+        save(workbook, {"Sheet": page.content()}, path)
+        read.append((judges.formula_cells(path), judges.stored(path)))
+    assert read[0] == read[1]
+    assert len(read[0][0]) == rows * len(FORMULAS)
