@@ -127,7 +127,7 @@ def test_updates_follow_the_gradients_of_the_same_iteration(definition: Definiti
     for name in learned:
         gradient = trace[derivative("E_total", name)][:-1]
         expected = trace[name][:-1] - definition.learning_rate * gradient
-        # the gradients are kept from a second pass over all iterations at once, which may round the last digit otherwise
+        # the gradients kept are those of a second pass over all iterations at once, rounded in its own way
         np.testing.assert_allclose(trace[name][1:], expected, rtol=1e-14, atol=1e-15)
 
 
