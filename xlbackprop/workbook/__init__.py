@@ -6,11 +6,13 @@ from datetime import datetime
 from pathlib import Path
 
 from openpyxl.packaging.core import DocumentProperties
+from openpyxl.packaging.custom import StringProperty
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.arrangement import arrange
 from xlbackprop.definition import Definition
 from xlbackprop.derivation import derive
+from xlbackprop.embedded import to_properties
 from xlbackprop.engine import train
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.walkthrough import walkthrough
@@ -38,6 +40,8 @@ def build(definition: Definition, path: str | Path, *, columns: str = "compact")
     workbook = Workbook()
     workbook.remove(workbook.active)
     workbook.properties = _properties(definition)
+    for name, text in to_properties(definition).items():
+        workbook.custom_doc_props.append(StringProperty(name=name, value=text))
     workbook.security = None  # openpyxl would write an empty element, which Gnumeric warns of
     workbook.calculation.fullCalcOnLoad = True
     theme.add_styles(workbook)

@@ -1,0 +1,238 @@
+"""Recognition: where on a sheet an iteration table stands, which line of it holds which quantity, and its shape."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from xlbackprop.check.book import Cell, Coordinates, Sheet, address
+from xlbackprop.check.labels import quantity
+from xlbackprop.check.world import Shape, derivation_of
+from xlbackprop.names import ITERATION, LEARNING_RATE
+
+_FEWEST_WEIGHTS = 2
+_FEWEST_CALCULATED = 3
+_LARGEST_GAP = 2
+"""Empty rows that people leave inside a table."""
+_MOST_UNITS = 9
+
+
+class Table(Struct, dict=True):
+    """An iteration table: one line (a column, or a row when it is transposed) a quantity, one step an iteration."""
+
+    sheet: Sheet
+    header: int
+    steps: tuple[int, ...]
+    """The rows of the iterations (or the columns, when transposed)."""
+    lines: dict[str, int]
+    """The line of every quantity that has one."""
+    shape: Shape
+    transposed: bool = False
+    unknown: dict[int, str] = {}  # msgspec copies the default
+    """The lines in between whose label is not known, with the label."""
+    certain: bool = False
+    """Whether the labels are known to mean what they say: in a file of ours, and in a map."""
+
+    def place(self, name: str, step: int) -> Coordinates:
+        """Row and column of a quantity in an iteration, counted from 0."""
+        return self.coordinates(self.lines[name], step)
+
+    def coordinates(self, line: int, step: int) -> Coordinates:
+        """Row and column of a line in an iteration, counted from 0."""
+        return (line, self.steps[step]) if self.transposed else (self.steps[step], line)
+
+    def cell(self, name: str, step: int) -> Cell | None:
+        """The cell of a quantity in an iteration; None where it is empty."""
+        return self.sheet.cells.get(self.place(name, step))
+
+    @property
+    def range(self) -> str:
+        """The range of the table, its header included."""
+        lines = self.lines.values()
+        first, last = (min(lines), self.header), (max(lines), self.steps[-1])
+        corners = [(line, step) if self.transposed else (step, line) for line, step in (first, last)]
+        return f"{address(*corners[0])}:{address(*corners[1])}"
+
+
+class Candidate(Struct):
+    """A line of labels that may head a table, before the rows below it are looked at."""
+
+    header: int
+    lines: dict[str, int]
+    unknown: dict[int, str]
+
+
+def tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None = None) -> list[Table]:
+    """Every iteration table of a sheet, from the top; transposed ones only where there is no other.
+
+    Args:
+        sheet: where to look.
+        known: labels whose quantity is certain, by their text: those of our own files.
+        shape: of the network, where it is certain too.
+    """
+    for transposed in (False, True):
+        found = list(_tables(sheet, known, shape, transposed))
+        if found:
+            return found
+    return []
+
+
+def mapped(sheet: Sheet, columns: Mapping[str, int], header: int | None) -> Table | None:
+    """The table that a reader's map describes; None when there is nothing in its columns."""
+    candidate = Candidate(header or 0, dict(columns), {})
+    if header is None:
+        wanted = set(columns.values())
+        filled: Counter[int] = Counter()
+        for (row, column), cell in sheet.cells.items():
+            filled[row] += column in wanted and not (isinstance(cell.value, str) and cell.formula is None)
+        rows = [row for row, count in filled.items() if 2 * count > len(wanted)]
+        candidate.header = min(rows, default=1) - 1
+    found = _table(sheet, candidate, None, None, transposed=False)
+    return replace(found, certain=True) if found is not None else None
+
+
+def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transposed: bool) -> Iterator[Table]:
+    lines: dict[int, dict[int, str]] = {}
+    for (row, column), cell in sheet.cells.items():
+        if isinstance(cell.value, str) and cell.formula is None:
+            step, line = (column, row) if transposed else (row, column)
+            lines.setdefault(step, {})[line] = cell.value
+    candidates = [candidate for step in sorted(lines) for candidate in _headers(step, lines[step], known)]
+    candidates = [candidate for candidate in candidates if _is_walkthrough(candidate.lines)]
+    for index, candidate in enumerate(candidates):
+        later = [
+            other.header
+            for other in candidates[index + 1 :]
+            if other.header > candidate.header and _overlap(other, candidate)
+        ]
+        found = _table(sheet, candidate, min(later, default=None), shape, transposed=transposed)
+        if found is not None:
+            yield replace(found, certain=bool(known))
+
+
+def _table(
+    sheet: Sheet, candidate: Candidate, end: int | None, shape: Shape | None, *, transposed: bool
+) -> Table | None:
+    """The table under a header; None when nothing stands there, or its numbers of units fit no network."""
+    steps = _steps(sheet, candidate, end, transposed)
+    shape = shape or _shape(candidate.lines)
+    if not steps or shape is None:
+        return None
+    quantities = derivation_of(shape).quantities
+    lines = {n: line for n, line in candidate.lines.items() if n in quantities or n == LEARNING_RATE}
+    unknown = dict(candidate.unknown)
+    unknown.update({line: n for n, line in candidate.lines.items() if n not in lines and n != ITERATION})
+    return Table(sheet, candidate.header, steps, lines, shape, transposed, unknown)
+
+
+def _headers(step: int, texts: dict[int, str], known: Mapping[str, str]) -> Iterator[Candidate]:
+    """The labels of one row; where most of them begin again, the next table begins."""
+    order = sorted(texts)
+    names = {line: known.get(texts[line].strip()) or quantity(texts[line]) for line in order}
+    current: dict[str, int] = {}
+    unknown: dict[int, str] = {}
+    doubles: dict[int, str] = {}
+    for index, line in enumerate(order):
+        name = names[line]
+        if name is None:
+            unknown[line] = texts[line]
+        elif name not in current:
+            current[name] = line
+        else:
+            ahead = {names[other] for other in order[index:]} - {None}
+            if len(ahead & current.keys()) >= max(_FEWEST_CALCULATED, len(current) // 2):
+                yield Candidate(step, _corrected(current, doubles), unknown)
+                current, unknown, doubles = {name: line}, {}, {}
+            else:
+                doubles[line] = name
+    if current:
+        unknown.update(doubles)
+        yield Candidate(step, _corrected(current, doubles), unknown)
+
+
+def _corrected(lines: dict[str, int], doubles: dict[int, str]) -> dict[str, int]:
+    """A label typed twice (∂E/∂w6 for ∂E/∂w7) means the number that is missing beside it."""
+    corrected = dict(lines)
+    for line, name in doubles.items():
+        match = re.fullmatch(r"(.*?)(\d+)", name)
+        following = f"{match[1]}{int(match[2]) + 1}" if match else ""
+        later = f"{match[1]}{int(match[2]) + 2}" if match else ""
+        if following and following not in corrected and lines[name] < line and corrected.get(later, line + 1) > line:
+            corrected[following] = line
+    return corrected
+
+
+def _is_walkthrough(lines: Mapping[str, int]) -> bool:
+    weights = sum(bool(re.fullmatch(r"w\d+", name)) for name in lines)
+    return weights >= _FEWEST_WEIGHTS and sum(map(_is_calculated, lines)) >= _FEWEST_CALCULATED
+
+
+def _is_calculated(name: str) -> bool:
+    return bool(re.fullmatch(r"(a_)?[ho]\d(_\d)?|E\d|E_total|∂.*", name))
+
+
+def _overlap(one: Candidate, other: Candidate) -> bool:
+    return bool(set(one.lines.values()) & set(other.lines.values()))
+
+
+def _steps(sheet: Sheet, candidate: Candidate, end: int | None, transposed: bool) -> tuple[int, ...]:
+    """The rows under a header that hold numbers, up to the next header or a real gap."""
+    lines = [line for name, line in candidate.lines.items() if name not in {ITERATION, LEARNING_RATE}]
+    weights = [line for name, line in candidate.lines.items() if re.fullmatch(r"w\d+", name)]
+
+    def cell(line: int, step: int) -> Cell | None:
+        return sheet.cells.get((line, step) if transposed else (step, line))
+
+    steps: list[int] = []
+    step, gap = candidate.header + 1, 0
+    while gap <= _LARGEST_GAP and (end is None or step < end):
+        cells = [cell(line, step) for line in lines]
+        filled = sum(c is not None and (c.formula is not None or c.number is not None) for c in cells)
+        weighted = any((c := cell(line, step)) is not None and not isinstance(c.value, str) for line in weights)
+        if filled * 4 >= len(lines) and (weighted or filled * 2 >= len(lines)):
+            steps.append(step)
+            gap = 0
+        else:
+            gap += 1
+        step += 1
+    return tuple(steps)
+
+
+def _shape(lines: Mapping[str, int]) -> Shape | None:
+    """The network that has quantities of these names; None when their numbers fit no network."""
+
+    def most(pattern: str) -> int:
+        numbers = [int(match[1]) for name in lines if (match := re.fullmatch(pattern, name))]
+        return max(numbers, default=0)
+
+    inputs, targets, weights = most(r"i(\d)"), most(r"t(\d)"), most(r"w(\d+)")
+    outputs = max(most(r"(?:a_)?o(\d)"), most(r"E(\d)"), targets)
+    deep = [(int(m[1]), int(m[2])) for name in lines if (m := re.fullmatch(r"(?:a_)?h(\d)_(\d)", name))]
+    if deep:
+        hidden = [max(u for layer, u in deep if layer == number) for number in sorted({layer for layer, _ in deep})]
+    else:
+        count = most(r"(?:a_)?h(\d)")
+        hidden = [count] if count else []
+    if not outputs:
+        outputs = 1 if "E_total" in lines and hidden else 0
+    between = sum(a * b for a, b in zip(hidden, [*hidden[1:], outputs], strict=False))
+    first = hidden[0] if hidden else outputs
+    if not inputs and first and weights > between and not (weights - between) % first:
+        inputs = (weights - between) // first
+    sizes = (inputs, *hidden, outputs)
+    if not all(0 < size <= _MOST_UNITS for size in sizes):
+        return None
+    biases = {name for name in lines if re.fullmatch(r"b\d+", name)}
+    units = sizes[1:]
+    if not biases:
+        counts = (0,) * len(units)
+    elif most(r"b(\d+)") <= len(units):
+        counts = (1,) * len(units)
+    else:
+        counts = units
+    trained = any(re.fullmatch(r"∂E/∂b\d+", name) for name in lines)
+    return Shape(sizes, counts, trained)

@@ -1,0 +1,620 @@
+"""Slips: the likely mistake behind a wrong formula, found by mending it or by spoiling the right one alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from xlbackprop.check.book import address
+from xlbackprop.check.formula import Node, UnsupportedError, evaluate, parts, with_parts
+from xlbackprop.check.world import ELSEWHERE
+from xlbackprop.engine import Array
+from xlbackprop.expression import (
+    Call,
+    Difference,
+    Exponential,
+    Expression,
+    Negation,
+    Number,
+    Power,
+    Product,
+    Quotient,
+    Sum,
+    Symbol,
+)
+from xlbackprop.layout import column_letter
+from xlbackprop.names import LEARNING_RATE
+
+_LINKS = frozenset({"delta", "other"})
+"""The links of the chain rule, which are rarely what was meant."""
+_MOST_OCCURRENCES = 6
+_MOST_LEAVES = 14
+
+
+Agreement = NDArray[np.bool_]
+
+
+class Slip(Struct, frozen=True):
+    """A likely mistake: its kind, for programs, and its words, for people; what was meant where one leaf is wrong."""
+
+    kind: str
+    words: str
+    wrong: Node = ()
+    """The leaf that is wrong, when it is one."""
+    meant: str = ""
+    """The quantity that belongs in its place."""
+
+
+class Scene(Struct, frozen=True):
+    """Everything that a search for the slip needs to know."""
+
+    label: str
+    """What the sheet calls the quantity."""
+    leaf: Callable[[Node], Array | float | None]
+    candidates: Mapping[tuple[str, int], Array]
+    """What may belong in a leaf's place: by label and distance, the likelier first."""
+    shape: tuple[int, ...]
+    close: Callable[[Array, Array], Agreement]
+    """Whether two arrays agree, over the last axis."""
+
+
+def name_formula_slip(scene: Scene, tree: Node, found: Array | None, right: Array, model: Node) -> Slip | None:
+    """The slip in a wrong formula.
+
+    Args:
+        scene: the worlds it is tried in.
+        tree: the formula as it stands, helpers written out.
+        found: its values; None when it has none.
+        right: the values it should have.
+        model: the right formula.
+    """
+    search = _Search(scene, tree, right)
+    return (
+        (_same_as_another(scene, found) if found is not None else None)
+        or search.one_leaf()
+        or search.another_with_learning_rate()
+        or search.brackets()
+        or (_factor(scene, found, right) if found is not None else None)
+        or search.operator()
+        or (_factor_in(scene, model, found) if found is not None else None)
+        or search.product_for_difference()
+        or search.two_leaves()
+        or (_model_brackets(scene, model, found) if found is not None else None)
+        or search.brackets_and_leaf()
+        or (_two_in_model(scene, model, found) if found is not None else None)
+        or search.one_leaf(any_quantity=True)
+    )
+
+
+def name_value_slip(scene: Scene, model: Node, found: Array, right: Array) -> Slip | None:
+    """The slip behind numbers without formulas: the mistake which, made in the right formula, gives them."""
+    search = _Search(scene, model, found)
+    slip = _same_as_another(scene, found) or search.one_leaf()
+    if slip is not None and slip.wrong:
+        return _exchanged(scene, slip)
+    return (
+        slip
+        or _factor(scene, found, right)
+        or _factor_in(scene, model, found)
+        or _model_brackets(scene, model, found)
+        or search.operator(reverse=True)
+    )
+
+
+def to_tree(expression: Expression, leaf: Callable[[Symbol], Node]) -> Node:
+    """A derivation's expression as a tree."""
+    match expression:
+        case Symbol():
+            return leaf(expression)
+        case Number(value):
+            return ("n", value)
+        case Sum(terms):
+            return _chain("+", [to_tree(term, leaf) for term in terms])
+        case Product(factors):
+            return _chain("*", [to_tree(factor, leaf) for factor in factors])
+        case Difference(left, right):
+            return ("-", to_tree(left, leaf), to_tree(right, leaf))
+        case Quotient(numerator, denominator):
+            return ("/", to_tree(numerator, leaf), to_tree(denominator, leaf))
+        case Power(base, exponent):
+            return ("^", to_tree(base, leaf), ("n", float(exponent)))
+        case Negation(operand):
+            return ("neg", to_tree(operand, leaf))
+        case Exponential(exponent_):
+            return ("call", "EXP", (to_tree(exponent_, leaf),))
+        case Call():
+            return to_tree(expression.body, leaf)
+        case _:
+            raise TypeError(f"no tree for {type(expression).__name__}")
+
+
+class _Search:
+    """Mends one tree until it gives the target."""
+
+    def __init__(self, scene: Scene, tree: Node, target: Array) -> None:
+        self._scene = scene
+        self._tree = tree
+        self._target = target
+        self._places: list[Node] = []
+        self._numbered = self._number(tree)
+        self._values: list[Array | float | None] = [
+            leaf[1] if leaf[0] == "n" else scene.leaf(leaf) for leaf in self._places
+        ]
+        self._names = sorted(scene.candidates, key=lambda name: _sort(name[0]) in _LINKS)
+        self._stack = np.array([scene.candidates[name] for name in self._names])
+        self._plain = sum(_sort(name) not in _LINKS for name, _ in self._names)
+
+    def one_leaf(self, tree: Node | None = None, *, any_quantity: bool = False) -> Slip | None:
+        """Another quantity in the place of one, everywhere or in some of its places; first those that have columns."""
+        numbered = self._numbered if tree is None else tree
+        count = len(self._stack) if any_quantity else self._plain
+        distinct = list(dict.fromkeys(self._places))[:_MOST_LEAVES]
+        for leaf in sorted(distinct, key=lambda leaf: leaf[0] == "n"):
+            places = [index for index, other in enumerate(self._places) if other == leaf]
+            for subset in _subsets(places):
+                values = self._with(numbered, dict.fromkeys(subset, self._stack[:count]), (count,))
+                if values is None:
+                    continue
+                fits = np.flatnonzero(self._scene.close(values, self._target))
+                for index in fits:
+                    if self._names[index] != leaf[1:3]:
+                        return self._slip(leaf, self._names[index], partly=len(subset) < len(places))
+        return None
+
+    def another_with_learning_rate(self) -> Slip | None:
+        """The update of another weight, whose reference to η has drifted besides."""
+        rate = self._scene.candidates.get((LEARNING_RATE, 0))
+        if rate is None:
+            return None
+        for leaf in dict.fromkeys(self._places):
+            places = [index for index, other in enumerate(self._places) if other == leaf]
+            values = self._with(self._numbered, dict.fromkeys(places, rate), ())
+            slip = None if values is None else _same_as_another(self._scene, values)
+            if slip is not None and slip.kind == "other_quantity":
+                return Slip(slip.kind, slip.words)
+        return None
+
+    def two_leaves(self) -> Slip | None:
+        """Two other quantities of the same sort, each everywhere."""
+        distinct = [leaf for leaf in dict.fromkeys(self._places) if leaf[0] == "q"][:_MOST_LEAVES]
+        for one, other in combinations(distinct, 2):
+            first, second = self._similar(one), self._similar(other)
+            if not first or not second:
+                continue
+            new: dict[int, Array] = {}
+            for index, leaf in enumerate(self._places):
+                if leaf == one:
+                    new[index] = self._stack[first][:, np.newaxis]
+                elif leaf == other:
+                    new[index] = self._stack[second][np.newaxis]
+            values = self._with(self._numbered, new, (len(first), len(second)))
+            if values is None:
+                continue
+            for i, j in np.argwhere(self._scene.close(values, self._target)):
+                right = (self._names[first[i]], self._names[second[j]])
+                if one[1:3] != right[0] and other[1:3] != right[1]:
+                    meant, wrong = (right[0][0], right[1][0]), (str(one[1]), str(other[1]))
+                    if meant == wrong:
+                        kind, words = _row_words(one[2], right[0][1])
+                        return Slip(kind, f"takes {_listed(wrong)} from {words}")
+                    if all(name.startswith("∂E/∂") for name in wrong):
+                        words = f"is built from {_listed(wrong)}, each with an activation too many, not from"
+                        return Slip("gradient_for_delta", f"{words} {_listed(meant)}")
+                    return Slip(_leaf_kind(wrong[0], meant[0]), f"uses {_listed(wrong)} where {_listed(meant)} belong")
+        return None
+
+    def brackets(self) -> Slip | None:
+        """Brackets that are missing."""
+        for variant in _bracketed(self._numbered):
+            values = self._with(variant, {}, ())
+            if values is not None and bool(self._scene.close(values, self._target)):
+                return Slip("missing_brackets", self._bracket_words(variant))
+        return None
+
+    def brackets_and_leaf(self) -> Slip | None:
+        """Brackets missing and one quantity wrong besides."""
+        for variant in list(_bracketed(self._numbered))[:24]:
+            slip = self.one_leaf(variant)
+            if slip is not None:
+                return Slip("missing_brackets", f"brackets are missing, and it {slip.words}")
+        return None
+
+    def operator(self, *, reverse: bool = False) -> Slip | None:
+        """One operator that is another: + for −, * for /; or a sign."""
+        words = {"+": "adds", "-": "subtracts", "*": "multiplies", "/": "divides", "^": "raises to a power"}
+        for variant, old, new in _with_operators(self._numbered):
+            values = self._with(variant, {}, ())
+            if values is not None and bool(self._scene.close(values, self._target)):
+                was, meant = (new, old) if reverse else (old, new)
+                if "neg" in (was, meant):
+                    return Slip("sign", "has the wrong sign in one place")
+                kind = "sign" if {was, meant} == {"+", "-"} else "wrong_operator"
+                return Slip(kind, f"{words[was]} where it should be “{meant}”: a wrong sign ({was} for {meant})")
+        return None
+
+    def product_for_difference(self) -> Slip | None:
+        """a_o1 · t1 in the place of a_o1 − t1."""
+        changed: list[str] = []
+
+        def mended(node: Node) -> Node:
+            inner = parts(node)
+            if node[0] == "*":
+                names = [self._places[part[1]][1:2] if part[0] == "at" else () for part in inner]
+                for (a, left), (t, right) in ((0, 1), (1, 0)), ((1, 0), (0, 1)):
+                    del left, right
+                    output, target = names[a], names[t]
+                    if (
+                        output
+                        and target
+                        and re.fullmatch(r"a_o\d", str(output[0]))
+                        and re.fullmatch(r"t\d", str(target[0]))
+                    ):
+                        number = str(output[0])[3:]
+                        changed.append(f"{output[0]} · {target[0]} where {output[0]} − t{number} belongs")
+                        own = self._scene.candidates.get((f"t{number}", 0))
+                        return ("-", inner[a], ("is", own))
+            return with_parts(node, tuple(map(mended, inner))) if inner else node
+
+        tree = mended(self._numbered)
+        if not changed:
+            return None
+        words = "multiplies in place of subtracting: " + "; ".join(dict.fromkeys(changed))
+        values = self._with(tree, {}, ())
+        if values is not None and bool(self._scene.close(values, self._target)):
+            return Slip("product_for_difference", words)
+        other = self.one_leaf(tree)
+        return other and Slip("product_for_difference", f"{words}, and it {other.words}")
+
+    def _number(self, node: Node) -> Node:
+        inner = parts(node)
+        if inner or node[0] in {"call", "list"}:
+            return with_parts(node, tuple(map(self._number, inner)))
+        self._places.append(node)
+        return ("at", len(self._places) - 1)
+
+    def _with(self, tree: Node, new: Mapping[int, Array], shape: tuple[int, ...]) -> Array | None:
+        def leaf(node: Node) -> Array | float | None:
+            if node[0] == "is":
+                return node[1]  # type: ignore[no-any-return]
+            replaced = new.get(node[1])
+            return self._values[node[1]] if replaced is None else replaced
+
+        return _values(tree, leaf, shape + self._scene.shape)
+
+    def _similar(self, leaf: Node) -> list[int]:
+        """The candidates that a quantity may have been taken for."""
+        sort = _sort(str(leaf[1]))
+        return [
+            index
+            for index, (name, distance) in enumerate(self._names)
+            if (_sort(name) == sort or (sort == "gradient" and _sort(name) == "delta")) and distance in (0, leaf[2])
+        ]
+
+    def _slip(self, leaf: Node, meant: tuple[str, int], *, partly: bool) -> Slip:
+        name, distance = meant
+        where = " in one place" if partly else ""
+        if name == LEARNING_RATE:
+            if leaf[0] == "n":
+                return Slip(
+                    "hard_coded", f"has the number {leaf[1]:g} typed in where the learning rate η belongs", leaf, name
+                )
+            return Slip("wrong_learning_rate", f"uses {_described(leaf)} where the learning rate η belongs", leaf, name)
+        if leaf[0] == "n":
+            return Slip("hard_coded", f"has the number {leaf[1]:g} typed in where {name} belongs", leaf, name)
+        if leaf[0] == "q" and leaf[1] == name:
+            kind, words = _row_words(leaf[2], distance)
+            return Slip(kind, f"takes {name} from {words}{where}", leaf, name)
+        if leaf[0] in {"blank", "odd"}:
+            return Slip("wrong_cell", f"refers to {_described(leaf)} where {name} belongs{where}", leaf, name)
+        used = _described(leaf)
+        if leaf[0] == "q" and leaf[2] != distance:
+            used += f" of {_row_words(leaf[2], distance)[1].split(',')[0]}"
+        kind = _leaf_kind(str(leaf[1]), name) if leaf[0] == "q" else "wrong_cell"
+        return Slip(kind, f"uses {used} where {name} belongs{where}", leaf, name)
+
+    def _bracket_words(self, variant: Node) -> str:
+        if variant[0] == "/" and variant[1] == ("n", 1.0):
+            return "lacks brackets: the 1 + exp(…) under the stroke belongs in brackets"
+        return "lacks a pair of brackets, so that a factor multiplies only one of the terms it should multiply"
+
+
+def _exchanged(scene: Scene, slip: Slip) -> Slip:
+    """A slip that was found by spoiling the right formula, told the right way round."""
+    wrong = str(slip.wrong[1]) if slip.wrong[0] == "q" else f"{slip.wrong[1]:g}"
+    if slip.wrong[0] == "n":
+        return Slip("wrong_formula", f"has {slip.meant} where the number {wrong} belongs")
+    if wrong == slip.meant:
+        return Slip("wrong_row", f"takes {wrong} from another row")
+    if wrong == LEARNING_RATE:
+        return Slip("wrong_learning_rate", f"uses {slip.meant} where the learning rate η belongs")
+    partly = " in one place" if slip.words.endswith("in one place") else ""
+    return Slip(_leaf_kind(slip.meant, wrong), f"uses {slip.meant} where {wrong} belongs{partly}")
+
+
+def _values(tree: Node, leaf: Callable[[Node], Array | float | None], shape: tuple[int, ...]) -> Array | None:
+    """As `value_of`, but where only some of the values are finite the others simply agree with nothing."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(np.asarray(evaluate(tree, leaf), dtype=np.float64), shape)
+    except (UnsupportedError, TypeError, ValueError, OverflowError, RecursionError):
+        return None
+
+
+def _same_as_another(scene: Scene, found: Array) -> Slip | None:
+    """A formula that belongs to another quantity."""
+    for (name, distance), values in scene.candidates.items():
+        if bool(scene.close(values, found)):
+            if name == scene.label:
+                if distance == 0:
+                    continue
+                if re.fullmatch(r"[wb]\d+", name):
+                    return Slip("not_updated", f"only repeats {name} of the row above: it is not updated")
+                return Slip("wrong_row", f"repeats {name} of the row above")
+            above = " of the row above" if distance == -1 else ""
+            return Slip("other_quantity", f"is what belongs to {name}{above}, not {scene.label}")
+    return None
+
+
+def _factor(scene: Scene, found: Array, right: Array) -> Slip | None:
+    """The whole formula multiplied or divided by something."""
+    if bool(scene.close(-found, right)):
+        return Slip("sign", "has the wrong sign: it is the negative of what it should be")
+    if bool(scene.close(found * 2, right)):
+        return Slip("extra_factor", "is half of what it should be: a factor ½ too much")
+    if bool(scene.close(found * 0.5, right)):
+        return Slip("missing_factor", "is twice what it should be: the factor ½ is missing")
+    for words, values in _factors(scene):
+        with np.errstate(all="ignore"):
+            if bool(scene.close(found * values, right)):
+                return Slip("missing_factor", f"lacks the factor {words}")
+            if bool(scene.close(right * values, found)):
+                return Slip("extra_factor", f"has the factor {words} once too often")
+    return None
+
+
+def _factors(scene: Scene) -> Iterator[tuple[str, Array]]:
+    for (name, distance), values in scene.candidates.items():
+        if _sort(name) not in _LINKS and (distance == 0 or name == LEARNING_RATE):
+            yield name, values
+            if re.fullmatch(r"a_[ho]\d(_\d)?", name):
+                yield f"(1 − {name})", 1 - values
+                yield f"{name} · (1 − {name})", values * (1 - values)
+    for (name, _), values in scene.candidates.items():
+        target = scene.candidates.get(("t" + name[3:], 0)) if re.fullmatch(r"a_o\d", name) else None
+        if target is not None:
+            yield f"({name} − t{name[3:]})", values - target
+
+
+def _factor_in(scene: Scene, model: Node, found: Array) -> Slip | None:
+    """A factor missing or doubled inside the formula: found by spoiling the right one."""
+    for variant, factor, kind in _spoiled_factors(model):
+        values = _values(variant, scene.leaf, scene.shape)
+        if values is not None and bool(scene.close(values, found)):
+            words = _told(factor)
+            if kind == "missing_factor":
+                return Slip(kind, f"lacks the factor {words}" + (" in one term" if words != LEARNING_RATE else ""))
+            return Slip(kind, f"has the factor {words} squared")
+    return None
+
+
+def _model_brackets(scene: Scene, model: Node, found: Array) -> Slip | None:
+    """Brackets lost from the right formula, whatever the order in which the sheet writes its factors."""
+    for variant in _without_brackets(model):
+        values = _values(variant, scene.leaf, scene.shape)
+        if values is not None and bool(scene.close(values, found)):
+            return Slip(
+                "missing_brackets",
+                "lacks a pair of brackets, so that a factor multiplies only one of the terms it should multiply",
+            )
+    return None
+
+
+def _two_in_model(scene: Scene, model: Node, found: Array) -> Slip | None:
+    """A factor missing and one quantity wrong: two slips at once."""
+    for variant, factor, kind in list(_spoiled_factors(model))[:24]:
+        slip = _Search(scene, variant, found).one_leaf()
+        if slip is not None and slip.wrong and slip.wrong[0] == "q" and kind == "missing_factor":
+            return Slip(kind, f"lacks the factor {_told(factor)}, and it {_exchanged(scene, slip).words}")
+    return None
+
+
+def _spoiled_factors(node: Node) -> Iterator[tuple[Node, Node, str]]:
+    """The tree with one factor of one product left out, or doubled."""
+    if node[0] in "*/":
+        factors = _factor_list(node)
+        for index, (operator, factor) in enumerate(factors):
+            rest = factors[:index] + factors[index + 1 :]
+            if rest and (operator == "*"):
+                yield _from_factors(rest), factor, "missing_factor"
+            if factor[0] != "n":
+                yield _from_factors([*factors, (operator, factor)]), factor, "extra_factor"
+        for index, (operator, factor) in enumerate(factors):
+            for variant, spoiled, kind in _spoiled_factors(factor):
+                yield _from_factors([*factors[:index], (operator, variant), *factors[index + 1 :]]), spoiled, kind
+        return
+    inner = parts(node)
+    for index, part in enumerate(inner):
+        for variant, spoiled, kind in _spoiled_factors(part):
+            yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :])), spoiled, kind
+
+
+def _without_brackets(node: Node) -> Iterator[Node]:
+    """The tree as it would be read if one pair of brackets round a sum were left out."""
+    if node[0] in "*/":
+        factors = _factor_list(node)
+        for index, (operator, factor) in enumerate(factors):
+            if factor[0] in "+-" and operator == "*":
+                left = [*factors[:index], ("*", factor[1])]
+                right = [("*", factor[2]), *factors[index + 1 :]]
+                yield (factor[0], _from_factors(left), _from_factors(right))
+                rest = factors[:index] + factors[index + 1 :]
+                yield (factor[0], factor[1], _from_factors([("*", factor[2]), *rest]))
+                yield (factor[0], _from_factors([*rest, ("*", factor[1])]), factor[2])
+    inner = parts(node)
+    for index, part in enumerate(inner):
+        for variant in _without_brackets(part):
+            yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :]))
+
+
+def _bracketed(node: Node) -> Iterator[Node]:
+    """The tree with one pair of brackets more round a sum in it."""
+    if node[0] in {"+", "-"}:
+        left, right = _factor_list(node[1]), _factor_list(node[2])
+        for before in range(len(left)):
+            for after in range(1, len(right) + 1):
+                if before == 0 and after == len(right):
+                    continue
+                if before and left[before][0] == "/":
+                    inner_left = _from_factors([("*", left[before][1]), *left[before + 1 :]])
+                else:
+                    inner_left = _from_factors(left[before:])
+                bracket = (node[0], inner_left, _from_factors(right[:after]))
+                operator = left[before][0] if before else "*"
+                yield _from_factors([*left[:before], (operator, bracket), *right[after:]])
+        operator, last = right[-1]
+        if last[0] == "^" and len(right) == 1:
+            for before in range(len(left)):
+                bracket = (node[0], _from_factors(left[before:]), last[1])
+                yield _from_factors([*left[:before], ("*", ("^", bracket, last[2]))])
+    inner = parts(node)
+    for index, part in enumerate(inner):
+        for variant in _bracketed(part):
+            yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :]))
+
+
+def _with_operators(node: Node) -> Iterator[tuple[Node, str, str]]:
+    """The tree with one operator changed, or one sign."""
+    inner = parts(node)
+    if node[0] in {"+", "-", "*", "/"}:
+        for other in "-+*/":
+            if other != node[0]:
+                yield (other, node[1], node[2]), node[0], other
+        if node[0] == "-":
+            yield ("-", node[2], node[1]), "neg", "-"
+    if node[0] == "neg":
+        yield node[1], "neg", "+"
+    if node[0] == "call" and node[1] == "EXP":
+        yield ("call", "EXP", (("neg", inner[0]),)), "+", "neg"
+    for index, part in enumerate(inner):
+        for variant, old, new in _with_operators(part):
+            yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :])), old, new
+
+
+def _factor_list(node: Node) -> list[tuple[str, Node]]:
+    """A product as its factors, each with the operator before it."""
+    if node[0] in {"*", "/"}:
+        left = _factor_list(node[1])
+        right = _factor_list(node[2]) if node[0] == "*" else [("*", node[2])]
+        return left + ([(node[0], node[2])] if node[0] == "/" else right)
+    return [("*", node)]
+
+
+def _from_factors(factors: Sequence[tuple[str, Node]]) -> Node:
+    (first_operator, result), *others = factors
+    if first_operator == "/":
+        result = ("/", ("n", 1.0), result)
+    for operator, factor in others:
+        result = (operator, result, factor)
+    return result
+
+
+def _chain(operator: str, nodes: list[Node]) -> Node:
+    result = nodes[0]
+    for node in nodes[1:]:
+        result = (operator, result, node)
+    return result
+
+
+def _subsets(places: list[int]) -> list[tuple[int, ...]]:
+    """All of the places first, then fewer of them."""
+    if len(places) > _MOST_OCCURRENCES:
+        return [tuple(places), *((place,) for place in places)]
+    return [subset for size in range(len(places), 0, -1) for subset in combinations(places, size)]
+
+
+def _sort(name: str) -> str:
+    """Quantities of one sort are those that are taken for one another."""
+    for pattern, sort in (
+        (r"w\d+", "weight"),
+        (r"i\d", "input"),
+        (r"t\d", "target"),
+        (r"b\d+", "bias"),
+        (r"(a_)?[ho]\d(_\d)?", "unit"),
+        (r"E\d|E_total", "loss"),
+        (r"∂E/∂[wb]\d+", "gradient"),
+        (r"∂E\d?/∂(a_)?[ho]\d(_\d)?", "delta"),
+        (LEARNING_RATE, "rate"),
+    ):
+        if re.fullmatch(pattern, name):
+            return sort
+    return "other"
+
+
+def _leaf_kind(used: str, meant: str) -> str:
+    sort = _sort(meant)
+    if sort == _sort(used) == "other" and "/∂h" in meant:
+        return "other_activation"
+    if sort == "unit" and _sort(used) == "unit":
+        if used.startswith("a_") != meant.startswith("a_"):
+            return "pre_activation" if meant.startswith("a_") else "activation"
+        return "other_output" if "o" in used and "o" in meant else "other_activation"
+    return {
+        "weight": "wrong_weight",
+        "input": "wrong_input",
+        "target": "wrong_target",
+        "gradient": "wrong_gradient",
+        "delta": "gradient_for_delta" if _sort(used) == "gradient" else "wrong_cell",
+    }.get(sort, "wrong_cell")
+
+
+def _described(leaf: Node) -> str:
+    match leaf:
+        case ("q", name, distance):
+            return name if distance == 0 else f"{name}"
+        case ("x", position, *_):
+            return f"the number in {address(*position[1:])}"
+        case ("blank", position):
+            return f"the empty cell {address(*position[1:])}"
+        case ("line", line, *_) | ("col", line, *_):
+            return f"column {column_letter(line)}"
+        case ("odd", why):
+            return str(why)
+        case _:
+            return "a helper cell"
+
+
+def _row_words(used: int, meant: int) -> tuple[str, str]:
+    """The kind and the words for the row that a quantity was taken from."""
+    if used == ELSEWHERE:
+        return "wrong_row", "another row" + (", not from the row above" if meant == -1 else "")
+    if meant == -1:
+        return (
+            ("same_row", "its own row, not from the row above")
+            if used == 0
+            else ("next_row", "the next row, not from the row above")
+        )
+    return ("previous_row", "the row above") if used == -1 else ("next_row", "the next row")
+
+
+def _told(node: Node) -> str:
+    """A factor in words: a quantity, or one minus it."""
+    match node:
+        case ("q", name, _):
+            return str(name)
+        case ("-", ("n", 1.0), ("q", name, _)):
+            return f"(1 − {name})"
+        case ("-", ("q", one, _), ("q", other, _)):
+            return f"({one} − {other})"
+        case ("n", value):
+            return "½" if value == 0.5 else f"{value:g}"
+        case _:
+            return "that stands in brackets"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names)
