@@ -275,6 +275,13 @@ SLIPS: dict[str, tuple[handmade.Changes, str, str, str, str]] = {
         "next_row",
         "next row",
     ),
+    "one output's part left out": (
+        {"∂E/∂w1": f"={D1}*[w5]*{A1}*[i1]"},
+        "∂E/∂w1",
+        cells("∂E/∂w1"),
+        "missing_term",
+        "w7",
+    ),
     "E_total without one": (
         {"E_total": "=[E1]+[E1]"},
         "E_total",

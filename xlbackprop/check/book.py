@@ -116,7 +116,7 @@ def _plain(element: Element) -> str:
 
 
 _ADDRESS = re.compile(r"([A-Za-z]{1,3})([1-9]\d{0,6})")
-_ERRORS = re.compile(r"#[A-Z/0!?]+")
+_EMPTY_CELL = re.compile(rb'<c r="[^<>]*/>')
 
 
 def _sheet(container: Container, name: str, part: str, texts: list[str], formulas: Formulas) -> Sheet:
@@ -209,7 +209,7 @@ def _sheet(container: Container, name: str, part: str, texts: list[str], formula
             shared[index] = (rule, row, column)
         return rule
 
-    container.parse(part, start, end, data)
+    container.parse(part, start, end, data, _EMPTY_CELL)
     return Sheet(name, part, cells)
 
 

@@ -19,6 +19,7 @@ from xlbackprop.check.formula import column_number
 from xlbackprop.check.judge import Verdict, judge_table
 from xlbackprop.check.mapping import Map
 from xlbackprop.check.mapping import load as load_map
+from xlbackprop.check.meaning import understand
 from xlbackprop.check.recognise import Table, mapped, tables
 from xlbackprop.check.surroundings import look_around
 from xlbackprop.check.world import Shape
@@ -50,6 +51,7 @@ def run(files: Sequence[Path], *, as_json: bool, annotate: Path | None, engine: 
     table_map = load_map(map_file) if map_file is not None else None
     checked = [check(path, engine=engine, table_map=table_map) for path in files]
     reports = [each.report for each in checked]
+    kept = _annotate(checked[0], annotate) if annotate is not None else None
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(reports), indent=2).decode() + "\n")
     else:
@@ -58,7 +60,20 @@ def run(files: Sequence[Path], *, as_json: bool, annotate: Path | None, engine: 
         from xlbackprop.check.report import show
 
         show(reports, Console())
+        if kept:
+            sys.stdout.write(kept + "\n")
     return max(EXIT_CODES[report.status] for report in reports)
+
+
+def _annotate(checked: Checked, target: Path) -> str:
+    """Write the annotated copy; the words that say so."""
+    from xlbackprop.check.annotate import annotate
+
+    if checked.book is None:
+        return ""
+    lost = annotate(checked.book, checked.report, target)
+    words = f"\nWrote {target}: the workbook with the mistakes marked and a summary in front."
+    return words + (f"\nNot kept in the copy: {'; '.join(lost)}." if lost else "")
 
 
 def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None) -> Checked:
@@ -77,17 +92,17 @@ def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None)
         book = read(path)
         if embedded is not None and book.formulas:
             embedded.ask(book)
-            found = _find(book, table_map)
-            recalculated = embedded.answer()
+        understood = [understand(book, table) for table in _find(book, table_map)]
+        if not book.formulas:
+            recalculated = recalculate.Recalculated({})
         else:
-            found = _find(book, table_map)
-            recalculated = recalculate.with_libreoffice(book) if book.formulas else recalculate.Recalculated({})
+            recalculated = embedded.answer() if embedded is not None else recalculate.with_libreoffice(book)
     except UnreadableError as error:
         return Checked(Report(str(path), "unreadable", str(error)), None)
     finally:
         if embedded is not None:
             embedded.stop()
-    verdicts = [judge_table(book, table, recalculated.values) for table in found]
+    verdicts = [judge_table(book, trees, meaning, recalculated.values) for trees, meaning in understood]
     return Checked(_report(path, book, verdicts, recalculated), book)
 
 

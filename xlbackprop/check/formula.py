@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -79,6 +79,11 @@ class Formula(Struct, dict=True, eq=False):
         return None
 
     problem: str = ""
+
+    @cached_property
+    def specials(self) -> tuple[Node, ...]:
+        """The ranges and defined names in the tree, left to right."""
+        return tuple(_specials(self.tree)) if self.tree is not None else ()
 
     def written(self, row: int, column: int) -> str:
         """The formula as it stands in a cell, without its equals sign."""
@@ -347,6 +352,13 @@ def value_of(node: Node, leaf: Callable[[Node], Any], shape: tuple[int, ...]) ->
     except (UnsupportedError, TypeError, ValueError, OverflowError, RecursionError):
         return None
     return result if bool(np.isfinite(result).all()) else None
+
+
+def _specials(node: Node) -> Iterator[Node]:
+    if node[0] in {"range", "name"}:
+        yield node
+    for part in parts(node):
+        yield from _specials(part)
 
 
 def parts(node: Node) -> tuple[Node, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from xlbackprop.check.book import Book, address, ranges
 from xlbackprop.check.findings import Finding, LearningRate, Note, TableFound
 from xlbackprop.check.formula import Formula, Node, Position, parts, with_parts
-from xlbackprop.check.meaning import Judge, Meaning, understand
+from xlbackprop.check.meaning import Judge, Meaning
 from xlbackprop.check.naming import NEGATIVE, Setting, name_slip
 from xlbackprop.check.recognise import Table
 from xlbackprop.check.replacement import Replacement
@@ -44,6 +44,8 @@ class Verdict(Struct, frozen=True):
     table: Table
     meaning: Meaning
     numbers: Numbers
+    elsewhere: Mapping[str, float]
+    """The numbers of what stands in cells beside the table, by name."""
 
 
 class Group(Struct):
@@ -56,10 +58,10 @@ class Group(Struct):
     formula: Formula | None
 
 
-def judge_table(book: Book, table: Table, recalculated: Recalculated) -> Verdict:
-    """Judge one table."""
-    trees, meaning = understand(book, table)
-    numbers = Numbers(trees.table, recalculated)
+def judge_table(book: Book, trees: Trees, meaning: Meaning, recalculated: Recalculated) -> Verdict:
+    """Judge one table that is understood."""
+    table = trees.table
+    numbers = Numbers(table, recalculated)
     if not any(trees.key(name, step) is not None for name in trees.core for step in range(len(table.steps))):
         meaning = renumbered_by_values(trees, meaning, numbers)
     return _TableJudge(book, trees, meaning, numbers, recalculated).verdict()
@@ -83,6 +85,7 @@ class _TableJudge:
         self._notes: list[Note] = []
         self._rate_cell, rate = self._learning_rate()
         known = {position: value for position in meaning.cells if (value := self._number_at(position)) is not None}
+        self._elsewhere = {meaning.cells[position]: value for position, value in known.items()}
         self._stored = StoredNumbers(trees, self._replacement, meaning, numbers, known, rate)
 
     def verdict(self) -> Verdict:
@@ -91,7 +94,7 @@ class _TableJudge:
         found = TableFound(table.sheet.name, table.range, len(table.steps), rate)
         foreign = self._foreign()
         if foreign:
-            return Verdict(found, (), (), 0, foreign, table, self._meaning, self._numbers)
+            return Verdict(found, (), (), 0, foreign, table, self._meaning, self._numbers, self._elsewhere)
         groups = list(self._formula_groups())
         for name, steps, slip in self._stored.slips():
             groups.append(Group(table.lines[name], name, steps, slip, None))
@@ -106,7 +109,9 @@ class _TableJudge:
             for step in range(1 if self._stored.is_learned(name) else 0, len(table.steps))
             for cell in [table.cell(name, step)]
         )
-        return Verdict(found, tuple(findings), tuple(notes), judged, "", table, self._meaning, self._numbers)
+        return Verdict(
+            found, tuple(findings), tuple(notes), judged, "", table, self._meaning, self._numbers, self._elsewhere
+        )
 
     def _formula_groups(self) -> Iterator[Group]:
         for name in self._stored.calculated:

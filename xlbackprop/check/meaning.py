@@ -178,6 +178,7 @@ def _learning_rate(book: Book, trees: Trees, meaning: Meaning) -> Meaning:
     """η is the labelled cell that updates refer to, else the one that most of them do."""
     table = trees.table
     votes: Counter[tuple[str, int | Position]] = Counter()
+    seen: dict[Key, set[Node]] = {}
     for name in table.lines:
         if not re.fullmatch(r"[wb]\d+", name) or name not in trees.core:
             continue
@@ -185,7 +186,9 @@ def _learning_rate(book: Book, trees: Trees, meaning: Meaning) -> Meaning:
             key = trees.key(name, step)
             if key is None:
                 continue
-            for leaf in set(_deep_leaves(trees, key)):
+            if key not in seen:
+                seen[key] = set(_deep_leaves(trees, key))
+            for leaf in seen[key]:
                 if leaf[0] == "x":
                     votes["cell", leaf[1]] += 1
                 elif leaf[0] == "col":

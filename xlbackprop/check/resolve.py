@@ -122,7 +122,7 @@ class Trees:
         step: int = 0,
     ) -> Key:
         tree = formula.tree
-        special = tuple(self._special(node, formula, position, step) for node in _specials(tree)) if tree else ()
+        special = tuple(self._special(node, formula, position, step) for node in formula.specials)
         known = self._keys.get((formula, leaves + special))
         if known is None:
             if tree is None or alone:
@@ -227,13 +227,6 @@ def _distance(rows: int) -> int:
 
 def _is_core(name: str, role: Role) -> bool:
     return role is not Role.GRADIENT or bool(re.fullmatch(r"∂E/∂[wb]\d+", name))
-
-
-def _specials(node: Node) -> Iterator[Node]:
-    if node[0] in {"range", "name"}:
-        yield node
-    for part in parts(node):
-        yield from _specials(part)
 
 
 def _filled(node: Node, leaves: tuple[Node, ...], special: Iterator[Node]) -> Node:

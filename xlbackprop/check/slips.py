@@ -82,6 +82,7 @@ def name_formula_slip(scene: Scene, tree: Node, found: Array | None, right: Arra
         or (_factor(scene, found, right) if found is not None else None)
         or search.operator()
         or (_factor_in(scene, model, found) if found is not None else None)
+        or (_missing_term(scene, model, found) if found is not None else None)
         or search.product_for_difference()
         or search.two_leaves()
         or (_model_brackets(scene, model, found) if found is not None else None)
@@ -101,6 +102,7 @@ def name_value_slip(scene: Scene, model: Node, found: Array, right: Array) -> Sl
         slip
         or _factor(scene, found, right)
         or _factor_in(scene, model, found)
+        or _missing_term(scene, model, found)
         or _model_brackets(scene, model, found)
         or search.operator(reverse=True)
     )
@@ -226,7 +228,7 @@ class _Search:
 
     def operator(self, *, reverse: bool = False) -> Slip | None:
         """One operator that is another: + for −, * for /; or a sign."""
-        words = {"+": "adds", "-": "subtracts", "*": "multiplies", "/": "divides", "^": "raises to a power"}
+        words = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
         for variant, old, new in _with_operators(self._numbered):
             values = self._with(variant, {}, ())
             if values is not None and bool(self._scene.close(values, self._target)):
@@ -234,7 +236,8 @@ class _Search:
                 if "neg" in (was, meant):
                     return Slip("sign", "has the wrong sign in one place")
                 kind = "sign" if {was, meant} == {"+", "-"} else "wrong_operator"
-                return Slip(kind, f"{words[was]} where it should be “{meant}”: a wrong sign ({was} for {meant})")
+                told = "has the wrong sign in one place: it" if kind == "sign" else "has a wrong operator: it"
+                return Slip(kind, f"{told} should {words[meant]} where it has “{was}”")
         return None
 
     def product_for_difference(self) -> Slip | None:
@@ -402,6 +405,35 @@ def _factor_in(scene: Scene, model: Node, found: Array) -> Slip | None:
     return None
 
 
+def _missing_term(scene: Scene, model: Node, found: Array) -> Slip | None:
+    """A term left out of a sum: one output's part of a hidden gradient, or a bias."""
+    for variant, term in _without_terms(model):
+        values = _values(variant, scene.leaf, scene.shape)
+        if values is not None and bool(scene.close(values, found)):
+            names = [str(leaf[1]) for leaf in _leaves(term) if leaf[0] == "q"]
+            return Slip("missing_term", f"leaves out a term, the one with {_listed(list(dict.fromkeys(names)))}")
+    return None
+
+
+def _without_terms(node: Node) -> Iterator[tuple[Node, Node]]:
+    """The tree with one term of one sum left out."""
+    if node[0] == "+":
+        yield node[1], node[2]
+        yield node[2], node[1]
+    inner = parts(node)
+    for index, part in enumerate(inner):
+        for variant, term in _without_terms(part):
+            yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :])), term
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    inner = parts(node)
+    if not inner:
+        yield node
+    for part in inner:
+        yield from _leaves(part)
+
+
 def _model_brackets(scene: Scene, model: Node, found: Array) -> Slip | None:
     """Brackets lost from the right formula, whatever the order in which the sheet writes its factors."""
     for variant in _without_brackets(model):
@@ -417,8 +449,8 @@ def _model_brackets(scene: Scene, model: Node, found: Array) -> Slip | None:
 def _two_in_model(scene: Scene, model: Node, found: Array) -> Slip | None:
     """A factor missing and one quantity wrong: two slips at once."""
     for variant, factor, kind in list(_spoiled_factors(model))[:24]:
-        slip = _Search(scene, variant, found).one_leaf()
-        if slip is not None and slip.wrong and slip.wrong[0] == "q" and kind == "missing_factor":
+        slip = _Search(scene, variant, found).one_leaf() if kind == "missing_factor" else None
+        if slip is not None and slip.wrong[:1] == ("q",) and _sort(str(slip.wrong[1])) == _sort(slip.meant):
             return Slip(kind, f"lacks the factor {_told(factor)}, and it {_exchanged(scene, slip).words}")
     return None
 
@@ -617,4 +649,4 @@ def _told(node: Node) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return " and ".join(names)
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 2 else names)

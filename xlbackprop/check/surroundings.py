@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from xlbackprop.check.book import Book, Cell, Sheet, ranges
+from xlbackprop.check.charts import chart_notes
 from xlbackprop.check.findings import Note
 from xlbackprop.check.judge import Verdict
 from xlbackprop.check.values import Recalculated, half_unit
+from xlbackprop.check.written import written_derivations
 
 _PORTABLE = frozenset(
     [
@@ -93,6 +95,13 @@ _SAME = 1e-7
 
 def look_around(book: Book, verdicts: Sequence[Verdict], recalculated: Recalculated) -> Iterator[Note]:
     """Everything worth saying that is no mistake in a table."""
+    seen = set()
+    for verdict in verdicts:
+        sheet = verdict.table.sheet
+        if sheet.name not in seen:
+            seen.add(sheet.name)
+            yield from written_derivations(book, sheet, verdict.meaning)
+    yield from chart_notes(book, verdicts)
     yield from _functions(book)
     yield from _stale(book, recalculated)
 
@@ -142,7 +151,7 @@ def _stale(book: Book, recalculated: Recalculated) -> Iterator[Note]:
 
 
 def _differs(cell: Cell, value: float | str | None) -> bool:
-    if cell.number is None or not isinstance(value, float):
+    if cell.number is None or cell.value == value or not isinstance(value, float):
         return False
     return abs(cell.number - value) > _SAME * abs(value) + 2 * half_unit(cell.digits, cell.number) + 1e-12
 
