@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import openpyxl
@@ -73,6 +73,36 @@ def cells(name: str, first: int | None = None, last: int = LAST) -> str:
     return f"{letter}{start}:{letter}{last}" if start != last else f"{letter}{start}"
 
 
+def plant(path: Path, changes: Changes, sheet: str) -> Path:
+    """Plant slips in a workbook whose table is laid out like the class's."""
+    workbook = openpyxl.load_workbook(path)
+    ws = workbook[sheet]
+    for key, content in changes.items():
+        name = key if isinstance(key, str) else key[0]
+        rows = range(FIRST + (name in UPDATES), LAST + 1) if isinstance(key, str) else [key[1]]
+        for row in rows:
+            text = (
+                _filled(content, row, lambda other, at: f"{LETTERS[other]}{at}", LETTERS)
+                if isinstance(content, str)
+                else content
+            )
+            ws[f"{LETTERS[name]}{row}"] = text
+    workbook.save(path)
+    return path
+
+
+def _classic_place(name: str, row: int) -> str:
+    return f"{LETTERS[name]}{row}"
+
+
+def _filled(rule: str, row: int, place: Callable[[str, int], str], names: Iterable[str], header: int = HEADER) -> str:
+    """A rule as the formula of a row."""
+    for name in sorted(names, key=len, reverse=True):
+        rule = rule.replace(f"[{name}-]", place(name, row - 1)).replace(f"[{name}]", place(name, row))
+        rule = rule.replace(f"[{name}+]", place(name, row + 1))
+    return rule.replace("{drift}", str(31 + row - header - 2))
+
+
 def write(
     path: Path,
     changes: Changes | None = None,
@@ -121,13 +151,6 @@ def write(
     def place(name: str, row: int) -> str:
         return f"{get_column_letter(row)}{places[name]}" if transposed else f"{get_column_letter(places[name])}{row}"
 
-    def filled(rule: str, row: int) -> str:
-        text = rule
-        for name in sorted(places, key=len, reverse=True):
-            text = text.replace(f"[{name}-]", place(name, row - 1)).replace(f"[{name}]", place(name, row))
-            text = text.replace(f"[{name}+]", place(name, row + 1)).replace(f"[{name}$]", place(name, header + 1))
-        return text.replace("{drift}", str(31 + row - header - 2))
-
     for name in places:
         ws[place(name, header)] = labels.get(name, name)
         for row in range(header + 1, header + rows + 1):
@@ -142,7 +165,7 @@ def write(
             if name in changes and not (first and name in UPDATES):
                 content = changes[name]
             content = changes.get((name, row), content)
-            ws[place(name, row)] = filled(content, row) if isinstance(content, str) else content
+            ws[place(name, row)] = _filled(content, row, place, places, header) if isinstance(content, str) else content
     if not extra or not any(str(value).startswith("η") for value in extra.values()):
         ws["F31"], ws["G31"] = "η =", rate
     for cell, content in (extra or {}).items():

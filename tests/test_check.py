@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import openpyxl
 import pytest
+from openpyxl.formula.translate import Translator
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.cell import range_boundaries
 
 from tests import handmade
 from tests.handmade import FIRST, LAST, cells
+from xlbackprop import build, load
 from xlbackprop.check.command import check
-from xlbackprop.check.findings import Finding, Report
+from xlbackprop.check.findings import Report
 
 D1, D2 = "([a_o1]-[t1])*[a_o1]*(1-[a_o1])", "([a_o2]-[t2])*[a_o2]*(1-[a_o2])"
 A1, A2 = "[a_h1]*(1-[a_h1])", "[a_h2]*(1-[a_h2])"
@@ -303,9 +309,14 @@ def report_of(path: Path) -> Report:
     return check(path).report
 
 
-def only(report: Report) -> Finding:
-    assert len(report.findings) == 1, report
-    return report.findings[0]
+def wrong_cells(report: Report) -> set[str]:
+    """Every single cell that a report calls wrong."""
+    found = set()
+    for finding in report.findings:
+        for block in finding.cells:
+            left, top, right, bottom = range_boundaries(block)
+            found |= {f"{get_column_letter(c)}{r}" for c in range(left, right + 1) for r in range(top, bottom + 1)}
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -313,21 +324,68 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("check")
 
 
+@pytest.fixture(scope="module")
+def generated(folder: Path) -> Path:
+    """A workbook of ours, laid out like the hand-made ones."""
+    return build(load("classic", iterations=handmade.ROWS, learning_rate=0.5), folder / "generated.xlsx")
+
+
+@pytest.mark.parametrize("origin", ["by hand", "generated"])
 @pytest.mark.parametrize("slip", SLIPS)
-def test_each_slip_is_found_where_it_is_made_and_named(slip: str, folder: Path) -> None:
+def test_each_slip_is_found_where_it_is_made_and_named(slip: str, origin: str, folder: Path, generated: Path) -> None:
     changes, quantity, where, kind, words = SLIPS[slip]
-    report = report_of(handmade.write(folder / "slip.xlsx", changes))
+    path = folder / "slip.xlsx"
+    if origin == "by hand":
+        handmade.write(path, changes)
+    else:
+        shutil.copy(generated, path)
+        handmade.plant(path, changes, "Walkthrough")
+    report = report_of(path)
     finding = report.findings[0]
     assert report.status == "mistakes"
     assert (finding.quantity, finding.cells, finding.kind) == (quantity, (where,), kind)
     assert words in finding.message
     touched = {key if isinstance(key, str) else key[0] for key in changes}
     assert {each.quantity for each in report.findings} == touched
+    letters = {handmade.LETTERS[name] for name in touched}
+    assert {cell.rstrip("0123456789") for cell in wrong_cells(report)} == letters
+
+
+def test_the_replacement_mends_the_sheet(folder: Path) -> None:
+    """Whoever writes what the report says into the wrong cells has a right sheet, and the report says so."""
+    changes: dict[str | tuple[str, int], handmade.Change] = {}
+    for slip in ("w5, w7 for w6, w8", "another weight's gradient", "w6 · w6"):
+        changes.update(SLIPS[slip][0])
+    path = handmade.write(folder / "mend.xlsx", changes)
+    workbook = openpyxl.load_workbook(path)
+    ws = workbook["Sheet1"]
+    findings = report_of(path).findings
+    assert len(findings) == 3
+    for finding in findings:
+        left, top, _, bottom = range_boundaries(finding.cells[0])
+        origin = f"{get_column_letter(left)}{top}"
+        for row in range(top, bottom + 1):
+            target = f"{get_column_letter(left)}{row}"
+            ws[target] = Translator(finding.expected, origin=origin).translate_formula(target)
+    workbook.save(path)
+    assert report_of(path).status == "ok"
 
 
 def test_the_class_sheet_is_right(folder: Path) -> None:
     report = report_of(handmade.write(folder / "right.xlsx"))
     assert (report.status, report.findings) == ("ok", ())
-    assert report.tables[0].range == "A32:AE44"
-    assert report.tables[0].learning_rate.cell == "G31"
-    assert report.tables[0].learning_rate.value == 0.5
+    table = report.tables[0]
+    assert (table.sheet, table.range, table.rows) == ("Sheet1", "A32:AE44", 12)
+    assert (table.learning_rate.cell, table.learning_rate.value) == ("G31", 0.5)
+
+
+def test_one_mistake_is_told_once_and_not_again_in_what_follows_from_it(folder: Path) -> None:
+    path = handmade.write(folder / "once.xlsx", {("h1", FIRST): "=[w1]*[i2]+[w2]*[i2]"})
+    assert wrong_cells(report_of(path)) == {f"I{FIRST}"}
+
+
+def test_the_first_mistake_comes_first(folder: Path) -> None:
+    changes: handmade.Changes = {("E1", 36): "=[E2]", ("h2", 35): "=[h1]", ("∂E/∂w8", 35): "=[∂E/∂w7]"}
+    findings = report_of(handmade.write(folder / "first.xlsx", changes)).findings
+    assert [finding.cells for finding in findings] == [("K35",), ("AE35",), ("U36",)]
+    assert "K35" in report_of(folder / "first.xlsx").message

@@ -102,7 +102,7 @@ def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transpo
             step, line = (column, row) if transposed else (row, column)
             lines.setdefault(step, {})[line] = cell.value
     candidates = [candidate for step in sorted(lines) for candidate in _headers(step, lines[step], known)]
-    candidates = [candidate for candidate in candidates if _is_walkthrough(candidate.lines)]
+    candidates = [candidate for candidate in candidates if _is_walkthrough(candidate.lines, known)]
     for index, candidate in enumerate(candidates):
         later = [
             other.header
@@ -166,7 +166,9 @@ def _corrected(lines: dict[str, int], doubles: dict[int, str]) -> dict[str, int]
     return corrected
 
 
-def _is_walkthrough(lines: Mapping[str, int]) -> bool:
+def _is_walkthrough(lines: Mapping[str, int], known: Mapping[str, str]) -> bool:
+    if known:
+        return 2 * len(lines.keys() & set(known.values())) > len(known) / 2
     weights = sum(bool(re.fullmatch(r"w\d+", name)) for name in lines)
     return weights >= _FEWEST_WEIGHTS and sum(map(_is_calculated, lines)) >= _FEWEST_CALCULATED
 

@@ -106,8 +106,8 @@ class Numbers:
                 and bool(re.fullmatch(r"[wb]\d+", name))
                 and (decimals <= _TYPED_DECIMALS or most_decimals - decimals > _DROPPED_ZEROS)
             )
-            if rounded and 0 < significant < _DOUBLE_DIGITS and not given and not typed:
-                lost = most_decimals - decimals
+            if rounded and stored[step] and significant < _DOUBLE_DIGITS and not given and not typed:
+                lost = most_decimals - decimals if significant else _DROPPED_ZEROS + 1
                 doubts[step] += 0.5 * 10.0 ** -(decimals if lost <= _DROPPED_ZEROS else most_decimals)
         if given and len(set(values[~np.isnan(values)].tolist())) == 1:
             values = np.full(len(values), np.nanmax(values))  # written once, meant for all rows
