@@ -32,6 +32,7 @@ class Series(Struct, frozen=True):
     sheet: str
     cells: tuple[Coordinates, ...]
     name: str
+    name_place: Coordinates | None
 
 
 class Chart(Struct, frozen=True):
@@ -68,15 +69,14 @@ def _chart(tree: Element) -> Chart:
             values = element.first(tag)
             formula = values.first("f") if values is not None else None
             if formula is not None:
-                name = element.first("tx")
-                series.append(_series(formula.text, name.content() if name is not None else ""))
+                series.append(_series(formula.text, element.first("tx")))
     return Chart(
         "".join(run.text for run in title.all("t")) if title is not None else "",
         tuple(one for one in series if one is not None),
     )
 
 
-def _series(formula: str, name: str) -> Series | None:
+def _series(formula: str, name: Element | None) -> Series | None:
     cells: list[Coordinates] = []
     sheet = ""
     for match in _RANGE.finditer(formula):
@@ -86,7 +86,10 @@ def _series(formula: str, name: str) -> Series | None:
         if (right - left + 1) * (bottom - top + 1) > _MOST_POINTS:
             return None
         cells += [(row, column) for row in range(top, bottom + 1) for column in range(left, right + 1)]
-    return Series(sheet, tuple(cells), name) if cells else None
+    label = name.first("v") if name is not None else None
+    reference = _RANGE.match(name.content()) if name is not None and label is None else None
+    place = (int(reference[3]), column_number(reference[2])) if reference else None
+    return Series(sheet, tuple(cells), label.text if label is not None else "", place) if cells else None
 
 
 def _loss(verdict: Verdict) -> list[Coordinates]:
@@ -179,6 +182,8 @@ def _rate(sheet: Sheet, series: Series) -> float | None:
     """The learning rate that a curve is labelled with: in its name, or above its first number."""
     row, column = series.cells[0]
     texts = [series.name]
+    if series.name_place is not None:
+        texts.append(sheet.text(*series.name_place))
     for above in (1, 2):
         cell = sheet.cells.get((row - above, column))
         if cell is not None:

@@ -97,12 +97,15 @@ def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None)
             recalculated = recalculate.Recalculated({})
         else:
             recalculated = embedded.answer() if embedded is not None else recalculate.with_libreoffice(book)
+        verdicts = [judge_table(book, trees, meaning, recalculated.values) for trees, meaning in understood]
     except UnreadableError as error:
         return Checked(Report(str(path), "unreadable", str(error)), None)
+    except RecursionError:
+        message = "its formulas refer to one another more deeply than can be followed"
+        return Checked(Report(str(path), "unreadable", message), None)
     finally:
         if embedded is not None:
             embedded.stop()
-    verdicts = [judge_table(book, trees, meaning, recalculated.values) for trees, meaning in understood]
     return Checked(_report(path, book, verdicts, recalculated), book)
 
 

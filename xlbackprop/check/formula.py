@@ -15,6 +15,8 @@ from xlbackprop.layout import column_letter
 
 LONGEST_FORMULA = 8192
 DEEPEST_NESTING = 60
+MOST_OPERATORS = 150
+"""A gradient written out in one cell has thirty."""
 WIDEST_RANGE = 64
 
 Position = tuple[str, int, int]
@@ -171,6 +173,7 @@ class _Parser:
                 self._tokens.append((str(match.lastgroup), match[str(match.lastgroup)]))
         self._place = 0
         self._depth = 0
+        self._operators = 0
 
     def parse(self) -> Node:
         node = self._expression(0)
@@ -192,6 +195,7 @@ class _Parser:
 
     def _expression(self, least: int) -> Node:
         self._depth += 1
+        self._operators += 1
         if self._depth > DEEPEST_NESTING:
             raise UnsupportedError("too many brackets")
         left = self._prefix()
@@ -205,6 +209,8 @@ class _Parser:
             if not binding or binding <= least:
                 break
             self._take()
+            if self._operators > MOST_OPERATORS:
+                raise UnsupportedError("too many operators")
             left = (text, left, self._expression(binding))
         self._depth -= 1
         return left

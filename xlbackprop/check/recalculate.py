@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
 from msgspec import Struct
 
@@ -23,6 +24,14 @@ TIME_LIMIT = 20.0
 LIBREOFFICE_TIME_LIMIT = 120.0
 
 
+_REFERRING = re.compile(rb"<(legacyDrawing|drawing|hyperlink|tablePart)\b[^<>]*/>|</?(hyperlinks|tableParts)\b[^<>]*>")
+"""The elements of a sheet that refer to parts around it."""
+_AROUND = re.compile(
+    rb"<(Relationship|Override)\b[^<>]*(drawing|comment|chart|externalLink|calcChain|printer|docProps)[^<>]*/>"
+)
+_VALUE = re.compile(rb"(</f>|<f [^<>]*/>)\s*<v>[^<]*</v>")
+
+
 class Recalculated(Struct, frozen=True):
     """The values of formula cells; why there are none, when there are none."""
 
@@ -34,53 +43,32 @@ class Engine:
     """IronCalc in a process of its own, started early so that it is ready when the cells are known."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "xlbackprop.check._ironcalc"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-        except OSError:
-            self._process = None
+        self._process = _start()
+        self._book: Book | None = None
 
     def ask(self, book: Book) -> None:
         """Begin to recalculate a workbook whose container was found safe."""
-        if self._process is None:
-            return
-        cells = {
-            sheet.name: [place for place, cell in sheet.cells.items() if cell.formula is not None]
-            for sheet in book.sheets
-        }
-        request = json.dumps({"path": str(book.path), "cells": cells}).encode()
-        stream: IO[bytes] | None = self._process.stdin
-        try:
-            if stream is not None:
-                stream.write(request)
-                stream.close()
-                self._process.stdin = None
-        except OSError:
-            self.stop()
+        self._book = book
+        _send(self._process, book, book.path)
 
     def answer(self) -> Recalculated:
         """The values, waited for no longer than the time limit."""
-        process = self._process
-        if process is None:
-            return Recalculated({}, "the recalculation could not be started")
+        assert self._book is not None
         try:
-            output, _ = process.communicate(timeout=TIME_LIMIT)
+            values = _receive(self._process)
+            if values is None:
+                # the engine stumbles over some comments and links: once more, with the sheets alone
+                with tempfile.TemporaryDirectory() as folder:
+                    sheets = Path(folder) / "sheets.xlsx"
+                    _write_sheets(self._book, sheets)
+                    self._process = _start()
+                    _send(self._process, self._book, sheets)
+                    values = _receive(self._process)
         except subprocess.TimeoutExpired:
             self.stop()
             return Recalculated({}, f"the recalculation took more than {TIME_LIMIT:g} seconds and was stopped")
-        _, _, text = output.rpartition(b"\x1e")
-        if process.returncode or not text:
+        if values is None:
             return Recalculated({}, "IronCalc could not recalculate this file")
-        answer = json.loads(text)
-        values: dict[Position, float | str] = {}
-        for sheet, cells in answer.items():
-            for row, column, value in cells:
-                values[sheet, row, column] = float(value) if isinstance(value, int | float) else value
         return Recalculated(values)
 
     def stop(self) -> None:
@@ -89,6 +77,47 @@ class Engine:
             self._process.kill()
             self._process.communicate()
             self._process = None
+
+
+def _start() -> subprocess.Popen[bytes] | None:
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "xlbackprop.check._ironcalc"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        return None
+
+
+def _send(process: subprocess.Popen[bytes] | None, book: Book, path: Path) -> None:
+    if process is None or process.stdin is None:
+        return
+    cells = {
+        sheet.name: [place for place, cell in sheet.cells.items() if cell.formula is not None] for sheet in book.sheets
+    }
+    try:
+        process.stdin.write(json.dumps({"path": str(path), "cells": cells}).encode())
+        process.stdin.close()
+        process.stdin = None
+    except OSError:
+        process.stdin = None  # it has ended; the missing answer tells
+
+
+def _receive(process: subprocess.Popen[bytes] | None) -> dict[Position, float | str] | None:
+    """The values of a process's answer; None when it could not read the file."""
+    if process is None:
+        return None
+    output, _ = process.communicate(timeout=TIME_LIMIT)
+    _, _, text = output.rpartition(b"\x1e")
+    if process.returncode or not text:
+        return None
+    return {
+        (sheet, row, column): float(value) if isinstance(value, int | float) else value
+        for sheet, cells in json.loads(text).items()
+        for row, column, value in cells
+    }
 
 
 def with_libreoffice(book: Book) -> Recalculated:
@@ -104,7 +133,7 @@ def with_libreoffice(book: Book) -> Recalculated:
         )
     with tempfile.TemporaryDirectory() as folder:
         stripped = Path(folder) / "in.xlsx"
-        _without_values(book, stripped)
+        _write_sheets(book, stripped, with_values=False)
         command = [
             program,
             f"-env:UserInstallation={(Path(folder) / 'profile').as_uri()}",
@@ -130,17 +159,18 @@ def with_libreoffice(book: Book) -> Recalculated:
     return Recalculated(values)
 
 
-def _without_values(book: Book, target: Path) -> None:
-    """A copy without the values of its formulas: LibreOffice would show those instead of calculating."""
-    import re
-    import zipfile
-
+def _write_sheets(book: Book, target: Path, *, with_values: bool = True) -> None:
+    """A copy with the sheets and nothing around them; LibreOffice would show stored values and calculate nothing."""
     sheets = {sheet.part for sheet in book.sheets}
+    kept = sheets | {name for name in book.container.names if not name.startswith(("xl/worksheets/", "docProps/"))}
+    kept -= {name for name in kept if re.search(r"drawing|comment|media|chart|externalLink|calcChain|printer|/$", name)}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as copy:
-        for name in sorted(book.container.names):
-            if name.endswith("/") or "externalLink" in name:
-                continue
+        for name in sorted(kept):
             data = book.container.read(name)
             if name in sheets:
-                data = re.sub(rb"(</f>|<f [^>]*/>)\s*<v>[^<]*</v>", rb"\1", data)
+                data = _REFERRING.sub(b"", data)
+                if not with_values:
+                    data = _VALUE.sub(rb"\1", data)
+            elif name.endswith((".rels", "[Content_Types].xml")):
+                data = _AROUND.sub(b"", data)
             copy.writestr(name, data)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from xlbackprop.check.findings import Finding, Report
 
@@ -47,17 +48,15 @@ def _one(report: Report, console: Console) -> None:
 
 def _findings(findings: Sequence[Finding]) -> Table:
     table = Table(header_style="bold", show_lines=True)
-    table.add_column("cells", style="red", min_width=9)
-    table.add_column("what is wrong", ratio=2, min_width=24)
-    table.add_column("there stands → there belongs", ratio=3)
+    table.add_column("cells", style="red", overflow="fold", min_width=10)
+    table.add_column("what is wrong, what stands there, what belongs there", overflow="fold", ratio=1)
     for finding in findings:
         value = finding.value if isinstance(finding.value, str) else _number(finding.value)
-        table.add_row(
-            escape(f"{finding.sheet}!{_cells(finding.cells)}"),
-            escape(finding.message),
-            f"[red]{escape(finding.found)}[/]\n→ [green]{escape(finding.expected)}[/]"
-            f"\n[dim]{value} → {_number(finding.correct_value)}[/]",
-        )
+        told = Text(finding.message)
+        told.append("\n\nthere stands   ", "dim").append(finding.found, "red").append(f"  → {value}", "dim")
+        told.append("\nthere belongs  ", "dim").append(finding.expected, "green")
+        told.append(f"  → {_number(finding.correct_value)}", "dim")
+        table.add_row(Text(f"{finding.sheet}\n{_cells(finding.cells)}"), told)
     return table
 
 

@@ -12,7 +12,7 @@ from xlbackprop.check.world import ELSEWHERE, derivation_of
 from xlbackprop.derivation import Role
 from xlbackprop.names import LEARNING_RATE
 
-DEEPEST_CHAIN = 40
+DEEPEST_CHAIN = 25
 """Helper cells that are followed one behind the other."""
 
 _DEFINED = re.compile(r"=?('(?:[^']|'')+'|[^\W\d][\w.]*)!\$?([A-Z]{1,3})\$?(\d{1,7})")
