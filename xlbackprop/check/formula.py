@@ -83,6 +83,16 @@ class Formula(Struct, dict=True, eq=False):
     problem: str = ""
 
     @cached_property
+    def is_followed(self) -> bool:
+        """Whether its tree can be read and all its functions are known."""
+        if self.tree is None:
+            return False
+        unknown = sorted({name.removeprefix("_XLFN.") for name in self.functions} - _FUNCTIONS.keys())
+        if unknown:
+            self.problem = f"the function {unknown[0]}"
+        return not unknown
+
+    @cached_property
     def specials(self) -> tuple[Node, ...]:
         """The ranges and defined names in the tree, left to right."""
         return tuple(_specials(self.tree)) if self.tree is not None else ()

@@ -20,8 +20,15 @@ from xlbackprop.check.slips import Slip
 from xlbackprop.check.stored import StoredNumbers, renumbered_by_values
 from xlbackprop.check.values import Numbers, Recalculated
 from xlbackprop.check.world import ELSEWHERE, close
+from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
 from xlbackprop.names import LEARNING_RATE
+
+_FEWEST_FORWARD = 4
+"""Columns of the forward pass; with fewer it cannot be told whether a sheet or its reading is wrong."""
+
+
+_UNNAMED = frozenset({"wrong_formula", "wrong_value", "other_quantity"})
 
 
 class Place(Struct, frozen=True):
@@ -92,17 +99,17 @@ class _TableJudge:
         table = self._table
         rate = LearningRate(self._rate_cell, self._stored.rate)
         found = TableFound(table.sheet.name, table.range, len(table.steps), rate)
-        foreign = self._foreign()
-        if foreign:
-            return Verdict(found, (), (), 0, foreign, table, self._meaning, self._numbers, self._elsewhere)
         groups = list(self._formula_groups())
         for name, steps, slip in self._stored.slips():
             groups.append(Group(table.lines[name], name, steps, slip, None))
+        foreign = self._foreign() or self._misunderstood(groups)
+        if foreign:
+            return Verdict(found, (), (), 0, foreign, table, self._meaning, self._numbers, self._elsewhere)
         together = list(_together(groups))
         apart = [group for group in groups if not any(group in members for members in together)]
         findings = [self._finding([group]) for group in _merged(apart)]
         findings += [self._finding(sorted(members, key=self._first)) for members in together]
-        notes = [*self._notes, *self._stored.notes(), *self._numbering_note()]
+        notes = [*self._notes, *self._stored.notes(), *self._numbering_note(), *self._label_note()]
         judged = sum(
             cell is not None and (cell.formula is not None or cell.number is not None)
             for name in self._stored.calculated
@@ -153,8 +160,8 @@ class _TableJudge:
         if found is not None and close(found, right):
             return None
         broken = "#REF!" in formula.written(1 << 20, 1 << 13)
-        if formula.tree is None and not broken:
-            self._cannot_follow(formula)
+        if not broken and not self._trees.tree_is_followed(key):
+            self._cannot_follow(formula, key)
             return None  # its value is judged instead
         if broken:
             return Slip("broken_reference", "refers to a cell that was deleted (#REF!)")
@@ -190,8 +197,9 @@ class _TableJudge:
                 inner = parts(node)
                 return with_parts(node, tuple(map(self._plain, inner))) if inner else node
 
-    def _cannot_follow(self, formula: Formula) -> None:
-        message = f"a formula with {formula.problem} cannot be followed; only its values are judged"
+    def _cannot_follow(self, formula: Formula, key: Key) -> None:
+        problem = formula.problem or self._trees.problem(key)
+        message = f"formulas with {problem} cannot be followed; only their values are judged"
         note = Note(self._table.sheet.name, (), "not_followed", message)
         if note not in self._notes:
             self._notes.append(note)
@@ -295,6 +303,37 @@ class _TableJudge:
             if hits * 2 > judged:
                 return f"its activation function is {kind}, not the sigmoid"
         return ""
+
+    def _misunderstood(self, groups: list[Group]) -> str:
+        """Why the labels cannot mean what they seem to: in real sheets the forward pass is hardly ever wrong.
+
+        A mistake that has a name is one all the same, wherever it is.
+        """
+        if self._table.certain:
+            return ""
+        forward = [
+            name
+            for name in self._stored.calculated
+            if self._meaning.derivation[self._meaning.own(name)].role in (Role.HIDDEN, Role.OUTPUT)
+            and any(self._table.cell(name, step) is not None for step in range(len(self._table.steps)))
+        ]
+        strange = {
+            group.name
+            for group in groups
+            if group.slip.kind in _UNNAMED and 2 * len(group.steps) > len(self._table.steps) and group.name in forward
+        }
+        if len(forward) >= _FEWEST_FORWARD and 2 * len(strange) >= len(forward):
+            named = ", ".join(sorted(strange))
+            return f"{named} hold something else than their labels say; a --map FILE that names the columns would settle it"
+        return ""
+
+    def _label_note(self) -> Iterator[Note]:
+        for line, name in self._table.relabelled.items():
+            place = (line, self._table.header) if self._table.transposed else (self._table.header, line)
+            message = (
+                f"the label says {self._table.sheet.text(*place)}, but what stands there is {name}; judged as {name}"
+            )
+            yield Note(self._table.sheet.name, (address(*place),), "label", message)
 
 
 def _is_fixed(leaf: Node, formula: Formula) -> bool:

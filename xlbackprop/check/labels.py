@@ -22,13 +22,14 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
         (rf"(?:i|x|in|inp|input|inputs)_?{_NUMBER}", "i{}"),
-        (rf"(?:t|target|targets|tgt|desired|d|expected)_?o?{_NUMBER}", "t{}"),
+        (rf"(?:t|target|targets|tgt|desired|d|expected|actual|y|y_?true)_?o?{_NUMBER}", "t{}"),
         (r"(?:w|weight|weights|wt)_?(\d{1,2})", "w{}"),
         (r"(?:b|bias)_?(\d{1,2})", "b{}"),
         (rf"(?:a|out|act|σ|sig|sigmoid|s|act_?fn|activation|activated|f|logistic)_?h_?{_NUMBER}", "a_h{}"),
         (rf"(?:h|hidden)_?{_NUMBER}_?(?:out|act|activated|output)|(?:h|hidden)_?(?:out|act)_?{_NUMBER}", "a_h{}"),
         (rf"(?:a|out|act|σ|sig|sigmoid|s|act_?fn|activation|activated|f|logistic)_?[o0]_?{_NUMBER}", "a_o{}"),
         (rf"[o0]_?{_NUMBER}_?(?:out|act|activated|output)|[o0]_?(?:out|act)_?{_NUMBER}", "a_o{}"),
+        (rf"(?:out|output|outputs|ŷ|y_?hat|y_?pred|pred|predicted)_?{_NUMBER}", "a_o{}"),
         (
             rf"(?:net|z|in|sum|neth|s_?in)_?h_?{_NUMBER}|h_?(?:net|in|sum)_?{_NUMBER}|h_?{_NUMBER}_?(?:in|net|sum)",
             "h{}",

@@ -120,7 +120,42 @@ def leaves(node: Node) -> Iterator[Node]:
 
 
 def understand(book: Book, table: Table) -> tuple[Trees, Meaning]:
-    """Find out what everything in a table means. The table's shape may gain biases that stand elsewhere."""
+    """Find out what everything in a table means.
+
+    The table's shape may gain biases that stand elsewhere, and labels that were exchanged change places.
+    """
+    trees, meaning = _understood(book, table)
+    held = {} if table.certain else _exchanged_labels(book, trees, meaning)
+    if held:
+        lines = table.lines | {label: table.lines[at] for at, label in held.items()}
+        relabelled = {table.lines[at]: label for at, label in held.items()}
+        other, other_meaning = _understood(book, replace(table, lines=lines, relabelled=relabelled))
+        if _right_lines(book, other, other_meaning) > _right_lines(book, trees, meaning):
+            return other, other_meaning
+    return trees, meaning
+
+
+def _exchanged_labels(book: Book, trees: Trees, meaning: Meaning) -> dict[str, str]:
+    """The labels whose columns hold one another's quantities: what each column holds, by its label."""
+    judge = Judge(book, trees, meaning)
+    held: dict[str, str] = {}
+    for label, key in _typical(trees).items():
+        found = judge.value(key)
+        if label not in trees.core or found is None or judge.is_right(label, key):
+            continue
+        for other in trees.core:
+            right = judge.right(other)
+            if right is not None and close(found, right):
+                held[label] = other
+    return held if held.keys() == set(held.values()) else {}
+
+
+def _right_lines(book: Book, trees: Trees, meaning: Meaning) -> set[int]:
+    judge = Judge(book, trees, meaning)
+    return {trees.table.lines[name] for name, key in _typical(trees).items() if judge.is_right(name, key)}
+
+
+def _understood(book: Book, table: Table) -> tuple[Trees, Meaning]:
     plain = table.shape
     options = [plain]
     if not any(plain.bias_counts) and not table.certain:
@@ -400,7 +435,11 @@ def _helpers(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Mean
     core = {name: key for name, key in typical.items() if name in trees.core}
     used = _users(trees, core)
     labelled = {line: name for name, line in table.lines.items() if name not in trees.core and name in typical}
-    links = [name for name in meaning.derivation.quantities if name not in trees.core]
+    links = [
+        name
+        for name, item in meaning.derivation.quantities.items()
+        if item.expression is not None and name not in {meaning.own(label) for label in trees.core}
+    ]
     named = dict(meaning.lines)
     judge = Judge(book, trees, meaning)
     waiting: dict[int, list[str]] = {}

@@ -19,6 +19,7 @@ _FEWEST_CALCULATED = 3
 _LARGEST_GAP = 2
 """Empty rows that people leave inside a table."""
 _MOST_UNITS = 9
+_OTHER_WEIGHT = re.compile(r"[wvuθ]['_ ]?[a-z]{0,3}['_ ]?\d{1,2}(?:[_, ]?[a-z]{0,2}\d)?")
 
 
 class Table(Struct, dict=True):
@@ -34,6 +35,8 @@ class Table(Struct, dict=True):
     transposed: bool = False
     unknown: dict[int, str] = {}  # msgspec copies the default
     """The lines in between whose label is not known, with the label."""
+    relabelled: dict[int, str] = {}  # msgspec copies the default
+    """The lines whose label is another's, with what stands there."""
     certain: bool = False
     """Whether the labels are known to mean what they say: in a file of ours, and in a map."""
 
@@ -98,7 +101,7 @@ def mapped(sheet: Sheet, columns: Mapping[str, int], header: int | None) -> Tabl
 def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transposed: bool) -> Iterator[Table]:
     lines: dict[int, dict[int, str]] = {}
     for (row, column), cell in sheet.cells.items():
-        if isinstance(cell.value, str) and cell.formula is None:
+        if isinstance(cell.value, str) and not cell.value.startswith("#"):
             step, line = (column, row) if transposed else (row, column)
             lines.setdefault(step, {})[line] = cell.value
     candidates = [candidate for step in sorted(lines) for candidate in _headers(step, lines[step], known)]
@@ -126,7 +129,18 @@ def _table(
     lines = {n: line for n, line in candidate.lines.items() if n in quantities or n == LEARNING_RATE}
     unknown = dict(candidate.unknown)
     unknown.update({line: n for n, line in candidate.lines.items() if n not in lines and n != ITERATION})
+    for line, name in _weights_in_order(unknown, lines, shape).items():
+        lines[name] = line
+        del unknown[line]
     return Table(sheet, candidate.header, steps, lines, shape, transposed, unknown)
+
+
+def _weights_in_order(unknown: Mapping[int, str], lines: Mapping[str, int], shape: Shape) -> dict[int, str]:
+    """Weights under other numbers (w11, w12, v11), taken in their order where there are as many as are missing."""
+    names = [name for rows in derivation_of(shape).labels.weights for row in rows for name in row]
+    missing = [name for name in names if name not in lines]
+    others = [line for line, text in sorted(unknown.items()) if _OTHER_WEIGHT.fullmatch(text.strip().lower())]
+    return dict(zip(others, missing, strict=True)) if len(others) == len(missing) else {}
 
 
 def _headers(step: int, texts: dict[int, str], known: Mapping[str, str]) -> Iterator[Candidate]:
@@ -218,6 +232,8 @@ def _shape(lines: Mapping[str, int]) -> Shape | None:
         hidden = [max(u for layer, u in deep if layer == number) for number in sorted({layer for layer, _ in deep})]
     else:
         count = most(r"(?:a_)?h(\d)")
+        if not count and inputs and outputs and weights > inputs * outputs and not weights % (inputs + outputs):
+            count = weights // (inputs + outputs)  # hidden units of which none is labelled
         hidden = [count] if count else []
     if not outputs:
         outputs = 1 if "E_total" in lines and hidden else 0

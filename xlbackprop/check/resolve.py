@@ -27,7 +27,7 @@ class Trees:
     Their leaves: `("q", name, distance)` a quantity with a line of its own, so many rows away;
     `("line", line, distance, key)` a helper in a line beside those; `("col", line, distance)` a number in such a line
     that differs from row to row; `("cell", key)` a formula elsewhere; `("x", position)` a number elsewhere;
-    `("blank", position)` an empty cell; `("odd", why)` what cannot be followed.
+    `("blank", position)` an empty cell; `("odd", why)` what gives no number; `("unknown", why)` what is not known.
     """
 
     def __init__(self, book: Book, table: Table) -> None:
@@ -50,6 +50,7 @@ class Trees:
         self._cells: dict[tuple[Position, int], Key] = {}
         self._open: list[tuple[Position, int]] = []
         self._copies: dict[Position, Node] = {}
+        self._problems: dict[Key, str] = {}
         self._same: dict[int, Position | None] = {}
         self.circular = False
 
@@ -64,6 +65,32 @@ class Trees:
         if cell is None or cell.formula is None:
             return None
         return self._cell_key((self.table.sheet.name, row, column), cell, step)
+
+    def is_followed(self, line: int, step: int) -> bool:
+        """Whether the formula in a cell of the table, with its helpers, uses only what is known."""
+        key = self.key_at(line, step)
+        return key is None or self.tree_is_followed(key)
+
+    def tree_is_followed(self, key: Key) -> bool:
+        """The same for a tree."""
+        return not self.problem(key)
+
+    def problem(self, key: Key) -> str:
+        """What in a tree, or in its helpers, is not known; empty when all is."""
+        known = self._problems.get(key)
+        if known is None:
+            self._problems[key] = ""  # while it is looked for, a circle ends here
+            known = self._problems[key] = self._problem_in(self._trees[key])
+        return known
+
+    def _problem_in(self, node: Node) -> str:
+        match node:
+            case ("unknown", why):
+                return str(why)
+            case ("cell", key) | ("line", _, _, key):
+                return self.problem(key)
+            case _:
+                return next((problem for part in parts(node) if (problem := self._problem_in(part))), "")
 
     def tree(self, key: Key) -> Node:
         """The tree itself."""
@@ -125,8 +152,10 @@ class Trees:
         special = tuple(self._special(node, formula, position, step) for node in formula.specials)
         known = self._keys.get((formula, leaves + special))
         if known is None:
-            if tree is None or alone:
-                built: Node = ("odd", formula.problem if tree is None else leaves[0][1])
+            if alone:
+                built: Node = leaves[0]
+            elif tree is None or not formula.is_followed:
+                built = ("unknown", formula.problem)
             else:
                 built = _filled(tree, leaves, iter(special))
             known = self._keys[formula, leaves + special] = len(self._trees)
@@ -157,13 +186,20 @@ class Trees:
             if cell.formula.tree == ("ref", 0):
                 return self._copied(position, cell.formula, step)
             key = self._cell_key(position, cell, step if inside is None else inside)
-            return ("cell", key) if inside is None else ("line", line, _distance(inside - step), key)
+            if inside is None:
+                return ("x", position) if self._is_apart(self._trees[key]) else ("cell", key)
+            return ("line", line, _distance(inside - step), key)
         if cell.number is None:
             return ("odd", "a cell with text")
         if inside is None or fixed:
             return ("x", position)
         same = self._same_number(line)
         return ("col", line, _distance(inside - step)) if same is None else ("x", same)
+
+    def _is_apart(self, node: Node) -> bool:
+        """Whether a tree beside the table uses nothing of it: then its cell holds one number for all rows."""
+        inner = parts(node)
+        return all(map(self._is_apart, inner)) if inner else node[0] in {"n", "x"}
 
     def _copied(self, position: Position, formula: Formula, step: int) -> Node:
         """What a cell that only repeats another one stands for."""
@@ -198,13 +234,13 @@ class Trees:
         if node[0] == "name":
             match = _DEFINED.fullmatch(self._book.defined_names.get(node[1], ""))
             if match is None:
-                return ("odd", f"the name {node[1]}")
+                return ("unknown", f"the name {node[1]}")
             sheet = match[1].strip("'").replace("''", "'")
             return self._leaf((sheet, int(match[3]), column_number(match[2])), step, True)
         sheet, top, left = formula.references[node[1]].at(*position)
         _, bottom, right = formula.references[node[2]].at(*position)
         if not 0 < (bottom - top + 1) * (right - left + 1) <= WIDEST_RANGE or bottom < top:
-            return ("odd", "a large range")
+            return ("unknown", "a large range")
         return (
             "list",
             tuple(

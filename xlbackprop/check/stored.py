@@ -80,7 +80,7 @@ class StoredNumbers:
                 cell = self._table.cell(name, step)
                 if cell is not None and cell.formula is not None:
                     formulas += 1
-                    if cell.formula.tree is None:
+                    if not self._trees.is_followed(self._table.lines[name], step):
                         unfollowed.append(step)
                 elif cell is not None and cell.number is not None:
                     plain.append(step)
