@@ -151,8 +151,8 @@ def _report(path: Path, book: Book, verdicts: Sequence[Verdict], recalculated: r
         notes.append(Note("", (), "not_recalculated", f"{recalculated.problem}; the stored values were used"))
     for verdict in verdicts:
         if verdict.foreign and ours:
-            sheet, cells = verdict.found.sheet, (verdict.found.range,)
-            notes.append(Note(sheet, cells, "declined", f"this table was not judged: {verdict.foreign}"))
+            where = (verdict.found.range,)
+            notes.append(Note(verdict.found.sheet, where, "declined", f"this table was not judged: {verdict.foreign}"))
     notes += look_around(book, ours, recalculated.values)
     found = tuple(verdict.found for verdict in ours)
     if not ours:

@@ -324,7 +324,7 @@ class _TableJudge:
         }
         if len(forward) >= _FEWEST_FORWARD and 2 * len(strange) >= len(forward):
             named = ", ".join(sorted(strange))
-            return f"{named} hold something else than their labels say; a --map FILE that names the columns would settle it"
+            return f"{named} hold something else than their labels say; a --map FILE that names the columns can tell"
         return ""
 
     def _label_note(self) -> Iterator[Note]:

@@ -139,7 +139,7 @@ def _exchanged_labels(book: Book, trees: Trees, meaning: Meaning) -> dict[str, s
     """The labels whose columns hold one another's quantities: what each column holds, by its label."""
     judge = Judge(book, trees, meaning)
     held: dict[str, str] = {}
-    for label, key in _typical(trees).items():
+    for label, key in trees.typical.items():
         found = judge.value(key)
         if label not in trees.core or found is None or judge.is_right(label, key):
             continue
@@ -152,7 +152,7 @@ def _exchanged_labels(book: Book, trees: Trees, meaning: Meaning) -> dict[str, s
 
 def _right_lines(book: Book, trees: Trees, meaning: Meaning) -> set[int]:
     judge = Judge(book, trees, meaning)
-    return {trees.table.lines[name] for name, key in _typical(trees).items() if judge.is_right(name, key)}
+    return {trees.table.lines[name] for name, key in trees.typical.items() if judge.is_right(name, key)}
 
 
 def _understood(book: Book, table: Table) -> tuple[Trees, Meaning]:
@@ -165,7 +165,7 @@ def _understood(book: Book, table: Table) -> tuple[Trees, Meaning]:
     for shape in options:
         trial = replace(table, shape=shape)
         trees = Trees(book, trial)
-        typical = _typical(trees)
+        typical = trees.typical
         meaning = _understand(book, trees, typical, shape)
         judge = Judge(book, trees, meaning)
         forward = [name for name in typical if re.fullmatch(r"(a_)?[ho]\d.*", name)]
@@ -176,21 +176,6 @@ def _understood(book: Book, table: Table) -> tuple[Trees, Meaning]:
             break
     assert best is not None
     return best[1], best[2]
-
-
-def _typical(trees: Trees) -> dict[str, Key]:
-    """The commonest formula of every quantity, the first row of the table apart when there are others."""
-    found = {}
-    table = trees.table
-    for name in table.lines:
-        keys: Counter[Key] = Counter()
-        for step in range(len(table.steps)):
-            key = trees.key(name, step)
-            if key is not None:
-                keys[key] += 1 if step else 0
-        if keys:
-            found[name] = keys.most_common(1)[0][0]
-    return found
 
 
 def _understand(book: Book, trees: Trees, typical: Mapping[str, Key], shape: Shape) -> Meaning:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from xlbackprop.check.book import Book, Cell
 from xlbackprop.check.formula import WIDEST_RANGE, Formula, Node, Position, column_number, parts, with_parts
@@ -49,6 +51,7 @@ class Trees:
         self._trees: list[Node] = []
         self._cells: dict[tuple[Position, int], Key] = {}
         self._open: list[tuple[Position, int]] = []
+        self._keys_at: dict[tuple[int, int], Key | None] = {}
         self._copies: dict[Position, Node] = {}
         self._problems: dict[Key, str] = {}
         self._same: dict[int, Position | None] = {}
@@ -60,11 +63,28 @@ class Trees:
 
     def key_at(self, line: int, step: int) -> Key | None:
         """The same for any line of the table."""
-        row, column = self.table.coordinates(line, step)
-        cell = self.table.sheet.cells.get((row, column))
-        if cell is None or cell.formula is None:
-            return None
-        return self._cell_key((self.table.sheet.name, row, column), cell, step)
+        place = (line, step)
+        if place not in self._keys_at:
+            row, column = self.table.coordinates(line, step)
+            cell = self.table.sheet.cells.get((row, column))
+            has_formula = cell is not None and cell.formula is not None
+            position = (self.table.sheet.name, row, column)
+            self._keys_at[place] = self._cell_key(position, cell, step) if cell and has_formula else None
+        return self._keys_at[place]
+
+    @cached_property
+    def typical(self) -> dict[str, Key]:
+        """The commonest formula of every quantity, the first row of the table apart when there are others."""
+        found = {}
+        for name in self.table.lines:
+            counts: Counter[Key] = Counter()
+            for step in range(len(self.table.steps)):
+                key = self.key(name, step)
+                if key is not None:
+                    counts[key] += bool(step)
+            if counts:
+                found[name] = counts.most_common(1)[0][0]
+        return found
 
     def is_followed(self, line: int, step: int) -> bool:
         """Whether the formula in a cell of the table, with its helpers, uses only what is known."""

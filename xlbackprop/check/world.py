@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -33,7 +34,7 @@ class Shape(Struct, frozen=True):
     bias_counts: tuple[int, ...]
     train_biases: bool = False
 
-    def definition(self, generator: np.random.Generator, literals: Mapping[str, float]) -> Definition:
+    def definition(self, generator: random.Random, literals: Mapping[str, float]) -> Definition:
         """A random network of this shape, its given numbers replaced by those that are typed into the formulas."""
         names = derivation_of(self).labels
         inputs = [literals.get(name, _number(generator, 0.3, 1.7)) for name in names.inputs]
@@ -101,7 +102,7 @@ def world(shape: Shape, literals: Literals = (), changing_samples: bool = False)
         literals: given numbers that a sheet types into its formulas, by name.
         changing_samples: whether inputs and targets differ from row to row.
     """
-    generator = np.random.default_rng(1986)
+    generator = random.Random(1986)
     collected: dict[int, dict[str, list[float]]] = {}
     fixed = dict(literals)
     for _ in range(WORLDS):
@@ -152,9 +153,9 @@ def _collect(rows: dict[str, list[float]], values: Mapping[str, float], learning
     rows.setdefault(LEARNING_RATE, []).append(learning_rate)
 
 
-def _number(generator: np.random.Generator, low: float, high: float) -> float:
-    return float(generator.uniform(low, high))
+def _number(generator: random.Random, low: float, high: float) -> float:
+    return generator.uniform(low, high)
 
 
-def _signed(generator: np.random.Generator) -> float:
-    return float(generator.uniform(0.3, 1.6) * generator.choice([-1, 1]))
+def _signed(generator: random.Random) -> float:
+    return generator.uniform(0.3, 1.6) * generator.choice([-1, 1])
