@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -14,10 +13,9 @@ from xlbackprop.check.container import Container, Element
 from xlbackprop.check.findings import Note
 from xlbackprop.check.formula import column_number
 from xlbackprop.check.judge import Verdict
+from xlbackprop.check.retrain import trained
 from xlbackprop.check.values import half_unit
-from xlbackprop.definition import Definition, Layer
-from xlbackprop.engine import Array, train
-from xlbackprop.names import derivative
+from xlbackprop.engine import Array
 
 _FEWEST_POINTS = 5
 _MOST_POINTS = 5000
@@ -165,7 +163,7 @@ def _pasted(book: Book, sheet: Sheet, series: Series, verdicts: Sequence[Verdict
             if exact != (own is not None and abs(own - rate) <= 1e-9 * rate):
                 continue
             right = (
-                verdict.numbers.of("E_total") if exact and _loss(verdict) else _trained(verdict, rate, len(curve) + 1)
+                verdict.numbers.of("E_total") if exact and _loss(verdict) else trained(verdict, rate, len(curve) + 1)
             )
             if right is None or not _begins_alike(curve, right):
                 continue
@@ -214,38 +212,3 @@ def _agrees(curve: Array, right: Array, doubts: Array) -> bool:
         if bool((near | np.isnan(other)).all()):
             return True
     return False
-
-
-def _trained(verdict: Verdict, rate: float, iterations: int) -> Array | None:
-    """E_total as the engine gives it from the table's first row with another learning rate."""
-    numbers, meaning = verdict.numbers, verdict.meaning
-    labels = meaning.derivation.labels
-    label_of = {own: label for label, own in meaning.numbering.items()}
-    fixed: Mapping[str, Any] = dict(meaning.literals)
-
-    def first(own: str) -> float:
-        label = label_of.get(own, own)
-        if label in numbers.values:
-            return float(numbers.of(label)[0])
-        return float(fixed.get(own, verdict.elsewhere.get(own, np.nan)))
-
-    def row(names: Sequence[str]) -> tuple[float, ...]:
-        return tuple(map(first, names))
-
-    layers = tuple(
-        Layer(weights=tuple(map(row, rows)), bias=row(biases) or None)
-        for rows, biases in zip(labels.weights, labels.biases, strict=True)
-    )
-    definition = Definition(
-        title="-",
-        teaches="-",
-        inputs=row(labels.inputs),
-        targets=row(labels.targets),
-        learning_rate=rate,
-        iterations=min(iterations, _MOST_POINTS),
-        layers=layers,
-        train_biases=any(derivative("E_total", bias) in numbers.values for biases in labels.biases for bias in biases),
-    )
-    trace = train(definition)
-    values = trace["E_total"]
-    return values if bool(np.isfinite(values).all()) else None

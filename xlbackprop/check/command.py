@@ -21,6 +21,7 @@ from xlbackprop.check.mapping import Map
 from xlbackprop.check.mapping import load as load_map
 from xlbackprop.check.meaning import understand
 from xlbackprop.check.recognise import Table, mapped, tables
+from xlbackprop.check.retrain import effect
 from xlbackprop.check.surroundings import look_around
 from xlbackprop.check.world import Shape
 from xlbackprop.definition import Definition
@@ -146,13 +147,13 @@ def _report(path: Path, book: Book, verdicts: Sequence[Verdict], recalculated: r
     order = {sheet.name: index for index, sheet in enumerate(book.sheets)}
     placed = [(order[f.sheet], place.step, place.turn, f) for verdict in ours for place, f in verdict.findings]
     findings = tuple(item[3] for item in sorted(placed, key=lambda item: item[:3]))
-    notes = [note for verdict in ours for note in (*_recognition(verdict), *verdict.notes)]
+    notes = [note for verdict in ours for note in (*_recognition(verdict), *verdict.notes, *effect(verdict))]
     if recalculated.problem:
         notes.append(Note("", (), "not_recalculated", f"{recalculated.problem}; the stored values were used"))
     for verdict in verdicts:
         if verdict.foreign and ours:
-            where = (verdict.found.range,)
-            notes.append(Note(verdict.found.sheet, where, "declined", f"this table was not judged: {verdict.foreign}"))
+            cells = (verdict.found.range,)
+            notes.append(Note(verdict.found.sheet, cells, "declined", f"this table was not judged: {verdict.foreign}"))
     notes += look_around(book, ours, recalculated.values)
     found = tuple(verdict.found for verdict in ours)
     if not ours:
@@ -163,9 +164,9 @@ def _report(path: Path, book: Book, verdicts: Sequence[Verdict], recalculated: r
         judged = sum(verdict.judged for verdict in ours)
         return Report(str(path), "ok", f"no mistake in {where}: {judged:,} cells judged", found, (), tuple(notes))
     first = findings[0]
-    cells = sum(_size(cells) for finding in findings for cells in finding.cells)
+    size = sum(_size(block) for finding in findings for block in finding.cells)
     message = (
-        f"{_count(len(findings), 'mistake')} in {_count(cells, 'cell')} of {where}; the first is in"
+        f"{_count(len(findings), 'mistake')} in {_count(size, 'cell')} of {where}; the first is in"
         f" {first.sheet}!{first.cells[0].partition(':')[0]}: {first.message}"
     )
     return Report(str(path), "mistakes", message, found, findings, tuple(notes))

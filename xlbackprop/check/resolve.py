@@ -271,10 +271,11 @@ class Trees:
         )
 
     def _is_constant(self, name: str) -> bool:
-        values = {
-            cell.value for step in range(len(self.table.steps)) if (cell := self.table.cell(name, step)) is not None
-        }
-        return len(values - {None}) <= 1
+        cells = [self.table.cell(name, step) for step in range(len(self.table.steps))]
+        values = {cell.value for cell in cells if cell is not None} - {None}
+        if len(values) > 1:  # filling down leaves 0.0500000000000001 behind
+            values = {float(f"{value:.12g}") if isinstance(value, float) else value for value in values}
+        return len(values) <= 1
 
 
 def _distance(rows: int) -> int:

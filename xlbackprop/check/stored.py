@@ -19,6 +19,7 @@ from xlbackprop.check.replacement import Replacement
 from xlbackprop.check.resolve import Trees
 from xlbackprop.check.slips import Agreement, Scene, Slip, name_value_slip
 from xlbackprop.check.values import Numbers, shifted
+from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
 
 _HALF = 0.5
@@ -120,6 +121,14 @@ class StoredNumbers:
             cells = [self._table.place(name, step) for name in self.calculated for step in self._whole_rows]
             message = "whole rows hold pasted numbers, where the rows around them have formulas"
             yield Note(self._table.sheet.name, ranges(cells), "pasted_rows", message)
+        for name in self._trees.core:
+            given = self._meaning.derivation.quantities.get(self._meaning.own(name))
+            if given is not None and given.role in (Role.INPUT, Role.TARGET) and name not in self._trees.constant:
+                numbers = self._numbers.of(name)
+                steps = [step for step in range(1, len(numbers)) if numbers[step] != numbers[step - 1]]
+                cells = [self._table.place(name, step) for step in steps if np.isfinite(numbers[step])]
+                message = f"{name} changes from row to row; was it filled down as a series by mistake?"
+                yield Note(self._table.sheet.name, ranges(cells), "changing_input", message)
 
     def _rows_without_formulas(self, pasted: Mapping[str, list[int]]) -> set[int]:
         counts = Counter(step for steps in pasted.values() for step in steps)

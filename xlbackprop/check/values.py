@@ -109,8 +109,9 @@ class Numbers:
             if rounded and stored[step] and significant < _DOUBLE_DIGITS and not given and not typed:
                 lost = most_decimals - decimals if significant else _DROPPED_ZEROS + 1
                 doubts[step] += 0.5 * 10.0 ** -(decimals if lost <= _DROPPED_ZEROS else most_decimals)
-        if given and len(set(values[~np.isnan(values)].tolist())) == 1:
-            values = np.full(len(values), np.nanmax(values))  # written once, meant for all rows
+        known = values[~np.isnan(values)]
+        if given and len(known) < len(values) and len(set(known.tolist())) == 1:
+            values = np.full(len(values), known[0])  # written once, meant for all rows
             doubts = np.zeros(len(values))
         return values, doubts
 
