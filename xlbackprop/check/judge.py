@@ -382,10 +382,12 @@ def _how_far(found: Array, right: Array) -> str:
     if off.max() < 1e-12:
         return "; with the present numbers it makes no difference, with others it does"
     up_to = "up to " if len(off) > 1 and off.max() > 1.2 * off.min() else ""
-    many = off.max() >= 10
-    return (
-        f"; it is {up_to}{off.max():.2g} times its size off" if many else f"; it is {up_to}{100 * off.max():.2g} % off"
-    )
+    return f"; it is {up_to}{percent(float(off.max()))} off"
+
+
+def percent(share: float) -> str:
+    """A share in words: `0.026 %`, `120 %`, `32 times its size`."""
+    return f"{share:.2g} times its size" if share >= 10 else f"{float(f'{100 * share:.2g}'):g} %"
 
 
 def _listed(names: list[str]) -> str:
