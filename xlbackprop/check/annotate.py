@@ -11,17 +11,25 @@ from typing import Any
 
 import openpyxl
 from openpyxl.comments import Comment
-from openpyxl.styles import Font, PatternFill
+from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.workbook.workbook import Workbook
+from openpyxl.worksheet.properties import PageSetupProperties
 
 from xlbackprop.check.book import Book, relationships
-from xlbackprop.check.findings import Finding, Report
+from xlbackprop.check.findings import Finding, Report, shortened
 from xlbackprop.errors import UserError
 
 _MARK = PatternFill("solid", fgColor="FFC7CE")
+_LINE = Side("mediumDashed", color="C00000")
+_FRAME = Border(left=_LINE, right=_LINE, top=_LINE, bottom=_LINE)
+"""Seen on a black-and-white print too."""
 _AUTHOR = "xlbackprop check"
 _TITLE = "Check"
-_COLUMNS = (("cells", 24), ("quantity", 12), ("what is wrong", 70), ("there stands", 46), ("there belongs", 46))
+_COLUMNS = (("cells", 26), ("quantity", 16), ("what is wrong", 60), ("there stands", 44), ("there belongs", 44))
+_LINE_HEIGHT = 15
+"""Points."""
+_TOP = Alignment(vertical="top")
+_TOP_WRAPPED = Alignment(vertical="top", wrap_text=True)
 _COMMENT_SIZE = (360, 150)
 """Pixels: enough for the words of a mistake."""
 _LOST = {
@@ -71,6 +79,7 @@ def _mark(workbook: Workbook, finding: Finding) -> None:
         cells = [cell for row in rows for cell in row] if ":" in block else [rows]
         for cell in cells:
             cell.fill = _MARK
+            cell.border = _FRAME
     first = sheet[finding.cells[0].partition(":")[0]]
     before = f"{first.comment.text}\n\n" if first.comment else ""
     comment = Comment(f"{before}{finding.message}\nIt should be: {finding.expected}", _AUTHOR)
@@ -88,21 +97,39 @@ def _summary(workbook: Workbook, report: Report, lost: Sequence[str]) -> None:
         other.sheet_view.tabSelected = False
     rows: list[list[str]] = [[report.message], [], [name for name, _ in _COLUMNS]]
     for finding in report.findings:
-        where = f"{finding.sheet}!{', '.join(finding.cells)}"
-        rows.append([where, finding.quantity, finding.message, finding.found, finding.expected])
+        rows.append(
+            [
+                f"{finding.sheet}!{shortened(finding.cells)}",
+                finding.quantity,
+                finding.message,
+                finding.found,
+                finding.expected,
+            ]
+        )
     if report.notes:
-        rows += [[], ["Notes"]]
+        rows += [[], ["notes", "about", "what is worth knowing beside the mistakes"]]
     for note in report.notes:
-        where = "!".join(filter(None, (note.sheet, ", ".join(note.cells))))
-        rows.append([where, note.kind, note.message])
+        where = "!".join(filter(None, (note.sheet, shortened(note.cells))))
+        rows.append([where, note.kind.replace("_", " "), note.message])
     if lost:
         rows += [[], ["Not kept in this copy"], *[[each] for each in lost]]
+    wrapped = [row for row in rows if len(row) > 2]
     for number, row in enumerate(rows, 1):
         for column, text in enumerate(row, 1):
             cell = sheet.cell(number, column)
             cell.value = text
             cell.data_type = "s"  # nobody's text becomes a formula
             cell.quotePrefix = text.startswith(("=", "+", "-", "@"))
+            cell.alignment = _TOP_WRAPPED if row in wrapped else _TOP
+        if row in wrapped:
+            lines = max(-(-len(text) // width) for text, (_, width) in zip(row, _COLUMNS, strict=False))
+            sheet.row_dimensions[number].height = _LINE_HEIGHT * max(1, lines)
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.fitToHeight = 0
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.merge_cells(start_row=1, end_row=1, start_column=1, end_column=len(_COLUMNS))
+    sheet["A1"].alignment = _TOP_WRAPPED
+    sheet.row_dimensions[1].height = 42
     for (_, width), letter in zip(_COLUMNS, "ABCDE", strict=True):
         sheet.column_dimensions[letter].width = width
     sheet["A1"].font = Font(bold=True, size=14)
@@ -113,7 +140,7 @@ def _summary(workbook: Workbook, report: Report, lost: Sequence[str]) -> None:
         address = finding.cells[0].partition(":")[0]
         quoted = finding.sheet.replace("'", "''")
         cell.hyperlink = f"#'{quoted}'!{address}"
-        cell.fill = _MARK
+        cell.fill, cell.alignment = _MARK, _TOP_WRAPPED
 
 
 def _lost(book: Book) -> tuple[str, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
+
+_MOST_RANGES = 4
 
 Status = Literal["ok", "mistakes", "not_recognised", "unreadable"]
 
@@ -59,6 +62,12 @@ class Report(Struct, frozen=True):
     tables: tuple[TableFound, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[Note, ...] = ()
+
+
+def shortened(cells: Sequence[str]) -> str:
+    """Ranges as people read them: the first few, and how many more."""
+    shown = ", ".join(cells[:_MOST_RANGES])
+    return f"{shown} and {len(cells) - _MOST_RANGES} more" if len(cells) > _MOST_RANGES else shown
 
 
 EXIT_CODES: dict[Status, int] = {"ok": 0, "mistakes": 1, "not_recognised": 2, "unreadable": 2}

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.check.book import Book, address, ranges
-from xlbackprop.check.findings import Finding, LearningRate, Note, TableFound
+from xlbackprop.check.findings import Finding, LearningRate, Note, TableFound, shortened
 from xlbackprop.check.formula import Formula, Node, Position, parts, with_parts
 from xlbackprop.check.meaning import Judge, Meaning
 from xlbackprop.check.naming import NEGATIVE, Setting, name_slip
@@ -233,7 +233,7 @@ class _TableJudge:
             self._replacement.formula(group.name, steps[0], helpers=helpers),
             self._value(place),
             float(right[0]) if np.isfinite(right[0]) else None,
-            f"{_listed(names)} in {', '.join(cells)} {words}{_how_far(self._numbers.on(group.line)[steps], right)}",
+            f"{_listed(names)} in {shortened(cells)} {words}{_how_far(self._numbers.on(group.line)[steps], right)}",
         )
         return Place(self._table.steps[steps[0]], self._turn(group.name)), finding
 

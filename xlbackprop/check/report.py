@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from xlbackprop.check.findings import Finding, Report
+from xlbackprop.check.findings import Finding, Report, shortened
 
 _SIGNS = {
     "ok": ("✓", "green"),
@@ -17,7 +17,6 @@ _SIGNS = {
     "not_recognised": ("?", "yellow"),
     "unreadable": ("!", "yellow"),
 }
-_MOST_RANGES = 4
 
 
 def show(reports: Sequence[Report], console: Console) -> None:
@@ -42,7 +41,7 @@ def _one(report: Report, console: Console) -> None:
     if report.findings:
         console.print(_findings(report.findings))
     for note in report.notes:
-        place = "!".join(part for part in (note.sheet, _cells(note.cells)) if part)
+        place = "!".join(part for part in (note.sheet, shortened(note.cells)) if part)
         console.print(f"  [cyan]note[/] {escape(place)}: {escape(note.message)}", highlight=False)
 
 
@@ -56,13 +55,8 @@ def _findings(findings: Sequence[Finding]) -> Table:
         told.append("\n\nthere stands   ", "dim").append(finding.found, "red").append(f"  → {value}", "dim")
         told.append("\nthere belongs  ", "dim").append(finding.expected, "green")
         told.append(f"  → {_number(finding.correct_value)}", "dim")
-        table.add_row(Text(f"{finding.sheet}\n{_cells(finding.cells)}"), told)
+        table.add_row(Text(f"{finding.sheet}\n{shortened(finding.cells)}"), told)
     return table
-
-
-def _cells(cells: Sequence[str]) -> str:
-    shown = ", ".join(cells[:_MOST_RANGES])
-    return f"{shown} and {len(cells) - _MOST_RANGES} more" if len(cells) > _MOST_RANGES else shown
 
 
 def _number(value: float | None) -> str:

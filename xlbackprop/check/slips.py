@@ -359,7 +359,7 @@ def _same_as_another(scene: Scene, found: Array) -> Slip | None:
                     return Slip("not_updated", f"only repeats {name} of the row above: it is not updated")
                 return Slip("wrong_row", f"repeats {name} of the row above")
             above = " of the row above" if distance == -1 else ""
-            return Slip("other_quantity", f"is what belongs to {name}{above}, not {scene.label}")
+            return Slip("other_quantity", f"computes {name}{above}, not {scene.label}")
     return None
 
 
