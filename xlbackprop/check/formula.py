@@ -97,6 +97,20 @@ class Formula(Struct, dict=True, eq=False):
         """The ranges and defined names in the tree, left to right."""
         return tuple(_specials(self.tree)) if self.tree is not None else ()
 
+    def template(self, column: int) -> str:
+        """How it is written in a column, with {0} for its row and {1} for the one above; empty where it uses others."""
+        texts = []
+        for piece in self.pieces:
+            if isinstance(piece, str):
+                texts.append(piece.replace("{", "{{").replace("}", "}}"))
+            elif piece.sheet is not None or (piece.row not in (0, -1) and not piece.row_fixed):
+                return ""
+            else:
+                to_column = piece.column if piece.column_fixed else column + piece.column
+                row = f"${piece.row}" if piece.row_fixed else f"{{{-piece.row}}}"
+                texts.append(f"{'$' * piece.column_fixed}{column_letter(max(to_column, 1))}{row}")
+        return "".join(texts)
+
     def written(self, row: int, column: int) -> str:
         """The formula as it stands in a cell, without its equals sign."""
         return "".join(p.written(row, column) if isinstance(p, Reference) else p for p in self.pieces)
@@ -119,9 +133,23 @@ class Formulas:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str | Reference, ...], Formula] = {}
+        self._last: dict[int, tuple[str, Formula]] = {}
 
     def read(self, text: str, row: int, column: int) -> Formula:
-        """The formula with a text (without equals sign) in a cell."""
+        """The formula with a text (without equals sign) in a cell.
+
+        Most cells repeat the one above with other row numbers: that is tried first, since it takes no reading at all.
+        """
+        template, formula = self._last.get(column, ("", None))
+        if formula is not None and template.format(row, row - 1) == text:
+            return formula
+        formula = self._read(text, row, column)
+        template = formula.template(column)
+        if template:
+            self._last[column] = (template, formula)
+        return formula
+
+    def _read(self, text: str, row: int, column: int) -> Formula:
         pieces: list[str | Reference] = []
         end = 0
         for match in _REFERENCE.finditer(text[:LONGEST_FORMULA]):

@@ -8,7 +8,16 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from xlbackprop.check.book import Book, Cell
-from xlbackprop.check.formula import WIDEST_RANGE, Formula, Node, Position, column_number, parts, with_parts
+from xlbackprop.check.formula import (
+    WIDEST_RANGE,
+    Formula,
+    Node,
+    Position,
+    Reference,
+    column_number,
+    parts,
+    with_parts,
+)
 from xlbackprop.check.recognise import Table
 from xlbackprop.check.world import ELSEWHERE, derivation_of
 from xlbackprop.derivation import Role
@@ -51,6 +60,10 @@ class Trees:
         self._trees: list[Node] = []
         self._cells: dict[tuple[Position, int], Key] = {}
         self._open: list[tuple[Position, int]] = []
+        straight = self._last - self._first == len(table.steps) - 1 and not table.transposed
+        self._inner = len(table.steps) if straight else 0
+        self._steady: dict[tuple[int, Formula], bool] = {}
+        self._steady_keys: dict[tuple[int, Formula], Key] = {}
         self._keys_at: dict[tuple[int, int], Key | None] = {}
         self._copies: dict[Position, Node] = {}
         self._problems: dict[Key, str] = {}
@@ -67,10 +80,36 @@ class Trees:
         if place not in self._keys_at:
             row, column = self.table.coordinates(line, step)
             cell = self.table.sheet.cells.get((row, column))
-            has_formula = cell is not None and cell.formula is not None
-            position = (self.table.sheet.name, row, column)
-            self._keys_at[place] = self._cell_key(position, cell, step) if cell and has_formula else None
+            if cell is None or cell.formula is None:
+                self._keys_at[place] = None
+            elif 0 < step < self._inner and self._is_steady(line, cell.formula):
+                known = self._steady_keys.get((line, cell.formula))
+                if known is None:
+                    known = self._cell_key((self.table.sheet.name, row, column), cell, step)
+                    self._steady_keys[line, cell.formula] = known
+                self._keys_at[place] = known
+            else:
+                self._keys_at[place] = self._cell_key((self.table.sheet.name, row, column), cell, step)
         return self._keys_at[place]
+
+    def _is_steady(self, line: int, formula: Formula) -> bool:
+        """Whether a formula means the same in every inner row: then it is resolved once for all of them."""
+        known = self._steady.get((line, formula))
+        if known is None:
+            known = self._steady[line, formula] = not formula.specials and all(
+                self._is_steady_reference(reference, line) for reference in formula.references
+            )
+        return known
+
+    def _is_steady_reference(self, reference: Reference, line: int) -> bool:
+        if reference.sheet is not None:
+            return False
+        column = reference.column if reference.column_fixed else line + reference.column
+        if reference.row_fixed:
+            cell = self.table.sheet.cells.get((reference.row, column))
+            outside = not self._first <= reference.row <= self._last
+            return outside and cell is not None and cell.formula is None
+        return column in self._names and reference.row in (-1, 0)
 
     @cached_property
     def typical(self) -> dict[str, Key]:
