@@ -166,7 +166,7 @@ def write(
                 content = changes[name]
             content = changes.get((name, row), content)
             ws[place(name, row)] = _filled(content, row, place, places, header) if isinstance(content, str) else content
-    if not extra or not any(str(value).startswith("η") for value in extra.values()):
+    if not extra or not any(str(value).startswith(("η", "ɳ")) for value in extra.values()):
         ws["F31"], ws["G31"] = "η =", rate
     for cell, content in (extra or {}).items():
         ws[cell] = content

@@ -9,6 +9,7 @@ import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from openpyxl.formula.translate import Translator
 from openpyxl.utils import get_column_letter
 
@@ -16,7 +17,7 @@ from tests import handmade
 from tests.handmade import CLASSIC, FORMULAS, UPDATES
 from tests.networks import definitions
 from tests.test_check import A1, A2, D1, D2, report_of, wrong_cells
-from xlbackprop import Definition, build, train
+from xlbackprop import Definition, build, load, train
 
 BY_SOURCE = {
     "h1": "[w1]*[i1]+[w3]*[i2]",
@@ -119,6 +120,28 @@ TRAPS: dict[str, dict[str, Any]] = {
             "t1": "Target 1",
         }
     },
+    "hidden and output labels of other books": {
+        "labels": {
+            "h1": "z1",
+            "a_h1": "a1",
+            "h2": "z2",
+            "a_h2": "a2",
+            "o1": "z3",
+            "a_o1": "a3",
+            "o2": "z4",
+            "a_o2": "a4",
+        },
+    },
+    "weights by two numbers": {
+        "labels": {f"w{k + 1}": f"{'wv'[k // 4]}{k // 2 % 2 + 1}{k % 2 + 1}" for k in range(8)},
+    },
+    "columns without a label": {"labels": {"a_h2": "sigma", **{f"∂E/∂w{k}": f"grad. no. {k}" for k in range(1, 9)}}},
+    "labels exchanged": {"labels": {"h2": "a_h1", "a_h1": "h2"}},
+    "other learning rates beside the table": {
+        "columns": [*CLASSIC, "", "LR=0.1", "LR"],
+        "given": {"LR=0.1": 0.3, "LR": 0.2},
+    },
+    "the learning rate as a formula": {"extra": {"F31": "η", "G31": "=B3*2", "A3": "choose", "B3": 0.25}},
     "a gradient labelled twice": {"labels": {"∂E/∂w7": "∂E/∂w6"}},
     "inputs and targets elsewhere": {
         "columns": WITHOUT_GIVEN,
@@ -129,6 +152,11 @@ TRAPS: dict[str, dict[str, Any]] = {
         "columns": WITHOUT_GIVEN,
         "formulas": replaced(FORMULAS, ELSEWHERE),
         "extra": GIVEN_CELLS,
+    },
+    "inputs and targets elsewhere, as formulas": {
+        "columns": WITHOUT_GIVEN,
+        "formulas": replaced(FORMULAS, ELSEWHERE),
+        "extra": {"B3": "=5/100", "B4": "=B3*2", "B5": "=1/100", "B6": "=1-B5"},
     },
     "inputs and targets typed in": {
         "columns": WITHOUT_GIVEN,
@@ -261,6 +289,43 @@ def test_several_tables_of_a_sheet_are_judged_apart(tmp_path: Path) -> None:
     found = {(table.range, table.learning_rate.cell, table.learning_rate.value) for table in report.tables}
     assert found == {("A32:AE44", "G31", 0.5), ("AJ32:BN44", "AP31", 2.0), ("A62:AE74", "G61", 0.1)}
     assert wrong_cells(report) == {"K65"}
+
+
+@pytest.mark.parametrize("gap", [0, 2, 6])
+def test_a_second_training_without_a_header_is_a_table_too(gap: int, tmp_path: Path) -> None:
+    path = handmade.write(tmp_path / "again.xlsx")
+    workbook = openpyxl.load_workbook(path)
+    ws = workbook["Sheet1"]
+    for row in range(33, 45):
+        for column in range(1, 32):
+            source, target = ws.cell(row, column), ws.cell(row + 12 + gap, column)
+            value = source.value
+            if isinstance(value, str) and value.startswith("="):
+                moved = Translator(value, origin=source.coordinate).translate_formula(target.coordinate)
+                value = moved.replace("$G$31", "$G$30")
+            target.value = value
+    ws["F30"], ws["G30"] = "LR", 2
+    ws.cell(50 + gap, 11).value = f"=G{50 + gap}*C{50 + gap}+H{50 + gap}*C{50 + gap}"
+    workbook.save(path)
+    report = report_of(path)
+    assert [(table.rows, table.learning_rate.value) for table in report.tables] == [(12, 0.5), (12, 2.0)]
+    assert wrong_cells(report) == {f"K{50 + gap}"}
+
+
+def test_what_the_mistakes_do_to_the_loss_is_told(tmp_path: Path) -> None:
+    """E_total after 11 updates as the engine has it, against what the sheet shows."""
+    path = handmade.write(tmp_path / "effect.xlsx", {"w5": "=[w5-]"})
+    (note,) = [note for note in report_of(path).notes if note.kind == "effect"]
+    right = train(replace(load("classic", iterations=12, learning_rate=0.5), targets=(0.01, 0.99)))["E_total"][-1]
+    assert f"would be {right:.6g}" in note.message
+    assert note.cells == ("W44",)
+
+
+def test_another_learning_rate_than_the_one_shown_is_noted(tmp_path: Path) -> None:
+    path = handmade.write(tmp_path / "shown.xlsx", extra={"A1": "learning rate η", "B1": 0.1, "F31": None})
+    report = report_of(path)
+    assert (report.status, report.tables[0].learning_rate.cell) == ("ok", "G31")
+    assert [note.cells for note in report.notes if note.kind == "other_learning_rate"] == [("B1",)]
 
 
 @pytest.mark.parametrize(

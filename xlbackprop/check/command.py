@@ -113,8 +113,7 @@ def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None)
 def _find(book: Book, table_map: Map | None) -> list[Table]:
     if table_map is not None:
         wanted = [sheet for sheet in book.sheets if table_map.sheet in (None, sheet.name)]
-        found = [mapped(sheet, table_map.columns, table_map.header) for sheet in wanted]
-        return [table for table in found if table is not None]
+        return [table for sheet in wanted for table in mapped(sheet, table_map.columns, table_map.header)]
     definition = _definition(book)
     ours = book.by_name.get(OUR_SHEET)
     if definition is not None and ours is not None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from xlbackprop.check.book import Book, address, ranges
 from xlbackprop.check.findings import Finding, LearningRate, Note, TableFound, shortened
 from xlbackprop.check.formula import Formula, Node, Position, parts, with_parts
-from xlbackprop.check.meaning import Judge, Meaning
+from xlbackprop.check.meaning import Judge, Meaning, labelled_rates
 from xlbackprop.check.naming import NEGATIVE, Setting, name_slip
 from xlbackprop.check.recognise import Table
 from xlbackprop.check.replacement import Replacement
@@ -110,6 +110,7 @@ class _TableJudge:
         findings = [self._finding([group]) for group in _merged(apart)]
         findings += [self._finding(sorted(members, key=self._first)) for members in together]
         notes = [*self._notes, *self._stored.notes(), *self._numbering_note(), *self._label_note()]
+        notes += self._rate_note()
         judged = sum(
             cell is not None and (cell.formula is not None or cell.number is not None)
             for name in self._stored.calculated
@@ -326,6 +327,17 @@ class _TableJudge:
             named = ", ".join(sorted(strange))
             return f"{named} hold something else than their labels say; a --map FILE that names the columns can tell"
         return ""
+
+    def _rate_note(self) -> Iterator[Note]:
+        """Another learning rate is shown on the sheet than the one that its updates use."""
+        shown = labelled_rates(self._table.sheet)
+        used = self._stored.rate
+        if used is None or len(set(shown.values())) != 1 or used in shown.values():
+            return
+        (place, value), *_ = shown.items()
+        at = f" in {self._rate_cell}" if self._rate_cell else ""
+        message = f"{address(*place)} says that the learning rate is {value:g}, but the updates use {used:g}{at}"
+        yield Note(self._table.sheet.name, (address(*place),), "other_learning_rate", message)
 
     def _label_note(self) -> Iterator[Note]:
         for line, name in self._table.relabelled.items():

@@ -71,7 +71,7 @@ def quantity(text: str) -> str | None:
     Derivatives come as `derivative` writes them; ∂E1/∂w5 is ∂E/∂w5 here, since E1 alone depends on w5.
     """
     plain = _plain(text)
-    if not plain or len(plain) > 40:
+    if not plain or len(plain) > 40 or re.search(r"=\s*[-\d.]", text):
         return None
     if is_learning_rate(text) and plain not in _LEARNING_RATE_LETTERS:
         return LEARNING_RATE

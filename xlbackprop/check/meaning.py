@@ -10,7 +10,7 @@ from itertools import permutations, product
 from msgspec import Struct
 from msgspec.structs import replace
 
-from xlbackprop.check.book import Book, Sheet
+from xlbackprop.check.book import Book, Coordinates, Sheet
 from xlbackprop.check.formula import Node, Position, parts, value_of, with_parts
 from xlbackprop.check.labels import is_learning_rate, quantity
 from xlbackprop.check.recognise import Table
@@ -24,6 +24,7 @@ from xlbackprop.names import LEARNING_RATE, derivative
 _LABEL_WEIGHT = 1_000_000
 """A label at the cell decides which one is η, before any number of references."""
 _MOST_UNKNOWN = 4
+_LONGEST_LABEL = 40
 
 
 class Meaning(Struct, frozen=True):
@@ -124,6 +125,8 @@ def understand(book: Book, table: Table) -> tuple[Trees, Meaning]:
 
     The table's shape may gain biases that stand elsewhere, and labels that were exchanged change places.
     """
+    if LEARNING_RATE in table.lines and not _is_rate_used(book, table):
+        table = replace(table, lines={name: line for name, line in table.lines.items() if name != LEARNING_RATE})
     trees, meaning = _understood(book, table)
     held = {} if table.certain else _exchanged_labels(book, trees, meaning)
     if held:
@@ -133,6 +136,14 @@ def understand(book: Book, table: Table) -> tuple[Trees, Meaning]:
         if _right_lines(book, other, other_meaning) > _right_lines(book, trees, meaning):
             return other, other_meaning
     return trees, meaning
+
+
+def _is_rate_used(book: Book, table: Table) -> bool:
+    """Whether updates refer to the column that is labelled as η; without formulas there is no telling, so it is."""
+    trees = Trees(book, table)
+    updates = [key for name, key in trees.typical.items() if re.fullmatch(r"[wb]\d+", name)]
+    used = any(leaf[:2] == ("q", LEARNING_RATE) for key in updates for leaf in leaves(trees.written_out(key, {})))
+    return used or not updates
 
 
 def _exchanged_labels(book: Book, trees: Trees, meaning: Meaning) -> dict[str, str]:
@@ -223,7 +234,7 @@ def _learning_rate(book: Book, trees: Trees, meaning: Meaning) -> Meaning:
             texts = neighbours(book.by_name[place[0]], place[1], place[2])
             if any(is_learning_rate(text) for text in texts):
                 votes[kind, place] += _LABEL_WEIGHT
-            elif any(quantity(text) for text in texts[:1]):
+            elif quantity(book.by_name[place[0]].text(place[1], place[2] - 1)):
                 votes[kind, place] -= _LABEL_WEIGHT
     (kind, place), score = votes.most_common(1)[0]
     if score < -_LABEL_WEIGHT // 2:
@@ -235,14 +246,21 @@ def _learning_rate(book: Book, trees: Trees, meaning: Meaning) -> Meaning:
 
 def _unused_learning_rate(book: Book, table: Table) -> Position | None:
     """The one cell of the sheet that is labelled as η; no formula refers to it."""
-    found = set()
-    for (row, column), cell in table.sheet.cells.items():
-        if isinstance(cell.value, str) and quantity(cell.value) == LEARNING_RATE:
+    found = labelled_rates(table.sheet)
+    return (table.sheet.name, *next(iter(found))) if len(found) == 1 else None
+
+
+def labelled_rates(sheet: Sheet) -> dict[Coordinates, float]:
+    """The numbers on a sheet that are labelled as the learning rate, by cell."""
+    found = {}
+    for (row, column), cell in sheet.cells.items():
+        if isinstance(cell.value, str) and len(cell.value) < _LONGEST_LABEL and quantity(cell.value) == LEARNING_RATE:
             for place in ((row, column + 1), (row + 1, column)):
-                if number(book, (table.sheet.name, *place)) is not None:
-                    found.add((table.sheet.name, *place))
+                other = sheet.cells.get(place)
+                if other is not None and other.number is not None:
+                    found[place] = other.number
                     break
-    return found.pop() if len(found) == 1 else None
+    return found
 
 
 def _deep_leaves(trees: Trees, key: Key) -> Iterator[Node]:

@@ -18,6 +18,8 @@ _FEWEST_WEIGHTS = 2
 _FEWEST_CALCULATED = 3
 _LARGEST_GAP = 2
 """Empty rows that people leave inside a table."""
+_LARGEST_BREAK = 24
+"""Empty rows, or rows of other things, between two trainings under one header."""
 _MOST_UNITS = 9
 _OTHER_WEIGHT = re.compile(r"[wvuθ]['_ ]?[a-z]{0,3}['_ ]?\d{1,2}(?:[_, ]?[a-z]{0,2}\d)?")
 
@@ -56,7 +58,8 @@ class Table(Struct, dict=True):
     def range(self) -> str:
         """The range of the table, its header included."""
         lines = self.lines.values()
-        first, last = (min(lines), self.header), (max(lines), self.steps[-1])
+        above = self.header if self.steps[0] - self.header <= _LARGEST_GAP + 1 else self.steps[0]
+        first, last = (min(lines), above), (max(lines), self.steps[-1])
         corners = [(line, step) if self.transposed else (step, line) for line, step in (first, last)]
         return f"{address(*corners[0])}:{address(*corners[1])}"
 
@@ -84,8 +87,8 @@ def tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None = None) -
     return []
 
 
-def mapped(sheet: Sheet, columns: Mapping[str, int], header: int | None) -> Table | None:
-    """The table that a reader's map describes; None when there is nothing in its columns."""
+def mapped(sheet: Sheet, columns: Mapping[str, int], header: int | None) -> list[Table]:
+    """The table that a reader's map describes, or several; none when there is nothing in its columns."""
     candidate = Candidate(header or 0, dict(columns), {})
     if header is None:
         wanted = set(columns.values())
@@ -94,8 +97,7 @@ def mapped(sheet: Sheet, columns: Mapping[str, int], header: int | None) -> Tabl
             filled[row] += column in wanted and not (isinstance(cell.value, str) and cell.formula is None)
         rows = [row for row, count in filled.items() if 2 * count > len(wanted)]
         candidate.header = min(rows, default=1) - 1
-    found = _table(sheet, candidate, None, None, transposed=False)
-    return replace(found, certain=True) if found is not None else None
+    return [replace(found, certain=True) for found in _under(sheet, candidate, None, None, transposed=False)]
 
 
 def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transposed: bool) -> Iterator[Table]:
@@ -112,15 +114,46 @@ def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transpo
             for other in candidates[index + 1 :]
             if other.header > candidate.header and _overlap(other, candidate)
         ]
-        found = _table(sheet, candidate, min(later, default=None), shape, transposed=transposed)
-        if found is not None:
+        for found in _under(sheet, candidate, min(later, default=None), shape, transposed=transposed):
             yield replace(found, certain=bool(known))
+
+
+def _under(
+    sheet: Sheet, candidate: Candidate, end: int | None, shape: Shape | None, *, transposed: bool
+) -> list[Table]:
+    """The table under a header; more than one where the training begins again without a header of its own."""
+    whole = _table(sheet, candidate, end, shape, transposed=transposed)
+    if whole is None:
+        return []
+    starts = [0, *_restarts(whole)]
+    pieces = [whole.steps[start:stop] for start, stop in zip(starts, [*starts[1:], len(whole.steps)], strict=True)]
+    return [replace(whole, steps=steps) for steps in pieces]
+
+
+def _restarts(table: Table) -> list[int]:
+    """The steps at which the initial weights are typed in once more, though they are calculated elsewhere."""
+    weights = [name for name in table.lines if re.fullmatch(r"w\d+", name)]
+    first = [cell.number if (cell := table.cell(name, 0)) is not None else None for name in weights]
+    calculated = any(
+        cell is not None and cell.formula is not None
+        for step in range(1, len(table.steps))
+        for name in weights
+        for cell in [table.cell(name, step)]
+    )
+    found = []
+    for step in range(1, len(table.steps)):
+        cells = [table.cell(name, step) for name in weights]
+        typed = all(cell is not None and cell.formula is None for cell in cells)
+        gap = table.steps[step] - table.steps[step - 1] > 1
+        if typed and (calculated or gap) and [cell.number for cell in cells if cell is not None] == first:
+            found.append(step)
+    return found
 
 
 def _table(
     sheet: Sheet, candidate: Candidate, end: int | None, shape: Shape | None, *, transposed: bool
 ) -> Table | None:
-    """The table under a header; None when nothing stands there, or its numbers of units fit no network."""
+    """All rows under a header; None when there are none, or its numbers of units fit no network."""
     steps = _steps(sheet, candidate, end, transposed)
     shape = shape or _shape(candidate.lines)
     if not steps or shape is None:
@@ -205,11 +238,15 @@ def _steps(sheet: Sheet, candidate: Candidate, end: int | None, transposed: bool
 
     steps: list[int] = []
     step, gap = candidate.header + 1, 0
-    while gap <= _LARGEST_GAP and (end is None or step < end):
+    while gap <= _LARGEST_BREAK and (end is None or step < end):
         cells = [cell(line, step) for line in lines]
         filled = sum(c is not None and (c.formula is not None or c.number is not None) for c in cells)
-        weighted = any((c := cell(line, step)) is not None and not isinstance(c.value, str) for line in weights)
-        if filled * 4 >= len(lines) and (weighted or filled * 2 >= len(lines)):
+        known = [c for line in weights if (c := cell(line, step)) is not None and not isinstance(c.value, str)]
+        enough = filled * 4 >= len(lines) and (bool(known) or filled * 2 >= len(lines))
+        if gap > _LARGEST_GAP:  # only a whole row with typed weights begins again after so long
+            typed = len(known) == len(weights) and all(c.formula is None for c in known)
+            enough = bool(steps) and typed and filled * 2 >= len(lines)
+        if enough:
             steps.append(step)
             gap = 0
         else:

@@ -247,20 +247,12 @@ class _Search:
         def mended(node: Node) -> Node:
             inner = parts(node)
             if node[0] == "*":
-                names = [self._places[part[1]][1:2] if part[0] == "at" else () for part in inner]
-                for (a, left), (t, right) in ((0, 1), (1, 0)), ((1, 0), (0, 1)):
-                    del left, right
-                    output, target = names[a], names[t]
-                    if (
-                        output
-                        and target
-                        and re.fullmatch(r"a_o\d", str(output[0]))
-                        and re.fullmatch(r"t\d", str(target[0]))
-                    ):
-                        number = str(output[0])[3:]
-                        changed.append(f"{output[0]} · {target[0]} where {output[0]} − t{number} belongs")
-                        own = self._scene.candidates.get((f"t{number}", 0))
-                        return ("-", inner[a], ("is", own))
+                for output, target in (inner, inner[::-1]):
+                    name, other = self._name(output), self._name(target)
+                    own = self._scene.candidates.get((f"t{name[3:]}", 0))
+                    if re.fullmatch(r"a_o\d", name) and re.fullmatch(r"t\d", other) and own is not None:
+                        changed.append(f"{name} · {other} where {name} − t{name[3:]} belongs")
+                        return ("-", output, ("is", own))
             return with_parts(node, tuple(map(mended, inner))) if inner else node
 
         tree = mended(self._numbered)
@@ -272,6 +264,11 @@ class _Search:
             return Slip("product_for_difference", words)
         other = self.one_leaf(tree)
         return other and Slip("product_for_difference", f"{words}, and it {other.words}")
+
+    def _name(self, node: Node) -> str:
+        """The quantity in a place of the tree; empty where something else stands."""
+        leaf = self._places[node[1]] if node[0] == "at" else node
+        return str(leaf[1]) if leaf[0] == "q" else ""
 
     def _number(self, node: Node) -> Node:
         inner = parts(node)

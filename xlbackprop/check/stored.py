@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from xlbackprop.check.book import ranges
 from xlbackprop.check.findings import Note
 from xlbackprop.check.formula import Node, Position
-from xlbackprop.check.labels import is_learning_rate
-from xlbackprop.check.meaning import Meaning, other_numberings
+from xlbackprop.check.meaning import Meaning, labelled_rates, other_numberings
 from xlbackprop.check.naming import NEGATIVE
 from xlbackprop.check.replacement import Replacement
 from xlbackprop.check.resolve import Trees
@@ -193,19 +192,15 @@ class StoredNumbers:
         best = sorted(estimates)[: max(1, len(estimates) // 2)]
         rate = float(np.median([rate for _, rate in best]))
         error = 2 * min((e for e, r in best if abs(r - rate) <= e + 1e-9 * abs(rate)), default=0.0) + 1e-6 * abs(rate)
-        for candidate in [*self._labelled_rates(), float(f"{rate:.2g}"), float(f"{rate:.3g}"), float(f"{rate:.4g}")]:
+        for candidate in [
+            *labelled_rates(self._table.sheet).values(),
+            float(f"{rate:.2g}"),
+            float(f"{rate:.3g}"),
+            float(f"{rate:.4g}"),
+        ]:
             if abs(candidate - rate) <= error:
                 return candidate
         return rate
-
-    def _labelled_rates(self) -> Iterator[float]:
-        cells = self._table.sheet.cells
-        for (row, column), cell in cells.items():
-            if isinstance(cell.value, str) and len(cell.value) < 40 and is_learning_rate(cell.value):
-                for place in ((row, column + 1), (row + 1, column), (row, column - 1), (row, column + 2)):
-                    other = cells.get(place)
-                    if other is not None and other.number is not None:
-                        yield other.number
 
 
 def renumbered_by_values(trees: Trees, meaning: Meaning, numbers: Numbers) -> Meaning:
