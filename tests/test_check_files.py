@@ -132,11 +132,15 @@ def test_nothing_that_is_broken_at_random_raises(right: Path) -> None:
         parts = {name: archive.read(name) for name in archive.namelist()}
     target = right.with_name("fuzzed.xlsx")
     for turn in range(150):
-        if turn % 3 == 0:
-            target.write_bytes(_broken(whole, generator))
-        else:
-            name = generator.choice(list(parts))
-            target.write_bytes(_zip(**{**parts, name: _broken(parts[name], generator)}))
+        name = generator.choice(list(parts))
+        match turn % 3:
+            case 0:
+                target.write_bytes(_broken(whole, generator))
+            case 1:
+                target.write_bytes(_zip(**{**parts, name: _broken(parts[name], generator)}))
+            case 2:
+                sheet = "xl/worksheets/sheet1.xml"
+                target.write_bytes(_zip(**{**parts, sheet: _with_broken_formulas(parts[sheet], generator)}))
         report = _without_engine(target)
         assert report in {"ok", "mistakes", "not_recognised", "unreadable"}
 
@@ -160,6 +164,20 @@ def _without_engine(path: Path) -> str:
         return check(path).report.status
     finally:
         recalculate.Engine = engine  # type: ignore[misc]
+
+
+def _with_broken_formulas(data: bytes, generator: random.Random) -> bytes:
+    """A sheet in whose formulas signs are dropped, doubled and exchanged, so that it is still read."""
+    signs = ["", "(", ")", "*", "-", "$", "A1", "SUM(", "^", "%", '"', "#REF!", ":", "!", "'", "1E5", "0", "Z99", ","]
+
+    def spoiled(match: re.Match[str]) -> str:
+        text = match[2]
+        if generator.random() > 0.02 or not text:
+            return match[0]
+        place = generator.randrange(len(text))
+        return match[1] + text[:place] + generator.choice(signs) + text[place + generator.randrange(2) :]
+
+    return re.sub(r"(<f[^>]*>)([^<]*)", spoiled, data.decode()).encode()
 
 
 def _broken(data: bytes, generator: random.Random) -> bytes:

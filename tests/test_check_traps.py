@@ -18,6 +18,8 @@ from tests.handmade import CLASSIC, FORMULAS, UPDATES
 from tests.networks import definitions
 from tests.test_check import A1, A2, D1, D2, report_of, wrong_cells
 from xlbackprop import Definition, build, load, train
+from xlbackprop.arrangement import arrange
+from xlbackprop.derivation import derive
 
 BY_SOURCE = {
     "h1": "[w1]*[i1]+[w3]*[i2]",
@@ -386,6 +388,24 @@ def test_whatever_we_generate_is_right(definition: Definition, columns: str, tmp
     report = report_of(path)
     assert (report.status, report.findings) == ("ok", ()), report
     assert report.tables[0].rows == len(train(definition))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(definition=definitions(), columns=st.sampled_from(["compact", "full"]), data=st.data())
+def test_a_mistake_in_whatever_we_generate_is_found_in_its_cell(
+    definition: Definition, columns: str, data: st.DataObject, tmp_path: Path
+) -> None:
+    path = build(definition, tmp_path / "ours.xlsx", columns=columns)
+    derivation = derive(definition)
+    table = arrange(derivation, definition.iterations, columns).table
+    learned = [name for name in table.quantities if derivation[name].update is not None and definition.iterations > 1]
+    name = data.draw(st.sampled_from([*learned, *(n for n in table.quantities if derivation[n].expression)]))
+    cell = table.cell(name, data.draw(st.integers(name in learned, definition.iterations - 1)))
+    workbook = openpyxl.load_workbook(path)
+    ws = workbook["Walkthrough"]
+    ws[cell] = f"=({str(ws[cell].value).removeprefix('=')})*1.0001"
+    workbook.save(path)
+    assert wrong_cells(report_of(path)) == {cell}
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

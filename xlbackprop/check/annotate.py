@@ -16,6 +16,7 @@ from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.properties import PageSetupProperties
 
 from xlbackprop.check.book import Book, relationships
+from xlbackprop.check.container import UnreadableError
 from xlbackprop.check.findings import Finding, Report, shortened
 from xlbackprop.errors import UserError
 
@@ -66,7 +67,10 @@ def annotate(book: Book, report: Report, target: Path) -> tuple[str, ...]:
             raise UserError(f"--annotate: {book.path} cannot be copied: openpyxl does not read it") from error
         for finding in report.findings:
             _mark(workbook, finding)
-        lost = _lost(book)
+        try:
+            lost = _lost(book)
+        except UnreadableError:
+            lost = ("drawings that are damaged",)
         _summary(workbook, report, lost)
         _save(workbook, target)
     return lost

@@ -99,6 +99,7 @@ def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None)
         else:
             recalculated = embedded.answer() if embedded is not None else recalculate.with_libreoffice(book)
         verdicts = [judge_table(book, trees, meaning, recalculated.values) for trees, meaning in understood]
+        return Checked(_report(path, book, verdicts, recalculated), book)
     except UnreadableError as error:
         return Checked(Report(str(path), "unreadable", str(error)), None)
     except RecursionError:
@@ -107,7 +108,6 @@ def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None)
     finally:
         if embedded is not None:
             embedded.stop()
-    return Checked(_report(path, book, verdicts, recalculated), book)
 
 
 def _find(book: Book, table_map: Map | None) -> list[Table]:

@@ -325,9 +325,10 @@ class _Search:
 
 def _exchanged(scene: Scene, slip: Slip) -> Slip:
     """A slip that was found by spoiling the right formula, told the right way round."""
-    wrong = str(slip.wrong[1]) if slip.wrong[0] == "q" else f"{slip.wrong[1]:g}"
-    if slip.wrong[0] == "n":
-        return Slip("wrong_formula", f"has {slip.meant} where the number {wrong} belongs")
+    if slip.wrong[0] != "q":
+        what = f"the number {slip.wrong[1]:g}" if slip.wrong[0] == "n" else _described(slip.wrong)
+        return Slip("wrong_formula", f"has {slip.meant} where {what} belongs")
+    wrong = str(slip.wrong[1])
     if wrong == slip.meant:
         return Slip("wrong_row", f"takes {wrong} from another row")
     if wrong == LEARNING_RATE:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from xlbackprop.check.book import Book, Cell, Sheet, ranges
 from xlbackprop.check.charts import chart_notes
+from xlbackprop.check.container import UnreadableError
 from xlbackprop.check.findings import Note
 from xlbackprop.check.judge import Verdict
 from xlbackprop.check.values import Recalculated, half_unit
@@ -100,10 +101,18 @@ def look_around(book: Book, verdicts: Sequence[Verdict], recalculated: Recalcula
         sheet = verdict.table.sheet
         if sheet.name not in seen:
             seen.add(sheet.name)
-            yield from written_derivations(book, sheet, verdict.meaning)
-    yield from chart_notes(book, verdicts)
+            yield from _readable(sheet.name, written_derivations(book, sheet, verdict.meaning))
+    yield from _readable("", chart_notes(book, verdicts))
     yield from _functions(book)
     yield from _stale(book, recalculated)
+
+
+def _readable(sheet: str, notes: Iterator[Note]) -> Iterator[Note]:
+    """The notes, as far as the drawings they are about can be read: the table is judged all the same."""
+    try:
+        yield from notes
+    except UnreadableError as error:
+        yield Note(sheet, (), "damaged_part", str(error))
 
 
 def _functions(book: Book) -> Iterator[Note]:
