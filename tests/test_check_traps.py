@@ -14,7 +14,7 @@ from openpyxl.formula.translate import Translator
 from openpyxl.utils import get_column_letter
 
 from tests import handmade
-from tests.handmade import CLASSIC, FORMULAS, UPDATES
+from tests.handmade import CLASSIC, FORMULAS, LETTERS, UPDATES
 from tests.networks import definitions
 from tests.test_check import A1, A2, D1, D2, report_of, wrong_cells
 from xlbackprop import Definition, build, load, train
@@ -83,6 +83,15 @@ BIASED = {
     "o2": "[w7]*[a_h1]+[w8]*[a_h2]+$B$11",
 }
 UPDATED_BESIDE = {f"new w{k}": f"[w{k}]-$G$31*[∂E/∂w{k}]" for k in range(1, 9)}
+DIAGRAM = ("i1", "w1", "w2", "h1", "a_h1", "w5", "o1", "E1")
+
+
+def before(number: int) -> str:
+    """∂E/∂(pre-activation) of a unit of the row above, in brackets."""
+    delta = (f"({D1}*[w5]+{D2}*[w7])*{A1}", f"({D1}*[w6]+{D2}*[w8])*{A2}", D1, D2)[number - 1]
+    return f"({replaced({'': delta}, BEFORE)['']})"
+
+
 BEFORE = {f"[{name}]": f"[{name}-]" for name in CLASSIC}
 
 TRAPS: dict[str, dict[str, Any]] = {
@@ -218,7 +227,35 @@ TRAPS: dict[str, dict[str, Any]] = {
         "changes": {("i1", row): 0.05 * (row % 3 + 1) for row in range(33, 45)}
         | {("t1", row): 0.3 * (row % 3) for row in range(33, 45)}
     },
+    "biases that learn": {
+        "columns": [*CLASSIC, "b1", "b2", "b3", "b4"],
+        "given": {"b1": 0.1, "b2": 0.2, "b3": 0.3, "b4": 0.4},
+        "labels": {"b1": "b_h1", "b2": "b_h2", "b3": "b_o1", "b4": "b_o2"},
+        "formulas": {
+            "h1": "[w1]*[i1]+[w2]*[i2]+[b1]",
+            "h2": "[w3]*[i1]+[w4]*[i2]+[b2]",
+            "o1": "[w5]*[a_h1]+[w6]*[a_h2]+[b3]",
+            "o2": "[w7]*[a_h1]+[w8]*[a_h2]+[b4]",
+        },
+        "changes": {
+            (name, row): f"=[{name}-]-$G$31*{rule}"
+            for name, rule in {"b1": before(1), "b2": before(2), "b3": before(3), "b4": before(4)}.items()
+            for row in range(34, 45)
+        },
+    },
     "one iteration": {"rows": 1},
+    "one iteration, downwards": {
+        "rows": 1,
+        "transposed": True,
+        "left": 3,
+        "header": 1,
+        "extra": {"E1": "η", "F1": 0.5},
+    },
+    "a diagram with labels and values": {
+        "extra": {f"{letter}3": name for letter, name in zip("BCDEFGHI", DIAGRAM, strict=True)}
+        | {f"{letter}4": f"={LETTERS[name]}33" for letter, name in zip("BCDEFGHI", DIAGRAM, strict=True)}
+        | {"F31": "η", "G31": 0.5}
+    },
 }
 
 
@@ -231,7 +268,9 @@ def test_what_is_only_unusual_is_no_mistake(trap: str, tmp_path: Path) -> None:
     assert report.tables[0].learning_rate.value == 0.5
 
 
-@pytest.mark.parametrize("trap", [trap for trap in TRAPS if trap not in {"no pre-activations", "one iteration"}])
+@pytest.mark.parametrize(
+    "trap", [trap for trap in TRAPS if "one iteration" not in trap and trap != "no pre-activations"]
+)
 def test_a_mistake_shows_in_an_unusual_sheet_too(trap: str, tmp_path: Path) -> None:
     options = dict(TRAPS[trap])
     path = handmade.write(tmp_path / "trap.xlsx", options.pop("changes", None), **options)

@@ -95,6 +95,9 @@ class _TableJudge:
         self._elsewhere = {meaning.cells[position]: value for position, value in known.items()}
         self._stored = StoredNumbers(trees, self._replacement, meaning, numbers, known, rate)
 
+        if self._rate_cell is None:
+            self._replacement.rate = self._stored.rate
+
     def verdict(self) -> Verdict:
         table = self._table
         rate = LearningRate(self._rate_cell, self._stored.rate)
@@ -230,7 +233,7 @@ class _TableJudge:
             cells,
             _listed(names),
             group.slip.kind,
-            f"={cell.formula.written(*place)}" if cell.formula is not None else cell.digits or str(cell.value),
+            f"={cell.formula.written(*place)}" if cell.formula is not None else _shown(cell.value),
             self._replacement.formula(group.name, steps[0], helpers=helpers),
             self._value(place),
             float(right[0]) if np.isfinite(right[0]) else None,
@@ -395,6 +398,10 @@ def _how_far(found: Array, right: Array) -> str:
         return "; with the present numbers it makes no difference, with others it does"
     up_to = "up to " if len(off) > 1 and off.max() > 1.2 * off.min() else ""
     return f"; it is {up_to}{percent(float(off.max()))} off"
+
+
+def _shown(value: float | str | None) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def percent(share: float) -> str:

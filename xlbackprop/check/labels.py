@@ -25,6 +25,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?:t|target|targets|tgt|desired|d|expected|actual|y|y_?true)_?o?{_NUMBER}", "t{}"),
         (r"(?:w|weight|weights|wt)_?(\d{1,2})", "w{}"),
         (r"(?:b|bias)_?(\d{1,2})", "b{}"),
+        (r"(?:b|bias)_?h_?(\d?)", "b_h{}"),
+        (r"(?:b|bias)_?o_?(\d?)", "b_o{}"),
         (rf"(?:a|out|act|σ|sig|sigmoid|s|act_?fn|activation|activated|f|logistic)_?h_?{_NUMBER}", "a_h{}"),
         (rf"(?:h|hidden)_?{_NUMBER}_?(?:out|act|activated|output)|(?:h|hidden)_?(?:out|act)_?{_NUMBER}", "a_h{}"),
         (rf"(?:a|out|act|σ|sig|sigmoid|s|act_?fn|activation|activated|f|logistic)_?[o0]_?{_NUMBER}", "a_o{}"),

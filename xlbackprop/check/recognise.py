@@ -108,6 +108,8 @@ def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transpo
             lines.setdefault(step, {})[line] = cell.value
     candidates = [candidate for step in sorted(lines) for candidate in _headers(step, lines[step], known)]
     candidates = [candidate for candidate in candidates if _is_walkthrough(candidate.lines, known)]
+    largest = max((len(candidate.lines) for candidate in candidates), default=0)
+    candidates = [candidate for candidate in candidates if 2 * len(candidate.lines) >= largest]  # no part of a diagram
     for index, candidate in enumerate(candidates):
         later = [
             other.header
@@ -155,17 +157,37 @@ def _table(
 ) -> Table | None:
     """All rows under a header; None when there are none, or its numbers of units fit no network."""
     steps = _steps(sheet, candidate, end, transposed)
-    shape = shape or _shape(candidate.lines)
+    named = _with_numbered_biases(candidate.lines)
+    shape = shape or _shape(named)
     if not steps or shape is None:
         return None
+    if not shape.train_biases and _are_updated(sheet, steps, named, transposed):
+        shape = replace(shape, train_biases=True)
     quantities = derivation_of(shape).quantities
-    lines = {n: line for n, line in candidate.lines.items() if n in quantities or n == LEARNING_RATE}
+    lines = {n: line for n, line in named.items() if n in quantities or n == LEARNING_RATE}
     unknown = dict(candidate.unknown)
-    unknown.update({line: n for n, line in candidate.lines.items() if n not in lines and n != ITERATION})
+    unknown.update({line: n for n, line in named.items() if n not in lines and n != ITERATION})
     for line, name in _weights_in_order(unknown, lines, shape).items():
         lines[name] = line
         del unknown[line]
     return Table(sheet, candidate.header, steps, lines, shape, transposed, unknown)
+
+
+def _with_numbered_biases(lines: Mapping[str, int]) -> dict[str, int]:
+    """Biases called after their units (b_h1, b_o2) or layers (b_h, b_o), under their numbers."""
+    after_units = sorted((name for name in lines if re.fullmatch(r"b_[ho]\d?", name)), key=lambda name: (name[2], name))
+    numbers = {name: f"b{number}" for number, name in enumerate(after_units, 1)}
+    return {numbers.get(name, name): line for name, line in lines.items()}
+
+
+def _are_updated(sheet: Sheet, steps: tuple[int, ...], lines: Mapping[str, int], transposed: bool) -> bool:
+    """Whether the biases are calculated from row to row, not only repeated."""
+    for name, line in lines.items():
+        for step in steps[1:] if re.fullmatch(r"b\d+", name) else ():
+            cell = sheet.cells.get((line, step) if transposed else (step, line))
+            if cell is not None and cell.formula is not None and len(cell.formula.references) > 1:
+                return True
+    return False
 
 
 def _weights_in_order(unknown: Mapping[int, str], lines: Mapping[str, int], shape: Shape) -> dict[int, str]:

@@ -31,6 +31,8 @@ class Replacement:
         self._typed = dict(meaning.literals)
         self._line_of = {name: line for line, name in meaning.lines.items() if not name.startswith("−")}
         self._core = {meaning.own(label) for label in trees.core}
+        self.rate: float | None = None
+        """The learning rate, where it stands in no cell."""
 
     def label(self, own: str) -> str:
         """What the sheet calls a quantity of the walkthrough."""
@@ -95,6 +97,8 @@ class Replacement:
 
     def _literal(self, symbol: Symbol) -> Expression:
         name = symbol.name
+        if name == LEARNING_RATE and self.rate is not None and self.learning_rate_line is None:
+            return Number(self.rate)
         typed = name in self._typed and name not in self._cell_of and self.label(name) not in self._trees.core
         return Number(self._typed[name]) if typed else symbol
 
