@@ -19,10 +19,10 @@ from xlbackprop.check.formula import column_number
 from xlbackprop.check.judge import Verdict, judge_table
 from xlbackprop.check.mapping import Map
 from xlbackprop.check.mapping import load as load_map
-from xlbackprop.check.meaning import understand
 from xlbackprop.check.recognise import Table, mapped, tables
 from xlbackprop.check.retrain import effect
 from xlbackprop.check.surroundings import look_around
+from xlbackprop.check.understand import understand
 from xlbackprop.check.world import Shape
 from xlbackprop.definition import Definition
 from xlbackprop.derivation import derive

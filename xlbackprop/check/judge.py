@@ -9,9 +9,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.check.book import Book, address, ranges
+from xlbackprop.check.elsewhere import labelled_rates
 from xlbackprop.check.findings import Finding, LearningRate, Note, TableFound, shortened
 from xlbackprop.check.formula import Formula, Node, Position, parts, with_parts
-from xlbackprop.check.meaning import Judge, Meaning, labelled_rates
+from xlbackprop.check.meaning import Judge, Meaning
 from xlbackprop.check.naming import NEGATIVE, Setting, name_slip
 from xlbackprop.check.recognise import Table
 from xlbackprop.check.replacement import Replacement

@@ -8,8 +8,8 @@ from functools import cached_property
 from xlbackprop.check.book import address
 from xlbackprop.check.formula import Node, quoted
 from xlbackprop.check.meaning import Meaning
+from xlbackprop.check.models import to_tree
 from xlbackprop.check.resolve import Trees
-from xlbackprop.check.slips import to_tree
 from xlbackprop.expression import Expression, Number, Symbol, substitute
 from xlbackprop.names import LEARNING_RATE
 from xlbackprop.readings import Formula, Mathematics

@@ -68,7 +68,6 @@ class Trees:
         self._copies: dict[Position, Node] = {}
         self._problems: dict[Key, str] = {}
         self._same: dict[int, Position | None] = {}
-        self.circular = False
 
     def key(self, name: str, step: int) -> Key | None:
         """The number of the tree of a quantity's cell; None where there is no formula."""
@@ -190,7 +189,6 @@ class Trees:
         formula = cell.formula
         assert formula is not None
         if asked in self._open or len(self._open) >= DEEPEST_CHAIN:
-            self.circular = self.circular or asked in self._open
             return self._intern(formula, (("odd", "a chain of cells without an end"),), alone=True)
         self._open.append(asked)
         leaves = [self._leaf(reference.at(*position), step, reference.row_fixed) for reference in formula.references]
@@ -266,7 +264,6 @@ class Trees:
         if known is None:
             mark = (position, step)
             if mark in self._open or len(self._open) >= DEEPEST_CHAIN:
-                self.circular = self.circular or mark in self._open
                 return ("odd", "a chain of cells without an end")
             self._open.append(mark)
             known = self._leaf(formula.references[0].at(*position), step)

@@ -12,21 +12,9 @@ from numpy.typing import NDArray
 
 from xlbackprop.check.book import address
 from xlbackprop.check.formula import Node, UnsupportedError, evaluate, parts, with_parts
+from xlbackprop.check.variants import bracketed, spoiled_factors, with_operators, without_brackets, without_terms
 from xlbackprop.check.world import ELSEWHERE
 from xlbackprop.engine import Array
-from xlbackprop.expression import (
-    Call,
-    Difference,
-    Exponential,
-    Expression,
-    Negation,
-    Number,
-    Power,
-    Product,
-    Quotient,
-    Sum,
-    Symbol,
-)
 from xlbackprop.layout import column_letter
 from xlbackprop.names import LEARNING_RATE
 
@@ -108,33 +96,6 @@ def name_value_slip(scene: Scene, model: Node, found: Array, right: Array) -> Sl
     )
 
 
-def to_tree(expression: Expression, leaf: Callable[[Symbol], Node]) -> Node:
-    """A derivation's expression as a tree."""
-    match expression:
-        case Symbol():
-            return leaf(expression)
-        case Number(value):
-            return ("n", value)
-        case Sum(terms):
-            return _chain("+", [to_tree(term, leaf) for term in terms])
-        case Product(factors):
-            return _chain("*", [to_tree(factor, leaf) for factor in factors])
-        case Difference(left, right):
-            return ("-", to_tree(left, leaf), to_tree(right, leaf))
-        case Quotient(numerator, denominator):
-            return ("/", to_tree(numerator, leaf), to_tree(denominator, leaf))
-        case Power(base, exponent):
-            return ("^", to_tree(base, leaf), ("n", float(exponent)))
-        case Negation(operand):
-            return ("neg", to_tree(operand, leaf))
-        case Exponential(exponent_):
-            return ("call", "EXP", (to_tree(exponent_, leaf),))
-        case Call():
-            return to_tree(expression.body, leaf)
-        case _:
-            raise TypeError(f"no tree for {type(expression).__name__}")
-
-
 class _Search:
     """Mends one tree until it gives the target."""
 
@@ -212,7 +173,7 @@ class _Search:
 
     def brackets(self) -> Slip | None:
         """Brackets that are missing."""
-        for variant in _bracketed(self._numbered):
+        for variant in bracketed(self._numbered):
             values = self._with(variant, {}, ())
             if values is not None and bool(self._scene.close(values, self._target)):
                 return Slip("missing_brackets", self._bracket_words(variant))
@@ -220,7 +181,7 @@ class _Search:
 
     def brackets_and_leaf(self) -> Slip | None:
         """Brackets missing and one quantity wrong besides."""
-        for variant in list(_bracketed(self._numbered))[:24]:
+        for variant in list(bracketed(self._numbered))[:24]:
             slip = self.one_leaf(variant)
             if slip is not None:
                 return Slip("missing_brackets", f"brackets are missing, and it {slip.words}")
@@ -229,7 +190,7 @@ class _Search:
     def operator(self, *, reverse: bool = False) -> Slip | None:
         """One operator that is another: + for −, * for /; or a sign."""
         words = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
-        for variant, old, new in _with_operators(self._numbered):
+        for variant, old, new in with_operators(self._numbered):
             values = self._with(variant, {}, ())
             if values is not None and bool(self._scene.close(values, self._target)):
                 was, meant = (new, old) if reverse else (old, new)
@@ -393,7 +354,7 @@ def _factors(scene: Scene) -> Iterator[tuple[str, Array]]:
 
 def _factor_in(scene: Scene, model: Node, found: Array) -> Slip | None:
     """A factor missing or doubled inside the formula: found by spoiling the right one."""
-    for variant, factor, kind in _spoiled_factors(model):
+    for variant, factor, kind in spoiled_factors(model):
         values = _values(variant, scene.leaf, scene.shape)
         if values is not None and bool(scene.close(values, found)):
             words = _told(factor)
@@ -405,23 +366,12 @@ def _factor_in(scene: Scene, model: Node, found: Array) -> Slip | None:
 
 def _missing_term(scene: Scene, model: Node, found: Array) -> Slip | None:
     """A term left out of a sum: one output's part of a hidden gradient, or a bias."""
-    for variant, term in _without_terms(model):
+    for variant, term in without_terms(model):
         values = _values(variant, scene.leaf, scene.shape)
         if values is not None and bool(scene.close(values, found)):
             names = [str(leaf[1]) for leaf in _leaves(term) if leaf[0] == "q"]
             return Slip("missing_term", f"leaves out a term, the one with {_listed(list(dict.fromkeys(names)))}")
     return None
-
-
-def _without_terms(node: Node) -> Iterator[tuple[Node, Node]]:
-    """The tree with one term of one sum left out."""
-    if node[0] == "+":
-        yield node[1], node[2]
-        yield node[2], node[1]
-    inner = parts(node)
-    for index, part in enumerate(inner):
-        for variant, term in _without_terms(part):
-            yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :])), term
 
 
 def _leaves(node: Node) -> Iterator[Node]:
@@ -434,7 +384,7 @@ def _leaves(node: Node) -> Iterator[Node]:
 
 def _model_brackets(scene: Scene, model: Node, found: Array) -> Slip | None:
     """Brackets lost from the right formula, whatever the order in which the sheet writes its factors."""
-    for variant in _without_brackets(model):
+    for variant in without_brackets(model):
         values = _values(variant, scene.leaf, scene.shape)
         if values is not None and bool(scene.close(values, found)):
             return Slip(
@@ -446,118 +396,11 @@ def _model_brackets(scene: Scene, model: Node, found: Array) -> Slip | None:
 
 def _two_in_model(scene: Scene, model: Node, found: Array) -> Slip | None:
     """A factor missing and one quantity wrong: two slips at once."""
-    for variant, factor, kind in list(_spoiled_factors(model))[:24]:
+    for variant, factor, kind in list(spoiled_factors(model))[:24]:
         slip = _Search(scene, variant, found).one_leaf() if kind == "missing_factor" else None
         if slip is not None and slip.wrong[:1] == ("q",) and _sort(str(slip.wrong[1])) == _sort(slip.meant):
             return Slip(kind, f"lacks the factor {_told(factor)}, and it {_exchanged(scene, slip).words}")
     return None
-
-
-def _spoiled_factors(node: Node) -> Iterator[tuple[Node, Node, str]]:
-    """The tree with one factor of one product left out, or doubled."""
-    if node[0] in "*/":
-        factors = _factor_list(node)
-        for index, (operator, factor) in enumerate(factors):
-            rest = factors[:index] + factors[index + 1 :]
-            if rest and (operator == "*"):
-                yield _from_factors(rest), factor, "missing_factor"
-            if factor[0] != "n":
-                yield _from_factors([*factors, (operator, factor)]), factor, "extra_factor"
-        for index, (operator, factor) in enumerate(factors):
-            for variant, spoiled, kind in _spoiled_factors(factor):
-                yield _from_factors([*factors[:index], (operator, variant), *factors[index + 1 :]]), spoiled, kind
-        return
-    inner = parts(node)
-    for index, part in enumerate(inner):
-        for variant, spoiled, kind in _spoiled_factors(part):
-            yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :])), spoiled, kind
-
-
-def _without_brackets(node: Node) -> Iterator[Node]:
-    """The tree as it would be read if one pair of brackets round a sum were left out."""
-    if node[0] in "*/":
-        factors = _factor_list(node)
-        for index, (operator, factor) in enumerate(factors):
-            if factor[0] in "+-" and operator == "*":
-                left = [*factors[:index], ("*", factor[1])]
-                right = [("*", factor[2]), *factors[index + 1 :]]
-                yield (factor[0], _from_factors(left), _from_factors(right))
-                rest = factors[:index] + factors[index + 1 :]
-                yield (factor[0], factor[1], _from_factors([("*", factor[2]), *rest]))
-                yield (factor[0], _from_factors([*rest, ("*", factor[1])]), factor[2])
-    inner = parts(node)
-    for index, part in enumerate(inner):
-        for variant in _without_brackets(part):
-            yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :]))
-
-
-def _bracketed(node: Node) -> Iterator[Node]:
-    """The tree with one pair of brackets more round a sum in it."""
-    if node[0] in {"+", "-"}:
-        left, right = _factor_list(node[1]), _factor_list(node[2])
-        for before in range(len(left)):
-            for after in range(1, len(right) + 1):
-                if before == 0 and after == len(right):
-                    continue
-                if before and left[before][0] == "/":
-                    inner_left = _from_factors([("*", left[before][1]), *left[before + 1 :]])
-                else:
-                    inner_left = _from_factors(left[before:])
-                bracket = (node[0], inner_left, _from_factors(right[:after]))
-                operator = left[before][0] if before else "*"
-                yield _from_factors([*left[:before], (operator, bracket), *right[after:]])
-        operator, last = right[-1]
-        if last[0] == "^" and len(right) == 1:
-            for before in range(len(left)):
-                bracket = (node[0], _from_factors(left[before:]), last[1])
-                yield _from_factors([*left[:before], ("*", ("^", bracket, last[2]))])
-    inner = parts(node)
-    for index, part in enumerate(inner):
-        for variant in _bracketed(part):
-            yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :]))
-
-
-def _with_operators(node: Node) -> Iterator[tuple[Node, str, str]]:
-    """The tree with one operator changed, or one sign."""
-    inner = parts(node)
-    if node[0] in {"+", "-", "*", "/"}:
-        for other in "-+*/":
-            if other != node[0]:
-                yield (other, node[1], node[2]), node[0], other
-        if node[0] == "-":
-            yield ("-", node[2], node[1]), "neg", "-"
-    if node[0] == "neg":
-        yield node[1], "neg", "+"
-    if node[0] == "call" and node[1] == "EXP":
-        yield ("call", "EXP", (("neg", inner[0]),)), "+", "neg"
-    for index, part in enumerate(inner):
-        for variant, old, new in _with_operators(part):
-            yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :])), old, new
-
-
-def _factor_list(node: Node) -> list[tuple[str, Node]]:
-    """A product as its factors, each with the operator before it."""
-    if node[0] in {"*", "/"}:
-        left = _factor_list(node[1])
-        right = _factor_list(node[2]) if node[0] == "*" else [("*", node[2])]
-        return left + ([(node[0], node[2])] if node[0] == "/" else right)
-    return [("*", node)]
-
-
-def _from_factors(factors: Sequence[tuple[str, Node]]) -> Node:
-    (first_operator, result), *others = factors
-    if first_operator == "/":
-        result = ("/", ("n", 1.0), result)
-    for operator, factor in others:
-        result = (operator, result, factor)
-    return result
-
-
-def _chain(operator: str, nodes: list[Node]) -> Node:
-    result = nodes[0]
-    for node in nodes[1:]:
-        result = (operator, result, node)
-    return result
 
 
 def _subsets(places: list[int]) -> list[tuple[int, ...]]:

@@ -10,10 +10,12 @@ import numpy as np
 from msgspec.structs import replace
 
 from xlbackprop.check.book import ranges
+from xlbackprop.check.elsewhere import labelled_rates
 from xlbackprop.check.findings import Note
 from xlbackprop.check.formula import Node, Position
-from xlbackprop.check.meaning import Meaning, labelled_rates, other_numberings
+from xlbackprop.check.meaning import Meaning
 from xlbackprop.check.naming import NEGATIVE
+from xlbackprop.check.numbering import other_numberings
 from xlbackprop.check.replacement import Replacement
 from xlbackprop.check.resolve import Trees
 from xlbackprop.check.slips import Agreement, Scene, Slip, name_value_slip

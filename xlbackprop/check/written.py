@@ -12,8 +12,8 @@ from xlbackprop.check.findings import Note
 from xlbackprop.check.formula import DEEPEST_NESTING, Node, UnsupportedError, parts, value_of
 from xlbackprop.check.labels import plain_name, quantity
 from xlbackprop.check.meaning import Meaning
+from xlbackprop.check.models import to_tree
 from xlbackprop.check.naming import Setting, name_slip
-from xlbackprop.check.slips import to_tree
 from xlbackprop.check.world import WORLDS, close
 from xlbackprop.expression import Expression, Symbol, substitute
 from xlbackprop.readings import Mathematics
