@@ -10,9 +10,9 @@ from itertools import permutations
 from msgspec.structs import replace
 
 from xlbackprop.check.book import Book, Coordinates, Sheet
-from xlbackprop.check.formula import Node, Position
+from xlbackprop.check.formula import Node, Position, leaves
 from xlbackprop.check.labels import is_learning_rate, quantity
-from xlbackprop.check.meaning import Judge, Meaning, deep_leaves, leaves, number
+from xlbackprop.check.meaning import Judge, Meaning, deep_leaves, number
 from xlbackprop.check.numbering import transposed_numbering
 from xlbackprop.check.recognise import Table
 from xlbackprop.check.resolve import Key, Trees

@@ -420,6 +420,15 @@ def parts(node: Node) -> tuple[Node, ...]:
             return ()
 
 
+def leaves(node: Node) -> Iterator[Node]:
+    """Every leaf of a tree, left to right."""
+    inner = parts(node)
+    if not inner and node[0] not in {"call", "list"}:
+        yield node
+    for part in inner:
+        yield from leaves(part)
+
+
 def with_parts(node: Node, new: tuple[Node, ...]) -> Node:
     """The same node with other parts."""
     match node[0]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec.structs import replace
 
 from xlbackprop.check.book import Book
-from xlbackprop.check.formula import Node
-from xlbackprop.check.meaning import Judge, Meaning, leaves
+from xlbackprop.check.formula import Node, leaves
+from xlbackprop.check.meaning import Judge, Meaning
 from xlbackprop.check.recognise import Table
 from xlbackprop.check.resolve import Key, Trees
 from xlbackprop.check.world import close

@@ -225,10 +225,12 @@ class _TableJudge:
         names = sorted({member.name.removeprefix(NEGATIVE) for member in members}, key=self._turn)
         words = group.slip.words
         if group.slip.kind == "learning_rate_drift":
+            rate = self._rate_cell or ""
             words = (
-                f"lacks the $ before the row of the learning rate {self._rate_cell or ''}, so that the reference drifts"
-                f" from row to row: {address(*place)} {words}"
+                f"lacks the $ in the reference to the learning rate {rate}, which drifts to other cells when copied:"
+                f" {address(*place)} {words}"
             )
+        subject = f"{'each of ' * (len(names) > 1)}{_listed(names)} in {shortened(cells)}"
         finding = Finding(
             self._table.sheet.name,
             cells,
@@ -238,7 +240,7 @@ class _TableJudge:
             self._replacement.formula(group.name, steps[0], helpers=helpers),
             self._value(place),
             float(right[0]) if np.isfinite(right[0]) else None,
-            f"{_listed(names)} in {shortened(cells)} {words}{_how_far(self._numbers.on(group.line)[steps], right)}",
+            f"{subject} {words}{_how_far(self._numbers.on(group.line)[steps], right)}",
         )
         return Place(self._table.steps[steps[0]], self._turn(group.name)), finding
 
@@ -353,12 +355,15 @@ class _TableJudge:
 
 
 def _is_fixed(leaf: Node, formula: Formula) -> bool:
-    """Whether the reference that stands where η belongs keeps its row when it is copied down."""
-    if leaf[:1] == ("n",):
-        return True
-    if leaf[:1] == ("x",) and any(r.row_fixed and r.row == leaf[1][1] for r in formula.references):
-        return True
-    return bool(formula.references) and all(r.row_fixed or r.row in (0, -1) for r in formula.references)
+    """Whether the reference that stands where η belongs stays the same wherever it is copied."""
+    fixed = [reference for reference in formula.references if reference.row_fixed and reference.column_fixed]
+    match leaf:
+        case ("n", _):
+            return True
+        case ("x" | "blank", (_, row, column), *_):
+            return any((reference.row, reference.column) == (row, column) for reference in fixed)
+        case _:
+            return bool(fixed)
 
 
 def _together(groups: list[Group]) -> Iterator[list[Group]]:

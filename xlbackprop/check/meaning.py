@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from xlbackprop.check.book import Book
-from xlbackprop.check.formula import Node, Position, parts, value_of
+from xlbackprop.check.formula import Node, Position, leaves, value_of
 from xlbackprop.check.resolve import Key, Trees
 from xlbackprop.check.world import WORLDS, Shape, World, close, derivation_of, world
 from xlbackprop.derivation import Derivation
@@ -97,15 +97,6 @@ def number(book: Book, position: Position) -> float | None:
     sheet = book.by_name.get(position[0])
     cell = sheet.cells.get(position[1:]) if sheet else None
     return cell.number if cell is not None else None
-
-
-def leaves(node: Node) -> Iterator[Node]:
-    """Every leaf of a tree, left to right."""
-    inner = parts(node)
-    if not inner and node[0] not in {"call", "list"}:
-        yield node
-    for part in inner:
-        yield from leaves(part)
 
 
 def deep_leaves(trees: Trees, key: Key) -> Iterator[Node]:

@@ -8,8 +8,8 @@ from itertools import product
 from msgspec.structs import replace
 
 from xlbackprop.check.book import Book
-from xlbackprop.check.formula import Node, parts, with_parts
-from xlbackprop.check.meaning import Judge, Meaning, leaves
+from xlbackprop.check.formula import Node, leaves, parts, with_parts
+from xlbackprop.check.meaning import Judge, Meaning
 from xlbackprop.check.resolve import Key, Trees
 from xlbackprop.names import derivative
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from xlbackprop.check.book import address
-from xlbackprop.check.formula import Node, UnsupportedError, evaluate, parts, with_parts
+from xlbackprop.check.formula import Node, UnsupportedError, evaluate, leaves, parts, with_parts
 from xlbackprop.check.variants import bracketed, spoiled_factors, with_operators, without_brackets, without_terms
 from xlbackprop.check.world import ELSEWHERE
 from xlbackprop.engine import Array
@@ -63,7 +63,8 @@ def name_formula_slip(scene: Scene, tree: Node, found: Array | None, right: Arra
     """
     search = _Search(scene, tree, right)
     return (
-        (_same_as_another(scene, found) if found is not None else None)
+        (search.one_leaf() if any(leaf[0] in {"blank", "odd"} for leaf in leaves(tree)) else None)
+        or (_same_as_another(scene, found) if found is not None else None)
         or search.one_leaf()
         or search.another_with_learning_rate()
         or search.brackets()
@@ -72,7 +73,7 @@ def name_formula_slip(scene: Scene, tree: Node, found: Array | None, right: Arra
         or (_factor_in(scene, model, found) if found is not None else None)
         or (_missing_term(scene, model, found) if found is not None else None)
         or search.product_for_difference()
-        or search.two_leaves()
+        or search.twoleaves()
         or (_model_brackets(scene, model, found) if found is not None else None)
         or search.brackets_and_leaf()
         or (_two_in_model(scene, model, found) if found is not None else None)
@@ -117,7 +118,7 @@ class _Search:
         numbered = self._numbered if tree is None else tree
         count = len(self._stack) if any_quantity else self._plain
         distinct = list(dict.fromkeys(self._places))[:_MOST_LEAVES]
-        for leaf in sorted(distinct, key=lambda leaf: leaf[0] == "n"):
+        for leaf in sorted(distinct, key=lambda leaf: {"blank": 0, "odd": 0, "n": 2}.get(leaf[0], 1)):
             places = [index for index, other in enumerate(self._places) if other == leaf]
             for subset in _subsets(places):
                 values = self._with(numbered, dict.fromkeys(subset, self._stack[:count]), (count,))
@@ -125,7 +126,7 @@ class _Search:
                     continue
                 fits = np.flatnonzero(self._scene.close(values, self._target))
                 for index in fits:
-                    if self._names[index] != leaf[1:3]:
+                    if self._names[index] not in (leaf[1:3], (self._scene.label, 0)):
                         return self._slip(leaf, self._names[index], partly=len(subset) < len(places))
         return None
 
@@ -142,7 +143,7 @@ class _Search:
                 return Slip(slip.kind, slip.words)
         return None
 
-    def two_leaves(self) -> Slip | None:
+    def twoleaves(self) -> Slip | None:
         """Two other quantities of the same sort, each everywhere."""
         distinct = [leaf for leaf in dict.fromkeys(self._places) if leaf[0] == "q"][:_MOST_LEAVES]
         for one, other in combinations(distinct, 2):
@@ -279,8 +280,8 @@ class _Search:
         return Slip(kind, f"uses {used} where {name} belongs{where}", leaf, name)
 
     def _bracket_words(self, variant: Node) -> str:
-        if variant[0] == "/" and variant[1] == ("n", 1.0):
-            return "lacks brackets: the 1 + exp(…) under the stroke belongs in brackets"
+        if variant[0] == "/" and variant[2][0] == "+" and variant[2][2][:2] == ("call", "EXP"):
+            return "lacks brackets: 1 + EXP(…) is the denominator as a whole"
         return "lacks a pair of brackets, so that a factor multiplies only one of the terms it should multiply"
 
 
@@ -369,17 +370,9 @@ def _missing_term(scene: Scene, model: Node, found: Array) -> Slip | None:
     for variant, term in without_terms(model):
         values = _values(variant, scene.leaf, scene.shape)
         if values is not None and bool(scene.close(values, found)):
-            names = [str(leaf[1]) for leaf in _leaves(term) if leaf[0] == "q"]
+            names = [str(leaf[1]) for leaf in leaves(term) if leaf[0] == "q"]
             return Slip("missing_term", f"leaves out a term, the one with {_listed(list(dict.fromkeys(names)))}")
     return None
-
-
-def _leaves(node: Node) -> Iterator[Node]:
-    inner = parts(node)
-    if not inner:
-        yield node
-    for part in inner:
-        yield from _leaves(part)
 
 
 def _model_brackets(scene: Scene, model: Node, found: Array) -> Slip | None:

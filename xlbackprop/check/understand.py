@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from xlbackprop.check.book import Book
 from xlbackprop.check.elsewhere import given_numbers, learning_rate, typed_learning_rate
+from xlbackprop.check.formula import leaves
 from xlbackprop.check.helpers import helpers_of
-from xlbackprop.check.meaning import Judge, Meaning, leaves
+from xlbackprop.check.meaning import Judge, Meaning
 from xlbackprop.check.numbering import numbering_of
 from xlbackprop.check.recognise import Table
 from xlbackprop.check.resolve import Key, Trees

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from xlbackprop.check.book import Cell
-from xlbackprop.check.formula import Node, Position, UnsupportedError, evaluate
-from xlbackprop.check.meaning import leaves
+from xlbackprop.check.formula import Node, Position, UnsupportedError, evaluate, leaves
 from xlbackprop.check.recognise import Table
 from xlbackprop.check.world import ELSEWHERE
 from xlbackprop.engine import Array

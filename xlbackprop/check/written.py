@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from xlbackprop.check.book import Book, Coordinates, Sheet, address, relationships
 from xlbackprop.check.container import Container
 from xlbackprop.check.findings import Note
-from xlbackprop.check.formula import DEEPEST_NESTING, Node, UnsupportedError, parts, value_of
+from xlbackprop.check.formula import DEEPEST_NESTING, Node, UnsupportedError, leaves, value_of
 from xlbackprop.check.labels import plain_name, quantity
 from xlbackprop.check.meaning import Meaning
 from xlbackprop.check.models import to_tree
@@ -105,7 +105,7 @@ class _Texts:
         right = self._meaning.world.value(own, 0)
         for side in sides:
             tree = _read(side, self._units)
-            if tree is None or right is None or not any(leaf[0] == "q" for leaf in _leaves(tree)):
+            if tree is None or right is None or not any(leaf[0] == "q" for leaf in leaves(tree)):
                 continue
             found = value_of(tree, self._leaf, (WORLDS,))
             if found is None or close(found, right):
@@ -133,14 +133,6 @@ def _label(own: str, meaning: Meaning) -> str:
 
 def _relabelled(expression: Expression, meaning: Meaning) -> Expression:
     return substitute(expression, lambda symbol: Symbol(_label(symbol.name, meaning)))
-
-
-def _leaves(node: Node) -> Iterator[Node]:
-    inner = parts(node)
-    if not inner:
-        yield node
-    for part in inner:
-        yield from _leaves(part)
 
 
 def _read(text: str, units: Mapping[str, int]) -> Node | None:
