@@ -19,6 +19,7 @@ from tests.networks import definitions
 from tests.test_check import A1, A2, D1, D2, report_of, wrong_cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.arrangement import arrange
+from xlbackprop.check.labels import is_learning_rate, quantity
 from xlbackprop.derivation import derive
 
 BY_SOURCE = {
@@ -462,3 +463,41 @@ def test_any_wrong_reference_is_found_in_its_cell_and_nowhere_else(data: st.Data
     report = report_of(path)
     assert wrong_cells(report) == {f"{handmade.LETTERS[name]}{row}"}
     assert report.findings[0].quantity == name
+
+
+SPELLINGS = {
+    "h1": "h1|H1|net_h1|net h1|zh1|h_1|h₁|hidden 1|net(h1)|h1 =",
+    "a_h2": "a_h2|ah2|out_h2|a-h2|σ(h2)|A_H2|outh2|h2_out|sigmoid(h2)",
+    "a_o1": "a_o1|a_01|ao1|out_o1|out(o1)|O1 out",
+    "o2": "o2|O2|net_o2|o_2|neto2|02",
+    "E1": "E1|e1|E_o1|error 1|Loss1",
+    "E_total": "E_t|E_T|E_Total|E_tot|Etotal|Total Error|error|E",
+    "∂E/∂w1": "∂E/∂w1|dE/dw1|∂E_t/∂w1|∂E_total/∂W1|E∂w1|Edw1|∂E/ ∂w1|ӘE/Әw1|δE/δw1|𝜕E/𝜕w1|dEt_dw1|∂ET/∂w_1|∂w1",
+    "∂E/∂w5": "∂E1/∂w5|dE_total/dw5",
+    "∂E/∂a_h1": "∂E/∂a_h1|dE_t/dah1|∂E_total/∂out_h1",
+    "∂a_h1/∂h1": "∂a_h1/∂h1|dout_h1/dnet_h1",
+    "t1": "t1|T1|target 1|Target_1|y1",
+    "i2": "i2|I2|x2|input 2|in2",
+    "w8": "w8|W8|w_8|weight 8|w₈",
+    "b1": "b1|bias 1|B_1",
+    "η": "η|ͷ|ƞ|ɳ|η =|LR|lr|L.R.|learning rate|Learning Rate (η)|eta|α",
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_labels_are_understood_as_people_write_them(name: str) -> None:
+    assert {text: quantity(text) for text in SPELLINGS[name].split("|")} == dict.fromkeys(
+        SPELLINGS[name].split("|"), name
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Y", "n", "h", "net", "Δw1", "note", "w1 = 0.15", "X_0", "h1 = w1*i1 + w2*i2", "σ"]
+)
+def test_what_names_nothing_is_not_taken_for_a_label(text: str) -> None:
+    assert quantity(text) is None
+
+
+@pytest.mark.parametrize("text", ["h", "n", "N", "ɳ = ", "Learning rate:", "η", "LR"])
+def test_look_alike_letters_mean_the_learning_rate_beside_a_number(text: str) -> None:
+    assert is_learning_rate(text)

@@ -79,6 +79,8 @@ def quantity(text: str) -> str | None:
         return LEARNING_RATE
     if _ITERATION.fullmatch(plain):
         return ITERATION
+    if re.match(r"\s*[Δ∆]", text):
+        return None  # a step, Δw1, may be the gradient or its product with η
     found = _base(plain)
     return found if found is not None else _derivative(_partial(text))
 

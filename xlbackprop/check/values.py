@@ -13,6 +13,7 @@ from xlbackprop.check.formula import Node, Position, UnsupportedError, evaluate,
 from xlbackprop.check.recognise import Table
 from xlbackprop.check.world import ELSEWHERE
 from xlbackprop.engine import Array
+from xlbackprop.names import LEARNING_RATE
 
 Recalculated = Mapping[Position, float | str]
 """What the formula cells give, by cell."""
@@ -55,10 +56,10 @@ class Numbers:
 
         def known(node: Node) -> tuple[Any, Any]:
             match node:
-                case ("q", "η", _) if rate is not None:
-                    return rate, 0.0
                 case ("q", name, distance) if name in self.values:
                     return shifted(self.values[name], distance), shifted(self.doubts[name], distance)
+                case ("q", name, _) if name == LEARNING_RATE and rate is not None:
+                    return rate, 0.0
                 case ("line", line, distance, _):
                     return shifted(self.on(line), distance), 0.0
                 case ("x", position):
