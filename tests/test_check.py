@@ -79,6 +79,13 @@ SLIPS: dict[str, tuple[handmade.Changes, str, str, str, str]] = {
         "missing_brackets",
         "brackets",
     ),
+    "e with three decimals": (
+        {"a_o1": "=1/(1+2.718^-[o1])"},
+        "a_o1",
+        cells("a_o1"),
+        "rounded_constant",
+        "EXP is exact",
+    ),
     "a missing factor": (
         {"∂E/∂w8": "=([a_o2]-[t2])*[a_o2]*[a_h2]"},
         "∂E/∂w8",

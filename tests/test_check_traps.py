@@ -196,6 +196,7 @@ TRAPS: dict[str, dict[str, Any]] = {
         "given": {"b1": 0.35, "b2": 0.6},
         "formulas": replaced(BIASED, {"$B$10": "[b1]", "$B$11": "[b2]"}),
     },
+    "e with five decimals": {"formulas": {"a_h1": "1/(1+2.71828^(-[h1]))"}},
     "another way to write the same": {
         "formulas": {
             "a_h1": "EXP([h1])/(1+EXP([h1]))",

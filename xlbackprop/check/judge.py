@@ -29,6 +29,8 @@ _FEWEST_FORWARD = 4
 """Columns of the forward pass; with fewer it cannot be told whether a sheet or its reading is wrong."""
 
 
+_NEAR_E = 1e-5
+"""2.71828 is near enough: its effect on an activation is below a millionth."""
 _UNNAMED = frozenset({"wrong_formula", "wrong_value", "other_quantity"})
 
 
@@ -171,6 +173,9 @@ class _TableJudge:
         if broken:
             return Slip("broken_reference", "refers to a cell that was deleted (#REF!)")
         slip = name_slip(self._setting, name, tree, self._plain(self._replacement.tree(name)))
+        if slip.kind == "rounded_constant" and abs(slip.wrong[1] - np.e) < _NEAR_E:
+            self._notes.append(Note(self._table.sheet.name, (), slip.kind, f"{name} {slip.words}"))
+            return None
         if slip.kind == "wrong_learning_rate" and not _is_fixed(slip.wrong, formula):
             return replace(slip, kind="learning_rate_drift")
         steps = range(self._table.steps[0], self._table.steps[-1] + 1)

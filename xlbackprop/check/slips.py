@@ -63,7 +63,8 @@ def name_formula_slip(scene: Scene, tree: Node, found: Array | None, right: Arra
     """
     search = _Search(scene, tree, right)
     return (
-        (search.one_leaf() if any(leaf[0] in {"blank", "odd"} for leaf in leaves(tree)) else None)
+        _rounded_euler(scene, tree, right)
+        or (search.one_leaf() if any(leaf[0] in {"blank", "odd"} for leaf in leaves(tree)) else None)
         or (_same_as_another(scene, found) if found is not None else None)
         or search.one_leaf()
         or search.another_with_learning_rate()
@@ -306,6 +307,22 @@ def _values(tree: Node, leaf: Callable[[Node], Array | float | None], shape: tup
             return np.broadcast_to(np.asarray(evaluate(tree, leaf), dtype=np.float64), shape)
     except (UnsupportedError, TypeError, ValueError, OverflowError, RecursionError):
         return None
+
+
+def _rounded_euler(scene: Scene, tree: Node, right: Array) -> Slip | None:
+    """The number e typed with a few digits, as in 1/(1+2.718^-h1)."""
+    for number in {leaf[1] for leaf in leaves(tree) if leaf[0] == "n" and 2.7 <= leaf[1] <= 2.72}:
+
+        def exact(node: Node, number: float = number) -> Node:
+            inner = parts(node)
+            if node == ("n", number):
+                return ("n", np.e)
+            return with_parts(node, tuple(map(exact, inner))) if inner else node
+
+        values = _values(exact(tree), scene.leaf, scene.shape)
+        if values is not None and bool(scene.close(values, right)):
+            return Slip("rounded_constant", f"uses {number:.10g} for e, where EXP is exact", ("n", number))
+    return None
 
 
 def _same_as_another(scene: Scene, found: Array) -> Slip | None:
