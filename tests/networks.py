@@ -31,7 +31,7 @@ def contents(*, iterations: int = 4, largest_rate: float = 5.0) -> st.SearchStra
             "teaches": "Nothing in particular.",
             "inputs": data(st.lists(numbers, min_size=sizes[0], max_size=sizes[0])),
             "targets": data(st.lists(numbers, min_size=sizes[-1], max_size=sizes[-1])),
-            "learning_rate": data(st.floats(0, largest_rate)),
+            "learning_rate": round(data(st.floats(0, largest_rate)), 4),
             "iterations": data(st.integers(1, iterations)),
             "notation": data(st.sampled_from(["classic", "mazur", "z-a"])),
             "train_biases": data(st.booleans()),

@@ -54,6 +54,13 @@ class Handout(StrEnum):
     png = "png"
 
 
+class Engine(StrEnum):
+    """What recalculates a workbook."""
+
+    ironcalc = "ironcalc"
+    libreoffice = "libreoffice"
+
+
 Template = Annotated[str, typer.Argument(help="A ready-made template by name, or the path of your own TOML file.")]
 Iterations = Annotated[
     int | None,
@@ -96,6 +103,27 @@ def build(
         f"Wrote {target}: {definition.title}, {definition.iterations} iterations at η = {definition.learning_rate:g}.\n"
         "Open it in Excel, LibreOffice or Google Sheets and change a number in bold blue; everything else follows."
     )
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Workbooks (.xlsx), ours or anybody's.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print an array, one object a file.")] = False,
+    annotate: Annotated[
+        Path | None, typer.Option(metavar="OUT.xlsx", help="Write a copy with the wrong cells marked (one FILE only).")
+    ] = None,
+    engine: Annotated[Engine, typer.Option(help="What recalculates the workbook.")] = Engine.ironcalc,
+    map_file: Annotated[
+        Path | None, typer.Option("--map", metavar="FILE", help="A TOML file: which quantity stands in which column.")
+    ] = None,
+) -> None:
+    """Tell whether a backpropagation spreadsheet is right, and where it is not.
+
+    Exit code 0: all right; 1: mistakes found; 2: a file could not be read or understood.
+    """
+    from xlbackprop.check.command import run
+
+    raise typer.Exit(run(files, as_json=as_json, annotate=annotate, engine=engine.value, map_file=map_file))
 
 
 @app.command()

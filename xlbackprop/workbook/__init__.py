@@ -7,11 +7,13 @@ from datetime import datetime
 from pathlib import Path
 
 from openpyxl.packaging.core import DocumentProperties
+from openpyxl.packaging.custom import StringProperty
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.arrangement import arrange
 from xlbackprop.definition import Definition
 from xlbackprop.derivation import derive
+from xlbackprop.embedded import to_properties
 from xlbackprop.engine import train
 from xlbackprop.errors import UserError, did_you_mean
 from xlbackprop.progress import Listener, nobody
@@ -77,6 +79,8 @@ def build(
     workbook = Workbook()
     workbook.remove(workbook.active)
     workbook.properties = _properties(definition)
+    for name, text in to_properties(definition).items():
+        workbook.custom_doc_props.append(StringProperty(name=name, value=text))
     workbook.security = None  # openpyxl would write an empty element, which Gnumeric warns of
     workbook.calculation.fullCalcOnLoad = True
     theme.add_styles(workbook)

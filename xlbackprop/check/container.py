@@ -1,0 +1,209 @@
+"""The container: a spreadsheet file opened as one opens a stranger's parcel, with limits and without surprises."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from msgspec import Struct
+
+from xlbackprop.errors import UserError
+
+LARGEST_FILE = 64 << 20
+LARGEST_PART = 192 << 20
+LARGEST_TOTAL = 384 << 20
+LARGEST_RATIO = 400
+"""How much a part may grow when it is unpacked; a sheet of equal cells comes near 100, a zip bomb is at 1000."""
+HARMLESS_PART = 8 << 20
+MOST_PARTS = 4000
+DEEPEST_XML = 200
+_CHUNK = 1 << 20
+
+
+class UnreadableError(UserError):
+    """A file that is no `.xlsx` workbook, or none that can be read safely; the text says which and what to do."""
+
+
+class Container:
+    """The parts of one `.xlsx` file, each read within the limits.
+
+    Raises:
+        UnreadableError: in the constructor and in every read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._budget = LARGEST_TOTAL
+        try:
+            size = path.stat().st_size
+            if path.is_dir():
+                raise UnreadableError("this is a folder; give the files in it one by one")
+            if size > LARGEST_FILE:
+                raise UnreadableError(
+                    f"the file has {size >> 20} MB; the largest that is read has {LARGEST_FILE >> 20}"
+                )
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise UnreadableError("there is no such file") from None
+        except OSError as error:
+            raise UnreadableError(f"the file cannot be read ({error.strerror})") from error
+        _refuse_other_kinds(data, path)
+        try:
+            self._archive = zipfile.ZipFile(path)
+            names = self._archive.namelist()
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError):
+            raise UnreadableError(
+                "the file is truncated or damaged: an .xlsx workbook is a zip file, this one is broken"
+            ) from None
+        if len(names) > MOST_PARTS:
+            raise UnreadableError(f"the file consists of {len(names)} parts; {MOST_PARTS} is the most that is read")
+        self.names = frozenset(names)
+        if "mimetype" in self.names and b"opendocument" in self.read("mimetype")[:80]:
+            raise UnreadableError("this is an OpenDocument file (.ods); save it as .xlsx in your spreadsheet program")
+        if "xl/workbook.bin" in self.names:
+            raise UnreadableError("this is a binary workbook (.xlsb); save it as .xlsx in your spreadsheet program")
+        if "[Content_Types].xml" not in self.names:
+            raise UnreadableError("this is a zip file, but not an .xlsx workbook")
+
+    def read(self, name: str) -> bytes:
+        """One part, unpacked."""
+        try:
+            info = self._archive.getinfo(name)
+            chunks, total = [], 0
+            if info.flag_bits & 1:
+                raise UnreadableError("the file is encrypted; remove the password in your spreadsheet program first")
+            with self._archive.open(info) as stream:
+                while chunk := stream.read(_CHUNK):
+                    total += len(chunk)
+                    self._budget -= len(chunk)
+                    bomb = total > HARMLESS_PART and total > LARGEST_RATIO * max(1, info.compress_size)
+                    if bomb or total > LARGEST_PART or self._budget < 0:
+                        raise UnreadableError(
+                            f"the part {_shown(name)} unpacks to more than can be read safely (a zip bomb?)"
+                        )
+                    chunks.append(chunk)
+        except KeyError:
+            raise UnreadableError(f"the file is damaged: its part {_shown(name)} is missing") from None
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError):
+            raise UnreadableError(f"the file is damaged: its part {_shown(name)} cannot be unpacked") from None
+        return b"".join(chunks)
+
+    def parse(self, name: str, start: Start, end: End, data: Data, without: re.Pattern[bytes] | None = None) -> None:
+        """Read one part as XML and call back for every element (local names, without namespaces) and every text.
+
+        Elements that match `without` are passed over, which is much faster than to hear of them.
+        """
+        depth = 0
+
+        def started(tag: str, attributes: dict[str, str]) -> None:
+            nonlocal depth
+            depth += 1
+            if depth > DEEPEST_XML:
+                raise UnreadableError(f"the part {_shown(name)} is nested more than {DEEPEST_XML} deep")
+            start(tag.rpartition(":")[2], attributes)
+
+        def ended(tag: str) -> None:
+            nonlocal depth
+            depth -= 1
+            end(tag.rpartition(":")[2])
+
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = started
+        parser.EndElementHandler = ended
+        parser.CharacterDataHandler = data
+        parser.StartDoctypeDeclHandler = _refuse_doctype
+        try:
+            content = self.read(name)
+            if without is not None and b"<![CDATA[" not in content:
+                content = without.sub(b"", content)
+            parser.Parse(content, True)
+        except (expat.ExpatError, ValueError, LookupError):
+            raise UnreadableError(f"the file is damaged: its part {_shown(name)} is not well-formed XML") from None
+
+    def tree(self, name: str) -> Element:
+        """One small part as a tree of elements."""
+        root = Element("", {})
+        stack = [root]
+
+        def start(tag: str, attributes: dict[str, str]) -> None:
+            child = Element(tag, {key.rpartition(":")[2]: value for key, value in attributes.items()})
+            stack[-1].children.append(child)
+            stack.append(child)
+
+        def end(tag: str) -> None:
+            stack.pop()
+
+        def text(data: str) -> None:
+            stack[-1].text += data
+
+        self.parse(name, start, end, text)
+        return root
+
+
+class Element(Struct):
+    """One XML element: local names only, attributes too."""
+
+    tag: str
+    attributes: dict[str, str]
+    text: str = ""
+    children: list[Element] = []  # msgspec copies the default
+
+    def all(self, tag: str) -> list[Element]:
+        """Every element of that name below this one, in the order of the file."""
+        found, waiting = [], [self]
+        while waiting:
+            element = waiting.pop()
+            if element.tag == tag and element is not self:
+                found.append(element)
+            waiting.extend(reversed(element.children))
+        return found
+
+    def first(self, tag: str) -> Element | None:
+        """The first element of that name below this one."""
+        return next(iter(self.all(tag)), None)
+
+    def content(self) -> str:
+        """All the text in this element."""
+        parts, waiting = [], [self]
+        while waiting:
+            element = waiting.pop()
+            parts.append(element.text)
+            waiting.extend(reversed(element.children))
+        return "".join(parts)
+
+
+Start = Callable[[str, dict[str, str]], None]
+End = Callable[[str], None]
+Data = Callable[[str], None]
+
+
+def _refuse_doctype(*_: Any) -> None:
+    raise UnreadableError("the file contains a document type definition, which no workbook has; it is not read")
+
+
+def _refuse_other_kinds(data: bytes, path: Path) -> None:
+    """One clear message for each kind of file that people try."""
+    suffix = path.suffix.lower()
+    if not data:
+        raise UnreadableError("the file is empty")
+    if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        if "EncryptedPackage".encode("utf-16-le") in data:
+            raise UnreadableError("the workbook is encrypted; remove the password in your spreadsheet program first")
+        raise UnreadableError("this is an old Excel file (.xls); save it as .xlsx in your spreadsheet program")
+    if data.startswith(b"PK"):
+        return
+    if data.startswith(b"%PDF"):
+        raise UnreadableError("this is a PDF; the workbook itself (.xlsx) is needed, with its formulas")
+    if suffix in {".csv", ".tsv", ".txt"} or (suffix != ".xlsx" and b"\x00" not in data[:4096]):
+        raise UnreadableError("this is a text file (such as .csv), which has no formulas; save it as .xlsx")
+    raise UnreadableError("this is not an .xlsx workbook: its first bytes are not those of one")
+
+
+def _shown(name: str) -> str:
+    text = name if len(name) <= 60 else name[:57] + "..."
+    return text.encode("ascii", "replace").decode()

@@ -1,0 +1,73 @@
+"""What the checker says about a file, in the shape that `--json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+_MOST_RANGES = 4
+
+Status = Literal["ok", "mistakes", "not_recognised", "unreadable"]
+
+
+class LearningRate(Struct, frozen=True):
+    """Where η stands and what it is; null where there is no such cell or value."""
+
+    cell: str | None
+    value: float | None
+
+
+class TableFound(Struct, frozen=True):
+    """An iteration table that was recognised."""
+
+    sheet: str
+    range: str
+    rows: int
+    learning_rate: LearningRate
+
+
+class Finding(Struct, frozen=True):
+    """One mistake: where it is made, what stands there and what belongs there."""
+
+    sheet: str
+    cells: tuple[str, ...]
+    quantity: str
+    kind: str
+    found: str
+    expected: str
+    value: float | str | None
+    """In the first of the cells; an error value is a text."""
+    correct_value: float | None
+    """From the first cell's own row as it stands in the sheet."""
+    message: str
+
+
+class Note(Struct, frozen=True):
+    """Something worth knowing that is no mistake in the table."""
+
+    sheet: str
+    cells: tuple[str, ...]
+    kind: str
+    message: str
+
+
+class Report(Struct, frozen=True):
+    """Everything about one file."""
+
+    file: str
+    status: Status
+    message: str
+    tables: tuple[TableFound, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+def shortened(cells: Sequence[str]) -> str:
+    """Ranges as people read them: the first few, and how many more."""
+    shown = ", ".join(cells[:_MOST_RANGES])
+    return f"{shown} and {len(cells) - _MOST_RANGES} more" if len(cells) > _MOST_RANGES else shown
+
+
+EXIT_CODES: dict[Status, int] = {"ok": 0, "mistakes": 1, "not_recognised": 2, "unreadable": 2}
