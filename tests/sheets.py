@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,15 +16,24 @@ from openpyxl.utils.cell import get_column_letter
 from tests import judges
 from tests.judges import Cells
 from xlbackprop import Definition, build
-from xlbackprop.workbook import SHEETS
 
 LAPTOP = 1366 - 60
 """Pixels across a laptop or projector, less what row numbers and the scroll bar take."""
 
 
+@contextmanager
+def filled_by(fillers: Mapping[str, Callable[..., object]]) -> Iterator[None]:
+    """Let sheets be filled by other functions than their own, by the name of the sheet."""
+    with ExitStack() as stack:
+        for name, filler in fillers.items():
+            place = name.replace("-", "_")
+            stack.enter_context(patch(f"xlbackprop.workbook.sheets.{place}.{place}", filler))
+        yield
+
+
 def filled(folder: Path, definition: Definition, name: str, filler: Callable[..., object]) -> Cells:
     """The values in `book.xlsx`, a workbook of the Walkthrough and one sheet that is filled as told."""
-    with patch.dict(SHEETS, {name: filler}):
+    with filled_by({name: filler}):
         return judges.stored(build(definition, folder / "book.xlsx", sheets=[name]))
 
 

@@ -6,16 +6,15 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
 from tests import judges
 from tests.judges import Cells, Changes
+from tests.sheets import filled_by
 from tests.test_judges import QUICK_JUDGES, TEMPLATES, assert_agree, variants
 from xlbackprop import Definition, build, load
 from xlbackprop.derivation import derive
-from xlbackprop.workbook import SHEETS
 from xlbackprop.workbook.sheets import gradient_check, learning_rates, loss_surface
 from xlbackprop.workbook.sheets.loss_surface import View
 
@@ -111,6 +110,26 @@ def test_absurd_choices_show_no_error(absurd: float | str | None, tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("judge", [judges.libreoffice, judges.gnumeric])
+def test_absurd_choices_show_no_error_in_programs(judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    definition = load(iterations=3)
+    generated = build(definition, tmp_path / "book.xlsx")
+    _, _, sensible = next(choice_variants(definition))
+    typed: dict[str, float | str | None] = {
+        "text": "a word",
+        "huge": 1e300,
+        "negative": -1e300,
+        "zero": 0.0,
+        "nothing": None,
+    }
+    files = [judges.changed(generated, dict.fromkeys(sensible, value), name) for name, value in typed.items()]
+    (tmp_path / "judged").mkdir()
+    for file, actual in zip(files, judge(files, tmp_path / "judged"), strict=True):
+        errors = {cell: value for cell, value in actual.items() if str(value).startswith("#")}
+        assert not errors, file.stem
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("judge", [judges.libreoffice, judges.gnumeric])
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_spreadsheet_programs_agree_on_lesson_sheets(template: str, judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     definition = load(template, iterations=20)
@@ -148,5 +167,5 @@ def _lesson_variants(
 
 def _expected(definition: Definition, folder: Path, fillers: Fillers, iteration: int = 0) -> Cells:
     """The values that a workbook of this very definition carries when its sheets are filled in this way."""
-    with patch.dict(SHEETS, fillers):
+    with filled_by(fillers):
         return judges.carried(build(definition, folder / "expected.xlsx", iteration=iteration))

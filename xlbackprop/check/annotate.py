@@ -163,6 +163,8 @@ def _lost(book: Book) -> tuple[str, ...]:
         lost["links to other workbooks"] = None
     if any(name.endswith("vbaProject.bin") for name in book.container.names):
         lost["macros"] = None
+    if book.formulas:
+        lost["the stored values of formulas, until a spreadsheet program opens the copy and calculates them"] = None
     return tuple(lost)
 
 

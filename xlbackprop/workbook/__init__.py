@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 
 from openpyxl.packaging.core import DocumentProperties
@@ -20,25 +21,21 @@ from xlbackprop.progress import Listener, nobody
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.sheets.gradient_check import gradient_check
-from xlbackprop.workbook.sheets.learning_rates import learning_rates
-from xlbackprop.workbook.sheets.loss_surface import loss_surface
-from xlbackprop.workbook.sheets.start_here import start_here
-from xlbackprop.workbook.sheets.step_by_step import step_by_step
-from xlbackprop.workbook.sheets.walkthrough import walkthrough
-from xlbackprop.workbook.sheets.your_turn import your_turn
 from xlbackprop.workbook.writer import save
 
-SHEETS: Mapping[str, Callable[[Workbook, Lesson], Page]] = {
-    "start-here": start_here,
-    "walkthrough": walkthrough,
-    "step-by-step": step_by_step,
-    "learning-rates": learning_rates,
-    "gradient-check": gradient_check,
-    "your-turn": your_turn,
-    "loss-surface": loss_surface,
-}
-"""The sheets in their order, by the name under which the command line knows them: its title, in small letters."""
+SHEETS = (
+    "start-here",
+    "walkthrough",
+    "step-by-step",
+    "learning-rates",
+    "gradient-check",
+    "your-turn",
+    "loss-surface",
+)
+"""The sheets in their order, by the name under which the command line knows them: its title, in small letters.
+
+Each is filled by the function of its name, in the module of its name, which is loaded only when the sheet is made.
+"""
 
 ALWAYS = "walkthrough"
 """The sheet that every workbook has, because the others read its table."""
@@ -52,7 +49,7 @@ def build(
     path: str | Path,
     *,
     columns: str = "compact",
-    sheets: Collection[str] = tuple(SHEETS),
+    sheets: Collection[str] = SHEETS,
     iteration: int = 0,
     listener: Listener = nobody,
 ) -> Path:
@@ -88,7 +85,7 @@ def build(
     lesson = Lesson(
         definition, arrangement, train(definition, listener=listener), tuple(map(_title, chosen)), iteration
     )
-    pages = [SHEETS[name](workbook, lesson) for name in chosen]
+    pages = [_filler(name)(workbook, lesson) for name in chosen]
     pages[0].sheet.sheet_view.tabSelected = True
     save(workbook, {page.sheet.title: page.content() for page in pages}, path, listener)
     return path
@@ -99,9 +96,15 @@ def _chosen(sheets: Collection[str]) -> tuple[str, ...]:
     if not sheets:
         raise UserError(f"sheets: found none, expected one or more of {', '.join(SHEETS)}")
     asked = {"-".join(name.lower().split()) for name in sheets} | {ALWAYS}
-    for name in sorted(asked - SHEETS.keys()):
+    for name in sorted(asked.difference(SHEETS)):
         raise UserError(f'sheets: there is no sheet "{name}"; {did_you_mean(name, SHEETS)}')
     return tuple(name for name in SHEETS if name in asked)
+
+
+def _filler(name: str) -> Callable[[Workbook, Lesson], Page]:
+    name = name.replace("-", "_")
+    filler: Callable[[Workbook, Lesson], Page] = getattr(import_module(f"xlbackprop.workbook.sheets.{name}"), name)
+    return filler
 
 
 def _title(name: str) -> str:
