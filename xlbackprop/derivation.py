@@ -103,7 +103,7 @@ class Derivation(Struct, frozen=True, dict=True):
         return tuple(name for name, quantity in self.quantities.items() if quantity.update is not None)
 
     @cached_property
-    def given(self) -> tuple[str, ...]:
+    def constants(self) -> tuple[str, ...]:
         """What stays the same in every iteration: the inputs, the targets, and the biases if they are fixed."""
         return tuple(
             name for name, quantity in self.quantities.items() if quantity.update is None and not quantity.expression

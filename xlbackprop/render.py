@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 from zipfile import is_zipfile
 
+from xlbackprop.beside import written_beside
 from xlbackprop.errors import UserError
 
 _PROGRAMS = (
@@ -102,18 +102,6 @@ def _run(command: list[str], path: Path) -> str:
 
 
 def _put(source: Path, target: Path) -> Path:
-    """Write beside the target, and rename."""
-    beside = ""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=".tmp", dir=target.parent)
-        os.close(handle)
+    with written_beside(target) as beside:
         shutil.copyfile(source, beside)
-        os.chmod(beside, source.stat().st_mode & 0o777)
-        os.replace(beside, target)
-    except OSError as error:
-        raise UserError(f"{target}: cannot be written ({error.strerror})") from error
-    finally:
-        if beside and os.path.exists(beside):
-            os.remove(beside)
     return target

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
+from xlbackprop.expression import Expression
+from xlbackprop.names import LEARNING_RATE, derivative
+
+GIVEN = "Given in this iteration"
+UPDATE = "Update: a new value for everything that is learned"
 
 
 class Section(Struct, frozen=True):
@@ -21,11 +26,6 @@ def given(derivation: Derivation) -> tuple[str, ...]:
     return tuple(name for name, quantity in derivation.quantities.items() if quantity.expression is None)
 
 
-def learned(derivation: Derivation) -> tuple[str, ...]:
-    """The weights and biases that an update changes."""
-    return tuple(name for name, quantity in derivation.quantities.items() if quantity.update is not None)
-
-
 def updated_name(name: str) -> str:
     """What a weight or bias is called once it is updated."""
     return f"new {name}"
@@ -34,6 +34,26 @@ def updated_name(name: str) -> str:
 def updated_sentence(name: str) -> str:
     """What it is then, in plain words that can follow "… is"."""
     return f"{name} in the next iteration, a step downhill"
+
+
+class Update(Struct, frozen=True):
+    """The step of one weight or bias downhill."""
+
+    name: str
+    sentence: str
+    role: Role
+    expression: Expression
+    value: float
+
+
+def updates(derivation: Derivation, values: Mapping[str, float]) -> Iterator[Update]:
+    """What every weight and bias that is learned becomes, from the values of an iteration and the learning rate."""
+    for name in derivation.learned:
+        quantity = derivation[name]
+        assert quantity.update is not None
+        gradient = values[derivative(derivation.labels.total_loss, name)]
+        value = values[name] - values[LEARNING_RATE] * gradient
+        yield Update(updated_name(name), updated_sentence(name), quantity.role, quantity.update, value)
 
 
 def sections(derivation: Derivation) -> tuple[Section, ...]:

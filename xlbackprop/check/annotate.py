@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.properties import PageSetupProperties
 
+from xlbackprop.beside import written_beside
 from xlbackprop.check.book import Book, relationships
 from xlbackprop.check.container import UnreadableError
 from xlbackprop.check.findings import Finding, Report, shortened
@@ -72,7 +71,8 @@ def annotate(book: Book, report: Report, target: Path) -> tuple[str, ...]:
         except UnreadableError:
             lost = ("drawings that are damaged",)
         _summary(workbook, report, lost)
-        _save(workbook, target)
+        with written_beside(target) as beside:
+            workbook.save(beside)
     return lost
 
 
@@ -166,20 +166,3 @@ def _lost(book: Book) -> tuple[str, ...]:
     if book.formulas:
         lost["the stored values of formulas, until a spreadsheet program opens the copy and calculates them"] = None
     return tuple(lost)
-
-
-def _save(workbook: Workbook, target: Path) -> None:
-    """Write beside the target first, so that there is never half a file."""
-    beside = ""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=".xlsx", dir=target.parent)
-        os.close(handle)
-        workbook.save(beside)
-        os.replace(beside, target)
-    except OSError as error:
-        reason = f"cannot be written ({error.strerror}); is it open, or its folder protected?"
-        raise UserError(f"{target}: {reason}") from error
-    finally:
-        if beside and os.path.exists(beside):
-            os.remove(beside)

@@ -105,7 +105,7 @@ def given(page: Page, lesson: Lesson, row: int, column: int = 1) -> dict[str, st
     """
     page.text(address(row + 1, column), "given:", Look(theme.TEXT, align="right"))
     places = {}
-    for place, name in enumerate(lesson.derivation.given, column + 1):
+    for place, name in enumerate(lesson.derivation.constants, column + 1):
         role, value = lesson.derivation[name].role, float(lesson.trace[name][0])
         cell = address(row + 1, place)
         page.text(address(row, place), name, Look(theme.LABEL, role))

@@ -5,8 +5,6 @@ openpyxl writes the styles, names, charts, drawings and everything else around t
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +19,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.functions import tostring
 
-from xlbackprop.errors import UserError
+from xlbackprop.beside import written_beside
 from xlbackprop.progress import Listener, nobody
 from xlbackprop.workbook.charts import unpacked
 from xlbackprop.workbook.rows import SheetContent, rows_of
@@ -39,22 +37,8 @@ def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path, l
     Raises:
         UserError: the file cannot be written or is open in a spreadsheet program; what was there is untouched.
     """
-    _refuse_protected_file(path)
-    beside = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
-        os.chmod(beside, 0o666 & ~_umask())
-        with os.fdopen(handle, "w+b") as stream, _Archive(stream, "w", ZIP_DEFLATED) as archive:
-            _Writer(workbook, archive, contents, listener).save()
-        os.replace(beside, path)
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror}); is it open, or its folder protected?"
-        ) from error
-    finally:
-        if beside and os.path.exists(beside):
-            os.remove(beside)
+    with written_beside(path) as beside, _Archive(beside, "w", ZIP_DEFLATED) as archive:
+        _Writer(workbook, archive, contents, listener).save()
 
 
 class _Archive(ZipFile):
@@ -157,20 +141,3 @@ def _may_pass_two_gigabytes(content: SheetContent) -> bool:
         )
         > 1 << 30
     )
-
-
-def _refuse_protected_file(path: Path) -> None:
-    if path.exists() and not os.access(path, os.W_OK):
-        raise UserError(f"{path}: is protected against writing; choose another file with -o")
-    for lock in (path.with_name(f".~lock.{path.name}#"), path.with_name(f"~${path.name}")):
-        if lock.exists():
-            raise UserError(
-                f"{path}: is open in a spreadsheet program; close it there, or choose another file with -o"
-                f" (if it is not open, delete the left-over {lock.name})"
-            )
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

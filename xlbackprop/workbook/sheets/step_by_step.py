@@ -6,7 +6,7 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import LEARNING_RATE_SENTENCE, Role
 from xlbackprop.expression import Expression
-from xlbackprop.names import LEARNING_RATE, derivative
+from xlbackprop.names import LEARNING_RATE
 from xlbackprop.readings import (
     Formula,
     LiveNumbers,
@@ -17,7 +17,7 @@ from xlbackprop.readings import (
     short,
     short_formula,
 )
-from xlbackprop.steps import given, learned, sections, updated_name, updated_sentence
+from xlbackprop.steps import GIVEN, UPDATE, given, sections, updates
 from xlbackprop.typesetting import Typesetter
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.choice import Choice, choose_iteration
@@ -98,7 +98,7 @@ class _Lines:
         )
 
     def given(self) -> None:
-        self._heading("Given in this iteration")
+        self._heading(GIVEN)
         for name in given(self._derivation):
             quantity = self._derivation[name]
             self._line(name, quantity.sentence, None, self._choice.value(name), self._values[name])
@@ -117,14 +117,10 @@ class _Lines:
                 self._line(name, quantity.sentence, quantity.expression, formula, self._values[name])
 
     def update(self) -> None:
-        self._heading("Update: a new value for everything that is learned")
-        for name in learned(self._derivation):
-            step = self._derivation[name].update
-            assert step is not None
-            gradient = self._values[derivative(self._derivation.labels.total_loss, name)]
-            value = self._values[name] - self._lesson.definition.learning_rate * gradient
-            formula, role = self._formula.read(step), self._derivation[name].role
-            self._line(updated_name(name), updated_sentence(name), step, formula, value, role)
+        self._heading(UPDATE)
+        for each in updates(self._derivation, self._values):
+            formula = self._formula.read(each.expression)
+            self._line(each.name, each.sentence, each.expression, formula, each.value, each.role)
 
     def next_iteration(self) -> None:
         """The loss of the row below in the table, and whether it went down; the last row has none below."""

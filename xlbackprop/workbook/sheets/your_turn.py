@@ -13,7 +13,7 @@ from xlbackprop.expression import Expression
 from xlbackprop.layout import Table
 from xlbackprop.names import LEARNING_RATE, derivative
 from xlbackprop.readings import Formula, Mathematics
-from xlbackprop.steps import given, learned, sections, updated_name, updated_sentence
+from xlbackprop.steps import GIVEN, UPDATE, given, sections, updates
 from xlbackprop.typesetting import Typesetter
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.choice import Choice, choose_iteration, whole_number
@@ -128,7 +128,7 @@ class _Exercise:
         self._used_formula = Formula(lambda symbol: self._used[symbol.name])
 
     def given(self) -> None:
-        self._heading("Given in this iteration")
+        self._heading(GIVEN)
         for name in given(self._derivation):
             self._given(name, self._derivation[name].sentence, self._choice.value(name))
         self._given(LEARNING_RATE, LEARNING_RATE_SENTENCE, self._choice.learning_rate)
@@ -148,14 +148,10 @@ class _Exercise:
                 self._question(name, quantity.role, quantity.sentence, expression, formula, self._values[name])
 
     def update(self) -> None:
-        self._heading("Update: a new value for everything that is learned")
-        for name in learned(self._derivation):
-            step = self._derivation[name].update
-            assert step is not None
-            gradient = self._values[derivative(self._derivation.labels.total_loss, name)]
-            value = self._values[name] - self._lesson.definition.learning_rate * gradient
-            formula, role = self._true_formula.read(step), self._derivation[name].role
-            self._question(updated_name(name), role, updated_sentence(name), step, formula, value)
+        self._heading(UPDATE)
+        for each in updates(self._derivation, self._values):
+            formula = self._true_formula.read(each.expression)
+            self._question(each.name, each.role, each.sentence, each.expression, formula, each.value)
 
     def _given(self, name: str, sentence: str, formula: str) -> None:
         self.row += 1
