@@ -17,6 +17,9 @@ from xlbackprop.names import derivative
 MOST_ITERATIONS = 2000
 """The engine trains these in a tenth of a second."""
 
+_NOTHING = 1e-9
+"""Relative differences below this are no effect worth a note."""
+
 
 def effect(verdict: Verdict) -> Iterator[Note]:
     """How far the mistakes of a table throw its last loss off."""
@@ -32,6 +35,8 @@ def effect(verdict: Verdict) -> Iterator[Note]:
     last = known[-1]
     place = verdict.table.place("E_total", last)
     off = abs(shown[last] - right[last]) / abs(right[last]) if right[last] else np.inf
+    if off < _NOTHING:
+        return
     digits = 6 if off > 1e-4 else 10
     message = (
         f"without the mistakes E_total in {ranges([place])[0]} would be {right[last]:.{digits}g} in place of"
