@@ -209,6 +209,7 @@ def run() -> None:
     """Run the command line; a mistake of the reader's is one message and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # ∂ and η on a terminal of any language
+    sys.unraisablehook = lambda _: None  # after Ctrl-C, generators that are torn down complain of closed files
     try:
         app()
     except UserError as error:
