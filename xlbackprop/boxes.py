@@ -98,4 +98,4 @@ def _chain(derivation: Derivation, gradient: str) -> str:
 
 def _expanded(derivation: Derivation, wanted: Collection[str], columns: Collection[str]) -> Iterator[str]:
     for name in wanted:
-        yield equation(name, derivation.expanded(name, set(columns) - {name}))
+        yield equation(name, derivation.expanded(name, columns))
