@@ -72,7 +72,7 @@ def explain(definition: Definition, asked: str, iteration: int = 0) -> Explanati
     )
     written_out = None
     if derivation[name].derivative_of:
-        expanded = derivation.expanded(name, set(compact(derivation)) - {name})
+        expanded = derivation.expanded(name, compact(derivation))
         written_out = None if expanded == expression else expanded
     return Explanation(name, iteration, definition, derivation, (*steps, last), values, written_out)
 

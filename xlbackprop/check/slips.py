@@ -103,7 +103,6 @@ class _Search:
 
     def __init__(self, scene: Scene, tree: Node, target: Array) -> None:
         self._scene = scene
-        self._tree = tree
         self._target = target
         self._places: list[Node] = []
         self._numbered = self._number(tree)

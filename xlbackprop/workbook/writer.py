@@ -1,6 +1,6 @@
 """The writer: openpyxl's own, extended so that every formula carries its value and the same input gives the same bytes.
 
-openpyxl writes the styles, names, charts, drawings and everything else around the rows; the rows are written here.
+openpyxl writes the styles, names, charts, drawings and everything else around the rows, which come from `rows.py`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from xlbackprop.workbook.rows import SheetContent, rows_of
 _FIRST_ZIP_DAY = (1980, 1, 1, 0, 0, 0)
 _COMPRESSION = 4
 """Half the time of zlib's own choice, 6, for a file larger by a fourteenth."""
-_CELL_OVERHEAD = 100
-"""Characters of a cell beside its formula, amply reckoned: tags, address, style, value and row numbers."""
+_LONGEST_CELL = 150
+"""Characters of a cell that shares its formula, amply reckoned: tags, address, style and value."""
 
 
 def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path, listener: Listener = nobody) -> None:
@@ -134,10 +134,5 @@ def _entry(name: str) -> ZipInfo:
 
 def _may_pass_two_gigabytes(content: SheetContent) -> bool:
     """Whether a sheet needs the large kind of zip entry, which some readers refuse, so that no other has it."""
-    return (
-        sum(
-            len(block.rows) * sum(len(column.formula) + _CELL_OVERHEAD for column in block.columns)
-            for block in content.blocks
-        )
-        > 1 << 30
-    )
+    cells = sum(len(block.rows) * len(block.columns) for block in content.blocks)
+    return cells * _LONGEST_CELL > 1 << 30

@@ -10,7 +10,6 @@ from xlbackprop.names import LEARNING_RATE
 from xlbackprop.readings import (
     Formula,
     LiveNumbers,
-    Mathematics,
     Numbers,
     bracketed,
     bracketed_formula,
@@ -18,10 +17,10 @@ from xlbackprop.readings import (
     short_formula,
 )
 from xlbackprop.steps import GIVEN, UPDATE, given, sections, updates
-from xlbackprop.typesetting import Typesetter
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.choice import Choice, choose_iteration
 from xlbackprop.workbook.lesson import Lesson
+from xlbackprop.workbook.lines import Lines, list_header, list_page
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.theme import Look
 
@@ -41,11 +40,7 @@ _SAME = 1e-12
 
 def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the trace gives the values that its formulas have."""
-    page = Page(workbook, TITLE)
-    for letter, width in _WIDTHS.items():
-        page.widths(letter, width)
-    page.text("A1", TITLE, Look(theme.TITLE))
-    page.heights(1, 1)
+    page = list_page(workbook, TITLE, _WIDTHS)
     page.text(
         "A2", "One iteration, in the order in which it is calculated. Every line follows the number in bold blue."
     )
@@ -60,10 +55,7 @@ def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
         Look(theme.TEXT, align="left", indent=1),
     )
     headers = ("symbol", "mathematics", "with the numbers of this iteration", "value", "what it is")
-    for letter, header in zip(_WIDTHS, headers, strict=True):
-        page.text(f"{letter}{_HEADER_ROW}", header, Look(theme.LABEL, Role.TARGET))
-    page.heights(_HEADER_ROW, 1)
-    page.sheet.freeze_panes = f"A{_HEADER_ROW + 1}"
+    list_header(page, _HEADER_ROW, _WIDTHS, headers)
     lines = _Lines(page, lesson, choice)
     lines.given()
     lines.calculated()
@@ -76,19 +68,12 @@ def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
     return page
 
 
-class _Lines:
+class _Lines(Lines):
     """The lines of the sheet, put down one under the other; each knows where the earlier ones stand."""
 
     def __init__(self, page: Page, lesson: Lesson, choice: Choice) -> None:
-        self.row = _HEADER_ROW
-        self._page = page
-        self._lesson = lesson
-        self._derivation = lesson.derivation
-        self._choice = choice
-        self._values = lesson.trace.at(lesson.iteration) | {LEARNING_RATE: lesson.definition.learning_rate}
+        super().__init__(page, lesson, choice, _HEADER_ROW, _WIDTHS)
         self._rows: dict[str, int] = {}
-        self._typesetter = Typesetter(lesson.derivation.labels.base)
-        self._mathematics = Mathematics()
         self._numbers = Numbers(lambda symbol: self._values[symbol.name])
         self._wide = Numbers(lambda _: _WIDE_NUMBER)
         self._formula = Formula(lambda symbol: f"D{self._rows[symbol.name]}")
@@ -158,13 +143,6 @@ class _Lines:
         )
         page.heights(row, page.lines(last_words, "E"))
 
-    def _heading(self, text: str) -> None:
-        self.row += 1
-        for letter in _WIDTHS:
-            self._page.dress(f"{letter}{self.row}", _SECTION)
-        self._page.text(f"A{self.row}", text, _SECTION)
-        self._page.heights(self.row, 1)
-
     def _line(
         self,
         name: str,
@@ -210,7 +188,6 @@ class _Lines:
         self._page.typeset(f"A{self.row}", self._typesetter.set(name), Look(theme.SYMBOL, role or Role.TARGET))
 
 
-_SECTION = Look(theme.HEADING, shaded=True)
 _WRITTEN = Look(theme.MATHEMATICS, align="left", indent=1, wrap=True)
 _PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)
 _HELPER = Look(theme.CALCULATION)

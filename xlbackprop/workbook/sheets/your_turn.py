@@ -12,12 +12,12 @@ from xlbackprop.derivation import LEARNING_RATE_SENTENCE, Derivation, Role
 from xlbackprop.expression import Expression
 from xlbackprop.layout import Table
 from xlbackprop.names import LEARNING_RATE, derivative
-from xlbackprop.readings import Formula, Mathematics
+from xlbackprop.readings import Formula
 from xlbackprop.steps import GIVEN, UPDATE, given, sections, updates
-from xlbackprop.typesetting import Typesetter
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.choice import Choice, choose_iteration, whole_number
 from xlbackprop.workbook.lesson import Lesson
+from xlbackprop.workbook.lines import Lines, list_header, list_page
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.theme import Look
 
@@ -43,11 +43,7 @@ _LONGEST_LITERAL = 240
 
 def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet with everything but the answers."""
-    page = Page(workbook, TITLE)
-    for letter, width in _WIDTHS.items():
-        page.widths(letter, width)
-    page.text("A1", TITLE, Look(theme.TITLE))
-    page.heights(1, 1)
+    page = list_page(workbook, TITLE, _WIDTHS)
     page.text("A2", "One iteration by hand. Right is what follows from your own numbers above, or from the exact ones.")
     for row, label in ((3, "iteration"), (4, "decimals that have to be right")):
         page.text(f"B{row}", label, Look(theme.HEADING, align="right", indent=1))
@@ -55,10 +51,7 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
     choice = choose_iteration(page, lesson, ITERATION_CELL, _USED_ITERATION)
     _tolerance(page)
     headers = ("symbol", "what it is", "your answer", "", "hint")
-    for letter, header in zip(_WIDTHS, headers, strict=True):
-        page.text(f"{letter}{_HEADER_ROW}", header, Look(theme.LABEL, Role.TARGET))
-    page.heights(_HEADER_ROW, 1)
-    page.sheet.freeze_panes = f"A{_HEADER_ROW + 1}"
+    list_header(page, _HEADER_ROW, _WIDTHS, headers)
     exercise = _Exercise(page, lesson, choice)
     exercise.given()
     first = exercise.row + 1
@@ -99,31 +92,24 @@ def _progress(page: Page, marks: str, number: int) -> None:
 
 
 def _colour_marks(page: Page, marks: str) -> None:
-    for mark, ink, fill in ((RIGHT, "00664B", "D6F0E5"), (WRONG, "A32A14", "FBDCD5")):
+    for mark, role in ((RIGHT, Role.HIDDEN), (WRONG, Role.LOSS)):
         rule = CellIsRule(
             operator="equal",
             formula=[f'"{mark}"'],
-            font=Font(bold=True, color=ink),
-            fill=PatternFill("solid", bgColor=fill),
+            font=Font(bold=True, color=theme.SHADES[role].dark),
+            fill=PatternFill("solid", bgColor=theme.SHADES[role].light),
         )
         page.sheet.conditional_formatting.add(marks, rule)
 
 
-class _Exercise:
+class _Exercise(Lines):
     """The lines of the exercise, put down one under the other; each knows where the earlier ones stand."""
 
     def __init__(self, page: Page, lesson: Lesson, choice: Choice) -> None:
-        self.row = _HEADER_ROW
+        super().__init__(page, lesson, choice, _HEADER_ROW, _WIDTHS)
         self.questions = 0
-        self._page = page
-        self._lesson = lesson
-        self._derivation = lesson.derivation
-        self._choice = choice
-        self._values = lesson.trace.at(lesson.iteration) | {LEARNING_RATE: lesson.definition.learning_rate}
         self._true: dict[str, str] = {}
         self._used: dict[str, str] = {}
-        self._typesetter = Typesetter(lesson.derivation.labels.base)
-        self._mathematics = Mathematics()
         self._true_formula = Formula(lambda symbol: self._true[symbol.name])
         self._used_formula = Formula(lambda symbol: self._used[symbol.name])
 
@@ -142,7 +128,7 @@ class _Exercise:
             if names:
                 self._heading(section.heading)
             for name in names:
-                expression = self._derivation.expanded(name, set(asked) - {name})
+                expression = self._derivation.expanded(name, asked)
                 formula = self._choice.value(name) if name in columns else self._true_formula.read(expression)
                 quantity = self._derivation[name]
                 self._question(name, quantity.role, quantity.sentence, expression, formula, self._values[name])
@@ -196,15 +182,7 @@ class _Exercise:
         self._page.typeset(f"A{self.row}", self._typesetter.set(name), Look(theme.SYMBOL, role))
         self._page.typeset(f"B{self.row}", self._typesetter.set(sentence), _PROSE)
 
-    def _heading(self, text: str) -> None:
-        self.row += 1
-        for letter in _WIDTHS:
-            self._page.dress(f"{letter}{self.row}", _SECTION)
-        self._page.text(f"A{self.row}", text, _SECTION)
-        self._page.heights(self.row, 1)
 
-
-_SECTION = Look(theme.HEADING, shaded=True)
 _PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)
 _MARK = Look(theme.HEADING, align="center")
 _HINT = Look(theme.TEXT, align="left", indent=1, wrap=True)
