@@ -7,13 +7,25 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from xlbackprop.activations import ACTIVATIONS
 from xlbackprop.definition import Definition, parse
+from xlbackprop.losses import LOSSES
+from xlbackprop.optimisers import OPTIMISERS
+from xlbackprop.schedules import SCHEDULES
+from xlbackprop.softmax import SOFTMAX
 
 numbers = st.floats(-2, 2, allow_nan=False).map(lambda value: round(value, 4))
+shares = st.floats(0, 1, allow_nan=False).map(lambda value: round(value, 4))
 
 
-def contents(*, iterations: int = 4, largest_rate: float = 5.0) -> st.SearchStrategy[dict[str, Any]]:
-    """The content of random definitions, as a TOML file would give it."""
+def contents(
+    *, iterations: int = 4, largest_rate: float = 5.0, plain: bool = False
+) -> st.SearchStrategy[dict[str, Any]]:
+    """The content of random definitions, as a TOML file would give it.
+
+    Args:
+        plain: only networks as the class knows them: sigmoid, half squared error, one sample, gradient descent.
+    """
 
     @st.composite
     def draw(data: st.DrawFn) -> dict[str, Any]:
@@ -26,7 +38,7 @@ def contents(*, iterations: int = 4, largest_rate: float = 5.0) -> st.SearchStra
             if bias is not None:
                 layer["bias"] = bias
             layers.append(layer)
-        return {
+        content = {
             "title": "A generated network",
             "teaches": "Nothing in particular.",
             "inputs": data(st.lists(numbers, min_size=sizes[0], max_size=sizes[0])),
@@ -37,13 +49,56 @@ def contents(*, iterations: int = 4, largest_rate: float = 5.0) -> st.SearchStra
             "train_biases": data(st.booleans()),
             "layers": layers,
         }
+        return content if plain else content | data(_options(content, sizes))
 
     return draw()
 
 
-def definitions(*, iterations: int = 4, largest_rate: float = 5.0) -> st.SearchStrategy[Definition]:
-    """Random valid definitions."""
-    return contents(iterations=iterations, largest_rate=largest_rate).map(
+def _options(content: dict[str, Any], sizes: list[int]) -> st.SearchStrategy[dict[str, Any]]:
+    """What a definition can say beyond the class network."""
+
+    @st.composite
+    def draw(data: st.DrawFn) -> dict[str, Any]:
+        loss = data(st.sampled_from(sorted(LOSSES)))
+        activations = [data(st.sampled_from(sorted(ACTIVATIONS))) for _ in sizes[1:]]
+        activations[-1] = LOSSES[loss].goes_with or data(st.sampled_from([*sorted(ACTIVATIONS), SOFTMAX]))
+        target = shares if LOSSES[loss].goes_with else numbers
+        samples = data(st.integers(1, 5))
+        inputs = [data(st.lists(numbers, min_size=sizes[0], max_size=sizes[0])) for _ in range(samples)]
+        targets = [data(st.lists(target, min_size=sizes[-1], max_size=sizes[-1])) for _ in range(samples)]
+        if LOSSES[loss].goes_with == SOFTMAX:
+            targets = [[1 - sum(each[1:]) / len(each), *(share / len(each) for share in each[1:])] for each in targets]
+        several = samples > 1
+        return {
+            "loss": loss,
+            "layers": [
+                layer | {"activation": name} for layer, name in zip(content["layers"], activations, strict=True)
+            ],
+            "inputs": inputs if several else inputs[0],
+            "targets": targets if several else targets[0],
+            "iterations": data(st.integers(1, 2 * content["iterations"])),
+            "batch_size": data(st.integers(1, samples) | st.just("all")),
+            "order": data(st.sampled_from(["given", "shuffled"])),
+            "optimiser": data(_optimisers()),
+            "schedule": data(st.sampled_from(sorted(SCHEDULES))),
+        }
+
+    return draw()
+
+
+@st.composite
+def _optimisers(data: st.DrawFn) -> dict[str, Any]:
+    name = data(st.sampled_from(sorted(OPTIMISERS)))
+    chosen = {"name": name, "weight_decay": data(st.sampled_from([0.0, 0.01, 0.3]))}
+    # where a gradient is 0 but for rounding, its sign is chance, and g/(√(g²) + ε) would be all chance for a small ε
+    return chosen | ({"epsilon": 0.01} if any(each.key == "epsilon" for each in OPTIMISERS[name].settings) else {})
+
+
+def definitions(
+    *, iterations: int = 4, largest_rate: float = 5.0, plain: bool = False
+) -> st.SearchStrategy[Definition]:
+    """Random valid definitions; see `contents`."""
+    return contents(iterations=iterations, largest_rate=largest_rate, plain=plain).map(
         lambda content: parse(content, source="generated")
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from tests.networks import definitions
 from xlbackprop import Definition, load, train
@@ -122,7 +123,7 @@ def test_changing_a_definition_changes_formula_text_and_column(derivation: Deriv
     quantities = dict(derivation.quantities)
     old = quantities["∂E/∂a_o1"]
     quantities["∂E/∂a_o1"] = Quantity(old.name, old.role, old.sentence, mistaken, derivative_of=old.derivative_of)
-    changed = arrange(Derivation(derivation.labels, quantities), 68, "compact")
+    changed = arrange(replace(derivation, quantities=quantities), 68, "compact")
     assert changed.table.formula("∂E/∂w5") == "(R{row}+A{row})*R{row}*(1-R{row})*J{row}"
     lines = [line for placed in changed.boxes for line in placed.box.lines]
     assert "∂E/∂w5 = (a_o1 + t1) · a_o1 · (1 − a_o1) · a_h1" in lines

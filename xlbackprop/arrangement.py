@@ -49,7 +49,7 @@ class Arrangement(Struct, frozen=True):
 
     @property
     def note_row(self) -> int:
-        return self.table.header_row - _ROWS_UNDER_THE_BOXES + 2
+        return self.table.header_row - _rows_under_the_boxes(self.table.derivation) + 2
 
 
 def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrangement:
@@ -59,9 +59,13 @@ def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrange
     top = _TOP if fits_beside else picture.last_row + 2
     placed = _place(boxes(derivation, compact(derivation)), top, picture.last_row if fits_beside else top - 1)
     bottom = max(box.last_row for box in placed)
-    header_row = max(_CLASSIC_HEADER_ROW, bottom + _ROWS_UNDER_THE_BOXES)
+    header_row = max(_CLASSIC_HEADER_ROW, bottom + _rows_under_the_boxes(derivation))
     table = Table(derivation, COLUMN_SETS[column_set](derivation), iterations, header_row)
     return Arrangement(picture, placed, table, _TOP, max(box.last_column for box in placed) + 1)
+
+
+def _rows_under_the_boxes(derivation: Derivation) -> int:
+    return _ROWS_UNDER_THE_BOXES + len(derivation.settings) - 1
 
 
 def _place(contents: tuple[Box, ...], top: int, diagram_end: int) -> tuple[PlacedBox, ...]:

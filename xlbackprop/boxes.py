@@ -87,7 +87,8 @@ def _links(derivation: Derivation, gradient: str) -> Iterator[str]:
     yield equation(gradient, chain)
     for link in (symbol.name for symbol in symbols(chain)):
         of, by = derivation[link].derivative_of or ("", "")
-        inner = derivation.expanded(touched[0] if of == names.total_loss else of, derivation.quantities)
+        differentiated = touched[0] if of == names.total_loss and len(touched) == 1 else of
+        inner = derivation.expanded(differentiated, derivation.quantities)
         result = derivation.expanded(link, derivation.quantities)
         yield f"{link} = ∂({_MATHEMATICS.read(inner)})/∂{by} = {_MATHEMATICS.read(result)}"
 

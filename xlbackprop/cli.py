@@ -91,12 +91,11 @@ def build(
     """Write a walkthrough as an Excel workbook with live formulas and a loss chart."""
     from xlbackprop.definition import load
     from xlbackprop.progress import bar
-    from xlbackprop.workbook import SHEETS
     from xlbackprop.workbook import build as build_workbook
 
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
     target = _target(output, Path(template).stem)
-    chosen = SHEETS if sheets is None else [name for name in sheets.split(",") if name.strip()]
+    chosen = None if sheets is None else [name for name in sheets.split(",") if name.strip()]
     with bar() as listener:
         build_workbook(definition, target, columns=columns.value, sheets=chosen, listener=listener)
     typer.echo(

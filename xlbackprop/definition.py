@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import random
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,8 +13,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from xlbackprop.activations import ACTIVATIONS
 from xlbackprop.errors import DefinitionError, Problem, UserError, did_you_mean
+from xlbackprop.initial import METHODS, draw
+from xlbackprop.losses import LOSSES
 from xlbackprop.names import Names
+from xlbackprop.optimisers import OPTIMISERS, WEIGHT_DECAY, Setting
+from xlbackprop.samples import read_samples
+from xlbackprop.schedules import SCHEDULES
+from xlbackprop.softmax import SOFTMAX
 from xlbackprop.templates import locate
 
 LARGEST_NUMBER = 1e6
@@ -28,17 +36,23 @@ Real = Annotated[
 Reals = Annotated[tuple[Real, ...], Meta(min_length=1, description="a list of numbers, such as [0.05, 0.10]")]
 LearningRate = Annotated[float, Meta(ge=0, le=LARGEST_NUMBER, description="a number from 0 to 1,000,000")]
 Iterations = Annotated[int, Meta(ge=1, le=MOST_ITERATIONS, description="a whole number from 1 to 1,048,544")]
+Samples = Annotated[
+    tuple[Real | Reals, ...],
+    Meta(min_length=1, description="a list of numbers, such as [0.05, 0.10], or a list of such lists, one a sample"),
+]
+Whole = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1,000,000")]
+Name = Annotated[str, Meta(description="a name in quotation marks")]
 Line = Annotated[str, Meta(min_length=1, max_length=200, description="one line of text, 200 characters at most")]
 
 
-class Layer(Struct, frozen=True, kw_only=True):
+class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One layer of units, each with a weight for every unit of the layer before."""
 
     weights: Annotated[
         tuple[Reals, ...], Meta(min_length=1, description="a list of rows, one a unit, such as [[0.15, 0.20], …]")
     ]
     bias: Annotated[Real | Reals, Meta(description="one number for the layer, or a list of one a unit")] | None = None
-    activation: Annotated[Literal["sigmoid"], Meta(description='"sigmoid"')] = "sigmoid"
+    activation: Name = "sigmoid"
 
     @property
     def biases(self) -> tuple[float, ...]:
@@ -48,25 +62,99 @@ class Layer(Struct, frozen=True, kw_only=True):
         return self.bias if isinstance(self.bias, tuple) else (self.bias,)
 
 
-class Definition(Struct, frozen=True, kw_only=True, dict=True):
-    """One walkthrough: a small network, one sample, and how it is trained."""
+class _DrawnLayer(Struct, frozen=True, kw_only=True):
+    """A layer as a definition has it whose weights are to be drawn."""
+
+    units: Annotated[int, Meta(ge=1, le=10_000, description="a whole number, how many units the layer has")]
+    initial: Name = "xavier"
+    bias: Annotated[Real | Reals, Meta(description="one number for the layer, or a list of one a unit")] | None = None
+    activation: Name = "sigmoid"
+
+    @property
+    def biases(self) -> tuple[float, ...]:
+        return () if self.bias is None else (self.bias,) if not isinstance(self.bias, tuple) else self.bias
+
+
+class Sample(Struct, frozen=True):
+    """One example to learn from."""
+
+    inputs: tuple[float, ...]
+    targets: tuple[float, ...]
+
+
+class Method(Struct, frozen=True, kw_only=True):
+    """An optimiser or a schedule, by name, with its settings by their keys."""
+
+    name: str
+    settings: dict[str, float]
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """Another way of training the same network, for comparison."""
+
+    optimiser: Method
+    learning_rate: float
+
+
+GRADIENT_DESCENT = Method(name="gradient descent", settings={WEIGHT_DECAY.key: 0.0})
+CONSTANT = Method(name="constant", settings={})
+
+
+class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
+    """One walkthrough: a small network, what it learns from, and how it is trained."""
 
     title: Line
     teaches: Line
-    inputs: Reals
-    targets: Reals
+    inputs: Samples
+    targets: Samples
     learning_rate: LearningRate
     iterations: Iterations
     layers: Annotated[tuple[Layer, ...], Meta(min_length=1, description="at least one [[layers]] section")]
     note: Annotated[str, Meta(max_length=2000, description="text, 2,000 characters at most")] = ""
     notation: Annotated[Literal["classic", "mazur", "z-a"], Meta(description='"classic", "mazur" or "z-a"')] = "classic"
     train_biases: Annotated[bool, Meta(description="true or false")] = False
+    loss: Name = "half squared error"
+    batch_size: Annotated[
+        Whole | Literal["all"], Meta(description='a whole number of samples for each update, or "all"')
+    ] = 1
+    order: Annotated[Literal["given", "shuffled"], Meta(description='"given" or "shuffled"')] = "given"
+    seed: Annotated[int, Meta(ge=0, le=2**32 - 1, description="a whole number from 0 on")] = 0
+    optimiser: Method = GRADIENT_DESCENT
+    schedule: Method = CONSTANT
+    compare: tuple[Comparison, ...] = ()
 
     @cached_property
     def names(self) -> Names:
         """What the quantities of this walkthrough are called."""
-        sizes = (len(self.inputs), *(len(layer.weights) for layer in self.layers))
+        sizes = (len(self.samples[0].inputs), *(len(layer.weights) for layer in self.layers))
         return Names.of(sizes, tuple(len(layer.biases) for layer in self.layers), self.notation)
+
+    @cached_property
+    def samples(self) -> tuple[Sample, ...]:
+        """What the network learns from."""
+        return tuple(map(Sample, _rows(self.inputs), _rows(self.targets)))
+
+    @property
+    def samples_a_batch(self) -> int:
+        """After how many samples the weights are updated, but for a smaller last batch."""
+        count = len(self.samples)
+        return count if self.batch_size == "all" else min(self.batch_size, count)
+
+    @property
+    def is_softmax(self) -> bool:
+        """Whether the outputs are shares of 1."""
+        return self.layers[-1].activation == SOFTMAX
+
+    @property
+    def weight_limit(self) -> float | None:
+        """Between which number and its negative weights are kept, so that no product of them overflows; None: freely.
+
+        With bounded activations, gradients are bounded and weights grow with the number of iterations at most.
+        """
+        free = all(layer.activation == SOFTMAX or ACTIVATIONS[layer.activation].bounded for layer in self.layers)
+        if free and not self.optimiser.settings[WEIGHT_DECAY.key]:
+            return None
+        return 10.0 ** min(12, 60 // len(self.layers))
 
 
 def load(
@@ -95,7 +183,7 @@ def load(
     replaced = {"iterations": iterations, "learning_rate": learning_rate}
     replaced = {key: value for key, value in replaced.items() if value is not None}
     try:
-        return parse(content | replaced, source=str(path))
+        return parse(_with_samples(content, path) | replaced, source=str(path))
     except DefinitionError as error:
         if all(problem.key in replaced for problem in error.problems):
             raise DefinitionError(f"the values given for {template}", error.problems) from None
@@ -109,12 +197,55 @@ def parse(content: Mapping[str, object], *, source: str) -> Definition:
         DefinitionError: with every mistake found, each with its key, what was found and what was expected.
     """
     problems: list[Problem] = []
+    content = _with_epochs(content, problems)
     definition: Definition | None = _struct(Definition, content, "", problems)
     if definition is not None:
         problems.extend(_shape_problems(definition))
+    if definition is not None and not problems:
+        definition = _drawn(definition)
     if problems or definition is None:
         raise DefinitionError(source, tuple(problems))
     return definition
+
+
+def _rows(values: Samples) -> tuple[tuple[float, ...], ...]:
+    """The numbers sample by sample, however they are written."""
+    first = values[0]
+    return values if isinstance(first, tuple) else (values,)  # type: ignore[return-value]  # all are of one kind
+
+
+def _with_samples(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The content with the samples of the file that it names."""
+    if "samples" not in content:
+        return content
+    layers = content.get("layers")
+    last = layers[-1] if isinstance(layers, list) and layers and isinstance(layers[-1], dict) else {}
+    outputs = last.get("units") or (len(last["weights"]) if isinstance(last.get("weights"), list) else None)
+    inputs, targets = read_samples(path, content["samples"], outputs)
+    both = [key for key in ("inputs", "targets") if key in content]
+    if both:
+        raise DefinitionError(
+            str(path), (Problem("samples", f"{both[0]} as well", "either samples or inputs and targets"),)
+        )
+    return {key: value for key, value in content.items() if key != "samples"} | {"inputs": inputs, "targets": targets}
+
+
+def _with_epochs(content: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, Any]:
+    """The content with its number of epochs told in iterations; iterations, where they are given, are what counts."""
+    if "epochs" not in content:
+        return content
+    rest = {key: value for key, value in content.items() if key != "epochs"}
+    epochs, inputs = content["epochs"], content.get("inputs")
+    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 1:
+        problems.append(Problem("epochs", _shown(epochs), "a whole number from 1 on"))
+        return {"iterations": 1} | rest
+    several = isinstance(inputs, list | tuple) and inputs and isinstance(inputs[0], list | tuple)
+    samples = len(inputs) if inputs is not None and several else 1
+    if epochs * samples > MOST_ITERATIONS and "iterations" not in rest:
+        found = f"{epochs} epochs of {samples} samples, {epochs * samples:,} iterations"
+        problems.append(Problem("epochs", found, f"{MOST_ITERATIONS:,} iterations at the most, the rows of a sheet"))
+        return {"iterations": 1} | rest
+    return {"iterations": epochs * samples} | rest
 
 
 def _struct(kind: type[Any], content: Mapping[str, object], prefix: str, problems: list[Problem]) -> Any:
@@ -131,8 +262,15 @@ def _struct(kind: type[Any], content: Mapping[str, object], prefix: str, problem
         elif name == "layers" and _is_table_list(content[name]):
             tables: Any = content[name]
             values[name] = tuple(
-                _struct(Layer, table, f"{prefix}layers[{index}].", problems) for index, table in enumerate(tables, 1)
+                _struct(_DrawnLayer if "units" in table else Layer, table, f"{prefix}layers[{index}].", problems)
+                for index, table in enumerate(tables, 1)
             )
+        elif name == "optimiser":
+            values[name] = _optimiser(content[name], prefix + name, problems)
+        elif name == "schedule":
+            values[name] = _method(content[name], prefix + name, _SCHEDULE_SETTINGS, problems)
+        elif name == "compare":
+            values[name] = _comparisons(content[name], content.get("learning_rate"), problems)
         else:
             try:
                 values[name] = msgspec.convert(content[name], field.type)
@@ -143,22 +281,160 @@ def _struct(kind: type[Any], content: Mapping[str, object], prefix: str, problem
     return None if len(problems) > before else kind(**values)
 
 
+def _method(
+    value: object, key: str, known: Mapping[str, tuple[Setting, ...]], problems: list[Problem]
+) -> Method | None:
+    """An optimiser or a schedule: its name alone, or a table of its name and its settings."""
+    table: Mapping[str, object] = value if isinstance(value, Mapping) else {"name": value}
+    name = table.get("name")
+    if not isinstance(name, str) or name not in known:
+        problems.append(Problem(key, _shown(name), _one_of(name, known)))
+        return None
+    settings = {setting.key: setting for setting in known[name]}
+    given = table.get("settings", table)  # as a workbook of ours keeps it, or as a teacher writes it
+    given = {key: number for key, number in given.items() if key != "name"} if isinstance(given, Mapping) else {}
+    values = {setting.key: setting.default for setting in settings.values()}
+    for each, number in given.items():
+        if each not in settings:
+            expected = f"a setting of {name}; {did_you_mean(each, settings)}" if settings else f"none, {name} has none"
+            problems.append(Problem(f"{key}.{each}", "an unknown key", expected))
+            continue
+        low, high = settings[each].least, settings[each].most
+        if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
+            problems.append(Problem(f"{key}.{each}", _shown(number), f"a number from {low:g} to {high:,.7g}"))
+        else:
+            values[each] = float(number)
+    return Method(name=name, settings=values)
+
+
+def _optimiser(value: object, key: str, problems: list[Problem]) -> Method | None:
+    return _method(value, key, _OPTIMISER_SETTINGS, problems)
+
+
+def _comparisons(value: object, learning_rate: object, problems: list[Problem]) -> tuple[Comparison, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(each, Mapping) for each in value):
+        problems.append(Problem("compare", _shown(value), "[[compare]] sections, one an optimiser"))
+        return ()
+    found = []
+    for index, table in enumerate(value, 1):
+        key = f"compare[{index}]"
+        rate = table.get("learning_rate", learning_rate)
+        rest = {name: each for name, each in table.items() if name != "learning_rate"}
+        optimiser = _optimiser(rest.get("optimiser", rest), key, problems)
+        try:
+            rate = msgspec.convert(rate, LearningRate)
+        except msgspec.ValidationError:
+            problems.append(Problem(f"{key}.learning_rate", _shown(rate), _description(LearningRate)))
+        if optimiser is not None:
+            found.append(Comparison(optimiser=optimiser, learning_rate=rate))
+    return tuple(found)
+
+
+_OPTIMISER_SETTINGS = {
+    name: (*optimiser.settings, msgspec.structs.replace(WEIGHT_DECAY, default=optimiser.decay))
+    for name, optimiser in OPTIMISERS.items()
+}
+_SCHEDULE_SETTINGS = {name: schedule.settings for name, schedule in SCHEDULES.items()}
+
+
+def _one_of(found: object, known: Iterable[str]) -> str:
+    listed = ", ".join(f'"{name}"' for name in known)
+    return f"one of {listed}; {did_you_mean(found, known)}" if isinstance(found, str) else f"one of {listed}"
+
+
 def _shape_problems(definition: Definition) -> Iterator[Problem]:
-    """What the parts of a definition say about one another's sizes."""
-    sources, origin = len(definition.inputs), "input"
+    """What the parts of a definition say about one another."""
+    sources = len(definition.layers)
+    uneven = list(_uneven("inputs", definition.inputs)) + list(_uneven("targets", definition.targets))
+    yield from uneven
+    if uneven:
+        return
+    inputs, targets = _rows(definition.inputs), _rows(definition.targets)
+    if len(inputs) != len(targets):
+        yield Problem("targets", _count(len(targets), "sample"), f"{len(inputs)}, as many as in inputs")
+    sources, origin = len(inputs[0]), "input"
     for index, layer in enumerate(definition.layers, 1):
-        for unit, row in enumerate(layer.weights, 1):
-            if len(row) != sources:
-                expected = f"{sources}, one for every {origin}"
-                yield Problem(f"layers[{index}].weights[{unit}]", _count(len(row), "weight"), expected)
-        units = len(layer.weights)
+        units = layer.units if isinstance(layer, _DrawnLayer) else len(layer.weights)
+        if isinstance(layer, _DrawnLayer):
+            if layer.initial not in METHODS:
+                yield Problem(f"layers[{index}].initial", _shown(layer.initial), _one_of(layer.initial, METHODS))
+        else:
+            for unit, row in enumerate(layer.weights, 1):
+                if len(row) != sources:
+                    expected = f"{sources}, one for every {origin}"
+                    yield Problem(f"layers[{index}].weights[{unit}]", _count(len(row), "weight"), expected)
         if isinstance(layer.bias, tuple) and len(layer.bias) != units:
             found = _count(len(layer.bias), "bias", "biases")
             yield Problem(f"layers[{index}].bias", found, f"{units}, one for every unit of the layer")
+        yield from _activation_problems(f"layers[{index}].activation", layer.activation, index, definition)
         sources, origin = units, f"unit of layer {index}"
-    if len(definition.targets) != sources:
-        found = _count(len(definition.targets), "target")
+    if len(targets[0]) != sources:
+        found = _count(len(targets[0]), "target")
         yield Problem("targets", found, f"{sources}, one for every unit of the last layer")
+    yield from _loss_problems(definition)
+
+
+def _uneven(key: str, values: Samples) -> Iterator[Problem]:
+    """Samples of different lengths, or numbers among lists."""
+    several = isinstance(values[0], tuple)
+    for index, each in enumerate(values, 1):
+        if isinstance(each, tuple) != several:
+            found = f"a list of {len(each)}" if isinstance(each, tuple) else _shown(each)
+            yield Problem(
+                f"{key}[{index}]", found, "a list like the first one" if several else "a number like the first"
+            )
+        elif isinstance(each, tuple) and isinstance(values[0], tuple) and len(each) != len(values[0]):
+            yield Problem(f"{key}[{index}]", _count(len(each), "number"), f"{len(values[0])}, as in the first sample")
+
+
+def _activation_problems(key: str, found: str, index: int, definition: Definition) -> Iterator[Problem]:
+    is_last = index == len(definition.layers)
+    known = [*ACTIVATIONS, SOFTMAX]
+    if found not in known:
+        yield Problem(key, _shown(found), _one_of(found, known))
+    elif found == SOFTMAX and not is_last:
+        yield Problem(key, _shown(found), "another one: the softmax is for the last layer")
+
+
+def _loss_problems(definition: Definition) -> Iterator[Problem]:
+    loss = LOSSES.get(definition.loss)
+    if loss is None:
+        yield Problem("loss", _shown(definition.loss), _one_of(definition.loss, LOSSES))
+        return
+    last = definition.layers[-1].activation
+    if loss.goes_with not in (None, last):
+        found = f'"{definition.loss}" with the activation "{last}" in the last layer'
+        yield Problem("loss", found, f'activation = "{loss.goes_with}" there')
+    if loss.goes_with is None:
+        return
+    for index, targets in enumerate(_rows(definition.targets), 1):
+        key = (
+            f"targets[{index}]"
+            if len(definition.targets) > 1 and isinstance(definition.targets[0], tuple)
+            else "targets"
+        )
+        if not all(0 <= target <= 1 for target in targets):
+            yield Problem(key, f"{list(targets)}", "numbers from 0 to 1, for a cross-entropy")
+        elif loss.goes_with == SOFTMAX and abs(sum(targets) - 1) > _SUM_OF_SHARES:
+            yield Problem(key, f"{sum(targets):g} in all", "1 in all: each target is the share of one class")
+
+
+_SUM_OF_SHARES = 1e-6
+
+
+def _drawn(definition: Definition) -> Definition:
+    """The definition with numbers for the weights that were to be drawn."""
+    generator = random.Random(definition.seed)
+    sources = len(_rows(definition.inputs)[0])
+    layers = []
+    for layer in definition.layers:
+        if isinstance(layer, _DrawnLayer):
+            weights = draw(layer.initial, sources, layer.units, generator)
+            layers.append(Layer(weights=weights, bias=layer.bias, activation=layer.activation))
+        else:
+            layers.append(layer)
+        sources = len(layers[-1].weights)
+    return msgspec.structs.replace(definition, layers=tuple(layers))
 
 
 def _description(annotation: Any) -> str:

@@ -9,16 +9,35 @@ Nature 323 (1986), cited below as RHW with the number of the equation.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from xlbackprop.activations import ACTIVATIONS
+from xlbackprop import softmax
+from xlbackprop.activations import ACTIVATIONS, Activation
 from xlbackprop.definition import Definition
-from xlbackprop.names import Names, Row, derivative
+from xlbackprop.losses import LOSSES
+from xlbackprop.names import (
+    BATCH_SIZE,
+    EPOCH,
+    EPOCH_LOSS,
+    IN_BATCH,
+    MEAN_LOSS,
+    RATE_NOW,
+    RUNNING_LOSS,
+    SAMPLE,
+    TURN,
+    UPDATE,
+    Names,
+    Row,
+    derivative,
+)
+from xlbackprop.optimisers import OPTIMISERS, WEIGHT_DECAY, correction_name, state_name
+from xlbackprop.passes import Passes, passes
 from xlbackprop.progress import Listener, nobody
+from xlbackprop.schedules import SCHEDULES
 
 Array = NDArray[np.float64]
 
@@ -36,6 +55,8 @@ class Trace(Struct, frozen=True, eq=False):
     """The quantities in the order of the calculation."""
     values: Array
     """Shape (iterations, quantities)."""
+    final: Mapping[str, float] = {}
+    """What is learned, by name, as it is after the last iteration."""
 
     def __getitem__(self, name: str) -> Array:
         """One value an iteration of a quantity, shape (iterations,).
@@ -54,6 +75,11 @@ class Trace(Struct, frozen=True, eq=False):
     def at(self, iteration: int) -> dict[str, float]:
         """All values of one iteration by name, in the order of the calculation."""
         return dict(zip(self.names, self.values[iteration].tolist(), strict=True))
+
+    def after(self, name: str, iteration: int) -> float:
+        """What a weight or a bias that is learned has become after an iteration."""
+        is_last = iteration == len(self) - 1
+        return self.final[name] if is_last else float(self.values[iteration + 1, self.names.index(name)])
 
 
 def train(definition: Definition, *, listener: Listener = nobody) -> Trace:
@@ -74,30 +100,39 @@ def train_all(definitions: Sequence[Definition], *, listener: Listener = nobody)
     first = definitions[0]
     record = _Record(first)
     network = _Network(definitions)
+    order = passes(first)
     values = np.empty((first.iterations, len(definitions), len(record.names)))
-    _learn(network, record, values, listener)
+    final = _learn(network, order, record, values, listener)
     for start in range(0, first.iterations, _ITERATIONS_A_CHUNK):
-        _complete(network, record, values[start : start + _ITERATIONS_A_CHUNK])
-    return [Trace(first.names, record.names, values[:, run]) for run in range(len(definitions))]
+        chunk = slice(start, start + _ITERATIONS_A_CHUNK)
+        _complete(network, order.sample[chunk] - 1, record, values[chunk])
+    _place(order, record, values)
+    learned = [record.names[place] for place in record.learned]
+    return [
+        Trace(first.names, record.names, values[:, run], dict(zip(learned, final[run].tolist(), strict=True)))
+        for run in range(len(definitions))
+    ]
 
 
-def evaluate(definition: Definition, changes: Mapping[str, Array]) -> Trace:
+def evaluate(definition: Definition, changes: Mapping[str, Array], sample: int = 0) -> Trace:
     """Compute one iteration for many settings of the weights and biases, all of them in one batched computation.
 
     Args:
         changes: by name, one value a setting, each of shape (settings,); what is not named stays as defined.
+        sample: the number of the sample, from 0.
 
     Returns:
-        A trace that has one row a setting, in the place of one an iteration.
+        A trace that has one row a setting, in the place of one an iteration. Only what follows from weights and sample
+        is in it; nothing that follows from the iterations before.
     """
     record = _Record(definition)
     network = _Network([definition])
-    values = np.empty((max(map(len, changes.values())), len(record.names)))
-    values[:, record.parameters] = network.all_parameters()
+    values = np.zeros((max(map(len, changes.values())), 1, len(record.names)))
+    values[..., record.parameters] = network.all_parameters()
     for name, change in changes.items():
-        values[:, record.names.index(name)] = change
-    _complete(network, record, values)
-    return Trace(definition.names, record.names, values)
+        values[:, 0, record.names.index(name)] = change
+    _complete(network, np.full(len(values), sample), record, values)
+    return Trace(definition.names, record.names, values[:, 0])
 
 
 class _Record:
@@ -106,6 +141,7 @@ class _Record:
     def __init__(self, definition: Definition) -> None:
         names = definition.names
         self._names: list[str] = []
+        self.order = {name: self._block([name]) for name in _order_names(definition) if len(definition.samples) > 1}
         self.inputs = self._block(names.inputs)
         self.targets = self._block(names.targets)
         self.weights: list[slice] = []
@@ -117,22 +153,45 @@ class _Record:
             self.biases.append(self._block(names.biases[layer]))
             self.pre_activations.append(self._block(names.pre_activations[layer]))
             self.activations.append(self._block(names.activations[layer]))
-        parameters = zip(self.weights, self.biases, strict=True)
-        self.parameters = [place for pair in parameters for block in pair for place in range(block.start, block.stop)]
+        blocks = [block for pair in zip(self.weights, self.biases, strict=True) for block in pair]
+        self.parameters = [place for block in blocks for place in range(block.start, block.stop)]
         self.losses = self._block(names.losses)
         self.total_loss = self._block((names.total_loss,))
+        self.epoch_losses = self._block([RUNNING_LOSS, EPOCH_LOSS] if len(definition.samples) > 1 else [])
         self.backward = {
             layer: self._backward_blocks(definition, layer) for layer in reversed(range(len(names.weights)))
         }
+        self._memory(definition)
         self.names = tuple(self._names)
+
+    def _memory(self, definition: Definition) -> None:
+        """The blocks of what is carried from iteration to iteration."""
+        blocks = zip(self.weights, self.biases, strict=True)
+        learned = [block for pair in blocks for block in (pair if definition.train_biases else pair[:1])]
+        self.learned = [place for block in learned for place in range(block.start, block.stop)]
+        names = [self._names[place] for place in self.learned]
+        self.means = self._block(derivative(MEAN_LOSS, name) for name in names if definition.samples_a_batch > 1)
+        self.corrections: dict[str, slice] = {}
+        self.states: list[slice] = []
+        for state in OPTIMISERS[definition.optimiser.name].states:
+            if state.correction:
+                self.corrections[state.correction] = self._block([correction_name(state)])
+            self.states.append(self._block(state_name(state, name) for name in names))
+        self.rate_now = self._block([RATE_NOW] if definition.schedule.name != "constant" else [])
 
     def _backward_blocks(self, definition: Definition, layer: int) -> _BackwardBlocks:
         names, total = definition.names, definition.names.total_loss
         units, outputs = names.pre_activations[layer], names.activations[layer]
         sources = names.activations[layer - 1] if layer else ()
+        is_last = layer == len(names.weights) - 1
+        apart = not (is_last and LOSSES[definition.loss].goes_with)
+        pairs = [(output, unit) for output in outputs for unit in units]
+        crossed = is_last and definition.is_softmax
         return _BackwardBlocks(
-            loss_by_activation=self._block(derivative(total, unit) for unit in outputs),
-            activation_by_pre=self._block(map(derivative, outputs, units)),
+            loss_by_activation=self._block(derivative(total, output) for output in outputs if apart),
+            activation_by_pre=self._block(
+                derivative(*pair) for pair in (pairs if crossed else zip(outputs, units, strict=True)) if apart
+            ),
             loss_by_pre=self._block(derivative(total, unit) for unit in units),
             pre_by_weight=self._block(
                 derivative(unit, weight)
@@ -143,7 +202,7 @@ class _Record:
             loss_by_source=self._block(
                 derivative(loss, source)
                 for loss in names.losses
-                if layer == len(names.weights) - 1
+                if is_last and not definition.is_softmax
                 for source in sources
             ),
             loss_by_weight=self._block(derivative(total, weight) for weight in _flat(names.weights[layer])),
@@ -152,7 +211,7 @@ class _Record:
             ),
         )
 
-    def _block(self, names: Iterator[str] | Row | map[str]) -> slice:
+    def _block(self, names: Iterable[str]) -> slice:
         start = len(self._names)
         self._names.extend(names)
         return slice(start, len(self._names))
@@ -180,10 +239,10 @@ class _Layer(Struct, frozen=True):
 
 
 class _Backward(Struct, frozen=True):
-    by_activation: Array
-    """∂E/∂a, shape (units,)."""
-    local: Array
-    """∂a/∂h, shape (units,)."""
+    by_activation: Array | None
+    """∂E/∂a, shape (units,); None where the loss is differentiated together with the activation."""
+    local: Array | None
+    """∂a/∂h, shape (units,), or (units, units) for the softmax."""
     delta: Array
     """∂E/∂h, shape (units,)."""
     by_weight: Array
@@ -197,10 +256,22 @@ class _Network:
         first = definitions[0]
         if any(_kind(definition) != _kind(first) for definition in definitions):
             raise ValueError("networks that are trained at once differ in their numbers only")
-        self.functions = [ACTIVATIONS[layer.activation] for layer in first.layers]
+        last = len(first.layers) - 1
+        self.functions: list[Activation | None] = [ACTIVATIONS.get(layer.activation) for layer in first.layers]
+        """None for the softmax."""
+        self.loss = LOSSES[first.loss]
+        self.last = last
         self.learns_biases = first.train_biases
-        self.inputs = np.array([definition.inputs for definition in definitions])
-        self.targets = np.array([definition.targets for definition in definitions])
+        self.weight_limit = first.weight_limit
+        self.optimiser = OPTIMISERS[first.optimiser.name]
+        self.optimiser_settings = first.optimiser.settings
+        self.schedule = SCHEDULES[first.schedule.name]
+        self.schedule_settings = first.schedule.settings
+        samples = [definition.samples for definition in definitions]
+        self.inputs = np.array([[each.inputs for each in same] for same in zip(*samples, strict=True)])
+        """Shape (samples, networks, inputs)."""
+        self.targets = np.array([[each.targets for each in same] for same in zip(*samples, strict=True)])
+        """Shape (samples, networks, outputs)."""
         self.learning_rates = np.array([[definition.learning_rate] for definition in definitions])
         layers = list(zip(*(definition.layers for definition in definitions), strict=True))
         self.weights = [np.array([layer.weights for layer in each]) for each in layers]
@@ -224,95 +295,202 @@ class _Network:
             start = end
         return views[::2], views[1::2]
 
-    def forward(self, weights: Sequence[Array], biases: Sequence[Array]) -> list[_Layer]:
+    def forward(self, inputs: Array, weights: Sequence[Array], biases: Sequence[Array]) -> list[_Layer]:
         """The forward pass, with weights (units, sources) and biases (none, one or units) a layer."""
         layers: list[_Layer] = []
-        source = self.inputs
+        source = inputs
         for function, weight, bias in zip(self.functions, weights, biases, strict=True):
             pre = np.matvec(weight, source)  # RHW 1
             if bias.shape[-1]:
                 pre = pre + bias
-            source = function.value(pre)  # RHW 2
+            source = softmax.softmax(pre) if function is None else function.value(pre)  # RHW 2
             layers.append(_Layer(pre, source))
         return layers
 
-    def losses(self, output: Array) -> Array:
+    def losses(self, targets: Array, output: _Layer) -> Array:
         """The loss of every output, shape (outputs,)."""
-        return np.asarray(0.5 * (output - self.targets) ** 2)  # RHW 3
+        return self.loss.shares(targets, output.pre_activation, output.activation)  # RHW 3
 
-    def backward(self, weights: Sequence[Array], layers: Sequence[_Layer]) -> list[_Backward]:
+    def backward(
+        self, inputs: Array, targets: Array, weights: Sequence[Array], layers: Sequence[_Layer]
+    ) -> list[_Backward]:
         """The backward pass, the first layer first."""
-        passes: list[_Backward] = []
-        by_activation = layers[-1].activation - self.targets  # RHW 4
-        for index in range(len(layers) - 1, -1, -1):
-            layer = layers[index]
-            source = layers[index - 1].activation if index else self.inputs
-            local = self.functions[index].derivative(layer.pre_activation, layer.activation)
-            delta = by_activation * local  # RHW 5
+        passed: list[_Backward] = []
+        slope = self.loss.slope(targets, layers[-1].activation)  # RHW 4
+        for index in range(self.last, -1, -1):
+            layer, function = layers[index], self.functions[index]
+            source = layers[index - 1].activation if index else inputs
+            by_activation: Array | None = slope
+            local: Array | None = None
+            if index == self.last and self.loss.goes_with:
+                by_activation, delta = None, slope
+            elif function is None:
+                local, delta = softmax.jacobian(layer.activation), softmax.pull_back(layer.activation, slope)
+            else:
+                local = function.derivative(layer.pre_activation, layer.activation)
+                delta = slope * local  # RHW 5
             by_weight = delta[..., np.newaxis] * source[..., np.newaxis, :]  # RHW 6
-            passes.append(_Backward(by_activation, local, delta, by_weight))
+            passed.append(_Backward(by_activation, local, delta, by_weight))
             if index:
-                by_activation = np.vecmat(delta, weights[index])  # RHW 7
-        return passes[::-1]
+                slope = np.vecmat(delta, weights[index])  # RHW 7
+        return passed[::-1]
 
     def by_bias(self, index: int, delta: Array) -> Array:
         """∂E/∂b of a layer, shape (biases,): a bias that all units share gets the sum of their deltas."""
         shared = self.biases[index].shape[-1] == 1
         return delta.sum(axis=-1, keepdims=True) if shared else delta
 
+    def updated(self, parameters: Array, gradients: Array, states: list[Array], count: int, rates: Array) -> Array:
+        """The parameters after an update, of which `count` were made before; the states are brought up to date."""
+        settings, optimiser = self.optimiser_settings, self.optimiser
+        decay = settings[WEIGHT_DECAY.key]
+        followed = gradients if optimiser.decays_apart or not decay else gradients + decay * parameters
+        corrected = []
+        for state, value in zip(optimiser.states, states, strict=True):
+            value[...] = state.advance(value, followed, settings)
+            corrected.append(value / (1 - settings[state.correction] ** (count + 1)) if state.correction else value)
+        step = rates * optimiser.step(followed, corrected, settings)  # RHW 8
+        if optimiser.decays_apart and decay:
+            step = step + rates * decay * parameters
+        changed = parameters - step
+        limit = self.weight_limit
+        return changed if limit is None else np.clip(changed, -limit, limit)
 
-def _learn(network: _Network, record: _Record, values: Array, listener: Listener) -> None:
-    """Fill in the weights and biases of every iteration; values has the shape (iterations, networks, quantities)."""
+
+def _learn(network: _Network, order: Passes, record: _Record, values: Array, listener: Listener) -> Array:
+    """Fill in what is carried from iteration to iteration; values has the shape (iterations, networks, quantities).
+
+    Returns:
+        What is learned as it is after the last iteration, shape (networks, learned).
+    """
     parameters = network.all_parameters()
-    history = np.empty((len(values), *parameters.shape))
     gradients = np.zeros_like(parameters)
     weights, biases = network.split(parameters)
     by_weights, by_biases = network.split(gradients)
-    for iteration, row in enumerate(history):
+    history = np.empty((len(values), *parameters.shape))
+    learned = [record.parameters.index(place) for place in record.learned]
+    states = [np.zeros_like(parameters) for _ in record.states]
+    state_history = [np.empty((len(values), *parameters.shape)) for _ in states]
+    means = np.zeros_like(parameters)
+    mean_history = np.empty((len(values) if order.batch_size > 1 else 0, *parameters.shape))
+    updates = order.update.astype(float)
+    rates = network.schedule.rates(
+        network.learning_rates, updates[:, np.newaxis, np.newaxis], network.schedule_settings
+    )
+    rates = np.broadcast_to(rates, (len(values), *network.learning_rates.shape))
+    steps = zip(
+        order.sample.tolist(), order.in_batch.tolist(), order.ends_batch.tolist(), order.update.tolist(), strict=True
+    )
+    for iteration, (sample, place, ends_batch, count) in enumerate(steps):
         if iteration % _ITERATIONS_A_CHUNK == 0:
-            listener("training", iteration, len(history))
-        row[...] = parameters
-        for index, back in enumerate(network.backward(weights, network.forward(weights, biases))):
+            listener("training", iteration, len(values))
+        history[iteration] = parameters
+        inputs, targets = network.inputs[sample - 1], network.targets[sample - 1]
+        layers = network.forward(inputs, weights, biases)
+        for index, back in enumerate(network.backward(inputs, targets, weights, layers)):
             by_weights[index][...] = back.by_weight
             if network.learns_biases and biases[index].shape[-1]:
                 by_biases[index][...] = network.by_bias(index, back.delta)
-        # weights and biases are views of parameters, so that all of them are updated at once, after all gradients
-        parameters -= network.learning_rates * gradients  # RHW 8
+        followed = gradients
+        if order.batch_size > 1:
+            means = gradients.copy() if place == 1 else means + (gradients - means) / place
+            followed = mean_history[iteration] = means
+        if ends_batch:
+            # weights and biases are views of parameters, so that all of them are updated at once, after all gradients
+            after = network.updated(parameters, followed, states, count, rates[iteration])
+            parameters[..., learned] = after[..., learned]
+        for state, kept in zip(states, state_history, strict=True):
+            kept[iteration] = state
     values[..., record.parameters] = history
+    for block, kept in zip(record.states, state_history, strict=True):
+        values[..., block] = kept[..., learned]
+    if order.batch_size > 1:
+        values[..., record.means] = mean_history[..., learned]
+    for key, block in record.corrections.items():
+        values[..., block] = 1 - network.optimiser_settings[key] ** (updates[:, np.newaxis, np.newaxis] + 1)
+    if record.rate_now.stop > record.rate_now.start:
+        values[..., record.rate_now] = rates
+    return np.asarray(parameters[..., learned])
 
 
-def _complete(network: _Network, record: _Record, values: Array) -> None:
-    """Compute everything else from the weights and biases that stand in values; its last axis is the quantities'."""
+def _complete(network: _Network, samples: NDArray[np.int64], record: _Record, values: Array) -> None:
+    """Compute what follows from the weights and biases that stand in values, shape (iterations, networks, quantities).
+
+    Args:
+        samples: the number of the sample of every iteration, from 0.
+    """
     leading = values.shape[:-1]
     weights, biases = network.split(values[..., record.parameters])
-    layers = network.forward(weights, biases)
-    losses = network.losses(layers[-1].activation)
-    values[..., record.inputs] = network.inputs
-    values[..., record.targets] = network.targets
+    inputs, targets = network.inputs[samples], network.targets[samples]
+    layers = network.forward(inputs, weights, biases)
+    losses = network.losses(targets, layers[-1])
+    values[..., record.inputs] = inputs
+    values[..., record.targets] = targets
     values[..., record.losses] = losses
     values[..., record.total_loss] = losses.sum(axis=-1, keepdims=True)
-    for index, (layer, back) in enumerate(zip(layers, network.backward(weights, layers), strict=True)):
+    backward = network.backward(inputs, targets, weights, layers)
+    for index, (layer, back) in enumerate(zip(layers, backward, strict=True)):
         blocks = record.backward[index]
-        source = layers[index - 1].activation if index else network.inputs
+        source = layers[index - 1].activation if index else inputs
         values[..., record.pre_activations[index]] = layer.pre_activation
         values[..., record.activations[index]] = layer.activation
-        values[..., blocks.loss_by_activation] = back.by_activation
-        values[..., blocks.activation_by_pre] = back.local
+        if back.by_activation is not None and back.local is not None:
+            values[..., blocks.loss_by_activation] = back.by_activation
+            values[..., blocks.activation_by_pre] = back.local.reshape(*leading, -1)
         values[..., blocks.loss_by_pre] = back.delta
         values[..., blocks.pre_by_weight] = np.tile(source, back.delta.shape[-1])
         values[..., blocks.loss_by_weight] = back.by_weight.reshape(*leading, -1)
         if index:
             values[..., blocks.pre_by_source] = weights[index].reshape(*leading, -1)
-        if index and index == len(layers) - 1:
+        if index == len(layers) - 1 and blocks.loss_by_source.stop > blocks.loss_by_source.start:
             parts = back.delta[..., np.newaxis] * weights[index]
             values[..., blocks.loss_by_source] = parts.reshape(*leading, -1)
         if network.learns_biases and network.biases[index].size:
             values[..., blocks.loss_by_bias] = network.by_bias(index, back.delta)
 
 
+def _place(order: Passes, record: _Record, values: Array) -> None:
+    """Fill in where every iteration stands in its epoch and its batch, and the mean losses of the epochs."""
+    columns = {
+        SAMPLE: order.sample,
+        TURN: order.turn,
+        EPOCH: order.epoch,
+        IN_BATCH: order.in_batch,
+        BATCH_SIZE: order.size,
+        UPDATE: order.update + 1,
+    }
+    for name, block in record.order.items():
+        values[..., block] = columns[name][:, np.newaxis, np.newaxis]
+    if order.samples > 1:
+        losses = values[..., record.total_loss]
+        running, whole = record.epoch_losses.start, record.epoch_losses.start + 1
+        complete: Array | None = None
+        for start in range(0, len(values), order.samples):
+            epoch = slice(start, start + order.samples)
+            taken = losses[epoch]
+            turns = np.arange(1, len(taken) + 1)[:, np.newaxis, np.newaxis]
+            means = np.cumsum(taken, axis=0) / turns
+            values[epoch, :, running] = means[..., 0]
+            values[epoch, :, whole] = means[..., 0] if complete is None else complete
+            if len(taken) == order.samples:
+                complete = means[-1, :, 0]
+                values[epoch.stop - 1, :, whole] = complete
+
+
+def _order_names(definition: Definition) -> Iterator[str]:
+    yield SAMPLE
+    if definition.order == "shuffled":
+        yield TURN
+    yield EPOCH
+    if definition.samples_a_batch > 1:
+        yield from (IN_BATCH, BATCH_SIZE, UPDATE)
+
+
 def _kind(definition: Definition) -> tuple[object, ...]:
-    activations = tuple(layer.activation for layer in definition.layers)
-    return definition.names, definition.iterations, definition.train_biases, activations
+    """What networks that are trained at once have in common."""
+    layers = tuple(layer.activation for layer in definition.layers)
+    training = (definition.loss, definition.optimiser, definition.schedule, definition.train_biases)
+    return definition.names, definition.iterations, layers, training, passes(definition)
 
 
 def _flat(rows: tuple[Row, ...]) -> Row:

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from msgspec import Struct
 
 from xlbackprop.definition import Definition
-from xlbackprop.derivation import LEARNING_RATE_SENTENCE, Derivation, derive
-from xlbackprop.engine import Trace, train
-from xlbackprop.expression import Expression, Symbol, symbols
+from xlbackprop.derivation import Derivation, derive
+from xlbackprop.engine import train
+from xlbackprop.expression import Expression, Listed, Symbol, symbols
 from xlbackprop.latex import Latex, LatexNumbers, latex_name, latex_number
 from xlbackprop.layout import compact
-from xlbackprop.names import LEARNING_RATE
 from xlbackprop.readings import Mathematics, Numbers
-from xlbackprop.steps import updated_name
+from xlbackprop.steps import Moment, givens, moment, updated_name
 from xlbackprop.typesetting import Typesetter
 
 _DIGITS = 9
@@ -37,8 +36,8 @@ class Explanation(Struct, frozen=True):
     definition: Definition
     derivation: Derivation
     steps: tuple[Step, ...]
-    values: Mapping[str, float]
-    """The numbers that the steps are made of, by quantity."""
+    moment: Moment
+    """The numbers that the steps are made of."""
     written_out: Expression | None
     """The quantity over the columns of the original sheet, where that is not its definition already."""
 
@@ -65,8 +64,8 @@ def explain(definition: Definition, asked: str, iteration: int = 0) -> Explanati
     name = derivation.labels.resolve(asked, derivation.quantities)
     update = derivation[name].update if iteration else None
     expression = update or derivation[name].expression
-    values = _values(definition, trace, iteration - 1 if update else iteration)
-    steps = _steps_to(derivation, expression, values)
+    numbers = moment(derivation, trace, iteration - 1 if update else iteration)
+    steps = _steps_to(derivation, expression, numbers)
     last = Step(
         updated_name(name) if update else name, derivation[name].sentence, expression, float(trace[name][iteration])
     )
@@ -74,7 +73,7 @@ def explain(definition: Definition, asked: str, iteration: int = 0) -> Explanati
     if derivation[name].derivative_of:
         expanded = derivation.expanded(name, compact(derivation))
         written_out = None if expanded == expression else expanded
-    return Explanation(name, iteration, definition, derivation, (*steps, last), values, written_out)
+    return Explanation(name, iteration, definition, derivation, (*steps, last), numbers, written_out)
 
 
 def as_text(explanation: Explanation) -> str:
@@ -95,31 +94,29 @@ def as_latex(explanation: Explanation) -> str:
 FORMATS: Mapping[str, Callable[[Explanation], str]] = {"text": as_text, "markdown": as_markdown, "latex": as_latex}
 
 
-def _steps_to(derivation: Derivation, expression: Expression | None, values: Mapping[str, float]) -> list[Step]:
+def _steps_to(derivation: Derivation, expression: Expression | None, numbers: Moment) -> list[Step]:
     """What an expression is made of, directly or through other quantities: what is given, then what is calculated."""
     needed: set[str] = set()
+    given = {each.label: each for each in givens(derivation)}
     waiting = [expression]
     while waiting:
         part = waiting.pop()
-        new = {symbol.name for symbol in symbols(part)} - needed if part else set()
+        new = {symbol.label for symbol in symbols(part) if not isinstance(symbol, Listed)} - needed if part else set()
         needed |= new
-        waiting += [derivation[name].expression for name in new if name in derivation.quantities]
-    steps = [
-        Step(name, quantity.sentence, quantity.expression, values[name])
-        for name, quantity in derivation.quantities.items()
-        if name in needed
+        waiting += [derivation[name].expression for name in new - given.keys()]
+    begun = [
+        Step(label, each.sentence, None, numbers.value(each.symbol)) for label, each in given.items() if label in needed
     ]
-    if LEARNING_RATE in needed:
-        steps.append(Step(LEARNING_RATE, LEARNING_RATE_SENTENCE, None, values[LEARNING_RATE]))
-    return sorted(steps, key=lambda step: step.expression is not None)
-
-
-def _values(definition: Definition, trace: Trace, iteration: int) -> dict[str, float]:
-    return trace.at(iteration) | {LEARNING_RATE: definition.learning_rate}
+    calculated = [
+        Step(name, quantity.sentence, quantity.expression, numbers.values[name])
+        for name, quantity in derivation.quantities.items()
+        if name in needed and name not in given
+    ]
+    return [*begun, *calculated]
 
 
 def _text(explanation: Explanation) -> Iterator[str]:
-    mathematics, numbers = Mathematics(), Numbers(lambda symbol: explanation.values[symbol.name])
+    mathematics, numbers = Mathematics(), Numbers(explanation.moment.value)
     given = [step for step in explanation.steps if step.expression is None]
     if given:
         yield "\ngiven"
@@ -137,8 +134,8 @@ def _text(explanation: Explanation) -> Iterator[str]:
 
 
 def _markdown(explanation: Explanation) -> Iterator[str]:
-    mathematics, numbers = Mathematics(), Numbers(lambda symbol: explanation.values[symbol.name])
-    typesetter = Typesetter(explanation.derivation.labels.base)
+    mathematics, numbers = Mathematics(), Numbers(explanation.moment.value)
+    typesetter = Typesetter(explanation.derivation.typeset)
 
     def typeset(text: str) -> str:
         return "".join(f"<sub>{piece.text}</sub>" if piece.subscript else piece.text for piece in typesetter.set(text))
@@ -156,7 +153,7 @@ def _markdown(explanation: Explanation) -> Iterator[str]:
 
 
 def _latex(explanation: Explanation) -> Iterator[str]:
-    mathematics, numbers = Latex(), LatexNumbers(lambda symbol: explanation.values[symbol.name])
+    mathematics, numbers = Latex(), LatexNumbers(explanation.moment.value)
     yield f"% {explanation.headline}"
     yield r"\begin{align*}"
     lines = []

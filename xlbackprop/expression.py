@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
 
 from msgspec import Struct
 
@@ -28,6 +29,9 @@ class Expression(Struct, frozen=True):
     def __rmul__(self, other: float) -> Expression:
         return Product((_expression(other), self))
 
+    def __truediv__(self, other: Expression | float) -> Expression:
+        return Quotient(self, _expression(other))
+
     def __rtruediv__(self, other: float) -> Expression:
         return Quotient(_expression(other), self)
 
@@ -47,6 +51,28 @@ class Symbol(Expression, frozen=True):
 
     name: str
     previous: bool = False
+
+    @property
+    def label(self) -> str:
+        """How the quantity is called where the symbol stands."""
+        return self.name
+
+
+class Old(Symbol, frozen=True):
+    """A quantity in the iteration before, in a definition that has quantities of this one as well; 0 before the first.
+
+    It is written `Old(name)`.
+    """
+
+    previous: bool = True
+
+    @property
+    def label(self) -> str:
+        return f"old {self.name}"
+
+
+class Listed(Symbol, frozen=True):
+    """All values that a quantity takes, in the order of the samples on the data sheet."""
 
 
 class Sum(Expression, frozen=True):
@@ -82,6 +108,57 @@ class Exponential(Expression, frozen=True):
     exponent: Expression
 
 
+class Raised(Expression, frozen=True):
+    """A power whose exponent is an expression of its own."""
+
+    base: Expression
+    exponent: Expression
+
+
+class Builtin(Enum):
+    """A function that mathematics and spreadsheets both know by name."""
+
+    LOGARITHM = "ln"
+    SQUARE_ROOT = "sqrt"
+    HYPERBOLIC_TANGENT = "tanh"
+    COSINE = "cos"
+    ABSOLUTE = "abs"
+    FLOOR = "floor"
+    MAXIMUM = "max"
+    MINIMUM = "min"
+    REMAINDER = "mod"
+
+
+class Apply(Expression, frozen=True):
+    """The value of a built-in function."""
+
+    function: Builtin
+    arguments: tuple[Expression, ...]
+
+
+class Conditional(Expression, frozen=True):
+    """`then` where left < right, and `otherwise` elsewhere."""
+
+    left: Expression
+    right: Expression
+    then: Expression
+    otherwise: Expression
+
+
+class Entry(Expression, frozen=True):
+    """One of the values in a list, by its place counted from 1."""
+
+    values: Expression
+    place: Expression
+
+
+class Stable(Expression, frozen=True):
+    """One value told twice: as a reader writes it, and as it is computed where that would overflow."""
+
+    written: Expression
+    computed: Expression
+
+
 class Function(Struct, frozen=True):
     """A function of one variable with a symbol of its own, such as σ, and what it stands for."""
 
@@ -99,7 +176,19 @@ class Call(Expression, frozen=True):
         return self.function.body(self.argument)
 
 
-def sum_of(terms: Iterator[Expression] | list[Expression]) -> Expression:
+def apply(function: Builtin, *arguments: Expression | float) -> Expression:
+    """The value of a built-in function for some arguments."""
+    return Apply(function, tuple(map(_expression, arguments)))
+
+
+def conditional(
+    left: Expression | float, right: Expression | float, then: Expression | float, otherwise: Expression | float
+) -> Expression:
+    """`then` where left < right, and `otherwise` elsewhere."""
+    return Conditional(_expression(left), _expression(right), _expression(then), _expression(otherwise))
+
+
+def sum_of(terms: Iterable[Expression]) -> Expression:
     """The sum of all `terms`; one term alone stays itself."""
     collected = tuple(terms)
     return collected[0] if len(collected) == 1 else Sum(collected)
@@ -108,10 +197,18 @@ def sum_of(terms: Iterator[Expression] | list[Expression]) -> Expression:
 def children(expression: Expression) -> tuple[Expression, ...]:
     """The direct parts of an expression, left to right."""
     match expression:
-        case Sum(parts) | Product(parts):
+        case Sum(parts) | Product(parts) | Apply(_, parts):
             return parts
-        case Difference(left, right) | Quotient(left, right):
+        case (
+            Difference(left, right)
+            | Quotient(left, right)
+            | Raised(left, right)
+            | Entry(left, right)
+            | Stable(left, right)
+        ):
             return (left, right)
+        case Conditional(left, right, then, otherwise):
+            return (left, right, then, otherwise)
         case Power(part, _) | Negation(part) | Exponential(part) | Call(_, part):
             return (part,)
         case _:
@@ -127,7 +224,10 @@ def symbols(expression: Expression) -> Iterator[Symbol]:
 
 
 def substitute(expression: Expression, replace: Callable[[Symbol], Expression]) -> Expression:
-    """The expression with `replace(symbol)` in the place of every symbol; nested products and sums become one."""
+    """The expression with `replace(symbol)` in the place of every symbol.
+
+    Nested products and sums become one, and factors of 1 go.
+    """
     match expression:
         case Symbol():
             return replace(expression)
@@ -136,9 +236,9 @@ def substitute(expression: Expression, replace: Callable[[Symbol], Expression]) 
             return Sum(tuple(inner for part in parts for inner in (part.terms if isinstance(part, Sum) else (part,))))
         case Product(factors):
             parts = [substitute(factor, replace) for factor in factors]
-            return Product(
-                tuple(inner for part in parts for inner in (part.factors if isinstance(part, Product) else (part,)))
-            )
+            inner = [each for part in parts for each in (part.factors if isinstance(part, Product) else (part,))]
+            told = tuple(factor for factor in inner if factor != _ONE)
+            return Product(told) if len(told) > 1 else (told or (_ONE,))[0]
         case Difference(left, right):
             return Difference(substitute(left, replace), substitute(right, replace))
         case Quotient(numerator, denominator):
@@ -151,8 +251,38 @@ def substitute(expression: Expression, replace: Callable[[Symbol], Expression]) 
             return Exponential(substitute(exponent, replace))
         case Call(function, argument):
             return Call(function, substitute(argument, replace))
+        case Apply(builtin, arguments):
+            return Apply(builtin, tuple(substitute(argument, replace) for argument in arguments))
+        case Raised() | Conditional() | Entry() | Stable():
+            return type(expression)(*(substitute(part, replace) for part in children(expression)))
         case _:
             return expression
+
+
+def at_the_start(expression: Expression) -> Expression:
+    """The expression in the first iteration, before which everything that is carried is 0."""
+    return without_zeros(substitute(expression, lambda symbol: _ZERO if isinstance(symbol, Old) else symbol))
+
+
+def without_zeros(expression: Expression) -> Expression:
+    """The expression without the terms of a sum, and without the products, that the number 0 makes vanish."""
+    match expression:
+        case Product(factors):
+            parts = tuple(map(without_zeros, factors))
+            return _ZERO if _ZERO in parts else Product(parts)
+        case Sum(terms):
+            left = [part for term in terms if (part := without_zeros(term)) != _ZERO]
+            return sum_of(left) if left else _ZERO
+        case Quotient(numerator, denominator):
+            top = without_zeros(numerator)
+            return _ZERO if top == _ZERO else Quotient(top, denominator)
+        case Conditional(left, right, then, otherwise):
+            return Conditional(left, right, without_zeros(then), without_zeros(otherwise))
+        case _:
+            return expression
+
+
+_ZERO, _ONE = Number(0.0), Number(1.0)
 
 
 def _expression(value: Expression | float) -> Expression:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-from xlbackprop.expression import Call, Expression, Quotient, Symbol
+from xlbackprop.expression import Builtin, Call, Conditional, Expression, Old, Quotient, Symbol, children
 from xlbackprop.readings import Binding, Reading, short
 from xlbackprop.typesetting import parts
 
-_LETTERS = {"η": r"\eta", "σ": r"\sigma"}
+_LETTERS = {
+    "η": r"\eta",
+    "σ": r"\sigma",
+    "μ": r"\mu",
+    "ρ": r"\rho",
+    "β": r"\beta",
+    "ε": r"\varepsilon",
+    "λ": r"\lambda",
+    "γ": r"\gamma",
+    "Ē": r"\bar{E}",
+}
 
 
 class Latex(Reading):
@@ -17,9 +28,12 @@ class Latex(Reading):
     plus, minus, times, over, negative = " + ", " - ", r" \cdot ", "/", "-"
 
     def symbol(self, symbol: Symbol) -> str:
-        return latex_name(symbol.name)
+        name = latex_name(symbol.name)
+        return f"{{{name}}}^{{\\text{{old}}}}" if isinstance(symbol, Old) else name
 
     def number(self, value: float) -> str:
+        if value == math.pi:
+            return r"\pi"
         return r"\tfrac{1}{2}" if value == 0.5 else f"{value:g}"
 
     def power(self, base: str, exponent: int) -> str:
@@ -27,6 +41,31 @@ class Latex(Reading):
 
     def exponential(self, exponent: Expression) -> str:
         return f"e^{{{self.read(exponent)}}}"
+
+    def raised(self, base: str, exponent: Expression) -> tuple[str, Binding]:
+        return f"{base}^{{{self.read(exponent)}}}", Binding.POWER
+
+    def apply(self, function: Builtin, arguments: tuple[str, ...]) -> str:
+        listed = ", ".join(arguments)
+        match function:
+            case Builtin.SQUARE_ROOT:
+                return f"\\sqrt{{{listed}}}"
+            case Builtin.ABSOLUTE:
+                return f"|{listed}|"
+            case Builtin.FLOOR:
+                return f"\\lfloor {listed} \\rfloor"
+            case Builtin.REMAINDER:
+                return f"\\operatorname{{mod}}({listed})"
+            case _:
+                return f"\\{function.value}({listed})"
+
+    def conditional(self, condition: Conditional) -> tuple[str, Binding]:
+        left, right, then, otherwise = map(self.read, children(condition))
+        cases = f"{then} & \\text{{if }} {left} < {right} \\\\ {otherwise} & \\text{{else}}"
+        return f"\\begin{{cases}} {cases} \\end{{cases}}", Binding.ATOM
+
+    def entry(self, values: Expression, place: Expression) -> str:
+        return f"{self.read(values)}[{self.read(place)}]"
 
     def call(self, call: Call) -> tuple[str, Binding]:
         return f"{_LETTERS.get(call.function.symbol, call.function.symbol)}({self.read(call.argument)})", Binding.ATOM

@@ -8,29 +8,41 @@ from functools import cached_property
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
-from xlbackprop.expression import Symbol
-from xlbackprop.names import ITERATION, LEARNING_RATE, Names
+from xlbackprop.expression import Listed, Symbol, at_the_start
+from xlbackprop.names import ITERATION, LEARNING_RATE, ORDER
 from xlbackprop.readings import Formula
 
 WALKTHROUGH = "Walkthrough"
 """The sheet on which the iteration table stands."""
 
-LEARNING_RATE_COLUMN = "G"
+DATA = "Data"
+"""The sheet on which the samples stand, where there are several."""
+
+FIRST_SAMPLE_ROW = 6
+
+SETTING_COLUMN = "G"
+
+LONGEST_FORMULA = 30
+"""How many symbols a formula may have and still be read; longer ones get columns for their parts."""
 
 
 def compact(derivation: Derivation) -> tuple[str, ...]:
-    """The columns of the original sheet: what the network holds, the loss and the gradients of what it learns."""
-    names = derivation.labels
-    gradients = [gradient for layer in range(len(names.weights)) for gradient in derivation.gradients(layer)]
-    return (*_forward(names), *gradients)
+    """The columns of the original sheet: what the network holds, the loss and the gradients of what it learns.
+
+    The deltas come before the gradients where a gradient written out without them would be too long to read.
+    """
+    columns = (*_forward(derivation), *_gradients(derivation), *_rest(derivation))
+    longest = max(derivation.length(gradient, columns) for gradient in _gradients(derivation))
+    deltas = derivation.deltas if longest > LONGEST_FORMULA else ()
+    return (*_forward(derivation), *deltas, *_gradients(derivation), *_rest(derivation))
 
 
 def full(derivation: Derivation) -> tuple[str, ...]:
     """Every quantity: the columns of the original sheet with every link of the chain rule before the gradients."""
-    columns = compact(derivation)
-    links = [name for name in derivation.quantities if name not in columns]
-    gradients = [name for name in columns if derivation[name].role is Role.GRADIENT]
-    return (*_forward(derivation.labels), *links, *gradients)
+    forward, gradients, rest = _forward(derivation), _gradients(derivation), _rest(derivation)
+    taken = {*forward, *gradients, *rest}
+    links = [name for name in derivation.quantities if name not in taken]
+    return (*forward, *links, *gradients, *rest)
 
 
 COLUMN_SETS: Mapping[str, Callable[[Derivation], tuple[str, ...]]] = {"compact": compact, "full": full}
@@ -51,7 +63,12 @@ class Table(Struct, frozen=True, dict=True):
     @property
     def learning_rate_cell(self) -> str:
         """The absolute address of η, just above the header."""
-        return f"${LEARNING_RATE_COLUMN}${self.header_row - 1}"
+        return self.setting_cell(LEARNING_RATE)
+
+    def setting_cell(self, name: str) -> str:
+        """The absolute address of a setting: the learning rate just above the header, the others above it."""
+        above = list(self.derivation.settings).index(name)
+        return f"${SETTING_COLUMN}${self.header_row - 1 - above}"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -80,6 +97,11 @@ class Table(Struct, frozen=True, dict=True):
         last = f"${column_letter(len(self.columns))}${self.header_row + iterations}"
         return f"{WALKTHROUGH}!$A${self.first_row}:{last}"
 
+    def sample_cell(self, name: str, sample: int) -> str:
+        """Where an input or a target of one of several samples, counted from 0, stands, as other sheets write it."""
+        first = samples_range(self.derivation, name, self.iterations).partition(":")[0]
+        return first.removesuffix(str(FIRST_SAMPLE_ROW)) + str(FIRST_SAMPLE_ROW + sample)
+
     def reference(self, name: str) -> str:
         """The first cell of a quantity as other sheets write it: `Walkthrough!$W$33`."""
         return f"{WALKTHROUGH}!${self._letters[name]}${self.first_row}"
@@ -91,19 +113,24 @@ class Table(Struct, frozen=True, dict=True):
 
     def first_formula(self, name: str) -> str | None:
         """The formula of a quantity in the first row, where `{row}` stands for the row; None for a given number."""
-        if name == ITERATION or self.derivation[name].expression is None:
+        if name == ITERATION:
+            return "0"
+        if self.derivation[name].expression is None:
             return None
-        return self._reading.read(self.derivation.expanded(name, self.quantities))
+        expression = self.derivation.expanded(name, self.quantities)
+        return self._reading.read(at_the_start(expression) if name in self.derivation.carried else expression)
 
     def formula(self, name: str) -> str:
         """The formula of a quantity in every later row, where `{row}` and `{above}` stand for the rows."""
         letter = self._letters[name]
         if name == ITERATION:
             return f"{letter}{{above}}+1"
-        update = self.derivation[name].update
-        if update is not None:
-            return self._reading.read(update)
-        return self.first_formula(name) or f"{letter}${self.first_row}"
+        quantity = self.derivation[name]
+        if quantity.update is not None:
+            return self._reading.read(quantity.update)
+        if quantity.expression is None:
+            return f"{letter}${self.first_row}"
+        return self._reading.read(self.derivation.expanded(name, self.quantities))
 
     @cached_property
     def _letters(self) -> dict[str, str]:
@@ -114,9 +141,20 @@ class Table(Struct, frozen=True, dict=True):
         return Formula(self._address)
 
     def _address(self, symbol: Symbol) -> str:
-        if symbol.name == LEARNING_RATE:
-            return self.learning_rate_cell
+        if isinstance(symbol, Listed):
+            return samples_range(self.derivation, symbol.name, self.iterations)
+        if symbol.name in self.derivation.settings:
+            return self.setting_cell(symbol.name)
         return self._letters[symbol.name] + ("{above}" if symbol.previous else "{row}")
+
+
+def samples_range(derivation: Derivation, name: str, iterations: int) -> str:
+    """Where all values of an input or a target, or the order of the samples, stand on the sheet of the data."""
+    names = derivation.labels
+    columns = (*names.inputs, *names.targets, "", ORDER)
+    letter = column_letter(2 + columns.index(name))
+    count = iterations if name == ORDER else derivation.samples
+    return f"{DATA}!${letter}${FIRST_SAMPLE_ROW}:${letter}${FIRST_SAMPLE_ROW + count - 1}"
 
 
 def column_letter(index: int) -> str:
@@ -128,11 +166,26 @@ def column_letter(index: int) -> str:
     return letters
 
 
-def _forward(names: Names) -> tuple[str, ...]:
+def _forward(derivation: Derivation) -> tuple[str, ...]:
+    names = derivation.labels
     columns = [*names.targets, *names.inputs]
     for layer, rows in enumerate(names.weights):
         columns += [weight for row in rows for weight in row]
         columns += names.biases[layer]
         pairs = zip(names.pre_activations[layer], names.activations[layer], strict=True)
         columns += [name for pair in pairs for name in pair]
-    return (*columns, *names.losses, names.total_loss)
+    means = [name for name in derivation.carried if derivation[name].role is Role.LOSS]
+    return (*columns, *names.losses, names.total_loss, *means)
+
+
+def _gradients(derivation: Derivation) -> tuple[str, ...]:
+    layers = range(len(derivation.labels.weights))
+    return tuple(gradient for layer in layers for gradient in derivation.gradients(layer))
+
+
+def _rest(derivation: Derivation) -> tuple[str, ...]:
+    """What is carried from iteration to iteration, and where the iteration stands among the others."""
+    means = [name for name in derivation.carried if derivation[name].role is Role.GRADIENT]
+    memory = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.MEMORY]
+    order = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.ORDER]
+    return (*means, *memory, *order)

@@ -14,6 +14,22 @@ from xlbackprop.errors import UnknownQuantityError, did_you_mean
 LEARNING_RATE = "η"
 ITERATION = "iteration"
 
+SAMPLE, TURN, EPOCH = "sample", "turn", "epoch"
+IN_BATCH, BATCH_SIZE, UPDATE = "in batch", "batch size", "update"
+"""Where an iteration stands in a training with many samples."""
+
+ORDER = "order"
+"""The list of the samples in the order in which they are taken."""
+
+RUNNING_LOSS, EPOCH_LOSS = "E_mean", "E_epoch"
+"""The mean of the loss in an epoch so far, and over the last complete one."""
+
+MEAN_LOSS = "Ē"
+"""The mean of the loss over a batch, as it stands in ∂Ē/∂w5."""
+
+RATE_NOW = "η_k"
+"""The learning rate of an iteration, where a schedule changes it."""
+
 
 class Notation(Struct, frozen=True):
     """How one author writes the names of a unit (`h1`, `o2`): its two values and its share of the loss."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 
 from xlbackprop.expression import (
+    Apply,
+    Builtin,
     Call,
+    Conditional,
     Difference,
+    Entry,
     Exponential,
     Expression,
     Negation,
@@ -16,8 +21,11 @@ from xlbackprop.expression import (
     Power,
     Product,
     Quotient,
+    Raised,
+    Stable,
     Sum,
     Symbol,
+    children,
 )
 
 LARGEST_EXPONENT = 709
@@ -42,6 +50,8 @@ class Reading(ABC):
     times: str
     over: str
     negative: str
+    negated = Binding.PRODUCT
+    """How tightly what follows the sign of a negative has to hold together."""
 
     def read(self, expression: Expression) -> str:
         """The text of an expression in this reading."""
@@ -63,9 +73,29 @@ class Reading(ABC):
     def exponential(self, exponent: Expression) -> str:
         """The text of exp(exponent)."""
 
-    def product(self, factors: Iterable[str]) -> str:
-        """The text of a product."""
-        return self.times.join(factors)
+    @abstractmethod
+    def raised(self, base: str, exponent: Expression) -> tuple[str, Binding]:
+        """The text of a power whose exponent is an expression."""
+
+    @abstractmethod
+    def apply(self, function: Builtin, arguments: tuple[str, ...]) -> str:
+        """The text of a built-in function's value."""
+
+    @abstractmethod
+    def conditional(self, condition: Conditional) -> tuple[str, Binding]:
+        """The text of one of two values."""
+
+    @abstractmethod
+    def entry(self, values: Expression, place: Expression) -> str:
+        """The text of one of the values in a list."""
+
+    def stable(self, stable: Stable) -> tuple[str, Binding]:
+        """The text of a value that is computed otherwise than it is written."""
+        return self._text(stable.written)
+
+    def product(self, factors: Sequence[Expression], texts: Sequence[str]) -> str:
+        """The text of a product, from its factors and their texts."""
+        return self.times.join(texts)
 
     def negation(self, operand: str) -> str:
         """The text of a negative."""
@@ -89,18 +119,29 @@ class Reading(ABC):
                 parts = [self._at_least(Binding.NEGATIVE, left), self._at_least(Binding.PRODUCT, right)]
                 return self.minus.join(parts), Binding.SUM
             case Product(factors):
-                return self.product(self._at_least(Binding.PRODUCT, factor) for factor in factors), Binding.PRODUCT
+                texts = [self._at_least(Binding.PRODUCT, factor) for factor in factors]
+                return self.product(factors, texts), Binding.PRODUCT
             case Quotient(numerator, denominator):
                 parts = [self._at_least(Binding.PRODUCT, numerator), self._at_least(Binding.POWER, denominator)]
                 return self.over.join(parts), Binding.PRODUCT
             case Power(base, exponent):
                 return self.power(self._at_least(Binding.ATOM, base), exponent), Binding.POWER
             case Negation(operand):
-                return self.negation(self._at_least(Binding.ATOM, operand)), Binding.NEGATIVE
+                return self.negation(self._at_least(self.negated, operand)), Binding.NEGATIVE
             case Exponential(exponent):
                 return self.exponential(exponent), Binding.ATOM
             case Call():
                 return self.call(expression)
+            case Raised(base, exponent):
+                return self.raised(self._at_least(Binding.ATOM, base), exponent)
+            case Apply(function, arguments):
+                return self.apply(function, tuple(map(self.read, arguments))), Binding.ATOM
+            case Conditional():
+                return self.conditional(expression)
+            case Entry(values, place):
+                return self.entry(values, place), Binding.ATOM
+            case Stable():
+                return self.stable(expression)
             case _:
                 raise TypeError(f"no reading for {type(expression).__name__}")
 
@@ -116,15 +157,18 @@ class Formula(Reading):
     """A spreadsheet formula, without its equals sign: `(R33-A33)*R33*(1-R33)*J33`."""
 
     plus, minus, times, over, negative = "+", "-", "*", "/", "-"
+    negated = Binding.ATOM
 
     def __init__(self, address: Callable[[Symbol], str]) -> None:
-        """`address` gives the reference of the cell in which a quantity stands."""
+        """`address` gives the reference of the cell in which a quantity stands, or of the range of a `Listed` one."""
         self._address = address
 
     def symbol(self, symbol: Symbol) -> str:
         return self._address(symbol)
 
     def number(self, value: float) -> str:
+        if value == math.pi:
+            return "PI()"
         return f"{value:.17g}" if value != float(f"{value:g}") else f"{value:g}"
 
     def power(self, base: str, exponent: int) -> str:
@@ -140,6 +184,43 @@ class Formula(Reading):
     def call(self, call: Call) -> tuple[str, Binding]:
         return self._text(call.body)
 
+    def raised(self, base: str, exponent: Expression) -> tuple[str, Binding]:
+        return f"{base}^{self._at_least(Binding.ATOM, exponent)}", Binding.POWER
+
+    def apply(self, function: Builtin, arguments: tuple[str, ...]) -> str:
+        return f"{_FUNCTIONS[function]}({','.join(arguments)})"
+
+    def conditional(self, condition: Conditional) -> tuple[str, Binding]:
+        left, right, then, otherwise = map(self.read, children(condition))
+        return f"IF({left}<{right},{then},{otherwise})", Binding.ATOM
+
+    def entry(self, values: Expression, place: Expression) -> str:
+        return f"INDEX({self.read(values)},{self.read(place)})"
+
+    def stable(self, stable: Stable) -> tuple[str, Binding]:
+        return self._text(stable.computed)
+
+
+_FUNCTIONS = {
+    Builtin.LOGARITHM: "LN",
+    Builtin.SQUARE_ROOT: "SQRT",
+    Builtin.HYPERBOLIC_TANGENT: "TANH",
+    Builtin.COSINE: "COS",
+    Builtin.ABSOLUTE: "ABS",
+    Builtin.FLOOR: "INT",
+    Builtin.MAXIMUM: "MAX",
+    Builtin.MINIMUM: "MIN",
+    Builtin.REMAINDER: "MOD",
+}
+"""What spreadsheets call the built-in functions."""
+
+
+class WrittenFormula(Formula):
+    """A spreadsheet formula of what a reader writes, which may be an error for extreme numbers."""
+
+    def stable(self, stable: Stable) -> tuple[str, Binding]:
+        return self._text(stable.written)
+
 
 class Mathematics(Reading):
     """Mathematics as a textbook sets it: `(a_o1 − t1) · a_o1 · (1 − a_o1) · a_h1`."""
@@ -147,19 +228,45 @@ class Mathematics(Reading):
     plus, minus, times, over, negative = " + ", " − ", " · ", "/", "−"
 
     def symbol(self, symbol: Symbol) -> str:
-        return symbol.name
+        return symbol.label
 
     def number(self, value: float) -> str:
-        return "½" if value == 0.5 else f"{value:g}"
+        if value == math.pi:
+            return "π"
+        return "½" if value == 0.5 else f"{value:g}".replace("-", "−")
 
     def power(self, base: str, exponent: int) -> str:
         return base + str(exponent).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))
 
-    def product(self, factors: Iterable[str]) -> str:
-        return super().product(factors).replace("½ · (", "½(")
+    def product(self, factors: Sequence[Expression], texts: Sequence[str]) -> str:
+        if texts[0] == "½" and texts[1].startswith("(") and not isinstance(factors[1], Symbol):
+            return super().product(factors, [texts[0] + texts[1], *texts[2:]])
+        return super().product(factors, texts)
 
     def exponential(self, exponent: Expression) -> str:
         return f"exp({self.read(exponent)})"
+
+    def raised(self, base: str, exponent: Expression) -> tuple[str, Binding]:
+        return f"{base}^{self._at_least(Binding.ATOM, exponent)}", Binding.POWER
+
+    def apply(self, function: Builtin, arguments: tuple[str, ...]) -> str:
+        listed = ", ".join(arguments)
+        match function:
+            case Builtin.SQUARE_ROOT:
+                return f"√({listed})"
+            case Builtin.ABSOLUTE:
+                return f"|{listed}|"
+            case Builtin.FLOOR:
+                return f"⌊{listed}⌋"
+            case _:
+                return f"{function.value}({listed})"
+
+    def conditional(self, condition: Conditional) -> tuple[str, Binding]:
+        left, right, then, otherwise = map(self.read, children(condition))
+        return f"{then} if {left} < {right}, else {otherwise}", Binding.NEGATIVE
+
+    def entry(self, values: Expression, place: Expression) -> str:
+        return f"{self.read(values)} of sample {self.read(place)}"
 
 
 class WrittenOut(Mathematics):

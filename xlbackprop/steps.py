@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
-from xlbackprop.expression import Expression
-from xlbackprop.names import LEARNING_RATE, derivative
+from xlbackprop.engine import Trace
+from xlbackprop.expression import Expression, Old, Symbol, symbols
+from xlbackprop.names import ITERATION
 
 GIVEN = "Given in this iteration"
 UPDATE = "Update: a new value for everything that is learned"
@@ -21,9 +23,59 @@ class Section(Struct, frozen=True):
     names: tuple[str, ...]
 
 
-def given(derivation: Derivation) -> tuple[str, ...]:
-    """The quantities that an iteration begins with: inputs, targets, weights and biases."""
-    return tuple(name for name, quantity in derivation.quantities.items() if quantity.expression is None)
+class Given(Struct, frozen=True):
+    """A number that an iteration begins with."""
+
+    label: str
+    name: str
+    sentence: str
+    role: Role
+    kind: Literal["quantity", "setting", "iteration", "old"]
+
+    @property
+    def symbol(self) -> Symbol:
+        """The symbol under which definitions use it."""
+        return Old(self.name) if self.kind == "old" else Symbol(self.name)
+
+
+def givens(derivation: Derivation) -> Iterator[Given]:
+    """Everything that an iteration begins with, as far as its definitions use it."""
+    given = set(derivation.given)
+    used = {
+        symbol.name
+        for name, quantity in derivation.quantities.items()
+        for expression in (None if name in given else quantity.expression, quantity.update)
+        if expression
+        for symbol in symbols(expression)
+    }
+    if ITERATION in used:
+        yield Given(ITERATION, ITERATION, "the number of the iteration, from 0", Role.ORDER, "iteration")
+    for name in derivation.given:
+        yield Given(name, name, derivation[name].sentence, derivation[name].role, "quantity")
+    for setting in derivation.settings.values():
+        yield Given(setting.name, setting.name, setting.sentence, Role.TARGET, "setting")
+    for name in derivation.olds:
+        if name not in given:
+            words = f"{name} in the iteration before; 0 before the first"
+            yield Given(Old(name).label, name, words, derivation[name].role, "old")
+
+
+class Moment(Struct, frozen=True):
+    """The numbers of one iteration, with the settings, and those of the iteration before."""
+
+    values: Mapping[str, float]
+    before: Mapping[str, float]
+    """Empty before the first iteration, when everything that is carried from iteration to iteration is 0."""
+
+    def value(self, symbol: Symbol) -> float:
+        """The number that a symbol stands for in a definition or an update."""
+        return self.before.get(symbol.name, 0.0) if isinstance(symbol, Old) else self.values[symbol.name]
+
+
+def moment(derivation: Derivation, trace: Trace, iteration: int) -> Moment:
+    """The numbers of an iteration, counted from 0."""
+    settings = {name: setting.value for name, setting in derivation.settings.items()}
+    return Moment(trace.at(iteration) | settings | {ITERATION: iteration}, trace.at(iteration - 1) if iteration else {})
 
 
 def updated_name(name: str) -> str:
@@ -46,13 +98,12 @@ class Update(Struct, frozen=True):
     value: float
 
 
-def updates(derivation: Derivation, values: Mapping[str, float]) -> Iterator[Update]:
-    """What every weight and bias that is learned becomes, from the values of an iteration and the learning rate."""
+def updates(derivation: Derivation, trace: Trace, iteration: int) -> Iterator[Update]:
+    """What every weight and bias that is learned becomes after an iteration."""
     for name in derivation.learned:
         quantity = derivation[name]
         assert quantity.update is not None
-        gradient = values[derivative(derivation.labels.total_loss, name)]
-        value = values[name] - values[LEARNING_RATE] * gradient
+        value = trace.after(name, iteration)
         yield Update(updated_name(name), updated_sentence(name), quantity.role, quantity.update, value)
 
 
@@ -62,7 +113,8 @@ def sections(derivation: Derivation) -> tuple[Section, ...]:
 
 
 def _sections(derivation: Derivation) -> Iterator[Section]:
-    calculated = [name for name, quantity in derivation.quantities.items() if quantity.expression is not None]
+    given = set(derivation.given)
+    calculated = [name for name in derivation.quantities if name not in given]
     roles = {name: derivation[name].role for name in calculated}
     yield Section("Forward pass", tuple(name for name in calculated if roles[name] in (Role.HIDDEN, Role.OUTPUT)))
     yield Section("Loss", tuple(name for name in calculated if roles[name] is Role.LOSS))
@@ -74,3 +126,5 @@ def _sections(derivation: Derivation) -> Iterator[Section]:
         where = "output layer" if layer == last else f"hidden layer{number}"
         yield Section(f"Backward pass: {where}", tuple(backward[:end]))
         backward = backward[end:]
+    yield Section("The mean over the batch", tuple(backward))
+    yield Section("What the optimiser needs", tuple(name for name in calculated if roles[name] is Role.MEMORY))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-_NAME = re.compile(r"([A-Za-z]+?)_?(\d[\d_]*|(?<=_).+)")
+_NAME = re.compile(r"([^\W\d_]+?)_?(\d[\d_]*|(?<=_).+)")
 
 
 class Piece(Struct, frozen=True):

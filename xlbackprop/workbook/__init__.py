@@ -7,6 +7,7 @@ from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 
+from msgspec.structs import replace
 from openpyxl.packaging.core import DocumentProperties
 from openpyxl.packaging.custom import StringProperty
 from openpyxl.workbook.workbook import Workbook
@@ -19,6 +20,7 @@ from xlbackprop.engine import train
 from xlbackprop.errors import UserError, did_you_mean
 from xlbackprop.progress import Listener, nobody
 from xlbackprop.workbook import theme
+from xlbackprop.workbook.fitting import reason_against
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.writer import save
@@ -26,6 +28,7 @@ from xlbackprop.workbook.writer import save
 SHEETS = (
     "start-here",
     "walkthrough",
+    "data",
     "step-by-step",
     "learning-rates",
     "gradient-check",
@@ -37,8 +40,8 @@ SHEETS = (
 Each is filled by the function of its name, in the module of its name, which is loaded only when the sheet is made.
 """
 
-ALWAYS = "walkthrough"
-"""The sheet that every workbook has, because the others read its table."""
+ALWAYS = ("walkthrough", "data")
+"""The sheets that every workbook has, because the others read them: the table, and the samples if there are several."""
 
 _NO_TIME = datetime(2000, 1, 1)
 """The real time of writing would make equal workbooks differ."""
@@ -49,7 +52,7 @@ def build(
     path: str | Path,
     *,
     columns: str = "compact",
-    sheets: Collection[str] = SHEETS,
+    sheets: Collection[str] | None = None,
     iteration: int = 0,
     listener: Listener = nobody,
 ) -> Path:
@@ -59,7 +62,8 @@ def build(
         definition: what to compute; see `load`.
         path: the file to write, `.xlsx`; an existing one is replaced only by a complete new one.
         columns: `compact` for the columns of the original sheet, `full` for every link of the chain rule.
-        sheets: which sheets appear, by their names in `SHEETS` or by their titles; the Walkthrough always does.
+        sheets: which sheets appear, by their names in `SHEETS` or by their titles; the Walkthrough always does. None
+            for all that the walkthrough has a use for, and that are not too large for it.
         iteration: the one that the sheets which show a single iteration open with, from 0.
         listener: is told how far the work has come.
 
@@ -67,10 +71,9 @@ def build(
         The path written.
 
     Raises:
-        UserError: the file cannot be written, or there is no such sheet or iteration.
+        UserError: the file cannot be written, there is no such sheet or iteration, or no room for it.
     """
     path = Path(path)
-    chosen = _chosen(sheets)
     if not 0 <= iteration < definition.iterations:
         raise UserError(f"iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
     workbook = Workbook()
@@ -82,22 +85,29 @@ def build(
     workbook.calculation.fullCalcOnLoad = True
     theme.add_styles(workbook)
     arrangement = arrange(derive(definition), definition.iterations, columns)
-    lesson = Lesson(
-        definition, arrangement, train(definition, listener=listener), tuple(map(_title, chosen)), iteration
-    )
+    lesson = Lesson(definition, arrangement, train(definition, listener=listener), iteration=iteration)
+    chosen = _chosen(sheets, lesson)
+    lesson = replace(lesson, sheets=tuple(map(_title, chosen)))
     pages = [_filler(name)(workbook, lesson) for name in chosen]
     pages[0].sheet.sheet_view.tabSelected = True
     save(workbook, {page.sheet.title: page.content() for page in pages}, path, listener)
     return path
 
 
-def _chosen(sheets: Collection[str]) -> tuple[str, ...]:
+def _chosen(sheets: Collection[str] | None, lesson: Lesson) -> tuple[str, ...]:
     """The names of the sheets to make, in the order of the workbook."""
+    if sheets is None:
+        return tuple(name for name in SHEETS if reason_against(name, lesson) is None)
     if not sheets:
         raise UserError(f"sheets: found none, expected one or more of {', '.join(SHEETS)}")
-    asked = {"-".join(name.lower().split()) for name in sheets} | {ALWAYS}
-    for name in sorted(asked.difference(SHEETS)):
-        raise UserError(f'sheets: there is no sheet "{name}"; {did_you_mean(name, SHEETS)}')
+    asked = {"-".join(name.lower().split()) for name in sheets}
+    asked |= {name for name in ALWAYS if reason_against(name, lesson) is None}
+    for name in sorted(asked):
+        if name not in SHEETS:
+            raise UserError(f'sheets: there is no sheet "{name}"; {did_you_mean(name, SHEETS)}')
+        reason = reason_against(name, lesson)
+        if reason is not None:
+            raise UserError(f'sheets: no sheet "{name}" for this walkthrough: {reason}')
     return tuple(name for name in SHEETS if name in asked)
 
 

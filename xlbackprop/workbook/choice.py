@@ -6,6 +6,7 @@ from msgspec import Struct
 from openpyxl.utils.cell import absolute_coordinate
 
 from xlbackprop.layout import WALKTHROUGH, Table
+from xlbackprop.steps import Given
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
@@ -32,18 +33,30 @@ class Choice(Struct, frozen=True):
         """The formula for a quantity in the iteration after it; in the last row, for its value there."""
         return f"INDEX({self.table.range(name)},MIN({self.cell}+2,{self.table.iterations}))"
 
-    @property
-    def learning_rate(self) -> str:
-        """The formula for the learning rate."""
-        return f"{WALKTHROUGH}!{self.table.learning_rate_cell}"
+    def given(self, given: Given) -> str:
+        """The formula for a number that the iteration chosen begins with."""
+        match given.kind:
+            case "setting":
+                return f"{WALKTHROUGH}!{self.table.setting_cell(given.name)}"
+            case "iteration":
+                return self.cell
+            case "old":
+                return f"IF({self.cell}=0,0,INDEX({self.table.range(given.name)},MAX(1,{self.cell})))"
+            case "quantity":
+                return self.value(given.name)
 
 
-def choose_iteration(page: Page, lesson: Lesson, typed: str, used: str) -> Choice:
-    """Put down a cell in which the reader types an iteration, and one that makes a usable number of it."""
+def choose_iteration(page: Page, lesson: Lesson, typed: str, used: str, iteration: int | None = None) -> Choice:
+    """Put down a cell in which the reader types an iteration, and one that makes a usable number of it.
+
+    Args:
+        iteration: the one that is chosen to begin with; None for the lesson's own.
+    """
     choice = Choice(lesson.table, absolute_coordinate(used))
-    page.number(typed, lesson.iteration, Look(theme.INPUT, number_format=theme.PLAIN_FORMAT, unlocked=True))
+    iteration = lesson.iteration if iteration is None else iteration
+    page.number(typed, iteration, Look(theme.INPUT, number_format=theme.PLAIN_FORMAT, unlocked=True))
     counted = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
-    page.formula(used, whole_number(typed, 0, choice.last, 0), lesson.iteration, counted)
+    page.formula(used, whole_number(typed, 0, choice.last, 0), iteration, counted)
     meaning = "Which row of the table to look at; 0 has the initial weights."
     page.limit(typed, "Iteration", meaning, 0, choice.last, whole=True)
     return choice

@@ -9,6 +9,7 @@ from xlbackprop.definition import Definition
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Trace
 from xlbackprop.layout import WALKTHROUGH, Table
+from xlbackprop.names import SAMPLE
 
 
 class Lesson(Struct, frozen=True):
@@ -26,6 +27,10 @@ class Lesson(Struct, frozen=True):
     def table(self) -> Table:
         """The iteration table, to which the other sheets refer."""
         return self.arrangement.table
+
+    def sample(self, iteration: int) -> int:
+        """The number of the sample that an iteration takes, from 0."""
+        return int(self.trace[SAMPLE][iteration]) - 1 if self.derivation.samples > 1 else 0
 
     @property
     def derivation(self) -> Derivation:

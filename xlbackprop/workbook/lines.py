@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
-from xlbackprop.names import LEARNING_RATE
 from xlbackprop.readings import Mathematics
+from xlbackprop.steps import moment
 from xlbackprop.typesetting import Typesetter
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.choice import Choice
@@ -47,8 +47,9 @@ class Lines:
         self._lesson = lesson
         self._derivation = lesson.derivation
         self._choice = choice
-        self._values = lesson.trace.at(lesson.iteration) | {LEARNING_RATE: lesson.definition.learning_rate}
-        self._typesetter = Typesetter(lesson.derivation.labels.base)
+        self._moment = moment(lesson.derivation, lesson.trace, lesson.iteration)
+        self._values = self._moment.values
+        self._typesetter = Typesetter(lesson.derivation.typeset)
         self._mathematics = Mathematics()
 
     def _heading(self, text: str) -> None:

@@ -27,10 +27,13 @@ _ROW = "\0"
 
 
 class BlockColumn(Struct, frozen=True):
-    """One column of a block: the style number and the formula of its cells, with `{row}` and `{above}` in it."""
+    """One column of a block: the style number and the formula of its cells, with `{row}` and `{above}` in it.
+
+    Without a formula its cells are the reader's to change.
+    """
 
     style: int
-    formula: str
+    formula: str | None
     values: Array
     """Shape (rows,)."""
 
@@ -126,7 +129,7 @@ def _block_cells(block: Block, first_shared: int) -> Iterator[str]:
     """
     letters = [column_letter(index) for index, _ in enumerate(block.columns, block.first_column)]
     filled = [
-        f'<c r="{letter}{_ROW}" s="{column.style}"><f t="shared" si="{index}"/><v>%r</v></c>'
+        f'<c r="{letter}{_ROW}" s="{column.style}">{_counted(column, index)}<v>%r</v></c>'
         for index, (letter, column) in enumerate(zip(letters, block.columns, strict=True), first_shared)
     ]
     template = "".join(filled)
@@ -138,11 +141,18 @@ def _block_cells(block: Block, first_shared: int) -> Iterator[str]:
         ]
         if not start:
             for index, (letter, column) in enumerate(zip(letters, block.columns, strict=True), first_shared):
+                if column.formula is None:
+                    continue
                 formula = _xml(column.formula.format(row=block.first_row, above=block.first_row - 1))
                 reference = f"{letter}{block.rows[0]}:{letter}{block.rows[-1]}"
                 whole = f'<f t="shared" ref="{reference}" si="{index}">{formula}</f>'
                 texts[0] = texts[0].replace(f'<f t="shared" si="{index}"/>', whole)
         yield from texts
+
+
+def _counted(column: BlockColumn, index: int) -> str:
+    """The place of a formula that the column shares under a number."""
+    return "" if column.formula is None else f'<f t="shared" si="{index}"/>'
 
 
 def _xml(text: str) -> str:

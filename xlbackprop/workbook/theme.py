@@ -35,6 +35,8 @@ SHADES: Mapping[Role, Shade] = {
     Role.OUTPUT: Shade("7B3F73", "F1DEEE"),
     Role.LOSS: Shade("A32A14", "FBDCD5"),
     Role.GRADIENT: Shade("5F5B00", "F7F4C6"),
+    Role.MEMORY: Shade("3F4C8C", "E1E4F5"),
+    Role.ORDER: Shade("4D4D4D", "EDEDED"),
 }
 """From the Okabe-Ito palette, darkened until white text on them has a contrast of at least 5 to 1."""
 

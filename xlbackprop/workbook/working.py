@@ -10,7 +10,7 @@ from msgspec import Struct
 from xlbackprop.arrangement import address
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Array
-from xlbackprop.expression import Symbol
+from xlbackprop.expression import Symbol, at_the_start
 from xlbackprop.layout import column_letter
 from xlbackprop.names import short_label
 from xlbackprop.readings import Formula
@@ -58,9 +58,13 @@ class Working(Struct, frozen=True, dict=True):
         chosen = range(self.first_row, self.last_row + 1)[rows]
         return f"${self.letter(name)}${chosen[0]}:${self.letter(name)}${chosen[-1]}"
 
-    def calculation(self, name: str) -> str:
-        """The formula of a quantity from its own row; a quantity that stands nowhere is written out in it."""
-        return self._reading.read(self.derivation.expanded(name, self._known))
+    def calculation(self, name: str, *, first: bool = False) -> str:
+        """The formula of a quantity from its own row; a quantity that stands nowhere is written out in it.
+
+        In the `first` row nothing is carried over from the row above.
+        """
+        expression = self.derivation.expanded(name, self._known)
+        return self._reading.read(at_the_start(expression) if first else expression)
 
     def update(self, name: str) -> str:
         """The formula of what is learned, from the row above."""
@@ -93,23 +97,36 @@ class Working(Struct, frozen=True, dict=True):
 
     def _address(self, symbol: Symbol) -> str:
         if symbol.name in self.elsewhere:
-            return self.elsewhere[symbol.name]
+            place = self.elsewhere[symbol.name]
+            return place.replace("{row}", "{above}") if symbol.previous else place
         return self.letter(symbol.name) + ("{above}" if symbol.previous else "{row}")
 
 
-def given(page: Page, lesson: Lesson, row: int, column: int = 1) -> dict[str, str]:
-    """Put down what stays the same in every iteration, names over values, from the cell on.
+def given(
+    page: Page, lesson: Lesson, row: int, column: int = 1, *, iteration_cell: str = "", iteration: int = 0
+) -> dict[str, str]:
+    """Put down what stays the same in every row of a working, names over values, from the cell on.
+
+    Args:
+        iteration_cell: where the iteration stands whose sample is meant, if there are several samples.
 
     Returns:
         The absolute address of each number.
     """
+    names = list(lesson.derivation.constants)
+    if iteration_cell:
+        names += [name for name in lesson.derivation.sampled if name not in names]
     page.text(address(row + 1, column), "given:", Look(theme.TEXT, align="right"))
     places = {}
-    for place, name in enumerate(lesson.derivation.constants, column + 1):
-        role, value = lesson.derivation[name].role, float(lesson.trace[name][0])
+    for place, name in enumerate(names, column + 1):
+        role = lesson.derivation[name].role
         cell = address(row + 1, place)
+        formula = lesson.table.reference(name)
+        if name not in lesson.derivation.constants:
+            formula = f"INDEX({lesson.table.range(name)},{iteration_cell}+1)"
         page.text(address(row, place), name, Look(theme.LABEL, role))
-        page.formula(cell, lesson.table.reference(name), value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))
+        value = float(lesson.trace[name][iteration])
+        page.formula(cell, formula, value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))
         places[name] = absolute(cell)
     return places
 

@@ -177,7 +177,7 @@ def _passes(lesson: Lesson, pushes: Sequence[tuple[str, float]], iteration: int)
     for name in lesson.derivation.learned:
         steps = [sign * step if name == pushed else 0.0 for pushed, step in pushes for sign in (1, -1)]
         changes[name] = lesson.trace[name][iteration] + np.array(steps)
-    return evaluate(lesson.definition, changes)
+    return evaluate(lesson.definition, changes, lesson.sample(iteration))
 
 
 def _measurements(
@@ -225,7 +225,6 @@ def _working(page: Page, lesson: Lesson, places: Places, choices: Choices, weigh
         "Working: one forward pass a row, with one weight pushed by the step; no gradient is used here",
         Look(theme.HEADING),
     )
-    elsewhere = given(page, lesson, row + 1)
     cells = used(
         page,
         [
@@ -240,6 +239,7 @@ def _working(page: Page, lesson: Lesson, places: Places, choices: Choices, weigh
         ],
         row + 4,
     )
+    elsewhere = given(page, lesson, row + 1, iteration_cell=cells[0], iteration=choices.iteration)
     names = lesson.derivation.labels
     units = [
         name for rows in zip(names.pre_activations, names.activations, strict=True) for layer in rows for name in layer

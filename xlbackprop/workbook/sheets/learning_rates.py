@@ -17,12 +17,18 @@ from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.rows import Block, BlockColumn
 from xlbackprop.workbook.theme import Look
+from xlbackprop.workbook.training import (
+    MOST_ITERATIONS,
+    Run,
+    begin,
+    put_run,
+    run_columns,
+    run_values,
+    settings_elsewhere,
+)
 from xlbackprop.workbook.working import Working, absolute, bounded, given, plain
 
 TITLE = "Learning rates"
-MOST_ITERATIONS = 1000
-"""More rows than this, once for every rate, make a file that no classroom opens, and curves that look no different."""
-
 THRESHOLD_CELL = "B4"
 RATE_ROW = 6
 _LOSS_ROW, _FIRST_ROW, _VERDICT_ROW, _FASTEST_ROW = 7, 8, 9, 11
@@ -30,8 +36,6 @@ _CHART_ROWS = (13, 30)
 _WORKING_ROW = 33
 _HEADER_ROW = _WORKING_ROW + 5
 
-_SMALLEST_LOSS = 1e-30
-"""What stands for a loss of exactly 0, for which a logarithmic axis has no place."""
 _LOWEST_SHOWN = 1e-8
 _CLEARLY = 1e-6
 """By what share a loss has to pass the first one to have gone up; rounding is no rise."""
@@ -67,27 +71,16 @@ class Choices(Struct, frozen=True):
 AS_GENERATED = Choices()
 
 
-class _Run(Struct, frozen=True):
-    """The training at one of the rates: where it stands, and what comes out."""
+class _Run(Run, frozen=True, kw_only=True):
+    """The training at one of the rates."""
 
     rate: float
     rate_cell: str
-    working: Working
-    values: dict[str, Array]
-    """Each of shape (iterations,)."""
 
     @property
     def column(self) -> str:
         """The letter of its column in the summary."""
         return self.rate_cell.rstrip("0123456789")
-
-    @property
-    def loss(self) -> str:
-        return self.working.derivation.labels.total_loss
-
-    @property
-    def losses(self) -> Array:
-        return self.values[self.loss]
 
     @property
     def first_letter(self) -> str:
@@ -104,7 +97,7 @@ def learning_rates(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GEN
     """Fill the sheet; the batched engine gives the values that its formulas have."""
     page = Page(workbook, TITLE)
     iterations = min(lesson.definition.iterations, MOST_ITERATIONS)
-    first_loss = float(lesson.trace[lesson.derivation.labels.total_loss][0])
+    first_loss = float(lesson.trace[lesson.derivation.loss_shown][0])
     threshold = float(f"{max(first_loss / 10, 1e-9):.0e}") if choices.threshold is None else choices.threshold
     _headline(
         page, f"{'the first ' if iterations < lesson.table.iterations else ''}{iterations}", threshold, iterations - 1
@@ -114,8 +107,9 @@ def learning_rates(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GEN
         "Working: the training behind the curves, block by block the same formulas for every rate",
         Look(theme.HEADING),
     )
-    runs = _runs(lesson, choices.rates, iterations, given(page, lesson, _WORKING_ROW + 1))
-    _iterations(page, iterations)
+    places, column = begin(page, lesson, _HEADER_ROW, iterations)
+    places |= settings_elsewhere(lesson) | given(page, lesson, _WORKING_ROW + 1)
+    runs = _runs(lesson, choices.rates, iterations, places, column)
     for run in runs:
         _training(page, lesson, run, threshold)
         _outcome(page, run, threshold)
@@ -127,20 +121,19 @@ def learning_rates(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GEN
     return page
 
 
-def _runs(lesson: Lesson, rates: tuple[float, ...], iterations: int, places: dict[str, str]) -> list[_Run]:
+def _runs(
+    lesson: Lesson, rates: tuple[float, ...], iterations: int, places: dict[str, str], first_column: int
+) -> list[_Run]:
     derivation = lesson.derivation
-    total = derivation.labels.total_loss
-    activations = [name for layer in derivation.labels.activations for name in layer]
-    columns = (*derivation.learned, *activations, *derivation.deltas, total)
+    columns = run_columns(derivation)
     runs = []
     traces = train_all([replace(lesson.definition, iterations=iterations, learning_rate=rate) for rate in rates])
     for index, (rate, trace) in enumerate(zip(rates, traces, strict=True)):
-        column = 2 + index * (len(columns) + 2)
+        column = first_column + index * (len(columns) + 2)
         elsewhere = places | {LEARNING_RATE: f"${column_letter(column + 1)}${_HEADER_ROW - 1}"}
         working = Working(derivation, columns, column, _HEADER_ROW, iterations, elsewhere)
-        values = {name: trace[name] for name in columns}
-        values[total] = np.maximum(values[total], _SMALLEST_LOSS)
-        runs.append(_Run(rate, rate_cell(index), working, values))
+        values = run_values(derivation, columns, trace)
+        runs.append(_Run(working, values, rate=rate, rate_cell=rate_cell(index)))
     return runs
 
 
@@ -165,19 +158,9 @@ def _headline(page: Page, iterations: str, threshold: float, last: int) -> None:
     page.sheet.row_dimensions[_VERDICT_ROW].height = 32
 
 
-def _iterations(page: Page, iterations: int) -> None:
-    look = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
-    page.text(f"A{_HEADER_ROW}", ITERATION, theme.COLUMN_HEAD)
-    page.formula(f"A{_HEADER_ROW + 1}", "0", 0, look)
-    if iterations > 1:
-        counts = BlockColumn(page.style_number(look), "A{above}+1", np.arange(1.0, iterations))
-        page.block(Block(_HEADER_ROW + 2, [counts]))
-
-
 def _training(page: Page, lesson: Lesson, run: _Run, threshold: float) -> None:
     """The working block of one rate: its first row from the Walkthrough, the others each from the row above."""
     working, loss = run.working, run.loss
-    learned = lesson.derivation.learned
     name_cell = address(_HEADER_ROW - 1, working.first_column)
     page.text(name_cell, f"{LEARNING_RATE} =", Look(theme.HEADING, align="right"))
     page.formula(
@@ -186,13 +169,7 @@ def _training(page: Page, lesson: Lesson, run: _Run, threshold: float) -> None:
         run.rate,
         Look(theme.RESULT),
     )
-    working.header(page)
-    calculations = {name: working.calculation(name) for name in working.columns if name not in learned}
-    calculations[loss] = f"MAX({_SMALLEST_LOSS:.0E},{calculations[loss]})"
-    first = {name: lesson.table.reference(name) for name in learned}
-    later = {name: working.update(name) for name in learned}
-    working.block(page, calculations | first, run.values, slice(0, 1))
-    working.block(page, calculations | later, run.values, slice(1, None))
+    put_run(page, lesson, run)
     page.text(f"{run.first_letter}{_HEADER_ROW}", _FIRST, theme.COLUMN_HEAD)
     count = working.rows
     style = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))

@@ -128,6 +128,16 @@ _OFFSETS = range(-_HALF, _HALF + 1)
 _TO_STEPS = _HALF + 0.5 + _NUDGE
 
 
+class _Points(Struct, frozen=True):
+    """What is known of every point of the grid, point by point."""
+
+    losses_range: str
+    visits_range: str
+    """In which iteration the path comes by, or −1."""
+    next_column: int
+    losses: Array
+
+
 def input_cells(direction: int) -> tuple[str, str, str]:
     """Where the reader picks the weight, the centre and the reach: of direction 0, across, or 1, upwards."""
     weight, centre, reach = (address(_CHOICE_ROWS[direction], _SIDE_COLUMN + column) for column in (1, 2, 3))
@@ -148,13 +158,13 @@ def loss_surface(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENER
     _choose(page, lesson, views, choices.iteration)
     axes, others = _axes(page, lesson, views, iterations, choices.iteration)
     visits = _path(page, lesson, axes, iterations)
-    points, losses = _points(page, lesson, axes, others, choices.iteration, visits)
-    _grid(page, points, losses, axes)
+    points = _points(page, lesson, axes, others, choices.iteration, visits)
+    _grid(page, points, axes)
     _chart(page, axes, iterations)
     page.widths("A", 8)
     page.widths(map(column_letter, range(_GRID_COLUMN, _LAST_GRID_COLUMN + 1)), 5)
     page.widths([column_letter(_LAST_GRID_COLUMN + 1)], 2)
-    page.widths(map(column_letter, range(_SIDE_COLUMN, points.next_column + 1)), 12)
+    page.widths(map(column_letter, range(_SIDE_COLUMN, points.next_column)), 12)
     page.handout(lesson.definition.title, f"A1:{column_letter(_LAST_SIDE_COLUMN)}{_ACROSS_ROW}")
     return page
 
@@ -292,19 +302,14 @@ def _path(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], iterations: int
 
 def _points(
     page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], others: str, iteration: int, visits: Array
-) -> tuple[Working, Array]:
-    """Put down a forward pass for every point of the grid, row by row from its top left, and which the path visits."""
+) -> _Points:
+    """Put down the losses at every point of the grid, row by row from its top left, and which the path visits."""
     across, upwards = axes
-    derivation = lesson.derivation
-    activations = [name for layer in derivation.labels.activations for name in layer]
-    columns = (*activations, derivation.labels.total_loss)
     letters = [column_letter(_POINTS_COLUMN + column) for column in (0, 1)]
     elsewhere = given(page, lesson, _GIVEN_ROW, _WORKING_COLUMN) | _weights(
         page, lesson, axes, letters, others, iteration
     )
-    working = Working(derivation, columns, _POINTS_COLUMN + 2, _LISTS_ROW, STEPS * STEPS, elsewhere)
-
-    first, number = working.first_row, _index(_POINTS_COLUMN, _LISTS_ROW)
+    first, number = _LISTS_ROW + 1, _index(_POINTS_COLUMN, _LISTS_ROW)
     weight = page.style_number(Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT))
     grid_columns = [column_letter(column) for column in (_GRID_COLUMN, _LAST_GRID_COLUMN)]
     x_values = "${}${row}:${}${row}".format(*grid_columns, row=_ACROSS_ROW)
@@ -318,23 +323,60 @@ def _points(
     for letter, text in zip(letters, ("across", "upwards"), strict=True):
         page.text(f"{letter}{_LISTS_ROW}", text, theme.COLUMN_HEAD)
 
-    changes = {name: np.full(STEPS * STEPS, lesson.trace[name][iteration]) for name in derivation.learned}
+    changes = {name: np.full(STEPS * STEPS, lesson.trace[name][iteration]) for name in lesson.derivation.learned}
     changes |= {upwards.view.weight: y} | {across.view.weight: x}
-    values = evaluate(lesson.definition, changes)
-    working.header(page)
-    calculations = {name: working.calculation(name) for name in columns}
-    working.block(page, calculations, {name: values[name] for name in columns}, slice(None))
+    column, losses = _forward_passes(page, lesson, elsewhere, changes)
 
     count = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
-    visit_column = column_letter(working.next_column)
+    visit_column = column_letter(column + 1)
     page.text(f"{visit_column}{_LISTS_ROW}", "visited at", theme.COLUMN_HEAD)
     formula = f"IFERROR(MATCH({number},{_path_range(2, len(visits))},0)-1,-1)"
     visited = np.full(STEPS * STEPS, -1.0)
     for moment, point in reversed(list(enumerate(visits.astype(int).tolist()))):
         if point >= 0:
             visited[point] = moment
-    page.block(Block(first, [BlockColumn(count, formula, visited)], working.next_column))
-    return working, values[derivation.labels.total_loss]
+    page.block(Block(first, [BlockColumn(count, formula, visited)], column + 1))
+    rows = f"${first}", f"${first + STEPS * STEPS - 1}"
+    loss, visit = (":".join(f"${letter}{row}" for row in rows) for letter in (column_letter(column), visit_column))
+    return _Points(loss, visit, column + 2, losses)
+
+
+def _forward_passes(
+    page: Page, lesson: Lesson, elsewhere: dict[str, str], changes: dict[str, Array]
+) -> tuple[int, Array]:
+    """A forward pass for every point and every sample; give the column of the loss, and the losses.
+
+    With several samples they stand side by side, and the loss is their mean.
+    """
+    derivation = lesson.derivation
+    total = derivation.labels.total_loss
+    columns = (*(name for layer in derivation.labels.activations for name in layer), total)
+    column, losses, cells = _POINTS_COLUMN + 2, [], []
+    for sample in range(derivation.samples):
+        places = elsewhere | _sample(lesson, sample)
+        working = Working(derivation, columns, column, _LISTS_ROW, STEPS * STEPS, places)
+        values = evaluate(lesson.definition, changes, sample)
+        working.header(page)
+        calculations = {name: working.calculation(name) for name in columns}
+        working.block(page, calculations, {name: values[name] for name in columns}, slice(None))
+        column = working.next_column
+        losses.append(values[total])
+        cells.append(f"{working.letter(total)}{{row}}")
+    if derivation.samples == 1:
+        return column - 1, losses[0]
+    look = Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT)
+    page.text(address(_LISTS_ROW, column), "mean loss", theme.COLUMN_HEAD)
+    mean = np.mean(losses, axis=0)
+    formula = f"({'+'.join(cells)})/{derivation.samples}"
+    page.block(Block(_LISTS_ROW + 1, [BlockColumn(page.style_number(look), formula, mean)], column))
+    return column, mean
+
+
+def _sample(lesson: Lesson, sample: int) -> dict[str, str]:
+    """Where the numbers of one of several samples stand on the sheet of the data."""
+    if lesson.derivation.samples == 1:
+        return {}
+    return {name: lesson.table.sample_cell(name, sample) for name in lesson.derivation.sampled}
 
 
 def _weights(
@@ -367,10 +409,9 @@ def _weights(
     return expressions
 
 
-def _grid(page: Page, points: Working, losses: Array, axes: tuple[_Axis, _Axis]) -> None:
+def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
     """Put down the losses as a picture: across to the right, upwards up, dark where the loss is large."""
     across, upwards = axes
-    total = points.derivation.labels.total_loss
     axis_look = Look(theme.SURFACE, Role.WEIGHT, _AXIS_FORMAT)
     turned = Look(theme.SURFACE, Role.WEIGHT, _AXIS_FORMAT, turned=True)
     for step in range(STEPS):
@@ -385,20 +426,18 @@ def _grid(page: Page, points: Working, losses: Array, axes: tuple[_Axis, _Axis])
     style = page.style_number(Look(theme.SURFACE, number_format=_LOSS_FORMAT))
     columns = [
         BlockColumn(
-            style, f"INDEX({points.range(total)},{_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+{number},1)", column
+            style, f"INDEX({points.losses_range},{_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+{number},1)", column
         )
-        for number, column in enumerate(losses.reshape(STEPS, STEPS).T, 1)
+        for number, column in enumerate(points.losses.reshape(STEPS, STEPS).T, 1)
     ]
     page.block(Block(_GRID_ROW, columns, _GRID_COLUMN))
     corner = address(_GRID_ROW, _GRID_COLUMN)
     picture = f"{corner}:{address(_ACROSS_ROW - 1, _LAST_GRID_COLUMN)}"
-    visit = column_letter(points.next_column)
-    visits = f"${visit}${points.first_row}:${visit}${points.last_row}"
     here = f"{_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+COLUMN()-COLUMN({absolute(corner)})+1"
     edge = Side(style="thin", color=theme.INK)
     on_path = DifferentialStyle(border=Border(left=edge, right=edge, top=edge, bottom=edge))
     formatting = page.sheet.conditional_formatting
-    formatting.add(picture, Rule(type="expression", dxf=on_path, formula=[f"INDEX({visits},{here},1)>=0"]))
+    formatting.add(picture, Rule(type="expression", dxf=on_path, formula=[f"INDEX({points.visits_range},{here},1)>=0"]))
     formatting.add(
         picture,
         ColorScaleRule(

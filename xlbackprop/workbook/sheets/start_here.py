@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.derivation import LEARNING_RATE_SENTENCE, Role
+from xlbackprop.derivation import Role
 from xlbackprop.expression import Symbol
 from xlbackprop.layout import WALKTHROUGH
 from xlbackprop.names import LEARNING_RATE, derivative
@@ -109,7 +109,7 @@ def _sheets(page: Page, row: int, titles: tuple[str, ...]) -> int:
 
 
 def _notation(page: Page, row: int, lesson: Lesson) -> int:
-    typesetter = Typesetter(lesson.derivation.labels.base)
+    typesetter = Typesetter(lesson.derivation.typeset)
     _heading(page, "DE", row, "The notation")
     for symbol, role, words in _entries(lesson):
         row += 1
@@ -129,8 +129,12 @@ def _entries(lesson: Lesson) -> Iterator[tuple[str, Role, str]]:
     examples += [derivative(names.total_loss, names.weights[0][0][0])]
     for name in examples:
         yield name, derivation[name].role, derivation[name].sentence
-    yield LEARNING_RATE, Role.TARGET, LEARNING_RATE_SENTENCE
-    for kind in sorted({layer.activation for layer in lesson.definition.layers}):
+    memory = {quantity.role: name for name, quantity in reversed([*derivation.quantities.items()])}.get(Role.MEMORY)
+    if memory is not None:
+        yield memory, Role.MEMORY, derivation[memory].sentence
+    for setting in derivation.settings.values():
+        yield setting.name, Role.TARGET, setting.sentence
+    for kind in sorted({layer.activation for layer in lesson.definition.layers} & ACTIVATIONS.keys()):
         activation = ACTIVATIONS[kind]
         written = Mathematics().read(activation.function.body(Symbol("x")))
         yield f"{activation.function.symbol}(x)", Role.TARGET, f"= {written}"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation import LEARNING_RATE_SENTENCE, Role
+from xlbackprop.derivation import Role
 from xlbackprop.expression import Expression
-from xlbackprop.names import LEARNING_RATE
 from xlbackprop.readings import (
     Formula,
     LiveNumbers,
@@ -16,7 +15,7 @@ from xlbackprop.readings import (
     short,
     short_formula,
 )
-from xlbackprop.steps import GIVEN, UPDATE, given, sections, updates
+from xlbackprop.steps import GIVEN, UPDATE, givens, sections, updates
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.choice import Choice, choose_iteration
 from xlbackprop.workbook.lesson import Lesson
@@ -74,22 +73,20 @@ class _Lines(Lines):
     def __init__(self, page: Page, lesson: Lesson, choice: Choice) -> None:
         super().__init__(page, lesson, choice, _HEADER_ROW, _WIDTHS)
         self._rows: dict[str, int] = {}
-        self._numbers = Numbers(lambda symbol: self._values[symbol.name])
+        self._numbers = Numbers(self._moment.value)
         self._wide = Numbers(lambda _: _WIDE_NUMBER)
-        self._formula = Formula(lambda symbol: f"D{self._rows[symbol.name]}")
+        self._formula = Formula(lambda symbol: f"D{self._rows[symbol.label]}")
         self._live = LiveNumbers(
-            lambda symbol: f"{_TEXT_COLUMN}{self._rows[symbol.name]}",
-            lambda symbol: f"{_BRACKETED_COLUMN}{self._rows[symbol.name]}",
+            lambda symbol: f"{_TEXT_COLUMN}{self._rows[symbol.label]}",
+            lambda symbol: f"{_BRACKETED_COLUMN}{self._rows[symbol.label]}",
         )
 
     def given(self) -> None:
         self._heading(GIVEN)
-        for name in given(self._derivation):
-            quantity = self._derivation[name]
-            self._line(name, quantity.sentence, None, self._choice.value(name), self._values[name])
-            self._origin(is_learned=quantity.update is not None)
-        self._line(LEARNING_RATE, LEARNING_RATE_SENTENCE, None, self._choice.learning_rate, self._values[LEARNING_RATE])
-        self._origin(is_learned=False)
+        for given in givens(self._derivation):
+            value = self._moment.value(given.symbol)
+            self._line(given.label, given.sentence, None, self._choice.given(given), value, given.role)
+            self._origin(is_learned=given.name in self._derivation.learned)
 
     def calculated(self) -> None:
         columns = self._lesson.table.quantities
@@ -103,7 +100,7 @@ class _Lines(Lines):
 
     def update(self) -> None:
         self._heading(UPDATE)
-        for each in updates(self._derivation, self._values):
+        for each in updates(self._derivation, self._lesson.trace, self._lesson.iteration):
             formula = self._formula.read(each.expression)
             self._line(each.name, each.sentence, each.expression, formula, each.value, each.role)
 

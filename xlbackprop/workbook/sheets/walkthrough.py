@@ -11,11 +11,11 @@ from openpyxl.worksheet.table import Table as SheetTable
 from openpyxl.worksheet.table import TableColumn
 
 from xlbackprop.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox, address
-from xlbackprop.definition import LARGEST_NUMBER, Definition
-from xlbackprop.derivation import LEARNING_RATE_SENTENCE, Role
+from xlbackprop.definition import Definition
+from xlbackprop.derivation import Role
 from xlbackprop.diagram import TOP_ROW, Arrow, Diagram
 from xlbackprop.engine import Trace
-from xlbackprop.layout import WALKTHROUGH, Table, column_letter
+from xlbackprop.layout import SETTING_COLUMN, WALKTHROUGH, Table, column_letter
 from xlbackprop.names import ITERATION, LEARNING_RATE, short_label
 from xlbackprop.workbook import charts, theme
 from xlbackprop.workbook.drawing import Point
@@ -39,7 +39,8 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     for box in arrangement.boxes:
         _box(page, box)
     _note(page, definition.note, arrangement.note_row)
-    _learning_rate(page, workbook, definition, table, trace)
+    _settings(page, workbook, table)
+    _last_loss(page, table, trace)
     _table(page, table, trace)
     _chart(page, arrangement, trace)
     page.print_setup(definition.title, f"{table.header_row}:{table.header_row}")
@@ -102,19 +103,26 @@ def _note(page: Page, note: str, row: int) -> None:
         page.text(f"A{row + index}", line, Look(theme.NOTE))
 
 
-def _learning_rate(page: Page, workbook: Workbook, definition: Definition, table: Table, trace: Trace) -> None:
-    cell = table.learning_rate_cell.replace("$", "")
-    row = table.header_row - 1
-    total = table.derivation.labels.total_loss
-    right = Look(theme.HEADING, align="right")
-    page.text(f"F{row}", f"{LEARNING_RATE} =", right)
-    page.number(cell, definition.learning_rate)
-    page.text(f"H{row}", "← the learning rate: try 0.1, 2, 1000")
-    last_loss = table.cell(total, table.iterations - 1)
-    page.text(f"M{row}", f"loss in the last row, {last_loss}:", right)
-    page.formula(f"N{row}", last_loss, float(trace[total][-1]), Look(theme.RESULT, number_format=theme.VALUE_FORMAT))
+def _settings(page: Page, workbook: Workbook, table: Table) -> None:
+    """The learning rate just above the table, over it the other numbers that the training is set by."""
+    for name, setting in table.derivation.settings.items():
+        cell = table.setting_cell(name).replace("$", "")
+        row = cell.removeprefix(SETTING_COLUMN)
+        page.text(f"F{row}", f"{name} =", Look(theme.HEADING, align="right"))
+        page.number(cell, setting.value)
+        is_rate = name == LEARNING_RATE
+        hint = "the learning rate: try 0.1, 2, 1000" if is_rate else setting.sentence
+        page.text(f"H{row}", f"← {hint}")
+        title = f"Learning rate {LEARNING_RATE}" if is_rate else name
+        page.limit(cell, title, f"This is {setting.sentence}.", setting.least, setting.most)
     workbook.defined_names["eta"] = DefinedName("eta", attr_text=f"{WALKTHROUGH}!{table.learning_rate_cell}")
-    page.limit(cell, f"Learning rate {LEARNING_RATE}", f"This is {LEARNING_RATE_SENTENCE}.", 0, LARGEST_NUMBER)
+
+
+def _last_loss(page: Page, table: Table, trace: Trace) -> None:
+    row, shown = table.header_row - 1, table.derivation.loss_shown
+    cell = table.cell(shown, table.iterations - 1)
+    page.text(f"M{row}", f"loss in the last row, {cell}:", Look(theme.HEADING, align="right"))
+    page.formula(f"N{row}", cell, float(trace[shown][-1]), Look(theme.RESULT, number_format=theme.VALUE_FORMAT))
 
 
 def _table(page: Page, table: Table, trace: Trace) -> None:
@@ -124,7 +132,7 @@ def _table(page: Page, table: Table, trace: Trace) -> None:
         value = float(values[0])
         look = _number_look(table, name)
         page.text(f"{table.letter(name)}{table.header_row}", short_label(name), Look(theme.LABEL, look.role))
-        formula = "0" if name == ITERATION else table.first_formula(name)
+        formula = table.first_formula(name)
         if formula is None:
             page.number(table.cell(name), value, Look(theme.INPUT, number_format=theme.VALUE_FORMAT))
         else:
@@ -144,15 +152,16 @@ def _name_columns(page: Page, table: Table) -> None:
 
 
 def _number_look(table: Table, name: str) -> Look:
-    if name == ITERATION:
-        return Look(theme.CALCULATION, Role.TARGET, theme.COUNT_FORMAT)
-    style = theme.RESULT if name == table.derivation.labels.total_loss else theme.CALCULATION
-    return Look(style, table.derivation[name].role, theme.VALUE_FORMAT)
+    role = Role.ORDER if name == ITERATION else table.derivation[name].role
+    if role is Role.ORDER:
+        return Look(theme.CALCULATION, role, theme.COUNT_FORMAT)
+    style = theme.RESULT if name == table.derivation.loss_shown else theme.CALCULATION
+    return Look(style, role, theme.VALUE_FORMAT)
 
 
 def _chart(page: Page, arrangement: Arrangement, trace: Trace) -> None:
     table = arrangement.table
-    total = table.derivation.labels.total_loss
+    total = table.derivation.loss_shown
     chart = charts.line_chart(
         "Loss",
         ITERATION,

@@ -8,12 +8,12 @@ from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import Font, PatternFill
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation import LEARNING_RATE_SENTENCE, Derivation, Role
+from xlbackprop.derivation import Derivation, Role
 from xlbackprop.expression import Expression
 from xlbackprop.layout import Table
-from xlbackprop.names import LEARNING_RATE, derivative
-from xlbackprop.readings import Formula
-from xlbackprop.steps import GIVEN, UPDATE, given, sections, updates
+from xlbackprop.names import derivative
+from xlbackprop.readings import Formula, WrittenFormula
+from xlbackprop.steps import GIVEN, UPDATE, Given, givens, sections, updates
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.choice import Choice, choose_iteration, whole_number
 from xlbackprop.workbook.lesson import Lesson
@@ -110,44 +110,43 @@ class _Exercise(Lines):
         self.questions = 0
         self._true: dict[str, str] = {}
         self._used: dict[str, str] = {}
-        self._true_formula = Formula(lambda symbol: self._true[symbol.name])
-        self._used_formula = Formula(lambda symbol: self._used[symbol.name])
+        self._true_formula = Formula(lambda symbol: self._true[symbol.label])
+        self._used_formula = Formula(lambda symbol: self._used[symbol.label])
+        self._written_formula = WrittenFormula(lambda symbol: self._used[symbol.label])
 
     def given(self) -> None:
         self._heading(GIVEN)
-        for name in given(self._derivation):
-            self._given(name, self._derivation[name].sentence, self._choice.value(name))
-        self._given(LEARNING_RATE, LEARNING_RATE_SENTENCE, self._choice.learning_rate)
+        for given in givens(self._derivation):
+            self._given(given)
         self._page.show_tiny_numbers(f"C{_HEADER_ROW + 2}:C{self.row}")
 
     def calculated(self) -> None:
         asked = questions(self._derivation, self._lesson.table)
         columns = self._lesson.table.quantities
+        known = {*asked, *self._derivation.given}
         for section in sections(self._derivation):
             names = [name for name in section.names if name in asked]
             if names:
                 self._heading(section.heading)
             for name in names:
-                expression = self._derivation.expanded(name, asked)
+                expression = self._derivation.expanded(name, known)
                 formula = self._choice.value(name) if name in columns else self._true_formula.read(expression)
                 quantity = self._derivation[name]
                 self._question(name, quantity.role, quantity.sentence, expression, formula, self._values[name])
 
     def update(self) -> None:
         self._heading(UPDATE)
-        for each in updates(self._derivation, self._values):
+        for each in updates(self._derivation, self._lesson.trace, self._lesson.iteration):
             formula = self._true_formula.read(each.expression)
             self._question(each.name, each.role, each.sentence, each.expression, formula, each.value)
 
-    def _given(self, name: str, sentence: str, formula: str) -> None:
+    def _given(self, given: Given) -> None:
         self.row += 1
-        quantity = self._derivation.quantities.get(name)
-        role = quantity.role if quantity else Role.TARGET
-        self._name(name, role, sentence)
-        look = Look(theme.CALCULATION, role, theme.VALUE_FORMAT)
-        self._page.formula(f"C{self.row}", formula, self._values[name], look)
-        self._page.heights(self.row, self._page.lines(sentence, "B"))
-        self._true[name] = self._used[name] = f"C{self.row}"
+        self._name(given.label, given.role, given.sentence)
+        look = Look(theme.CALCULATION, given.role, theme.VALUE_FORMAT)
+        self._page.formula(f"C{self.row}", self._choice.given(given), self._moment.value(given.symbol), look)
+        self._page.heights(self.row, self._page.lines(given.sentence, "B"))
+        self._true[given.label] = self._used[given.label] = f"C{self.row}"
 
     def _question(
         self, name: str, role: Role, sentence: str, expression: Expression, formula: str, value: float
@@ -172,11 +171,16 @@ class _Exercise(Lines):
         )
         page.formula(f"E{row}", f'IFERROR({said},"")', "", _HINT)
         page.formula(f"{_TRUE}{row}", formula, value, _HELPER)
-        page.formula(f"{_EXPECTED}{row}", f"IFERROR({self._used_formula.read(expression)},0)", value, _HELPER)
+        page.formula(f"{_EXPECTED}{row}", self._following(expression), value, _HELPER)
         is_used = f"IF(ISNUMBER({answer}),ABS({answer})<{_LARGEST_ANSWER},FALSE)"
         page.formula(f"{_USED}{row}", f"IF({is_used},{answer},{_EXPECTED}{row})", value, _HELPER)
         page.heights(row, max(page.lines(sentence, "B"), page.lines(hint, "E")))
         self._true[name], self._used[name] = f"{_TRUE}{row}", f"{_USED}{row}"
+
+    def _following(self, expression: Expression) -> str:
+        """The formula of what follows from the reader's own answers, as the mathematics is written where that works."""
+        written, stable = self._written_formula.read(expression), self._used_formula.read(expression)
+        return f"IFERROR({written},{'0' if written == stable else f'IFERROR({stable},0)'})"
 
     def _name(self, name: str, role: Role, sentence: str) -> None:
         self._page.typeset(f"A{self.row}", self._typesetter.set(name), Look(theme.SYMBOL, role))
