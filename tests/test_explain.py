@@ -27,7 +27,7 @@ def test_every_chain_is_complete_and_in_order(definition: Definition, data: st.D
     known: set[str] = set()
     for step in explanation.steps:
         if step.expression:
-            assert {symbol.name for symbol in symbols(step.expression)} <= known
+            assert {symbol.label for symbol in symbols(step.expression)} <= known
         known.add(step.name)
     given_ones = [step.expression is None for step in explanation.steps[:-1]]
     assert given_ones == sorted(given_ones, reverse=True)

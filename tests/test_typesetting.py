@@ -37,10 +37,10 @@ def test_a_text_without_names_is_one_piece() -> None:
     assert Typesetter(["h1"]).set("nothing") == (Piece("nothing"),)
 
 
-@given(definitions())
+@given(definitions(plain=True))
 def test_every_name_has_a_subscript(definition: Definition) -> None:
     derivation = derive(definition)
-    typesetter = Typesetter(derivation.labels.base)
+    typesetter = Typesetter(derivation.typeset)
     for name in derivation.quantities:
         pieces = typesetter.set(name)
         assert sum(piece.subscript for piece in pieces) == 1 + name.startswith("∂") - name.startswith("∂E/")
