@@ -188,7 +188,7 @@ class Formula(Reading):
         return f"{base}^{self._at_least(Binding.ATOM, exponent)}", Binding.POWER
 
     def apply(self, function: Builtin, arguments: tuple[str, ...]) -> str:
-        return f"{_FUNCTIONS[function]}({','.join(arguments)})"
+        return f"{FUNCTIONS[function]}({','.join(arguments)})"
 
     def conditional(self, condition: Conditional) -> tuple[str, Binding]:
         left, right, then, otherwise = map(self.read, children(condition))
@@ -201,7 +201,7 @@ class Formula(Reading):
         return self._text(stable.computed)
 
 
-_FUNCTIONS = {
+FUNCTIONS = {
     Builtin.LOGARITHM: "LN",
     Builtin.SQUARE_ROOT: "SQRT",
     Builtin.HYPERBOLIC_TANGENT: "TANH",

@@ -24,12 +24,13 @@ from xlbackprop.check.retrain import effect
 from xlbackprop.check.surroundings import look_around
 from xlbackprop.check.understand import understand
 from xlbackprop.check.world import Shape
-from xlbackprop.definition import Definition
+from xlbackprop.definition import CONSTANT, GRADIENT_DESCENT, Definition
 from xlbackprop.derivation import derive
 from xlbackprop.embedded import from_properties
 from xlbackprop.errors import UserError
 from xlbackprop.layout import column_letter
 from xlbackprop.names import short_label
+from xlbackprop.optimisers import WEIGHT_DECAY
 
 OUR_SHEET = "Walkthrough"
 
@@ -93,6 +94,9 @@ def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None)
         book = read(path)
         if embedded is not None and book.formulas:
             embedded.ask(book)
+        beyond = _beyond(_definition(book))
+        if beyond and table_map is None:
+            return Checked(Report(str(path), "not_recognised", beyond), book)
         understood = [understand(book, table) for table in _find(book, table_map)]
         if not book.formulas:
             recalculated = recalculate.Recalculated({})
@@ -138,7 +142,23 @@ def _labels(definition: Definition) -> dict[str, str]:
 
 def _shape(definition: Definition) -> Shape:
     counts = tuple(len(layer.biases) for layer in definition.layers)
-    return Shape(definition.names.sizes, counts, definition.train_biases)
+    activations = tuple(layer.activation for layer in definition.layers)
+    return Shape(definition.names.sizes, counts, definition.train_biases, activations, definition.loss)
+
+
+def _beyond(definition: Definition | None) -> str:
+    """What in a workbook of ours cannot be judged: updates that need more than the gradient of their own row."""
+    if definition is None:
+        return ""
+    method = definition.optimiser
+    reasons = [
+        f"the optimiser {method.name}" if method.name != GRADIENT_DESCENT.name else "",
+        "weight decay" if method.settings[WEIGHT_DECAY.key] else "",
+        "a learning-rate schedule" if definition.schedule.name != CONSTANT.name else "",
+        "batches of several samples" if definition.samples_a_batch > 1 else "",
+    ]
+    named = [reason for reason in reasons if reason]
+    return f"this walkthrough trains with {' and '.join(named)}, which check does not judge yet" if named else ""
 
 
 def _report(path: Path, book: Book, verdicts: Sequence[Verdict], recalculated: recalculate.Recalculated) -> Report:

@@ -291,6 +291,8 @@ class _TableJudge:
 
     def _foreign(self) -> str:
         """Why this is another kind of network, when most of its activations are of another kind."""
+        if self._meaning.shape.activations:
+            return ""
         labels = self._meaning.derivation.labels
         pairs = [
             pair

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from xlbackprop.check.formula import Node
 from xlbackprop.expression import (
+    Apply,
     Call,
+    Conditional,
     Difference,
     Exponential,
     Expression,
@@ -15,9 +17,11 @@ from xlbackprop.expression import (
     Power,
     Product,
     Quotient,
+    Stable,
     Sum,
     Symbol,
 )
+from xlbackprop.readings import FUNCTIONS
 
 
 def to_tree(expression: Expression, leaf: Callable[[Symbol], Node]) -> Node:
@@ -43,6 +47,13 @@ def to_tree(expression: Expression, leaf: Callable[[Symbol], Node]) -> Node:
             return ("call", "EXP", (to_tree(exponent_, leaf),))
         case Call():
             return to_tree(expression.body, leaf)
+        case Apply(function, arguments):
+            return ("call", FUNCTIONS[function], tuple(to_tree(argument, leaf) for argument in arguments))
+        case Conditional(left, right, then, otherwise):
+            condition = ("<", to_tree(left, leaf), to_tree(right, leaf))
+            return ("call", "IF", (condition, to_tree(then, leaf), to_tree(otherwise, leaf)))
+        case Stable(_, computed):
+            return to_tree(computed, leaf)
         case _:
             raise TypeError(f"no tree for {type(expression).__name__}")
 

@@ -62,8 +62,8 @@ def trained(verdict: Verdict, rate: float, iterations: int) -> Array | None:
         return tuple(map(first, names))
 
     layers = tuple(
-        Layer(weights=tuple(map(row, rows)), bias=row(biases) or None)
-        for rows, biases in zip(labels.weights, labels.biases, strict=True)
+        Layer(weights=tuple(map(row, rows)), bias=row(biases) or None, activation=activation)
+        for rows, biases, activation in zip(labels.weights, labels.biases, meaning.shape.layer_activations, strict=True)
     )
     definition = Definition(
         title="-",
@@ -73,6 +73,7 @@ def trained(verdict: Verdict, rate: float, iterations: int) -> Array | None:
         learning_rate=rate,
         iterations=min(iterations, MOST_ITERATIONS),
         layers=layers,
+        loss=meaning.shape.loss,
         train_biases=any(derivative("E_total", bias) in numbers.values for biases in labels.biases for bias in biases),
     )
     trace = train(definition)

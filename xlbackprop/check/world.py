@@ -33,6 +33,13 @@ class Shape(Struct, frozen=True):
     sizes: tuple[int, ...]
     bias_counts: tuple[int, ...]
     train_biases: bool = False
+    activations: tuple[str, ...] = ()
+    """Of every layer; sigmoid in all of them where nothing is said."""
+    loss: str = "half squared error"
+
+    @property
+    def layer_activations(self) -> tuple[str, ...]:
+        return self.activations or ("sigmoid",) * len(self.bias_counts)
 
     def definition(self, generator: random.Random, literals: Mapping[str, float]) -> Definition:
         """A random network of this shape, its given numbers replaced by those that are typed into the formulas."""
@@ -43,7 +50,7 @@ class Shape(Struct, frozen=True):
         for layer, rows in enumerate(names.weights):
             weights = tuple(tuple(_signed(generator) for _ in row) for row in rows)
             biases = tuple(literals.get(name, _number(generator, 0.2, 0.9)) for name in names.biases[layer])
-            layers.append(Layer(weights=weights, bias=biases or None))
+            layers.append(Layer(weights=weights, bias=biases or None, activation=self.layer_activations[layer]))
         return Definition(
             title="-",
             teaches="-",
@@ -53,6 +60,7 @@ class Shape(Struct, frozen=True):
             iterations=2,
             layers=tuple(layers),
             train_biases=self.train_biases,
+            loss=self.loss,
         )
 
 
@@ -77,8 +85,10 @@ class World(Struct, frozen=True):
 def derivation_of(shape: Shape) -> Derivation:
     """The derivation for a shape; its numbers do not matter."""
     layers = []
-    for sources, units, biases in zip(shape.sizes, shape.sizes[1:], shape.bias_counts, strict=False):
-        layers.append(Layer(weights=((0.0,) * sources,) * units, bias=(0.0,) * biases or None))
+    for sources, units, biases, activation in zip(
+        shape.sizes, shape.sizes[1:], shape.bias_counts, shape.layer_activations, strict=False
+    ):
+        layers.append(Layer(weights=((0.0,) * sources,) * units, bias=(0.0,) * biases or None, activation=activation))
     return derive(
         Definition(
             title="-",
@@ -89,6 +99,7 @@ def derivation_of(shape: Shape) -> Derivation:
             iterations=1,
             layers=tuple(layers),
             train_biases=shape.train_biases,
+            loss=shape.loss,
         )
     )
 
@@ -117,8 +128,11 @@ def world(shape: Shape, literals: Literals = (), changing_samples: bool = False)
                 Layer(
                     weights=tuple(tuple(following[name] for name in row) for row in rows),
                     bias=tuple(following[name] for name in biases) or None,
+                    activation=activation,
                 )
-                for rows, biases in zip(trace.labels.weights, trace.labels.biases, strict=True)
+                for rows, biases, activation in zip(
+                    trace.labels.weights, trace.labels.biases, shape.layer_activations, strict=True
+                )
             )
             first = Definition(
                 title="-",
@@ -129,6 +143,7 @@ def world(shape: Shape, literals: Literals = (), changing_samples: bool = False)
                 iterations=2,
                 layers=layers,
                 train_biases=shape.train_biases,
+                loss=shape.loss,
             )
         far = shape.definition(generator, fixed)
         _collect(collected.setdefault(ELSEWHERE, {}), train(far).at(0), first.learning_rate)

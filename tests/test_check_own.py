@@ -1,0 +1,63 @@
+"""Workbooks of ours with other activations and losses, given to `check`: right is right, and one mistake is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openpyxl
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from tests.networks import definitions
+from xlbackprop import Definition, build, load
+from xlbackprop.arrangement import arrange
+from xlbackprop.check.command import check
+from xlbackprop.definition import CONSTANT, GRADIENT_DESCENT, Method
+from xlbackprop.derivation import Role, derive
+from xlbackprop.optimisers import OPTIMISERS
+
+by_gradients = definitions().map(
+    lambda definition: replace(definition, optimiser=GRADIENT_DESCENT, schedule=CONSTANT, batch_size=1)
+)
+"""Networks whose updates need no more than the gradients of their own row."""
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(definition=by_gradients)
+def test_other_activations_and_losses_are_judged(definition: Definition, tmp_path: Path) -> None:
+    report = check(build(definition, tmp_path / "ours.xlsx", sheets=["walkthrough"])).report
+    assert (report.status, report.findings) == ("ok", ()), report
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(definition=by_gradients, data=st.data())
+def test_a_mistake_is_found_in_its_cell(definition: Definition, data: st.DataObject, tmp_path: Path) -> None:
+    path = build(definition, tmp_path / "ours.xlsx", sheets=["walkthrough"])
+    derivation = derive(definition)
+    table = arrange(derivation, definition.iterations, "compact").table
+    skipped = (Role.ORDER, Role.INPUT, Role.TARGET)
+    names = [
+        name
+        for name in table.quantities
+        if derivation[name].expression and derivation[name].role not in skipped and name not in derivation.carried
+    ]
+    name = data.draw(st.sampled_from(names))
+    cell = table.cell(name, data.draw(st.integers(0, definition.iterations - 1)))
+    book = openpyxl.load_workbook(path)
+    sheet = book["Walkthrough"]
+    sheet[cell] = f"=({str(sheet[cell].value).removeprefix('=')})*1.0001+0.01"
+    book.save(path)
+    report = check(path).report
+    assume(report.status != "not_recognised")
+    assert {block for finding in report.findings for block in finding.cells} == {cell}
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIMISERS if name != "gradient descent"])
+def test_what_cannot_be_judged_is_said(name: str, tmp_path: Path) -> None:
+    settings = {each.key: each.default for each in OPTIMISERS[name].settings} | {"weight_decay": 0.0}
+    definition = replace(load(iterations=3), optimiser=Method(name=name, settings=settings))
+    report = check(build(definition, tmp_path / "ours.xlsx", sheets=["walkthrough"])).report
+    assert report.status == "not_recognised"
+    assert f"trains with the optimiser {name}" in report.message
