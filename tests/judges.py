@@ -42,7 +42,19 @@ by 1e-6 at the least (the slip of the original sheet, with the class's nearly eq
 """
 
 
-def allowances(weights: Sequence[str], expected: Cells) -> dict[tuple[str, str], float]:
+FAR_FROM_LEARNING = 1e-6
+"""Relative, for the sheet Learning rates, which trains at η = 1000 too.
+
+There an update throws a weight a thousand times as far as its gradient is large, and with activations that have no
+bound every row multiplies a difference in the last digit again. The same formulas are judged closely elsewhere.
+"""
+
+UNBOUNDED = 100.0
+"""How many times more roundings the allowances grant networks with activations that have no bound: their numbers are
+tens where those of a sigmoid are 1, and every layer multiplies them again."""
+
+
+def allowances(weights: Sequence[str], expected: Cells, factor: float = 1.0) -> dict[tuple[str, str], float]:
     """How far the cells of the sheet Gradient check that hold a measured gradient may differ from the engine's.
 
     (E(w + ε) − E(w − ε)) / 2ε subtracts two nearly equal numbers. All sides agree on each loss within the tolerance
@@ -60,7 +72,7 @@ def allowances(weights: Sequence[str], expected: Cells) -> dict[tuple[str, str],
         allowed[title, f"G{row}"] = limit / max(abs(gradient), 1e-12)
     for row in places.epsilon_rows:
         allowed[title, f"B{row}"] = allowed[title, f"C{row}"] = _number(expected[title, f"D{row}"])
-    return allowed
+    return {cell: factor * number for cell, number in allowed.items()}
 
 
 def _number(value: Value) -> float:

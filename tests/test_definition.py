@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +15,9 @@ from hypothesis import strategies as st
 from tests.networks import contents
 from xlbackprop import UserError, load
 from xlbackprop.definition import parse
+from xlbackprop.embedded import from_properties, to_properties
 from xlbackprop.errors import DefinitionError
+from xlbackprop.initial import METHODS, draw
 from xlbackprop.templates import names
 
 GOOD: dict[str, Any] = {
@@ -52,7 +56,50 @@ MISTAKES = [
         "layers[1].bias: found 2 biases, expected 1, one for every unit of the layer",
     ),
     ({"layers": [{"weights": [[0.1, "x"]]}]}, 'layers[1].weights[1][2]: found the text "x", expected a number'),
-    ({"layers": [{"weights": [[0.1, 0.2]], "activation": "relu6"}]}, 'layers[1].activation: found the text "relu6"'),
+    (
+        {"layers": [{"weights": [[0.1, 0.2]], "activation": "relu6"}]},
+        'layers[1].activation: found the text "relu6", expected one of "sigmoid", "tanh", "relu"',
+    ),
+    (
+        {"layers": [{"units": 2, "activation": "softmax"}, {"units": 1}]},
+        'layers[1].activation: found the text "softmax", expected another one: the softmax is for the last layer',
+    ),
+    ({"layers": [{"units": 0}]}, "layers[1].units: found 0, expected a whole number, how many units the layer has"),
+    (
+        {"layers": [{"units": 1, "initial": "ones"}]},
+        'layers[1].initial: found the text "ones", expected one of "xavier"',
+    ),
+    ({"layers": [{"units": 2, "weights": [[1, 2]]}]}, "layers[1].weights: found an unknown key"),
+    ({"inputs": [[0.1, 0.2], 0.3]}, "inputs[2]: found 0.3, expected a list like the first one"),
+    ({"inputs": [0.1, [0.3]]}, "inputs[2]: found a list of 1, expected a number like the first"),
+    ({"inputs": [[0.1, 0.2], [0.3]]}, "inputs[2]: found 1 number, expected 2, as in the first sample"),
+    ({"inputs": [[0.1, 0.2], [0.3, 0.4]]}, "targets: found 1 sample, expected 2, as many as in inputs"),
+    ({"loss": "squared"}, 'loss: found the text "squared", expected one of "half squared error"'),
+    (
+        {"loss": "categorical cross-entropy", "targets": [1]},
+        'expected activation = "softmax" there',
+    ),
+    ({"loss": "binary cross-entropy", "targets": [1.5]}, "targets: found [1.5], expected numbers from 0 to 1"),
+    (
+        {
+            "loss": "categorical cross-entropy",
+            "targets": [0.5, 0.2],
+            "layers": [{"units": 2, "activation": "softmax"}],
+        },
+        "targets: found 0.7 in all, expected 1 in all: each target is the share of one class",
+    ),
+    ({"batch_size": 0}, 'batch_size: found 0, expected a whole number of samples for each update, or "all"'),
+    ({"batch_size": "some"}, 'batch_size: found the text "some", expected a whole number of samples'),
+    ({"order": "random"}, 'order: found the text "random", expected "given" or "shuffled"'),
+    ({"seed": -1}, "seed: found -1, expected a whole number from 0 on"),
+    ({"optimiser": "sgd"}, 'optimiser: found the text "sgd", expected one of "gradient descent", "momentum"'),
+    ({"optimiser": {"name": "adam", "beta3": 1}}, "optimiser.beta3: found an unknown key, expected a setting of adam"),
+    ({"optimiser": {"name": "adam", "beta1": 1.5}}, "optimiser.beta1: found 1.5, expected a number from 0 to 0.999999"),
+    ({"schedule": {"name": "step", "every": 0}}, "schedule.every: found 0, expected a number from 1 to 1,000,000"),
+    ({"schedule": {"name": "constant", "every": 3}}, "schedule.every: found an unknown key, expected none"),
+    ({"compare": "adam"}, 'compare: found the text "adam", expected [[compare]] sections'),
+    ({"compare": [{"name": "adam", "learning_rate": -1}]}, "compare[1].learning_rate: found -1, expected a number"),
+    ({"epochs": 0, "iterations": 1}, "epochs: found 0, expected a whole number from 1 on"),
 ]
 
 
@@ -104,6 +151,74 @@ def test_generated_definitions_are_valid(content: dict[str, Any]) -> None:
 def test_any_toml_content_is_taken_or_explained(content: dict[str, Any]) -> None:
     with suppress(DefinitionError):
         parse(GOOD | content, source="mine.toml")
+
+
+SAMPLES = "i1,i2,t1\n0,0,0\n0,1,1\n1,0,1\n"
+WITH_SAMPLES = """
+title = "From a file"
+teaches = "Nothing."
+samples = "samples.csv"
+learning_rate = 1
+epochs = 5
+[[layers]]
+units = 2
+[[layers]]
+units = 1
+"""
+
+
+def test_samples_from_a_file_beside_the_definition(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(WITH_SAMPLES)
+    (tmp_path / "samples.csv").write_text(SAMPLES)
+    definition = load(tmp_path / "mine.toml")
+    assert [sample.inputs for sample in definition.samples] == [(0, 0), (0, 1), (1, 0)]
+    assert [sample.targets for sample in definition.samples] == [(0,), (1,), (1,)]
+    assert definition.iterations == 15, "epochs are told in iterations"
+    assert load(tmp_path / "mine.toml", iterations=4).iterations == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"samples.csv: cannot be read \(No such file"),
+        ("", "found 0 columns, expected more than 1"),
+        ("a\n1\n", "found 1 columns, expected more than 1: inputs, then 1 targets"),
+        ("a,b\n", "found no sample"),
+        ("a,b\n1,2,3\n", "line 2: found 3 columns, expected 2"),
+        ("a,b\n1,x\n", 'line 2, column 2: found "x", expected a number'),
+        ("a,b\n1,nan\n", r"targets\[1\]\[1\]: found nan"),
+    ],
+)
+def test_a_file_of_samples_that_cannot_be_used(content: str | None, message: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(WITH_SAMPLES)
+    if content is not None:
+        (tmp_path / "samples.csv").write_text(content)
+    with pytest.raises(UserError, match=message):
+        load(tmp_path / "mine.toml")
+
+
+def test_drawn_weights_are_written_out_and_the_same_for_a_seed() -> None:
+    drawn = GOOD | {"layers": [{"units": 3, "initial": "he", "activation": "relu"}, {"units": 1}], "seed": 4}
+    first, again = parse(drawn, source="a"), parse(drawn, source="b")
+    assert first == again
+    assert first.layers != parse(drawn | {"seed": 5}, source="c").layers
+    assert [len(layer.weights) for layer in first.layers] == [3, 1]
+    assert all(round(weight, 4) == weight for layer in first.layers for row in layer.weights for weight in row)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_drawn_weights_have_the_spread_of_their_method(method: str) -> None:
+    sources, units = 40, 60
+    weights = np.array(draw(method, sources, units, random.Random(1)))
+    spread = {"xavier": np.sqrt(2 / (sources + units)), "he": np.sqrt(2 / sources), "uniform": np.sqrt(1 / sources / 3)}
+    assert weights.std() == pytest.approx(spread[method], rel=0.05)
+    assert abs(weights.mean()) < 0.02
+
+
+@given(contents())
+def test_a_definition_survives_the_workbook(content: dict[str, Any]) -> None:
+    definition = parse(content, source="generated")
+    assert from_properties(to_properties(definition)) == definition
 
 
 def test_values_given_in_place_of_the_templates_own() -> None:

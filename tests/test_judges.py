@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import openpyxl
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests import judges
@@ -20,8 +21,7 @@ from tests.networks import definitions
 from xlbackprop import Definition, build, load
 from xlbackprop.arrangement import arrange
 from xlbackprop.derivation import derive
-from xlbackprop.workbook import SHEETS
-from xlbackprop.workbook.sheets import step_by_step, your_turn
+from xlbackprop.workbook.sheets import gradient_check, learning_rates, step_by_step, your_turn
 
 SHEET = "Walkthrough"
 TEMPLATES = ("classic", "mazur")
@@ -97,20 +97,29 @@ def test_spreadsheet_programs_agree(template: str, columns: str, judge, tmp_path
         assert_agree({cell: actual.get(cell) for cell in wanted}, wanted, f"{template} {file.stem}")
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
+@given(definitions(), st.sampled_from(["compact", "full"]))
+def test_generated_networks(definition: Definition, columns: str) -> None:
+    _judge_generated(definition, columns, WITHOUT_CHOICES)
+
+
+@settings(max_examples=6)
 @given(definitions())
-def test_generated_networks(definition: Definition) -> None:
+def test_generated_networks_with_all_sheets(definition: Definition) -> None:
+    _judge_generated(definition, "compact", None)
+
+
+def _judge_generated(definition: Definition, columns: str, sheets: Collection[str] | None) -> None:
+    iteration = definition.iterations // 2
     with tempfile.TemporaryDirectory() as folder:
-        iteration = definition.iterations // 2
-        for columns, sheets in (("compact", tuple(SHEETS)), ("full", WITHOUT_CHOICES)):
-            generated = build(definition, Path(folder) / f"{columns}.xlsx", columns=columns, sheets=sheets)
-            another = build(
-                definition, Path(folder) / "expected.xlsx", columns=columns, sheets=sheets, iteration=iteration
-            )
-            expected = judges.carried(another)
-            allowed = judges.allowances(derive(definition).learned, expected) if sheets != WITHOUT_CHOICES else {}
-            for judge in QUICK_JUDGES:
-                assert_agree(judge(generated, _iteration(iteration)), expected, repr(definition), allowed)
+        generated = build(definition, Path(folder) / "book.xlsx", columns=columns, sheets=sheets)
+        another = build(definition, Path(folder) / "expected.xlsx", columns=columns, sheets=sheets, iteration=iteration)
+        expected = judges.carried(another)
+        allowed = {}
+        if sheets is None and any(title == gradient_check.TITLE for title, _ in expected):
+            allowed = judges.allowances(derive(definition).learned, expected, judges.UNBOUNDED)
+        for judge in QUICK_JUDGES:
+            assert_agree(judge(generated, _iteration(iteration)), expected, repr(definition), allowed)
 
 
 @pytest.mark.parametrize("judge", QUICK_JUDGES)
@@ -146,9 +155,16 @@ def assert_agree(
     wrong = {
         cell: (actual[cell], value)
         for cell, value in expected.items()
-        if not _same(actual[cell], value, (allowed or {}).get(cell, ABSOLUTE_TOLERANCE))
+        if not _same(actual[cell], value, (allowed or {}).get(cell, _tolerance(cell[0], value)))
     }
     assert not wrong, f"{what}: {len(wrong)} of {len(expected)} cells, first {next(iter(wrong.items()))}"
+
+
+def _tolerance(sheet: str, value: object) -> float:
+    """How far a number may be off, absolutely: see `judges.FAR_FROM_LEARNING` for the one sheet that is special."""
+    if sheet == learning_rates.TITLE and isinstance(value, int | float):
+        return max(ABSOLUTE_TOLERANCE, judges.FAR_FROM_LEARNING * abs(value))
+    return ABSOLUTE_TOLERANCE
 
 
 def _same(actual: object, expected: object, absolute: float = ABSOLUTE_TOLERANCE) -> bool:
