@@ -15,7 +15,7 @@ from xlbackprop.workbook.sheets.start_here import PURPOSES, TITLE
 
 def texts(definition: Definition, path: Path, sheets: list[str] | None = None) -> list[str]:
     """Every text of the sheet."""
-    sheet = openpyxl.load_workbook(build(definition, path, sheets=sheets or list(SHEETS)))[TITLE]
+    sheet = openpyxl.load_workbook(build(definition, path, sheets=sheets))[TITLE]
     return [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value is not None]
 
 

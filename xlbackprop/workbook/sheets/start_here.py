@@ -10,7 +10,7 @@ from openpyxl.workbook.workbook import Workbook
 from xlbackprop.activations import ACTIVATIONS
 from xlbackprop.derivation import Role
 from xlbackprop.expression import Symbol
-from xlbackprop.layout import WALKTHROUGH
+from xlbackprop.layout import DATA, WALKTHROUGH
 from xlbackprop.names import LEARNING_RATE, derivative
 from xlbackprop.readings import Mathematics
 from xlbackprop.typesetting import Typesetter
@@ -23,6 +23,7 @@ TITLE = "Start here"
 
 PURPOSES: Mapping[str, str] = {
     WALKTHROUGH: "the network, its derivation, and a table with one row an iteration",
+    DATA: "the samples that the network learns from, and what it says to each of them",
     "Step by step": "one iteration, line by line, with its numbers put in",
     "Learning rates": "the same network trained at several learning rates side by side",
     "Gradient check": "every gradient compared with the slope of the loss itself",
