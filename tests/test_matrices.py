@@ -34,7 +34,7 @@ def classes(**changes: Any) -> Definition:
         "inputs": [[0.7, 0.7, 0.5, 0.5], [-0.1, 0.9, 0.3, -0.4], [0.8, 0.9, 0.7, 0.1], [0, 0.2, -1, 0.3], [1, 0, 0, 1]],
         "targets": [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0]],
         "learning_rate": 0.1,
-        "iterations": 13,
+        "iterations": 8,
         "batch_size": 2,
         "order": "shuffled",
         "loss": "categorical cross-entropy",
@@ -237,11 +237,11 @@ def test_a_smaller_batch_leaves_columns_empty(tmp_path: Path) -> None:
 
 def test_a_batch_that_the_table_cuts_off_says_so(tmp_path: Path) -> None:
     words = "The table ends within this batch: there is no update yet."
-    for iteration, is_cut in ((11, False), (12, True)):
-        sheet = sheet_of(built(classes(iterations=13), tmp_path, iteration), data_only=True)
+    for iteration, is_cut in ((6, False), (7, True)):
+        sheet = sheet_of(built(classes(), tmp_path, iteration), data_only=True)
         assert (words in [cell.value for row in sheet for cell in row]) == is_cut
     new = next(cell for row in sheet for cell in row if cell.value == "new Wo, bo")
-    assert new.offset(2, 1).value == train(classes(iterations=13))["w21"][12]
+    assert new.offset(2, 1).value == train(classes())["w21"][7]
 
 
 def test_gradients_are_means_over_the_batch(tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_no_matrix_is_torn_by_a_page_break(name: str, tmp_path: Path) -> None:
         assert not any(_is_number(cell) or _is_label(cell) for cell in below), page_break.id
 
 
-@pytest.mark.parametrize("name", ["xor", "classes"])
+@pytest.mark.parametrize("name", ["classes"])
 def test_parts_are_valid_against_the_schema(name: str, tmp_path: Path) -> None:
     found = OpenXmlValidator(max_errors=0).validate(built(DEFINITIONS[name], tmp_path)).errors
     known = ("Unexpected element 'b' found", "Unexpected element 'i' found", "Unexpected element 'color' found")
@@ -341,3 +341,9 @@ def test_the_class_follows_another_weight(tmp_path: Path) -> None:
     cell = next(cell for row in sheet_of(path) for cell in row if "MMULT" in str(cell.value)).coordinate
     assert judged[TITLE, cell] == pytest.approx(0.0275 + 0.05)
     assert coordinate_to_tuple(cell)[0] > 4
+
+
+def test_every_number_shows_its_sign(tmp_path: Path) -> None:
+    sheet = sheet_of(built(deep(), tmp_path))
+    formats = {cell.number_format for row in sheet for cell in row if cell.data_type == "f" and "MMULT" in cell.value}
+    assert formats == {"0.000000"}, "LibreOffice leaves out the sign in a format with sections"

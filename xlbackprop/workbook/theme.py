@@ -41,8 +41,6 @@ SHADES: Mapping[Role, Shade] = {
 """From the Okabe-Ito palette, darkened until white text on them has a contrast of at least 5 to 1."""
 
 VALUE_FORMAT = "0.000000"
-NARROW_FORMAT = "[>=1000]0.00E+00;[<=-1000]0.00E+00;0.000000"
-"""As many digits as a column of eleven characters shows of any number."""
 TINY_FORMAT = "0.00E+00"
 COUNT_FORMAT = "0"
 PLAIN_FORMAT = "General"

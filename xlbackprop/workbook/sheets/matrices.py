@@ -41,6 +41,8 @@ _COUNT = absolute(_COUNT_CELL)
 
 _WIDTH = 11.0
 """Characters; fifteen such columns fit a screen of 1366 pixels."""
+_LARGEST_SHOWN = 100
+"""A number beyond this has no room with six decimals and a sign in every font."""
 _LEAST_COLUMNS = 11
 _LEAST_LEFT, _LEAST_RIGHT = 3, 5
 """Columns to the left and to the right of the samples, so that a caption has room there."""
@@ -85,7 +87,7 @@ def matrices(workbook: Workbook, lesson: Lesson) -> Page:
     page.widths((column_letter(index) for index in range(1, sheet.last_column + 1)), _WIDTH)
     for row in range(header_row + 1, sheet.row):
         page.sheet.row_dimensions[row].height = _ROW_HEIGHT
-    page.show_tiny_numbers(f"A{header_row + 1}:{last}{sheet.row - 1}")
+    page.show_tiny_numbers(f"A{header_row + 1}:{last}{sheet.row - 1}", largest=_LARGEST_SHOWN)
     page.print_setup(lesson.definition.title, f"1:{header_row}")
     for beginning in _page_beginnings([*sheet.beginnings, sheet.row], sheet.last_column):
         page.sheet.row_breaks.append(Break(id=beginning - 1))
@@ -338,7 +340,7 @@ class _Matrices:
                 formula, value = f"{WALKTHROUGH}!{self._lesson.table.setting_cell(name)}", setting.value
             else:
                 role = self._derivation[name].role
-                number_format = theme.COUNT_FORMAT if role is Role.ORDER else theme.NARROW_FORMAT
+                number_format = theme.COUNT_FORMAT if role is Role.ORDER else theme.VALUE_FORMAT
                 formula, value = self._last(name), self._values[-1][name]
             cell = address(self.row, column + 1)
             self._symbol(self.row, column, name, role)
@@ -399,7 +401,7 @@ class _Matrices:
         value = sum(values[total] for values in self._values) / self._batch.count
         formula = f"SUM({losses.along_row(losses.rows - 1, losses.columns)})/{_COUNT}"
         cell = address(self.row, self._middle + 1)
-        self._page.formula(cell, formula, value, Look(theme.RESULT, Role.LOSS, theme.NARROW_FORMAT))
+        self._page.formula(cell, formula, value, Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT))
         self._text(self.row, self._middle + 2, f"the mean of {total} over the batch", _PROSE)
         self.row += 1
 
@@ -464,7 +466,7 @@ class _Matrices:
             self._symbol(matrix.label_row, matrix.label_column + index, name, role)
         for row, each in enumerate(cells):
             kind = theme.RESULT if rows and rows[row] == self._labels.total_loss else style
-            look = Look(kind, role, theme.NARROW_FORMAT)
+            look = Look(kind, role, theme.VALUE_FORMAT)
             for column, (text, value) in enumerate(each):
                 self._page.formula(matrix.cell(row, column), text, value, look)
 
