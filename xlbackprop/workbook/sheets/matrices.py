@@ -73,7 +73,7 @@ def matrices(workbook: Workbook, lesson: Lesson) -> Page:
     page.text("D3", f"← 0 to {choice.last}.  ⊙ multiplies cell by cell.", _PROSE)
     batch = _batch(lesson)
     header_row = 3
-    if batch.columns > 1:
+    if batch.is_told:
         header_row = 4
         _put_batch(page, lesson, choice, batch)
     for row in range(3, header_row + 1):
@@ -114,6 +114,8 @@ class _Batch(Struct, frozen=True):
     """How many samples the batches of this training have, in rising order; the largest has a column for each."""
     is_cut: bool
     """Whether the table ends within a batch."""
+    is_told: bool
+    """Whether the training has batches, though the table may end after a single sample."""
 
     @property
     def last(self) -> int:
@@ -128,8 +130,13 @@ def _batch(lesson: Lesson) -> _Batch:
     order, iteration = passes(lesson.definition), lesson.iteration
     starts = np.arange(order.iterations) - order.in_batch + 1
     counts = np.minimum(order.size, order.iterations - starts)
-    is_cut = bool((counts < order.size).any())
-    return _Batch(int(starts[iteration]), int(counts[iteration]), tuple(np.unique(counts).tolist()), is_cut)
+    return _Batch(
+        first=int(starts[iteration]),
+        count=int(counts[iteration]),
+        counts=tuple(np.unique(counts).tolist()),
+        is_cut=bool((counts < order.size).any()),
+        is_told=order.batch_size > 1,
+    )
 
 
 def _put_batch(page: Page, lesson: Lesson, choice: Choice, batch: _Batch) -> None:
@@ -157,7 +164,7 @@ class _Matrices:
         self._labels = lesson.derivation.labels
         self._choice = choice
         self._batch = batch
-        self._is_batched = batch.columns > 1
+        self._is_batched = batch.is_told
         self._values = [lesson.trace.at(batch.first + index) for index in range(batch.count)]
         self._states = OPTIMISERS[lesson.definition.optimiser.name].states
         sizes = self._labels.sizes
