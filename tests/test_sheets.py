@@ -18,9 +18,13 @@ from tests.networks import deep
 from xlbackprop import Definition, UserError, build, load
 from xlbackprop.workbook import SHEETS
 
+SHEETS_OF_ONE_SAMPLE = [name for name in SHEETS if name not in ("data", "optimisers")]
+"""The others are for several samples, and for walkthroughs that compare optimisers."""
+
 TITLES = ["Start here", "Walkthrough", "Step by step", "Your turn"]
 PORTABLE = {"ABS", "AND", "COUNT", "COUNTIF", "EXP", "FIXED", "IF", "IFERROR", "INDEX", "INT", "ISNUMBER", "LEFT"}
-PORTABLE |= {"LOG10", "MATCH", "MAX", "MIN", "MOD", "OR", "ROUND", "ROW", "SQRT", "SUBSTITUTE", "SUMPRODUCT"}
+PORTABLE |= {"LOG10", "MATCH", "MAX", "MIN", "MMULT", "MOD", "OR", "ROUND", "ROW", "SQRT", "SUBSTITUTE", "SUM"}
+PORTABLE |= {"SUMPRODUCT"}
 """Functions that Excel 2010 and later, LibreOffice, Google Sheets and Gnumeric share, and that are not volatile."""
 
 DEFINITIONS = (load("classic"), load("mazur"), deep())

@@ -30,6 +30,7 @@ SHEETS = (
     "walkthrough",
     "data",
     "step-by-step",
+    "matrices",
     "learning-rates",
     "gradient-check",
     "your-turn",

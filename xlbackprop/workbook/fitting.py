@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
+from xlbackprop.optimisers import OPTIMISERS
 from xlbackprop.workbook.lesson import Lesson
 
 MOST_GRADIENTS = 150
 MOST_LINES = 2000
 MOST_RUN_COLUMNS = 2000
 MOST_SURFACE_COLUMNS = 160
+MOST_MATRIX_SIDE = 32
+"""More rows or columns than this are not taken in at a glance, and the softmax of more outputs has a long formula."""
+MOST_MATRIX_CELLS = 10_000
 
 
 def reason_against(name: str, lesson: Lesson) -> str | None:
@@ -42,6 +47,16 @@ def _loss_surface(lesson: Lesson) -> str | None:
     return _too_many("every point of it would take {} columns", columns, MOST_SURFACE_COLUMNS)
 
 
+def _matrices(lesson: Lesson) -> str | None:
+    sizes, samples = lesson.derivation.labels.sizes, lesson.definition.samples_a_batch
+    states = len(OPTIMISERS[lesson.definition.optimiser.name].states)
+    weights = sum(before * units for before, units in pairwise(sizes))
+    cells = weights * (6 + states) + 5 * samples * sum(sizes)
+    return _too_many(
+        "a matrix of it would have {} rows or columns", max(*sizes, samples), MOST_MATRIX_SIDE
+    ) or _too_many("its matrices would have about {} cells", cells, MOST_MATRIX_CELLS)
+
+
 def _too_many(words: str, found: int, most: int) -> str | None:
     return f"{words.format(f'{found:,}')}, and {most:,} is the most" if found > most else None
 
@@ -51,6 +66,7 @@ _REASONS: Mapping[str, Callable[[Lesson], str | None]] = {
     "step-by-step": _lines,
     "your-turn": _lines,
     "learning-rates": _learning_rates,
+    "matrices": _matrices,
     "gradient-check": _gradient_check,
     "loss-surface": _loss_surface,
 }

@@ -153,11 +153,17 @@ class Page:
         """Give a row the height for some lines of text."""
         self.sheet.row_dimensions[row].height = lines * ROW_HEIGHT + ROW_PADDING
 
-    def show_tiny_numbers(self, cells: str) -> None:
-        """Let the numbers in a range that six decimals would show as zero appear in scientific notation."""
+    def show_tiny_numbers(self, cells: str, *, largest: float | None = None) -> None:
+        """Let the numbers in a range that six decimals would show as zero appear in scientific notation.
+
+        Args:
+            largest: so do numbers that are larger than this, in a narrow column; None for none.
+        """
         first = cells.partition(":")[0]
         style = DifferentialStyle(numFmt=NumberFormat(numFmtId=200, formatCode=theme.TINY_FORMAT))
-        rule = Rule(type="expression", dxf=style, formula=[f"AND({first}<>0,ABS({first})<0.0001)"])
+        is_tiny = f"ABS({first})<0.0001"
+        condition = is_tiny if largest is None else f"OR({is_tiny},ABS({first})>={largest:g})"
+        rule = Rule(type="expression", dxf=style, formula=[f"AND({first}<>0,{condition})"])
         self.sheet.conditional_formatting.add(cells, rule)
 
     def print_setup(self, title: str, repeated_rows: str | None = None, *, landscape: bool = True) -> None:

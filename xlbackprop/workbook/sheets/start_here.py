@@ -25,6 +25,7 @@ PURPOSES: Mapping[str, str] = {
     WALKTHROUGH: "the network, its derivation, and a table with one row an iteration",
     DATA: "the samples that the network learns from, and what it says to each of them",
     "Step by step": "one iteration, line by line, with its numbers put in",
+    "Matrices": "one iteration as matrices, every product beside and below its factors",
     "Learning rates": "the same network trained at several learning rates side by side",
     "Gradient check": "every gradient compared with the slope of the loss itself",
     "Your turn": "one iteration by hand: you type, it says at once what is right",

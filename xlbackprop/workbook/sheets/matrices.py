@@ -1,0 +1,650 @@
+"""The sheet Matrices: one iteration as matrices, each product beside its left factor and below its right one."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+from msgspec import Struct
+from openpyxl.workbook.workbook import Workbook
+from openpyxl.worksheet.pagebreak import Break
+
+from xlbackprop.arrangement import address
+from xlbackprop.derivation import Role
+from xlbackprop.expression import Conditional, Expression, Symbol, substitute, symbols
+from xlbackprop.layout import WALKTHROUGH, column_letter
+from xlbackprop.losses import LOSSES
+from xlbackprop.names import BATCH_SIZE, IN_BATCH, ITERATION, MEAN_LOSS, SAMPLE, derivative
+from xlbackprop.optimisers import OPTIMISERS, state_name
+from xlbackprop.passes import passes
+from xlbackprop.readings import Formula, Mathematics
+from xlbackprop.steps import UPDATE, updated_name
+from xlbackprop.typesetting import Typesetter
+from xlbackprop.workbook import theme
+from xlbackprop.workbook.choice import Choice, choose_iteration
+from xlbackprop.workbook.lesson import Lesson
+from xlbackprop.workbook.matrix import Matrix, counted_product, product
+from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.rows import Value
+from xlbackprop.workbook.theme import Look
+from xlbackprop.workbook.working import absolute
+
+TITLE = "Matrices"
+ITERATION_CELL = "B3"
+
+_USED_CELL = "C3"
+_FIRST_CELL, _LAST_CELL, _COUNT_CELL = "B4", "C4", "D4"
+"""The first and the last iteration of the batch, and the number of its samples."""
+_COUNT = absolute(_COUNT_CELL)
+
+_WIDTH = 11.0
+"""Characters; fifteen such columns fit a screen of 1366 pixels."""
+_LARGEST_SHOWN = 100
+"""A number beyond this has no room with six decimals and a sign in every font."""
+_LEAST_COLUMNS = 11
+_LEAST_LEFT, _LEAST_RIGHT = 3, 5
+"""Columns to the left and to the right of the samples, so that a caption has room there."""
+_ROW_HEIGHT = 18.0
+"""Points: high enough for the symbols."""
+
+_ROWS_OF_A_HEADING = 3
+_ROWS_A_PAGE, _COLUMNS_A_PAGE = 22, 12
+"""What fits a page of A4 or Letter under the header; wider sheets are printed smaller."""
+
+_Cells = Sequence[Sequence[tuple[str, Value]]]
+"""The formula and the value of every cell, row by row."""
+_Grid = Sequence[Sequence[str]]
+"""What stands in every cell, by name, row by row; rows may be shorter than the first one."""
+
+
+def matrices(workbook: Workbook, lesson: Lesson) -> Page:
+    """Fill the sheet; the trace gives the values that its formulas have."""
+    page = Page(workbook, TITLE)
+    page.text("A1", TITLE, Look(theme.TITLE))
+    page.heights(1, 1)
+    page.text(
+        "A2",
+        "One iteration. Every product stands beside its left factor and below its right one: row times column.",
+    )
+    page.text("A3", ITERATION, Look(theme.HEADING, align="right", indent=1))
+    choice = choose_iteration(page, lesson, ITERATION_CELL, _USED_CELL)
+    page.text("D3", f"← 0 to {choice.last}.  ⊙ multiplies cell by cell.", _PROSE)
+    batch = _batch(lesson)
+    header_row = 3
+    if batch.is_told:
+        header_row = 4
+        _put_batch(page, lesson, choice, batch)
+    for row in range(3, header_row + 1):
+        page.heights(row, 1)
+    page.sheet.freeze_panes = f"A{header_row + 1}"
+    sheet = _Matrices(page, lesson, choice, batch, header_row + 1)
+    sheet.forward()
+    sheet.backward()
+    sheet.update()
+    last = column_letter(sheet.last_column)
+    page.widths((column_letter(index) for index in range(1, sheet.last_column + 1)), _WIDTH)
+    for row in range(header_row + 1, sheet.row):
+        page.sheet.row_dimensions[row].height = _ROW_HEIGHT
+    page.show_tiny_numbers(f"A{header_row + 1}:{last}{sheet.row - 1}", largest=_LARGEST_SHOWN)
+    page.print_setup(lesson.definition.title, f"1:{header_row}")
+    for beginning in _page_beginnings([*sheet.beginnings, sheet.row], sheet.last_column):
+        page.sheet.row_breaks.append(Break(id=beginning - 1))
+    page.sheet.print_area = f"A1:{last}{sheet.row - 1}"
+    return page
+
+
+def _page_beginnings(beginnings: Sequence[int], columns: int) -> Iterator[int]:
+    """The rows with which a new page of paper has to begin, so that no matrix is torn; the last one ends the sheet."""
+    rows = int(_ROWS_A_PAGE * max(1, columns / _COLUMNS_A_PAGE))
+    start = beginnings[0]
+    for row, following in pairwise(beginnings):
+        if following - start > rows and row > start:
+            yield row
+            start = row
+
+
+class _Batch(Struct, frozen=True):
+    """The batch to which the chosen iteration belongs; without batches, the iteration alone."""
+
+    first: int
+    count: int
+    counts: tuple[int, ...]
+    """How many samples the batches of this training have, in rising order; the largest has a column for each."""
+    is_cut: bool
+    """Whether the table ends within a batch."""
+    is_told: bool
+    """Whether the training has batches, though the table may end after a single sample."""
+
+    @property
+    def last(self) -> int:
+        return self.first + self.count - 1
+
+    @property
+    def columns(self) -> int:
+        return self.counts[-1]
+
+
+def _batch(lesson: Lesson) -> _Batch:
+    order, iteration = passes(lesson.definition), lesson.iteration
+    starts = np.arange(order.iterations) - order.in_batch + 1
+    counts = np.minimum(order.size, order.iterations - starts)
+    return _Batch(
+        first=int(starts[iteration]),
+        count=int(counts[iteration]),
+        counts=tuple(np.unique(counts).tolist()),
+        is_cut=bool((counts < order.size).any()),
+        is_told=order.batch_size > 1,
+    )
+
+
+def _put_batch(page: Page, lesson: Lesson, choice: Choice, batch: _Batch) -> None:
+    page.text("A4", "its batch", Look(theme.HEADING, align="right", indent=1))
+    counted = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
+    page.formula(_FIRST_CELL, f"{choice.cell}-{choice.value(IN_BATCH)}+1", batch.first, counted)
+    page.formula(_LAST_CELL, f"{_FIRST_CELL}+{_COUNT_CELL}-1", batch.last, counted)
+    size = f"MIN({choice.value(BATCH_SIZE)},{lesson.table.iterations}-{_FIRST_CELL})"
+    page.formula(_COUNT_CELL, size, batch.count, Look(theme.CALCULATION, number_format='"n = "0'))
+    page.text("E4", "← its first and its last iteration, and n, the number of its samples", _PROSE)
+
+
+class _Matrices:
+    """The matrices, put down one under the other in three stretches of columns.
+
+    In the middle a column is a sample, from the inputs down to the loss and on down through the derivatives; to its
+    left stand the left factors of these products, to its right the gradients of the weights.
+    """
+
+    def __init__(self, page: Page, lesson: Lesson, choice: Choice, batch: _Batch, row: int) -> None:
+        self.row = row
+        self._page = page
+        self._lesson = lesson
+        self._derivation = lesson.derivation
+        self._labels = lesson.derivation.labels
+        self._choice = choice
+        self._batch = batch
+        self._is_batched = batch.is_told
+        self._values = [lesson.trace.at(batch.first + index) for index in range(batch.count)]
+        self._states = OPTIMISERS[lesson.definition.optimiser.name].states
+        sizes = self._labels.sizes
+        self._layers = range(len(sizes) - 1)
+        factors = [sizes[layer] + bool(self._labels.biases[layer]) for layer in self._layers]
+        self._middle = max(_LEAST_LEFT, 1 + max(factors), 1 + max(sizes[1:])) + 1
+        self._right = self._middle + batch.columns + 1
+        learned = (len(self._learned(layer)[0]) for layer in self._layers)
+        self.last_column = max(_LEAST_COLUMNS, self._right + max(_LEAST_RIGHT, *learned))
+        self.beginnings: list[int] = []
+        """The rows before which a page of paper may end."""
+        self._rows: dict[str, int] = {}
+        """The row of everything that every sample has a value of."""
+        self._places: dict[str, str] = {}
+        """The cell of everything that has one value in the batch."""
+        self._formula = Formula(lambda symbol: self._places[symbol.name])
+        self._matrices = _matrix_names(lesson)
+        letters = ("W", "Z", "A", "b", *(state.letter.upper() for state in self._states))
+        names = (self._name(letter, layer) for letter in letters for layer in self._layers)
+        self._typesetter = Typesetter((*self._derivation.typeset, *names))
+
+    def forward(self) -> None:
+        """From the inputs to the loss."""
+        self._heading("Forward: from the inputs to the loss ↓")
+        names, last = self._labels, self._layers[-1]
+        before = self._samples("Inputs X", names.inputs, Role.INPUT, self._given)
+        for layer in self._layers:
+            role = Role.OUTPUT if layer == last else Role.HIDDEN
+            before = self._weighted_sums(layer, before, role)
+            outputs = names.activations[layer]
+            before = self._samples(f"Activations {self._told(outputs[0])}", outputs, role, self._defined)
+        self._samples("Targets T", names.targets, Role.TARGET, self._given)
+        caption = f"Loss {self._told(names.losses[0])}; {names.total_loss} is the sum of a column"
+        losses = self._samples(caption, (*names.losses, names.total_loss), Role.LOSS, self._defined)
+        if self._is_batched:
+            self._mean_loss(losses)
+
+    def backward(self) -> None:
+        """From the loss to the gradients of everything that is learned."""
+        self.row += 1
+        self._heading("Backward: from the loss to the gradients ↓")
+        above: Matrix | None = None
+        for layer in reversed(self._layers):
+            by_output = self._by(self._labels.activations[layer])
+            row = self.row
+            self._may_begin_a_page()
+            if above is not None:
+                above = self._passed_down(layer, by_output, above)
+                row = above.label_row
+            elif by_output[0] in self._derivation.quantities:
+                row = self._samples(self._told(by_output[0]), by_output, Role.GRADIENT, self._defined).label_row
+            above = self._gradients(layer, self._turned_before(layer, row))
+
+    def update(self) -> None:
+        """What is learned, its gradients and the optimiser's memory, and what becomes of it."""
+        self.row += 1
+        self._heading(f"{UPDATE} ↓")
+        self._shared_numbers()
+        if self._batch.is_cut:
+            words = "The table ends within this batch: there is no update yet."
+            is_cut = self._batch.count < self._values[0][BATCH_SIZE]
+            formula = f'IF({_COUNT}<{self._choice.value(BATCH_SIZE)},"{words}","")'
+            self._page.formula(f"A{self.row}", formula, words if is_cut else "", Look(theme.NOTE))
+            self.row += 1
+        for layer in self._layers:
+            self._updated(layer)
+
+    def _weighted_sums(self, layer: int, before: Matrix, role: Role) -> Matrix:
+        """The weights to the left, with the biases as a last column, and Z = W · A + b below A."""
+        units, biases, sources = self._labels.pre_activations[layer], self._labels.biases[layer], self._sources(layer)
+        weights, sums, bias = (self._name(letter, layer) for letter in "WZb")
+        also = (f" + {bias}", f", {bias}") if biases else ("", "")
+        self._may_begin_a_page()
+        row = self._caption(
+            self.row, self._middle, f"Pre-activations {sums} = {weights} · {self._before(layer)}{also[0]}"
+        )
+        parameters = [
+            [*row, *([biases[unit % len(biases)]] if biases else ())]
+            for unit, row in enumerate(self._labels.weights[layer])
+        ]
+        shape = self._shape(len(units), len(sources))
+        cells = [[(self._choice.value(name), self._values[0][name]) for name in each] for each in parameters]
+        columns = (*sources, *(["b"] if biases else ()))
+        left = self._left(row, f"Weights {weights}{also[1]}", shape, units, columns, cells)
+        self._remember(left, parameters)
+
+        def weighted_sum(name: str, column: int) -> str:
+            unit = units.index(name)
+            formula = product(left, unit, before, column, len(sources))
+            return f"{formula}+${left.cell(unit, len(sources))}" if biases else formula
+
+        return self._strip(row, units, role, weighted_sum)
+
+    def _passed_down(self, layer: int, by_output: tuple[str, ...], above: Matrix) -> Matrix:
+        """The weights of the layer above, turned, to the left, and ∂E/∂A = Wᵀ · ∂E/∂Z below ∂E/∂Z."""
+        weights, units = self._name("W", layer + 1), self._labels.pre_activations[layer + 1]
+        outputs = self._labels.activations[layer]
+        by_above = self._matrices[self._by(units)[0]]
+        row = self._caption(self.row, self._middle, f"{self._matrices[by_output[0]]} = {weights}ᵀ · {by_above}")
+        cells = self._again(list(zip(*self._labels.weights[layer + 1], strict=True)))
+        shape = self._shape(len(outputs), len(units))
+        left = self._left(row, f"{weights} turned: {weights}ᵀ", shape, outputs, units, cells)
+        return self._strip(
+            row,
+            by_output,
+            Role.GRADIENT,
+            lambda name, column: product(left, by_output.index(name), above, column, len(units)),
+        )
+
+    def _turned_before(self, layer: int, row: int) -> Matrix:
+        """What came into a layer, turned so that a row is a sample, to the right."""
+        sources, name = self._sources(layer), self._before(layer)
+        self._text(row, self._right, f"{name} turned: {name}ᵀ")
+        turned = Matrix(row + 1, self._right, self._batch.columns, len(sources))
+        role = Role.HIDDEN if layer else Role.INPUT
+        samples = range(self._batch.columns)
+        cells = [
+            [(self._sample_cell(source, sample), self._sample_value(source, sample)) for source in sources]
+            for sample in samples
+        ]
+        self._put(turned, self._shape(None, len(sources)), (), sources, role, cells)
+        for sample in samples:
+            self._sample_label(turned.label_row + 1 + sample, self._right, sample)
+        self.row = max(self.row, turned.last_row + 1)
+        return turned
+
+    def _gradients(self, layer: int, turned: Matrix) -> Matrix:
+        """∂E/∂Z in the middle, and to its right ∂E/∂W = ∂E/∂Z · Aᵀ below Aᵀ, with ∂E/∂b as a last column."""
+        units, sources, learned = self._labels.pre_activations[layer], self._sources(layer), self._learned(layer)
+        deltas = self._by(units)
+        row = self._caption(self.row, self._middle, self._told(deltas[0]))
+        if layer == self._layers[-1] and LOSSES[self._lesson.definition.loss].goes_with:
+            row = self._caption(row, self._middle, f"{deltas[0]} is {self._derivation[deltas[0]].sentence}", _REMARK)
+        self._text(row, self._right, self._gradients_told(layer))
+        slopes = self._strip(row + 1, deltas, Role.GRADIENT, self._defined)
+        matrix = Matrix(row + 1, self._right, len(units), len(learned[0]))
+        mean = f"/{_COUNT}" if self._is_batched else ""
+        has_one_bias = len(self._labels.biases[layer]) == 1
+
+        def formula(unit: int, index: int) -> str:
+            if index < len(sources):
+                return counted_product(slopes, unit, turned, index, self._batch.counts, _COUNT) + mean
+            summed = slopes.all_cells() if has_one_bias else slopes.along_row(unit, slopes.columns)
+            return f"SUM({summed}){mean}"
+
+        names = [list(map(self._gradient, row)) for row in learned]
+        cells = [
+            [(formula(unit, index), self._values[-1][name]) for index, name in enumerate(row)]
+            for unit, row in enumerate(names)
+        ]
+        shape = self._shape(len(units), len(sources))
+        self._put(matrix, shape, units, self._learned_columns(layer), Role.GRADIENT, cells)
+        self._remember(matrix, names)
+        return slopes
+
+    def _gradients_told(self, layer: int) -> str:
+        """The one line over the gradients of what a layer learns."""
+        by_weight = derivative(MEAN_LOSS if self._is_batched else "E", self._name("W", layer))
+        slopes = self._matrices[self._by(self._labels.pre_activations[layer])[0]]
+        times = "1/n · " if self._is_batched else ""
+        told = f"{by_weight} = {times}{slopes} · {self._before(layer)}ᵀ"
+        if not self._learns_bias(layer):
+            return told
+        summed = "all rows" if len(self._labels.biases[layer]) == 1 else "the row"
+        return f"{told}; b: {times}the sum of {summed}"
+
+    def _shared_numbers(self) -> None:
+        """What the updates of all weights have in common: names beside values."""
+        column = 1
+        own = {*self._derivation.learned, *self._places}
+        own |= {state_name(state, name) for state in self._states for name in self._derivation.learned}
+        for name in dict.fromkeys(symbol.name for symbol in symbols(self._update(self._derivation.learned[0]))):
+            if name in own:
+                continue
+            if column >= self.last_column:
+                column, self.row = 1, self.row + 1
+            setting = self._derivation.settings.get(name)
+            if setting:
+                role, number_format = Role.TARGET, theme.PLAIN_FORMAT
+                formula, value = f"{WALKTHROUGH}!{self._lesson.table.setting_cell(name)}", setting.value
+            else:
+                role = self._derivation[name].role
+                number_format = theme.COUNT_FORMAT if role is Role.ORDER else theme.VALUE_FORMAT
+                formula, value = self._last(name), self._values[-1][name]
+            cell = address(self.row, column + 1)
+            self._symbol(self.row, column, name, role)
+            self._page.formula(cell, formula, value, Look(theme.CALCULATION, role, number_format))
+            self._places[name] = absolute(cell)
+            column += 2
+        self.row += 1
+
+    def _updated(self, layer: int) -> None:
+        """What is learned in a layer with all that its update needs, side by side as far as there is room."""
+        learned, weights = self._learned(layer), self._name("W", layer)
+        self._may_begin_a_page()
+        also = f", {self._name('b', layer)}" if self._learns_bias(layer) else ""
+        told = {learned[0][0]: weights}
+        blocks: list[tuple[str, Role, _Grid]] = [(weights + also, Role.WEIGHT, learned)]
+        gradients = [list(map(self._gradient, row)) for row in learned]
+        told[gradients[0][0]] = derivative(MEAN_LOSS if self._is_batched else "E", weights)
+        blocks.append((told[gradients[0][0]], Role.GRADIENT, gradients))
+        for state in self._states:
+            kept = [[state_name(state, name) for name in row] for row in learned]
+            told[kept[0][0]] = self._name(state.letter.upper(), layer)
+            blocks.append((told[kept[0][0]], Role.MEMORY, kept))
+        formula = _matrix_mathematics(_unconditional(self._update(learned[0][0])), told)
+        in_the_same_way = f"; {self._name('b', layer)} in the same way" if also else ""
+        self.row = self._caption(self.row, 1, f"{updated_name(weights)} = {formula}{in_the_same_way}")
+        column = 1
+        for caption, role, names in blocks:
+            is_memory = role is Role.MEMORY
+            cells = [[(self._last(name), self._values[-1][name]) for name in row] for row in names]
+            matrix, column = self._beside(layer, column, caption, role, cells if is_memory else self._again(names))
+            self._remember(matrix, names)
+        after = [[self._lesson.trace.after(name, self._batch.last) for name in row] for row in learned]
+        new = [
+            [(self._formula.read(self._update(name)), value) for name, value in zip(*pair, strict=True)]
+            for pair in zip(learned, after, strict=True)
+        ]
+        self._beside(layer, column, updated_name(weights) + also, Role.WEIGHT, new, theme.RESULT)
+        self.row += len(learned) + 2
+
+    def _beside(
+        self, layer: int, column: int, caption: str, role: Role, cells: _Cells, style: str = theme.CALCULATION
+    ) -> tuple[Matrix, int]:
+        """Put down one of several blocks side by side; give it, and the column after it."""
+        units, columns = self._labels.pre_activations[layer], self._learned_columns(layer)
+        if column > 1 and column + len(columns) > self.last_column:
+            column, self.row = 1, self.row + len(units) + 2
+            self._may_begin_a_page()
+        self._text(self.row, column, caption)
+        matrix = Matrix(self.row + 1, column, len(units), len(columns))
+        shape = self._shape(len(units), len(self._sources(layer)))
+        self._put(matrix, shape, units, columns, role, cells, style)
+        return matrix, matrix.last_column + 1
+
+    def _mean_loss(self, losses: Matrix) -> None:
+        """The mean of the batch, below the losses of its samples."""
+        total = self._labels.total_loss
+        self._symbol(self.row, self._middle, MEAN_LOSS, Role.LOSS)
+        value = sum(values[total] for values in self._values) / self._batch.count
+        formula = f"SUM({losses.along_row(losses.rows - 1, losses.columns)})/{_COUNT}"
+        cell = address(self.row, self._middle + 1)
+        self._page.formula(cell, formula, value, Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT))
+        self._text(self.row, self._middle + 2, f"the mean of {total} over the batch", _PROSE)
+        self.row += 1
+
+    def _samples(self, caption: str, names: tuple[str, ...], role: Role, formula: Callable[[str, int], str]) -> Matrix:
+        """A matrix with a column a sample, under its caption."""
+        self._may_begin_a_page()
+        return self._strip(self._caption(self.row, self._middle, caption), names, role, formula)
+
+    def _strip(self, label_row: int, names: tuple[str, ...], role: Role, formula: Callable[[str, int], str]) -> Matrix:
+        """A matrix with a column a sample: in each row a quantity, its formula by its name and the sample."""
+        columns, total = self._batch.columns, self._labels.total_loss
+        matrix = Matrix(label_row, self._middle, len(names), columns)
+        self._rows |= {name: label_row + 1 + index for index, name in enumerate(names)}
+        cells = [
+            [
+                (self._if_there(sample, formula(name, sample)), self._sample_value(name, sample))
+                for sample in range(columns)
+            ]
+            for name in names
+        ]
+        self._put(matrix, self._shape(len(names) - (total in names), None), names, (), role, cells)
+        for sample in range(columns):
+            self._sample_label(label_row, self._middle + 1 + sample, sample)
+        self.row = matrix.last_row + 1
+        return matrix
+
+    def _left(
+        self,
+        label_row: int,
+        caption: str,
+        shape: tuple[str | None, str],
+        rows: Sequence[str],
+        columns: Sequence[str],
+        cells: _Cells,
+    ) -> Matrix:
+        """A left factor of weights, beside the matrix in the middle whose labels stand in a row."""
+        matrix = Matrix(label_row, self._middle - 1 - len(columns), len(rows), len(columns))
+        self._text(label_row - 1, matrix.label_column, caption)
+        self._put(matrix, shape, rows, columns, Role.WEIGHT, cells)
+        return matrix
+
+    def _put(
+        self,
+        matrix: Matrix,
+        shape: tuple[str | None, str],
+        rows: Sequence[str],
+        columns: Sequence[str],
+        role: Role,
+        cells: _Cells,
+        style: str = theme.CALCULATION,
+    ) -> None:
+        """Put down the cells of a matrix, its shape in the corner, and the names of its rows and columns."""
+        corner = address(matrix.label_row, matrix.label_column)
+        formula, words = shape
+        if formula is None:
+            self._page.text(corner, words, _SHAPE)
+        else:
+            self._page.formula(corner, formula, words, _SHAPE)
+        for index, name in enumerate(rows, 1):
+            self._symbol(matrix.label_row + index, matrix.label_column, name, role)
+        for index, name in enumerate(columns, 1):
+            self._symbol(matrix.label_row, matrix.label_column + index, name, role)
+        for row, each in enumerate(cells):
+            kind = theme.RESULT if rows and rows[row] == self._labels.total_loss else style
+            look = Look(kind, role, theme.VALUE_FORMAT)
+            for column, (text, value) in enumerate(each):
+                self._page.formula(matrix.cell(row, column), text, value, look)
+
+    def _remember(self, matrix: Matrix, names: _Grid) -> None:
+        """Let later formulas find here what stands in the cells of a matrix."""
+        for row, each in enumerate(names):
+            self._places |= {name: matrix.cell(row, column) for column, name in enumerate(each)}
+
+    def _again(self, names: _Grid) -> _Cells:
+        """What stands on the sheet already, once more."""
+        return [[(self._places[name], self._values[-1][name]) for name in row] for row in names]
+
+    def _given(self, name: str, sample: int) -> str:
+        first = absolute(_FIRST_CELL) if self._is_batched else self._choice.cell
+        return f"INDEX({self._lesson.table.range(name)},{first}+{sample + 1})"
+
+    def _last(self, name: str) -> str:
+        """The formula for a quantity in the last iteration of the batch, after which the weights are updated."""
+        last = absolute(_LAST_CELL) if self._is_batched else self._choice.cell
+        return f"INDEX({self._lesson.table.range(name)},{last}+1)"
+
+    def _defined(self, name: str, sample: int) -> str:
+        """The formula for a quantity of a sample from the cells above it."""
+        reading = Formula(lambda symbol: self._sample_cell(symbol.name, sample))
+        return reading.read(self._derivation.expanded(name, self._rows.keys() - {name}))
+
+    def _if_there(self, sample: int, formula: str) -> str:
+        """The formula in the column of a sample, which shows nothing where the batch has fewer."""
+        return formula if sample < self._batch.counts[0] else f'IF({_COUNT}<{sample + 1},"",{formula})'
+
+    def _sample_cell(self, name: str, sample: int) -> str:
+        return address(self._rows[name], self._middle + 1 + sample)
+
+    def _sample_value(self, name: str, sample: int) -> Value:
+        return self._values[sample][name] if sample < self._batch.count else ""
+
+    def _sample_label(self, row: int, column: int, sample: int) -> None:
+        cell, look = address(row, column), Look(theme.SYMBOL, Role.ORDER)
+        if self._derivation.samples == 1:
+            self._page.text(cell, "sample 1", look)
+            return
+        number = self._sample_value(SAMPLE, sample)
+        formula = self._if_there(sample, f'"sample "&{self._given(SAMPLE, sample)}')
+        self._page.formula(cell, formula, f"sample {number:.0f}" if number != "" else "", look)
+
+    def _shape(self, rows: int | None, columns: int | None) -> tuple[str | None, str]:
+        """Rows and columns as a formula, if they can change, and as a text; None for the number of the samples."""
+        words = " × ".join(f"{self._batch.count if each is None else each}" for each in (rows, columns))
+        if len(self._batch.counts) == 1:
+            return None, words
+        if columns is None:
+            return f'"{rows} × "&{_COUNT}', words
+        return (f'{_COUNT}&" × {columns}"', words) if rows is None else (None, words)
+
+    def _told(self, name: str) -> str:
+        """The one line over a matrix, from the name of its first quantity."""
+        expression = self._derivation.expanded(name, self._rows.keys() - {name})
+        matrix = self._matrices[name]
+        if {symbol.name for symbol in symbols(expression)} <= self._matrices.keys():
+            return f"{matrix} = {_matrix_mathematics(expression, self._matrices)}"
+        return f"{matrix}, such as {name} = {Mathematics().read(expression)}"
+
+    def _update(self, name: str) -> Expression:
+        update = self._derivation[name].update
+        assert update is not None
+        return update
+
+    def _gradient(self, parameter: str) -> str:
+        return derivative(MEAN_LOSS if self._is_batched else self._labels.total_loss, parameter)
+
+    def _by(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The derivatives of the loss by some quantities."""
+        return tuple(derivative(self._labels.total_loss, name) for name in names)
+
+    def _learned(self, layer: int) -> list[list[str]]:
+        """What a layer learns, a unit a row; a bias that all units share stands in the first."""
+        biases = self._labels.biases[layer] if self._learns_bias(layer) else ()
+        rows = self._labels.weights[layer]
+        return [[*row, *biases[unit : unit + 1]] for unit, row in enumerate(rows)]
+
+    def _learns_bias(self, layer: int) -> bool:
+        biases = self._labels.biases[layer]
+        return bool(biases) and biases[0] in self._derivation.learned
+
+    def _learned_columns(self, layer: int) -> tuple[str, ...]:
+        return (*self._sources(layer), *(["b"] if self._learns_bias(layer) else ()))
+
+    def _sources(self, layer: int) -> tuple[str, ...]:
+        """What comes into a layer."""
+        return self._labels.activations[layer - 1] if layer else self._labels.inputs
+
+    def _before(self, layer: int) -> str:
+        """What the matrix of it is called."""
+        return self._name("A", layer - 1) if layer else "X"
+
+    def _name(self, letter: str, layer: int) -> str:
+        return f"{letter}_{_suffix(layer, len(self._layers))}"
+
+    def _symbol(self, row: int, column: int, name: str, role: Role) -> None:
+        self._text(row, column, name, Look(theme.SYMBOL, role))
+
+    def _text(self, row: int, column: int, text: str, look: Look | None = None) -> None:
+        self._page.typeset(address(row, column), self._typesetter.set(text), look or _CAPTION)
+
+    def _caption(self, row: int, column: int, text: str, look: Look | None = None) -> int:
+        """Put down a text in as many rows as it takes up to the last column; give the row below."""
+        room = int((self.last_column - column + 1) * _WIDTH)
+        for line in textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False):
+            self._text(row, column, line, look)
+            row += 1
+        return row
+
+    def _may_begin_a_page(self) -> None:
+        """Let a page of paper begin here, unless that would tear a heading from what it heads."""
+        if self.row > self.beginnings[-1] + _ROWS_OF_A_HEADING:
+            self.beginnings.append(self.row)
+
+    def _heading(self, text: str) -> None:
+        self.beginnings.append(self.row)
+        for column in range(1, self.last_column + 1):
+            self._page.dress(address(self.row, column), _SECTION)
+        self._page.text(f"A{self.row}", text, _SECTION)
+        self.row += 1
+
+
+class _MatrixMathematics(Mathematics):
+    """Mathematics over whole matrices, which multiplies them cell by cell: `A ⊙ (1 − A)`."""
+
+    def __init__(self, matrices: Iterable[str]) -> None:
+        self._matrices = frozenset(matrices)
+
+    def product(self, factors: Sequence[Expression], texts: Sequence[str]) -> str:
+        """The text of a product: with ⊙ between matrices, with a dot beside a number."""
+        are_matrices = [any(symbol.name in self._matrices for symbol in symbols(factor)) for factor in factors]
+        if sum(are_matrices) < 2:
+            return super().product(factors, texts)
+        signs = [" ⊙ " if all(pair) else self.times for pair in pairwise(are_matrices)]
+        return "".join(part for pair in zip(texts, (*signs, ""), strict=True) for part in pair)
+
+
+def _matrix_mathematics(expression: Expression, matrices: Mapping[str, str]) -> str:
+    """What stands in one cell, told of whole matrices, given which matrix each of its symbols is a cell of."""
+    whole = substitute(expression, lambda symbol: Symbol(matrices.get(symbol.name, symbol.name)))
+    return _MatrixMathematics(matrices.values()).read(whole)
+
+
+def _matrix_names(lesson: Lesson) -> dict[str, str]:
+    """The matrix of which the first cell has a name, for all that every sample has a value of."""
+    names = lesson.derivation.labels
+    matrices = {names.targets[0]: "T", names.losses[0]: "E"}
+    for layer, (units, outputs) in enumerate(zip(names.pre_activations, names.activations, strict=True)):
+        suffix = _suffix(layer, len(names.activations))
+        matrices |= {units[0]: f"Z_{suffix}", outputs[0]: f"A_{suffix}"}
+    by = {derivative(names.total_loss, name): matrix for name, matrix in matrices.items()}
+    return matrices | {name: derivative(names.total_loss, matrix) for name, matrix in by.items()}
+
+
+def _suffix(layer: int, layers: int) -> str:
+    """How the matrices of a layer are told apart, as its units are: h, or h1, h2 …, and o for the last layer."""
+    return "o" if layer == layers - 1 else "h" if layers == 2 else f"h{layer + 1}"
+
+
+def _unconditional(update: Expression) -> Expression:
+    """An update as it is at the end of a batch."""
+    if isinstance(update, Conditional) and update.left == Symbol(IN_BATCH, previous=True):
+        return update.otherwise
+    return update
+
+
+_CAPTION = Look(theme.HEADING)
+_SHAPE = Look(theme.NOTE, align="center")
+_REMARK = Look(theme.NOTE)
+_PROSE = Look(theme.TEXT, align="left", indent=1)
+_SECTION = Look(theme.HEADING, shaded=True)
