@@ -31,6 +31,7 @@ SHEETS = (
     "data",
     "step-by-step",
     "learning-rates",
+    "optimisers",
     "gradient-check",
     "your-turn",
     "loss-surface",

@@ -25,6 +25,7 @@ PURPOSES: Mapping[str, str] = {
     WALKTHROUGH: "the network, its derivation, and a table with one row an iteration",
     "Step by step": "one iteration, line by line, with its numbers put in",
     "Learning rates": "the same network trained at several learning rates side by side",
+    "Optimisers": "the same network trained by several optimisers side by side",
     "Gradient check": "every gradient compared with the slope of the loss itself",
     "Your turn": "one iteration by hand: you type, it says at once what is right",
     "Loss surface": "how the loss depends on two of the weights",
