@@ -30,6 +30,9 @@ LARGEST_NUMBER = 1e6
 MOST_ITERATIONS = 1_048_576 - 32
 """The rows of a sheet under the table's header."""
 
+MOST_COMPARED = 6
+"""More trainings than this are not seen at once, nor told apart on a chart."""
+
 Real = Annotated[
     float, Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, description="a number from −1,000,000 to 1,000,000")
 ]
@@ -133,6 +136,14 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
     def samples(self) -> tuple[Sample, ...]:
         """What the network learns from."""
         return tuple(map(Sample, _rows(self.inputs), _rows(self.targets)))
+
+    @cached_property
+    def compared(self) -> tuple[Definition, ...]:
+        """This walkthrough, trained in each of the ways that are to be compared."""
+        return tuple(
+            msgspec.structs.replace(self, optimiser=each.optimiser, learning_rate=each.learning_rate, compare=())
+            for each in self.compare
+        )
 
     @property
     def samples_a_batch(self) -> int:
@@ -315,16 +326,27 @@ def _comparisons(value: object, learning_rate: object, problems: list[Problem]) 
     if not isinstance(value, list | tuple) or not all(isinstance(each, Mapping) for each in value):
         problems.append(Problem("compare", _shown(value), "[[compare]] sections, one an optimiser"))
         return ()
+    if len(value) > MOST_COMPARED:
+        problems.append(Problem("compare", _count(len(value), "section"), f"{MOST_COMPARED} at most"))
     found = []
     for index, table in enumerate(value, 1):
         key = f"compare[{index}]"
-        rate = table.get("learning_rate", learning_rate)
         rest = {name: each for name, each in table.items() if name != "learning_rate"}
-        optimiser = _optimiser(rest.get("optimiser", rest), key, problems)
+        if "optimiser" in rest:
+            for other in rest:
+                if other != "optimiser":
+                    expected = f"a known one; {did_you_mean(other, ('optimiser', 'learning_rate'))}"
+                    problems.append(Problem(f"{key}.{other}", "an unknown key", expected))
+            optimiser = _optimiser(rest["optimiser"], f"{key}.optimiser", problems)
+        else:
+            optimiser = _optimiser(rest, key, problems)
         try:
-            rate = msgspec.convert(rate, LearningRate)
+            rate = msgspec.convert(table.get("learning_rate", learning_rate), LearningRate)
         except msgspec.ValidationError:
-            problems.append(Problem(f"{key}.learning_rate", _shown(rate), _description(LearningRate)))
+            if "learning_rate" in table:  # else the mistake is the definition's own
+                rate = table["learning_rate"]
+                problems.append(Problem(f"{key}.learning_rate", _shown(rate), _description(LearningRate)))
+            continue
         if optimiser is not None:
             found.append(Comparison(optimiser=optimiser, learning_rate=rate))
     return tuple(found)
@@ -459,6 +481,8 @@ def _culprit(value: object, message: str) -> tuple[str, str]:
 
 def _shown(value: object) -> str:
     match value:
+        case None:
+            return "nothing"
         case bool():
             return str(value).lower()
         case str():

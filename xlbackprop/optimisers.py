@@ -49,6 +49,8 @@ class State(Struct, frozen=True):
 class Optimiser(Struct, frozen=True):
     """One optimiser, told twice: in numbers for the engine, in symbols for the derivation."""
 
+    title: str
+    """What it is called at the head of a column."""
     step: Callable[[Array, list[Array], Numbers], Array]
     """What is multiplied by the learning rate and subtracted, from the gradient and the (corrected) states."""
     stepped: Callable[[Expression, list[Expression], Symbols], Expression]
@@ -69,6 +71,9 @@ EPSILON = Setting("epsilon", "ε", "a small number that keeps the step from divi
 WEIGHT_DECAY = Setting(
     "weight_decay", "λ", "the weight decay: how strongly weights are pulled towards 0", 0.0, most=1.0
 )
+
+SETTINGS = (MOMENTUM, SMOOTHING, BETA1, BETA2, EPSILON, WEIGHT_DECAY)
+"""All settings that optimisers have, in the order in which they are listed."""
 
 _VELOCITY = State(
     "v",
@@ -96,8 +101,9 @@ def _root(x: Expression) -> Expression:
     return apply(Builtin.SQUARE_ROOT, x)
 
 
-def _adam(*, decay: float, decays_apart: bool) -> Optimiser:
+def _adam(title: str, *, decay: float, decays_apart: bool) -> Optimiser:
     return Optimiser(
+        title=title,
         step=lambda g, states, s: states[0] / (np.sqrt(states[1]) + s["epsilon"]),
         stepped=lambda g, states, s: states[0] / (_root(states[1]) + s["epsilon"]),
         settings=(BETA1, BETA2, EPSILON),
@@ -109,9 +115,12 @@ def _adam(*, decay: float, decays_apart: bool) -> Optimiser:
 
 OPTIMISERS: Mapping[str, Optimiser] = {
     # Rumelhart, Hinton, Williams, Nature 323 (1986), eq. 8.
-    "gradient descent": Optimiser(step=lambda g, states, s: g, stepped=lambda g, states, s: g),
+    "gradient descent": Optimiser(
+        title="Gradient descent", step=lambda g, states, s: g, stepped=lambda g, states, s: g
+    ),
     # Sutskever et al., ICML (2013), eq. 1 and 2, with the learning rate outside the velocity as in PyTorch.
     "momentum": Optimiser(
+        title="Momentum",
         step=lambda g, states, s: states[0],
         stepped=lambda g, states, s: states[0],
         settings=(MOMENTUM,),
@@ -119,6 +128,7 @@ OPTIMISERS: Mapping[str, Optimiser] = {
     ),
     # Sutskever et al. (2013), eq. 3 and 4, in PyTorch's form.
     "nesterov": Optimiser(
+        title="Nesterov",
         step=lambda g, states, s: g + s["momentum"] * states[0],
         stepped=lambda g, states, s: g + s["momentum"] * states[0],
         settings=(MOMENTUM,),
@@ -126,6 +136,7 @@ OPTIMISERS: Mapping[str, Optimiser] = {
     ),
     # Tieleman and Hinton, Coursera lecture 6.5 (2012), with ε outside the root as in PyTorch.
     "rmsprop": Optimiser(
+        title="RMSprop",
         step=lambda g, states, s: g / (np.sqrt(states[0]) + s["epsilon"]),
         stepped=lambda g, states, s: g / (_root(states[0]) + s["epsilon"]),
         settings=(SMOOTHING, EPSILON),
@@ -139,9 +150,9 @@ OPTIMISERS: Mapping[str, Optimiser] = {
         ),
     ),
     # Kingma and Ba, ICLR (2015), algorithm 1.
-    "adam": _adam(decay=0.0, decays_apart=False),
+    "adam": _adam("Adam", decay=0.0, decays_apart=False),
     # Loshchilov and Hutter, ICLR (2019), algorithm 2.
-    "adamw": _adam(decay=0.01, decays_apart=True),
+    "adamw": _adam("AdamW", decay=0.01, decays_apart=True),
 }
 
 

@@ -32,6 +32,7 @@ SHEETS = (
     "step-by-step",
     "matrices",
     "learning-rates",
+    "optimisers",
     "gradient-check",
     "your-turn",
     "loss-surface",

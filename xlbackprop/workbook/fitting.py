@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
+from xlbackprop.derivation import derive
 from xlbackprop.optimisers import OPTIMISERS
 from xlbackprop.workbook.lesson import Lesson
 
@@ -37,6 +38,15 @@ def _learning_rates(lesson: Lesson) -> str | None:
     return _too_many("each training would have {} columns", len(run_columns(lesson.derivation)), MOST_RUN_COLUMNS)
 
 
+def _optimisers(lesson: Lesson) -> str | None:
+    from xlbackprop.workbook.training import run_columns
+
+    if not lesson.definition.compare:
+        return "its definition compares nothing, as it has no [[compare]] sections"
+    widest = max(len(run_columns(derive(compared))) for compared in lesson.definition.compared)
+    return _too_many("one of the trainings would have {} columns", widest, MOST_RUN_COLUMNS)
+
+
 def _gradient_check(lesson: Lesson) -> str | None:
     return _too_many("it would measure {} gradients", len(lesson.derivation.learned), MOST_GRADIENTS)
 
@@ -67,6 +77,7 @@ _REASONS: Mapping[str, Callable[[Lesson], str | None]] = {
     "your-turn": _lines,
     "learning-rates": _learning_rates,
     "matrices": _matrices,
+    "optimisers": _optimisers,
     "gradient-check": _gradient_check,
     "loss-surface": _loss_surface,
 }

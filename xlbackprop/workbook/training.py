@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.derivation import Derivation, Role
+from xlbackprop.derivation import Derivation, Role, Setting
 from xlbackprop.engine import Array, Trace
 from xlbackprop.layout import LONGEST_FORMULA, WALKTHROUGH, column_letter
-from xlbackprop.names import ITERATION
+from xlbackprop.names import ITERATION, LEARNING_RATE
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
@@ -84,6 +84,13 @@ def run_columns(derivation: Derivation) -> tuple[str, ...]:
         return columns
     units = [name for layer in labels.pre_activations for name in layer]
     return (*derivation.learned, *units, *activations, *derivation.deltas, labels.total_loss, *rest)
+
+
+def put_setting(page: Page, cell: str, setting: Setting) -> None:
+    """Put down a number that the training is set by, for the reader to change within its limits."""
+    page.number(cell, setting.value)
+    title = f"Learning rate {LEARNING_RATE}" if setting.name == LEARNING_RATE else setting.name
+    page.limit(cell, title, f"This is {setting.sentence}.", setting.least, setting.most)
 
 
 def settings_elsewhere(lesson: Lesson) -> dict[str, str]:

@@ -27,6 +27,7 @@ PURPOSES: Mapping[str, str] = {
     "Step by step": "one iteration, line by line, with its numbers put in",
     "Matrices": "one iteration as matrices, every product beside and below its factors",
     "Learning rates": "the same network trained at several learning rates side by side",
+    "Optimisers": "the same network trained by several optimisers side by side",
     "Gradient check": "every gradient compared with the slope of the loss itself",
     "Your turn": "one iteration by hand: you type, it says at once what is right",
     "Loss surface": "how the loss depends on two of the weights",

@@ -23,6 +23,7 @@ from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.rows import Block, BlockColumn
 from xlbackprop.workbook.theme import Look
+from xlbackprop.workbook.training import put_setting
 
 _NOTE_WIDTH = 190
 _CHART_COLUMNS = 8
@@ -109,12 +110,9 @@ def _settings(page: Page, workbook: Workbook, table: Table) -> None:
         cell = table.setting_cell(name).replace("$", "")
         row = cell.removeprefix(SETTING_COLUMN)
         page.text(f"F{row}", f"{name} =", Look(theme.HEADING, align="right"))
-        page.number(cell, setting.value)
-        is_rate = name == LEARNING_RATE
-        hint = "the learning rate: try 0.1, 2, 1000" if is_rate else setting.sentence
+        put_setting(page, cell, setting)
+        hint = "the learning rate: try 0.1, 2, 1000" if name == LEARNING_RATE else setting.sentence
         page.text(f"H{row}", f"← {hint}")
-        title = f"Learning rate {LEARNING_RATE}" if is_rate else name
-        page.limit(cell, title, f"This is {setting.sentence}.", setting.least, setting.most)
     workbook.defined_names["eta"] = DefinedName("eta", attr_text=f"{WALKTHROUGH}!{table.learning_rate_cell}")
 
 

@@ -1,0 +1,441 @@
+"""The sheet Optimisers: what it tells, whether programs agree with it, and whether its template keeps its word."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from tests import judges, sheets
+from tests.judges import Cells, Changes
+from tests.networks import definitions
+from tests.test_judges import QUICK_JUDGES, assert_agree
+from xlbackprop import Definition, UserError, build, load, train
+from xlbackprop.arrangement import arrange
+from xlbackprop.definition import Comparison, Method, parse
+from xlbackprop.derivation import Derivation, derive
+from xlbackprop.embedded import from_properties, to_properties
+from xlbackprop.errors import DefinitionError
+from xlbackprop.optimisers import OPTIMISERS, SETTINGS, WEIGHT_DECAY
+from xlbackprop.workbook.sheets import learning_rates, optimisers
+from xlbackprop.workbook.sheets.optimisers import TITLE, Choices
+from xlbackprop.workbook.training import MOST_ITERATIONS
+
+SHEET = "optimisers"
+NAMES = ["Gradient descent", "Momentum", "RMSprop", "Adam"]
+OTHER = {"η": 0.3, "μ": 0.5, "ρ": 0.9, "β1": 0.5, "β2": 0.9, "ε": 0.1, "λ": 0.2}
+"""Another value for every setting."""
+
+
+def filled(folder: Path, definition: Definition, choices: Choices = optimisers.AS_GENERATED) -> Cells:
+    """The values that the sheet carries."""
+    return sheets.filled(folder, definition, SHEET, partial(optimisers.optimisers, choices=choices))
+
+
+def runs_of(definition: Definition) -> list[Derivation]:
+    return [derive(compared) for compared in definition.compared]
+
+
+def row_of(cells: Cells, label: str) -> int:
+    """The row of the table that begins with some words."""
+    return next(int(address[1:]) for (sheet, address), value in cells.items() if sheet == TITLE and value == label)
+
+
+def told(cells: Cells, row: int, runs: int) -> list[Any]:
+    """What stands in a row of the table, run by run."""
+    return [cells[TITLE, f"{'BCDEFG'[index]}{row}"] for index in range(runs)]
+
+
+def comparison(name: str, learning_rate: float = 0.1, **settings: float) -> Comparison:
+    """An optimiser with its settings as they are unless told."""
+    known = {setting.key: setting.default for setting in OPTIMISERS[name].settings}
+    values = {**known, WEIGHT_DECAY.key: OPTIMISERS[name].decay, **settings}
+    return Comparison(optimiser=Method(name=name, settings=values), learning_rate=learning_rate)
+
+
+EVERY = (
+    comparison("gradient descent", 0.5, weight_decay=0.1),
+    comparison("momentum", 0.2, weight_decay=0.05),
+    comparison("nesterov", 0.2),
+    comparison("rmsprop", 0.05, epsilon=0.01, weight_decay=0.1),
+    comparison("adam", 0.1, epsilon=0.01, weight_decay=0.1),
+    comparison("adamw", 0.1, epsilon=0.01),
+)
+MANY_SAMPLES: dict[str, Any] = {
+    "title": "Five samples",
+    "teaches": "Nothing in particular.",
+    "inputs": [[0.3, -0.7], [0.9, 0.1], [-0.4, 0.6], [0.2, 0.2], [-0.8, -0.5]],
+    "targets": [[0.2], [0.9], [0.5], [0.1], [0.7]],
+    "learning_rate": 0.8,
+    "iterations": 23,
+    "train_biases": True,
+    "batch_size": 2,
+    "order": "shuffled",
+    "seed": 3,
+    "optimiser": {"name": "momentum", "momentum": 0.7},
+    "schedule": {"name": "step", "every": 3},
+    "layers": [
+        {"weights": [[0.5, -0.4], [-0.3, 0.8]], "bias": [0.1, -0.2], "activation": "tanh"},
+        {"weights": [[0.7, -0.6]], "bias": 0.05, "activation": "identity"},
+    ],
+}
+DEFINITIONS = {
+    "template": load("optimisers", iterations=40),
+    "every optimiser": replace(load("classic", iterations=12), compare=EVERY),
+    "many samples": replace(parse(MANY_SAMPLES, source="many"), compare=EVERY),
+}
+every_definition = pytest.mark.parametrize("definition", DEFINITIONS.values(), ids=DEFINITIONS.keys())
+
+
+# The template keeps its word
+
+
+@pytest.fixture(scope="module")
+def template() -> Definition:
+    return load("optimisers")
+
+
+def test_the_template_has_a_long_narrow_valley(template: Definition) -> None:
+    inputs = np.array(template.inputs)
+    curvatures = np.linalg.eigvalsh(2 * inputs.T @ inputs / len(inputs))
+    assert curvatures[1] > 300 * curvatures[0] > 0
+
+
+def test_gradient_descent_zigzags_and_then_creeps(template: Definition) -> None:
+    trace = train(template.compared[0])
+    across = trace["w1"][:: len(template.samples)]
+    turns = np.sign(np.diff(across))
+    assert list(turns[:6]) == [-1, 1, -1, 1, -1, 1], "from side to side of the valley"
+    loss = trace["E_epoch"]
+    assert loss[-1] < loss[120] < 1.5 * loss[-1], "it falls, and hardly"
+
+
+def test_gradient_descent_creeps_whatever_its_rate(template: Definition) -> None:
+    threshold = small(template)
+    reached = {}
+    for rate in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 1.0, 1.1, 1.15, 1.2, 1.5, 2.0, 10.0):
+        loss = train(replace(template.compared[0], learning_rate=rate))["E_epoch"]
+        reached[rate] = bool(np.any(loss[len(template.samples) :] < threshold))
+    assert not any(reached.values()), reached
+
+
+def test_momentum_gathers_speed(template: Definition) -> None:
+    speed = np.abs(train(template.compared[1])["v_w2"][:: len(template.samples)])
+    assert np.all(np.diff(speed[:8]) > 0)
+    assert speed[:20].max() > 5 * speed[1]
+
+
+@pytest.mark.parametrize("index", [2, 3])
+def test_rmsprop_and_adam_give_each_weight_a_step_of_its_own(index: int, template: Definition) -> None:
+    trace = train(template.compared[index])
+    after = len(template.samples)
+    gradients = [abs(trace[f"∂Ē/∂{name}"][after - 1]) for name in ("w1", "w2")]
+    steps = [abs(trace[name][after] - trace[name][0]) for name in ("w1", "w2")]
+    assert gradients[0] > 10 * gradients[1]
+    assert steps[0] == pytest.approx(steps[1], rel=1e-4)
+
+
+def test_all_three_arrive_and_gradient_descent_does_not(template: Definition, tmp_path: Path) -> None:
+    cells = filled(tmp_path, template)
+    assert told(cells, row_of(cells, "optimiser"), 4) == NAMES
+    assert told(cells, row_of(cells, "what happened"), 4) == ["still falling", *["converged"] * 3]
+    descent, *others = told(cells, row_of(cells, "first small at iteration"), 4)
+    assert descent == "never"
+    assert all(first < template.iterations / 1.8 for first in others)
+    last = told(cells, row_of(cells, "loss at iteration 239"), 4)
+    assert all(10 * loss < last[0] for loss in last[1:])
+
+
+def small(definition: Definition) -> float:
+    """Below what the sheet calls a loss small."""
+    return float(f"{train(definition)['E_epoch'][len(definition.samples) - 1] / 10:.0e}")
+
+
+# What the sheet tells
+
+
+@every_definition
+def test_names_settings_and_outcomes(definition: Definition, tmp_path: Path) -> None:
+    cells, count = filled(tmp_path, definition), len(definition.compare)
+    derivations, threshold = runs_of(definition), cells[TITLE, optimisers.THRESHOLD_CELL]
+    assert isinstance(threshold, float)
+    for index, (each, compared) in enumerate(zip(definition.compare, definition.compared, strict=True)):
+        for name in optimisers.setting_names(derivations):
+            setting = next((known for known in SETTINGS if known.symbol == name), None)
+            value = each.learning_rate if setting is None else each.optimiser.settings.get(setting.key) or "–"
+            assert cells[TITLE, optimisers.setting_cell(derivations, name, index)] == value, (each, name)
+        loss = train(compared)[derivations[index].loss_shown]
+        last = told(cells, row_of(cells, f"loss at iteration {definition.iterations - 1}"), count)[index]
+        assert last == pytest.approx(loss[-1], rel=1e-12)
+        below = np.flatnonzero(loss < threshold)
+        whole = below[below >= len(definition.samples) - 1]
+        first = told(cells, row_of(cells, "first small at iteration"), count)[index]
+        assert first == (whole[0] if len(whole) else "never")
+
+
+def test_the_first_to_make_the_loss_small_is_named(tmp_path: Path) -> None:
+    cells = filled(tmp_path, load("optimisers"))
+    row = row_of(cells, "what happened") + 2
+    assert cells[TITLE, f"B{row}"] == "Small first with RMSprop, at iteration 31"
+    cells = filled(tmp_path, load("optimisers"), Choices(threshold=0.0))
+    assert cells[TITLE, f"B{row}"] == "None of these optimisers makes the loss small."
+
+
+def test_an_optimiser_that_runs_twice_is_numbered(tmp_path: Path) -> None:
+    compare = (comparison("momentum"), comparison("adam"), comparison("momentum", momentum=0.5))
+    cells = filled(tmp_path, replace(load(), compare=compare))
+    assert told(cells, row_of(cells, "optimiser"), 3) == ["Momentum 1", "Adam", "Momentum 2"]
+
+
+def test_a_setting_that_no_run_has_takes_no_row(tmp_path: Path) -> None:
+    cells = filled(tmp_path, replace(load(), compare=(comparison("gradient descent"), comparison("momentum"))))
+    assert row_of(cells, "momentum μ") == row_of(cells, "learning rate η") + 1
+    assert row_of(cells, "loss at iteration 67") == row_of(cells, "momentum μ") + 1
+
+
+@pytest.mark.parametrize(
+    ("title", "definition", "name"),
+    [
+        (TITLE, load("optimisers"), SHEET),
+        (learning_rates.TITLE, replace(load("optimisers"), compare=()), "learning-rates"),
+    ],
+)
+def test_part_of_an_epoch_is_no_loss_to_judge_by(title: str, definition: Definition, name: str, tmp_path: Path) -> None:
+    # the first sample alone is nearly right, so that the mean rises until all of them are in it
+    inputs, targets = definition.inputs, definition.targets
+    order = (3, 1, 0, 2)
+    easy_first = replace(
+        definition, inputs=tuple(inputs[index] for index in order), targets=tuple(targets[index] for index in order)
+    )
+    first = train(easy_first)["E_epoch"]
+    assert 5 * first[0] < first[3]
+    cells = judges.stored(build(easy_first, tmp_path / "book.xlsx", sheets=[name]))
+    told = [value for (sheet, _), value in cells.items() if sheet == title]
+    assert "still falling" in told
+    assert not [value for value in told if value == "went up first, then still falling"]
+    assert cells[title, "B4"] == pytest.approx(first[3] / 10, rel=0.1)
+
+
+def test_more_iterations_than_a_classroom_opens_are_left_out(tmp_path: Path) -> None:
+    cells = filled(tmp_path, load("optimisers", iterations=MOST_ITERATIONS + 50))
+    assert row_of(cells, f"loss at iteration {MOST_ITERATIONS - 1}")
+
+
+# Programs agree
+
+
+def changes_of(definition: Definition) -> Iterator[tuple[str, Definition, Changes]]:
+    """The definition as it is; then all settings of each run in turn changed; then those of all runs."""
+    yield "as generated", definition, {}
+    derivations, compare = runs_of(definition), definition.compare
+    changed = tuple(map(_with_other_settings, compare, derivations))
+    changes = [
+        {(TITLE, optimisers.setting_cell(derivations, name, index)): OTHER[name] for name in _own(derivation)}
+        for index, derivation in enumerate(derivations)
+    ]
+    for index, change in enumerate(changes):
+        one = (*compare[:index], changed[index], *compare[index + 1 :])
+        yield f"run {index + 1}", replace(definition, compare=one), change
+    yield "all runs", replace(definition, compare=changed), {cell: x for each in changes for cell, x in each.items()}
+
+
+def _own(derivation: Derivation) -> list[str]:
+    """The settings of a run that stand on the sheet."""
+    return [name for name in derivation.settings if name in OTHER]
+
+
+def _with_other_settings(run: Comparison, derivation: Derivation) -> Comparison:
+    other = {setting.key: OTHER[setting.symbol] for setting in SETTINGS if setting.symbol in derivation.settings}
+    method = replace(run.optimiser, settings={**run.optimiser.settings, **other})
+    return replace(run, optimiser=method, learning_rate=OTHER["η"])
+
+
+def expected(definition: Definition, folder: Path, choices: Choices = optimisers.AS_GENERATED) -> Cells:
+    """What the engine gives for every formula cell: the values that a workbook of this very definition carries."""
+    with sheets.filled_by({SHEET: partial(optimisers.optimisers, choices=choices)}):
+        return judges.carried(build(definition, folder / "expected.xlsx", sheets=[SHEET]))
+
+
+@every_definition
+def test_quick_judges_agree(definition: Definition, tmp_path: Path) -> None:
+    generated = build(definition, tmp_path / "book.xlsx", sheets=[SHEET])
+    for name, changed, changes in changes_of(definition):
+        wanted = expected(changed, tmp_path)
+        for judge in QUICK_JUDGES:
+            assert_agree(judge(generated, changes), wanted, f"{name}, {judge.__name__}")
+
+
+@pytest.mark.parametrize("judge", QUICK_JUDGES)
+def test_the_runs_begin_with_the_numbers_of_the_walkthrough(judge: Callable[..., Cells], tmp_path: Path) -> None:
+    definition = DEFINITIONS["every optimiser"]
+    generated = build(definition, tmp_path / "book.xlsx", sheets=[SHEET])
+    table = arrange(derive(definition), definition.iterations, "compact").table
+    hidden = replace(definition.layers[0], weights=((-0.9, 0.2), (0.25, 0.3)))
+    changed = replace(definition, layers=(hidden, definition.layers[1]), inputs=(0.05, 0.77))
+    changes = {("Walkthrough", table.cell("w1")): -0.9, ("Walkthrough", table.cell("i2")): 0.77}
+    changes[TITLE, optimisers.THRESHOLD_CELL] = 0.01
+    assert_agree(judge(generated, changes), expected(changed, tmp_path, Choices(threshold=0.01)), "w1, i2, threshold")
+
+
+@pytest.mark.parametrize("judge", QUICK_JUDGES)
+def test_enormous_steps(judge: Callable[..., Cells], tmp_path: Path) -> None:
+    definition = load("optimisers", iterations=40)
+    generated = build(definition, tmp_path / "book.xlsx", sheets=[SHEET])
+    derivations = runs_of(definition)
+    changed = replace(definition, compare=tuple(replace(each, learning_rate=1e6) for each in definition.compare))
+    changes = {(TITLE, optimisers.setting_cell(derivations, "η", index)): 1e6 for index in range(4)}
+    assert_agree(judge(generated, changes), expected(changed, tmp_path), "η = 1,000,000")
+
+
+@settings(max_examples=8)
+@given(definitions(), st.lists(st.sampled_from(EVERY), min_size=2, max_size=6))
+def test_generated_networks(definition: Definition, compare: list[Comparison]) -> None:
+    definition = replace(definition, compare=tuple(compare))
+    with tempfile.TemporaryDirectory() as folder:
+        generated = build(definition, Path(folder) / "book.xlsx", sheets=[SHEET])
+        for judge in QUICK_JUDGES:
+            assert_agree(judge(generated, {}), judges.carried(generated), repr(definition))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("judge", [judges.libreoffice, judges.gnumeric])
+def test_spreadsheet_programs_agree(judge: Callable[..., list[Cells]], tmp_path: Path) -> None:
+    files, wanted = [], []
+    for title, definition in DEFINITIONS.items():
+        folder = tmp_path / title.replace(" ", "-")
+        folder.mkdir()
+        generated = build(definition, folder / "book.xlsx", sheets=[SHEET])
+        for name, changed, changes in list(changes_of(definition))[:: 1 + len(definition.compare)]:
+            files.append(judges.changed(generated, changes, f"{folder.name}-{name.replace(' ', '-')}"))
+            wanted.append(expected(changed, folder))
+    (tmp_path / "judged").mkdir()
+    for file, actual, values in zip(files, judge(files, tmp_path / "judged"), wanted, strict=True):
+        assert_agree({cell: actual.get(cell) for cell in values}, values, file.stem)
+
+
+@pytest.mark.parametrize("absurd", ["a word", 1e300, -1e300, 0.0, None])
+@pytest.mark.parametrize("judge", QUICK_JUDGES)
+@every_definition
+def test_absurd_choices_show_no_error(
+    definition: Definition, judge: Callable[..., Cells], absurd: float | str | None, tmp_path: Path
+) -> None:
+    definition = replace(definition, iterations=8)
+    generated = build(definition, tmp_path / "book.xlsx", sheets=[SHEET])
+    derivations = runs_of(definition)
+    cells = [
+        (TITLE, optimisers.setting_cell(derivations, name, index))
+        for index, derivation in enumerate(derivations)
+        for name in _own(derivation)
+    ]
+    for cell, value in judge(generated, dict.fromkeys([*cells, (TITLE, optimisers.THRESHOLD_CELL)], absurd)).items():
+        assert isinstance(value, int | float | str), (cell, value)
+        assert not str(value).startswith("#"), (cell, value)
+        assert isinstance(value, str) or math.isfinite(value), (cell, value)
+
+
+# How it looks
+
+
+def test_charts_store_every_curve_and_differ_in_more_than_colour(tmp_path: Path) -> None:
+    definition = load("optimisers")
+    filled(tmp_path, definition)
+    linear, logarithmic = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
+    assert logarithmic.y_axis.scaling.logBase == 10
+    assert linear.y_axis.scaling.logBase is None
+    for chart in (linear, logarithmic):
+        lines = [series.graphicalProperties.line for series in chart.series]
+        assert len({line.prstDash for line in lines}) == len({line.solidFill for line in lines}) == 4
+        for series, name, compared in zip(chart.series, NAMES, definition.compared, strict=True):
+            assert series.tx.strRef.strCache.pt[0].v == name
+            points = [point.v for point in series.val.numRef.numCache.pt]
+            np.testing.assert_allclose(points, train(compared)["E_epoch"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("runs", [1, 6])
+def test_it_fits_a_laptop_and_its_charts_are_told(runs: int, tmp_path: Path) -> None:
+    filled(tmp_path, replace(load("mazur"), compare=EVERY[:runs]))
+    sheets.assert_fits_a_laptop(tmp_path, TITLE)
+    sheets.assert_charts_are_told(tmp_path, TITLE, 2)
+
+
+def test_every_choice_is_blue_and_limited(tmp_path: Path) -> None:
+    definition = DEFINITIONS["every optimiser"]
+    filled(tmp_path, definition)
+    sheet = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]
+    typed = {cell.coordinate for row in sheet.iter_rows() for cell in row if cell.style == "Input cell"}
+    limited = {str(rule.sqref) for rule in sheet.data_validations.dataValidation}
+    counts = [len(derivation.settings) for derivation in runs_of(definition)]
+    assert typed == limited
+    assert len(typed) == 1 + sum(counts)
+
+
+# Definitions
+
+
+def test_a_workbook_that_compares_nothing_has_no_such_sheet(tmp_path: Path) -> None:
+    assert TITLE not in openpyxl.load_workbook(build(load(), tmp_path / "book.xlsx")).sheetnames
+    with pytest.raises(UserError, match="its definition compares nothing"):
+        build(load(), tmp_path / "other.xlsx", sheets=[SHEET])
+
+
+def test_the_comparisons_stay_in_the_workbook() -> None:
+    definition = load("optimisers")
+    assert from_properties(to_properties(definition)) == definition
+
+
+def test_what_a_run_is_set_by() -> None:
+    sections = [{"optimiser": {"name": "adam", "beta1": 0.5}}, {"name": "momentum", "learning_rate": 0.25}]
+    adam, momentum = parse(MANY_SAMPLES | {"compare": sections}, source="mine.toml").compared
+    assert (adam.optimiser.settings["beta1"], adam.learning_rate, adam.compare) == (0.5, 0.8, ())
+    assert (momentum.optimiser.settings["momentum"], momentum.learning_rate) == (0.9, 0.25)
+    assert momentum.schedule.name == "step"
+
+
+ADAM = {"optimiser": "adam"}
+
+
+@pytest.mark.parametrize(
+    ("compare", "message"),
+    [
+        ([ADAM] * 7, "compare: found 7 sections, expected 6 at most"),
+        ("adam", 'compare: found the text "adam", expected [[compare]] sections'),
+        ([ADAM, {"optimiser": "adm"}], 'compare[2].optimiser: found the text "adm", expected one of "gradient'),
+        ([ADAM, {"learning_rate": 1}], "compare[2]: found nothing, expected one of"),
+        ([ADAM, ADAM | {"beta1": 0.5}], "compare[2].beta1: found an unknown key, expected a known one"),
+        ([ADAM, {"name": "adam", "beta3": 0.5}], "compare[2].beta3: found an unknown key, expected a setting of adam"),
+        ([ADAM, ADAM | {"learning_rate": -1}], "compare[2].learning_rate: found -1, expected a number from 0"),
+        (
+            [ADAM, {"optimiser": {"name": "adam", "beta1": 1}}],
+            "compare[2].optimiser.beta1: found 1, expected a number from 0 to 0.999999",
+        ),
+    ],
+)
+def test_a_mistake_in_a_comparison_is_named(compare: object, message: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        parse(MANY_SAMPLES | {"compare": compare}, source="mine.toml")
+    assert len(caught.value.problems) == 1
+    assert message in str(caught.value)
+
+
+def test_a_mistaken_rate_of_the_definition_is_told_once() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        parse(MANY_SAMPLES | {"compare": [ADAM, ADAM], "learning_rate": "fast"}, source="mine.toml")
+    assert [problem.key for problem in caught.value.problems] == ["learning_rate"]
+
+
+def test_every_setting_has_its_place_in_the_table() -> None:
+    had = {setting for optimiser in OPTIMISERS.values() for setting in optimiser.settings}
+    assert {*had, WEIGHT_DECAY} == set(SETTINGS)
+    assert {setting.symbol for setting in SETTINGS} | {"η"} == OTHER.keys()
+    titles = [optimiser.title for optimiser in OPTIMISERS.values()]
+    assert len(set(titles)) == len(titles)

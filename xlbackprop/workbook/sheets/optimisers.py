@@ -1,0 +1,127 @@
+"""The sheet Optimisers: the same training once with each of several optimisers, with their settings and curves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+from openpyxl.workbook.workbook import Workbook
+
+from xlbackprop.arrangement import address
+from xlbackprop.derivation import Derivation, derive
+from xlbackprop.engine import train
+from xlbackprop.layout import column_letter
+from xlbackprop.names import LEARNING_RATE
+from xlbackprop.optimisers import OPTIMISERS, SETTINGS
+from xlbackprop.workbook import outcome, theme
+from xlbackprop.workbook.lesson import Lesson
+from xlbackprop.workbook.outcome import Compared, Summary
+from xlbackprop.workbook.page import Page
+from xlbackprop.workbook.theme import Look
+from xlbackprop.workbook.training import begin, put_run, put_setting, run_columns, run_values, settings_elsewhere
+from xlbackprop.workbook.working import Working, bounded, given, used
+
+TITLE = "Optimisers"
+THRESHOLD_CELL = outcome.THRESHOLD_CELL
+
+_NONE = "–"
+"""Stands where an optimiser does not have the setting."""
+_FEWEST_COLUMNS = 6
+"""How many columns the charts cover at least."""
+
+
+class Choices(Struct, frozen=True):
+    """What the reader can choose on the sheet beside the settings that the definition gives."""
+
+    threshold: float | None = None
+    """Below what a loss is small; None for about a tenth of the first loss."""
+
+
+AS_GENERATED = Choices()
+
+
+def setting_names(runs: Sequence[Derivation]) -> tuple[str, ...]:
+    """The settings that the optimiser of any of the runs has, in the order of their rows."""
+    had = {name for run in runs for name in run.settings}
+    return (LEARNING_RATE, *(setting.symbol for setting in SETTINGS if setting.symbol in had))
+
+
+def setting_cell(runs: Sequence[Derivation], name: str, index: int) -> str:
+    """The address of a setting of the run number `index`, counted from 0."""
+    return address(outcome.NAME_ROW + 1 + setting_names(runs).index(name), index + 2)
+
+
+def optimisers(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
+    """Fill the sheet; the engine gives the values that its formulas have."""
+    page = Page(workbook, TITLE)
+    derivations = [derive(compared) for compared in lesson.definition.compared]
+    names = setting_names(derivations)
+    summary = Summary(page, lesson, "optimiser", outcome.NAME_ROW + 1 + len(names), choices.threshold)
+    summary.head("Optimisers: what do they make of a gradient?", "with each optimiser", "optimiser")
+    for row, name in enumerate(names, outcome.NAME_ROW + 1):
+        page.text(f"A{row}", _words(derivations, name), Look(align="right"))
+    page.text(
+        address(summary.working_row, 1),
+        "Working: the training behind the curves, block by block, each optimiser with its own update",
+        Look(theme.HEADING),
+    )
+    places, column = begin(page, lesson, summary.header_row, summary.iterations)
+    places |= settings_elsewhere(lesson) | given(page, lesson, summary.working_row + 1)
+    runs: list[Compared] = []
+    for index in range(len(derivations)):
+        run = _run(summary, derivations, index, places, column)
+        put_run(page, lesson, run)
+        summary.put(run)
+        runs.append(run)
+        column = run.working.next_column + 2
+    summary.fastest(runs, "Small first with ", "None of these optimisers makes the loss small.")
+    last = max(_FEWEST_COLUMNS, 1 + len(runs))
+    summary.charts(runs, "Loss with each optimiser", (2, last))
+    page.widths("A", 52)
+    page.widths((column_letter(index) for index in range(2, column)), 13)
+    named = {*range(2, last + 1), *(run.working.first_column for run in runs)}
+    page.widths(map(column_letter, named), 18)
+    summary.handout(last)
+    return page
+
+
+def _run(
+    summary: Summary, derivations: Sequence[Derivation], index: int, places: dict[str, str], first_column: int
+) -> Compared:
+    """Put down the name and the settings of a run, over its working those that are used, and train it."""
+    page, derivation = summary.page, derivations[index]
+    name, column = _names(summary.lesson)[index], column_letter(index + 2)
+    page.text(f"{column}{outcome.NAME_ROW}", name, theme.COLUMN_HEAD)
+    choices = []
+    for symbol in setting_names(derivations):
+        cell, setting = setting_cell(derivations, symbol, index), derivation.settings.get(symbol)
+        if setting is None:
+            page.text(cell, _NONE, Look(align="right"))
+        else:
+            put_setting(page, cell, setting)
+            choices.append((symbol, bounded(cell, setting.least, setting.most, setting.least), setting.value))
+    row = summary.header_row - 2
+    page.text(address(row, first_column), name, Look(theme.HEADING))
+    cells = used(page, choices, row, first_column)
+    elsewhere = places | {symbol: cell for (symbol, _, _), cell in zip(choices, cells, strict=True)}
+    columns = run_columns(derivation)
+    working = Working(derivation, columns, first_column, summary.header_row, summary.iterations, elsewhere)
+    trace = train(replace(summary.lesson.definition.compared[index], iterations=summary.iterations))
+    return Compared(working, run_values(derivation, columns, trace), name=name, column=column)
+
+
+def _names(lesson: Lesson) -> list[str]:
+    """What the runs are called: their optimisers, numbered where one of them runs several times."""
+    titles = [OPTIMISERS[each.optimiser.name].title for each in lesson.definition.compare]
+    runs, names = Counter(titles), []
+    for index, title in enumerate(titles):
+        names.append(title if runs[title] == 1 else f"{title} {titles[: index + 1].count(title)}")
+    return names
+
+
+def _words(runs: Sequence[Derivation], name: str) -> str:
+    """What stands before the row of a setting: in few words what it is, and its symbol."""
+    sentence = next(run.settings[name].sentence for run in runs if name in run.settings)
+    return f"{sentence.partition(':')[0].removeprefix('the ')} {name}"
