@@ -103,6 +103,23 @@ def definitions(
     )
 
 
+def sized(*sizes: int, **changes: Any) -> dict[str, Any]:
+    """The content of a definition whose layers have these sizes, the inputs first, and drawn weights."""
+    softmax = {"activation": SOFTMAX} if changes.get("loss") == "categorical cross-entropy" else {}
+    layers: list[dict[str, Any]] = [{"units": units} for units in sizes[1:]]
+    layers[-1] |= softmax
+    targets = [round(0.1 * (index % 9 + 1), 2) for index in range(sizes[-1])]
+    return {
+        "title": "-".join(map(str, sizes)),
+        "teaches": "Nothing in particular.",
+        "inputs": [round(0.05 * (index % 19 + 1), 2) for index in range(sizes[0])],
+        "targets": [1.0] + [0.0] * (sizes[-1] - 1) if softmax else targets,
+        "learning_rate": 0.5,
+        "iterations": 3,
+        "layers": layers,
+    } | changes
+
+
 def deep() -> Definition:
     """A network with three hidden layers, one of them with a trained bias a unit and negative weights."""
     content = {

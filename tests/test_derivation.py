@@ -175,3 +175,23 @@ def test_nothing_on_the_sheet_overlaps(definition: Definition) -> None:
 @pytest.mark.parametrize(("index", "letters"), [(1, "A"), (26, "Z"), (27, "AA"), (702, "ZZ"), (703, "AAA")])
 def test_column_letters(index: int, letters: str) -> None:
     assert column_letter(index) == letters
+
+
+@given(definitions())
+def test_lengths_are_those_of_what_is_written_out(definition: Definition) -> None:
+    derivation = derive(definition)
+    columns = compact(derivation)
+    lengths = derivation.lengths(columns)
+    for name in set(lengths) - set(derivation.carried):
+        assert lengths[name] == len([*symbols(derivation.expanded(name, columns))])
+
+
+@given(definitions(plain=True))
+def test_what_depends_on_a_weight_changes_with_it(definition: Definition) -> None:
+    derivation, names = derive(definition), definition.names
+    weight = names.weights[-1][0][0]
+    dependents = derivation.dependents(weight)
+    assert {names.pre_activations[-1][0], names.activations[-1][0], names.losses[0], names.total_loss} <= dependents
+    assert not dependents & {weight, *names.losses[1:], *names.activations[-1][1:], *names.inputs, *names.targets}
+    if len(names.weights) > 1:
+        assert derivation.dependents(names.weights[0][0][0]).issuperset(names.losses)

@@ -8,6 +8,7 @@ from xlbackprop.boxes import Box, boxes
 from xlbackprop.derivation import Derivation
 from xlbackprop.diagram import Diagram, diagram
 from xlbackprop.layout import COLUMN_SETS, Table, column_letter, compact
+from xlbackprop.limits import LEAST_HEADER_ROW
 
 COLUMN_WIDTH = 12.0
 """Characters; every column of the sheet has this width."""
@@ -15,7 +16,6 @@ COLUMN_WIDTH = 12.0
 _TOP = 4
 _LEFT, _RIGHT = 3, 10
 """The columns C and J, in which the boxes of the original begin."""
-_CLASSIC_HEADER_ROW = 32
 _ROWS_UNDER_THE_BOXES = 6
 _CHARACTERS_A_COLUMN = 13.0
 """Letters are narrower on average than the digits in which widths are counted."""
@@ -59,7 +59,7 @@ def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrange
     top = _TOP if fits_beside else picture.last_row + 2
     placed = _place(boxes(derivation, compact(derivation)), top, picture.last_row if fits_beside else top - 1)
     bottom = max(box.last_row for box in placed)
-    header_row = max(_CLASSIC_HEADER_ROW, bottom + _rows_under_the_boxes(derivation))
+    header_row = max(LEAST_HEADER_ROW, bottom + _rows_under_the_boxes(derivation))
     table = Table(derivation, COLUMN_SETS[column_set](derivation), iterations, header_row)
     return Arrangement(picture, placed, table, _TOP, max(box.last_column for box in placed) + 1)
 

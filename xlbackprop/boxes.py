@@ -33,7 +33,7 @@ def boxes(derivation: Derivation, columns: Collection[str]) -> tuple[Box, ...]:
         derivation: what to write down.
         columns: the quantities in which the gradients are written out.
     """
-    names = derivation.labels
+    names, columns = derivation.labels, frozenset(columns)
     last = len(names.weights) - 1
     gradients = derivation.gradients(last)
     contents = [
@@ -80,7 +80,8 @@ def _links(derivation: Derivation, gradient: str) -> Iterator[str]:
     names = derivation.labels
     _, weight = derivation[gradient].derivative_of or ("", "")
     total = derivation.expanded(names.total_loss, derivation.quantities)
-    touched = [loss for loss in names.losses if derivation.depends(loss, weight)]
+    dependents = derivation.dependents(weight)
+    touched = [loss for loss in names.losses if loss in dependents]
     yield f"{gradient} = ∂({_MATHEMATICS.read(total)})/∂{weight}"
     yield f"{gradient} = {' + '.join(derivative(loss, weight) for loss in touched)}"
     chain = derivation.chain(gradient)

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from xlbackprop.activations import ACTIVATIONS
 from xlbackprop.errors import DefinitionError, Problem, UserError, did_you_mean
 from xlbackprop.initial import METHODS, draw
+from xlbackprop.limits import MOST_ITERATIONS, at_most, size_problems
 from xlbackprop.losses import LOSSES
 from xlbackprop.names import Names
 from xlbackprop.optimisers import OPTIMISERS, WEIGHT_DECAY, Setting
@@ -27,9 +28,6 @@ from xlbackprop.templates import locate
 LARGEST_NUMBER = 1e6
 """Numbers beyond this teach nothing and bring the spreadsheet's arithmetic near its limits."""
 
-MOST_ITERATIONS = 1_048_576 - 32
-"""The rows of a sheet under the table's header."""
-
 MOST_COMPARED = 6
 """More trainings than this are not seen at once, nor told apart on a chart."""
 
@@ -38,7 +36,7 @@ Real = Annotated[
 ]
 Reals = Annotated[tuple[Real, ...], Meta(min_length=1, description="a list of numbers, such as [0.05, 0.10]")]
 LearningRate = Annotated[float, Meta(ge=0, le=LARGEST_NUMBER, description="a number from 0 to 1,000,000")]
-Iterations = Annotated[int, Meta(ge=1, le=MOST_ITERATIONS, description="a whole number from 1 to 1,048,544")]
+Iterations = Annotated[int, Meta(ge=1, description=f"a whole number from 1 to {MOST_ITERATIONS:,}")]
 Samples = Annotated[
     tuple[Real | Reals, ...],
     Meta(min_length=1, description="a list of numbers, such as [0.05, 0.10], or a list of such lists, one a sample"),
@@ -56,6 +54,11 @@ class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ]
     bias: Annotated[Real | Reals, Meta(description="one number for the layer, or a list of one a unit")] | None = None
     activation: Name = "sigmoid"
+
+    @property
+    def units(self) -> int:
+        """How many units the layer has."""
+        return len(self.weights)
 
     @property
     def biases(self) -> tuple[float, ...]:
@@ -213,6 +216,8 @@ def parse(content: Mapping[str, object], *, source: str) -> Definition:
     if definition is not None:
         problems.extend(_shape_problems(definition))
     if definition is not None and not problems:
+        problems.extend(size_problems(definition))
+    if definition is not None and not problems:
         definition = _drawn(definition)
     if problems or definition is None:
         raise DefinitionError(source, tuple(problems))
@@ -254,7 +259,8 @@ def _with_epochs(content: Mapping[str, Any], problems: list[Problem]) -> Mapping
     samples = len(inputs) if inputs is not None and several else 1
     if epochs * samples > MOST_ITERATIONS and "iterations" not in rest:
         found = f"{epochs} epochs of {samples} samples, {epochs * samples:,} iterations"
-        problems.append(Problem("epochs", found, f"{MOST_ITERATIONS:,} iterations at the most, the rows of a sheet"))
+        expected = at_most(epochs * samples, MOST_ITERATIONS, "the rows of a sheet under the table's header")
+        problems.append(Problem("epochs", found, expected))
         return {"iterations": 1} | rest
     return {"iterations": epochs * samples} | rest
 
@@ -376,7 +382,6 @@ def _shape_problems(definition: Definition) -> Iterator[Problem]:
         yield Problem("targets", _count(len(targets), "sample"), f"{len(inputs)}, as many as in inputs")
     sources, origin = len(inputs[0]), "input"
     for index, layer in enumerate(definition.layers, 1):
-        units = layer.units if isinstance(layer, _DrawnLayer) else len(layer.weights)
         if isinstance(layer, _DrawnLayer):
             if layer.initial not in METHODS:
                 yield Problem(f"layers[{index}].initial", _shown(layer.initial), _one_of(layer.initial, METHODS))
@@ -385,11 +390,11 @@ def _shape_problems(definition: Definition) -> Iterator[Problem]:
                 if len(row) != sources:
                     expected = f"{sources}, one for every {origin}"
                     yield Problem(f"layers[{index}].weights[{unit}]", _count(len(row), "weight"), expected)
-        if isinstance(layer.bias, tuple) and len(layer.bias) != units:
+        if isinstance(layer.bias, tuple) and len(layer.bias) != layer.units:
             found = _count(len(layer.bias), "bias", "biases")
-            yield Problem(f"layers[{index}].bias", found, f"{units}, one for every unit of the layer")
+            yield Problem(f"layers[{index}].bias", found, f"{layer.units}, one for every unit of the layer")
         yield from _activation_problems(f"layers[{index}].activation", layer.activation, index, definition)
-        sources, origin = units, f"unit of layer {index}"
+        sources, origin = layer.units, f"unit of layer {index}"
     if len(targets[0]) != sources:
         found = _count(len(targets[0]), "target")
         yield Problem("targets", found, f"{sources}, one for every unit of the last layer")
@@ -455,7 +460,7 @@ def _drawn(definition: Definition) -> Definition:
             layers.append(Layer(weights=weights, bias=layer.bias, activation=layer.activation))
         else:
             layers.append(layer)
-        sources = len(layers[-1].weights)
+        sources = layer.units
     return msgspec.structs.replace(definition, layers=tuple(layers))
 
 

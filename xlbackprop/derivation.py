@@ -143,15 +143,16 @@ class Derivation(Struct, frozen=True, dict=True):
 
     def chain(self, gradient: str) -> Expression:
         """A gradient as its links: ∂E/∂w5 as ∂E/∂a_o1 · ∂a_o1/∂o1 · ∂o1/∂w5."""
-        linked = {delta for delta in self.deltas if self._is_made_of_links(delta)}
-        return self.expanded(gradient, self.quantities.keys() - linked)
+        return self.expanded(gradient, self._ends_of_chains)
 
-    def depends(self, name: str, on: str) -> bool:
-        """Whether a quantity changes within an iteration when `on` does."""
-        expression = self._definition(name)
-        found = symbols(expression) if expression else ()
-        used = {symbol.name for symbol in found if not isinstance(symbol, Old | Listed)}
-        return on in used or any(self.depends(other, on) for other in used)
+    def dependents(self, on: str) -> frozenset[str]:
+        """The quantities that change within an iteration when `on` does."""
+        found = {on}
+        for name, quantity in self.quantities.items():
+            used = symbols(quantity.expression) if quantity.expression else ()
+            if any(symbol.name in found and not isinstance(symbol, Old | Listed) for symbol in used):
+                found.add(name)
+        return frozenset(found - {on})
 
     @cached_property
     def learned(self) -> tuple[str, ...]:
@@ -198,20 +199,14 @@ class Derivation(Struct, frozen=True, dict=True):
         """The loss to look at from iteration to iteration: with many samples, the mean of the last epoch."""
         return EPOCH_LOSS if self.samples > 1 else self.labels.total_loss
 
-    def length(self, name: str, columns: Collection[str]) -> int:
-        """How many symbols stand in the definition of a quantity when it is written out over `columns`."""
-        lengths: dict[str, int] = {}
-
-        def counted(symbol: str) -> int:
-            definition = None if symbol in columns else self._definition(symbol)
-            if definition is None:
-                return 1
-            if symbol not in lengths:
-                lengths[symbol] = sum(counted(inner.name) for inner in symbols(definition))
-            return lengths[symbol]
-
-        definition = self._definition(name)
-        return sum(counted(symbol.name) for symbol in symbols(definition)) if definition else 0
+    def lengths(self, columns: Collection[str]) -> Mapping[str, int]:
+        """How many symbols stand in the definition of every quantity when it is written out over `columns`."""
+        known, lengths = frozenset(columns), dict[str, int]()
+        for name, quantity in self.quantities.items():
+            if quantity.expression:
+                used = [symbol.name for symbol in symbols(quantity.expression)]
+                lengths[name] = sum(1 if each in known else lengths.get(each, 1) for each in used)
+        return lengths
 
     @cached_property
     def constants(self) -> tuple[str, ...]:
@@ -236,6 +231,12 @@ class Derivation(Struct, frozen=True, dict=True):
         weights = [weight for row in self.labels.weights[layer] for weight in row]
         wanted = [derivative(self.labels.total_loss, parameter) for parameter in [*weights, *self.labels.biases[layer]]]
         return tuple(name for name in wanted if name in self.quantities)
+
+    @cached_property
+    def _ends_of_chains(self) -> frozenset[str]:
+        """All quantities but the deltas that are themselves links of the chain rule."""
+        linked = {delta for delta in self.deltas if self._is_made_of_links(delta)}
+        return frozenset(self.quantities.keys() - linked)
 
     def _is_made_of_links(self, name: str) -> bool:
         expression = self._definition(name)

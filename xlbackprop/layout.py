@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.expression import Listed, Symbol, at_the_start
+from xlbackprop.limits import LONGEST_FORMULA
 from xlbackprop.names import ITERATION, LEARNING_RATE, ORDER
 from xlbackprop.readings import Formula
 
@@ -22,9 +23,6 @@ FIRST_SAMPLE_ROW = 6
 
 SETTING_COLUMN = "G"
 
-LONGEST_FORMULA = 30
-"""How many symbols a formula may have and still be read; longer ones get columns for their parts."""
-
 
 def compact(derivation: Derivation) -> tuple[str, ...]:
     """The columns of the original sheet: what the network holds, the loss and the gradients of what it learns.
@@ -32,7 +30,8 @@ def compact(derivation: Derivation) -> tuple[str, ...]:
     The deltas come before the gradients where a gradient written out without them would be too long to read.
     """
     columns = (*_forward(derivation), *_gradients(derivation), *_rest(derivation))
-    longest = max(derivation.length(gradient, columns) for gradient in _gradients(derivation))
+    lengths = derivation.lengths(columns)
+    longest = max(lengths[gradient] for gradient in _gradients(derivation))
     deltas = derivation.deltas if longest > LONGEST_FORMULA else ()
     return (*_forward(derivation), *deltas, *_gradients(derivation), *_rest(derivation))
 
@@ -117,11 +116,18 @@ class Table(Struct, frozen=True, dict=True):
             return "0"
         if self.derivation[name].expression is None:
             return None
-        expression = self.derivation.expanded(name, self.quantities)
+        expression = self.derivation.expanded(name, self._known)
         return self._reading.read(at_the_start(expression) if name in self.derivation.carried else expression)
 
     def formula(self, name: str) -> str:
         """The formula of a quantity in every later row, where `{row}` and `{above}` stand for the rows."""
+        return self._formulas[name]
+
+    @cached_property
+    def _formulas(self) -> dict[str, str]:
+        return {name: self._formula(name) for name in self.columns}
+
+    def _formula(self, name: str) -> str:
         letter = self._letters[name]
         if name == ITERATION:
             return f"{letter}{{above}}+1"
@@ -130,7 +136,11 @@ class Table(Struct, frozen=True, dict=True):
             return self._reading.read(quantity.update)
         if quantity.expression is None:
             return f"{letter}${self.first_row}"
-        return self._reading.read(self.derivation.expanded(name, self.quantities))
+        return self._reading.read(self.derivation.expanded(name, self._known))
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.quantities)
 
     @cached_property
     def _letters(self) -> dict[str, str]:

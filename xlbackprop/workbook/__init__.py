@@ -18,9 +18,10 @@ from xlbackprop.derivation import derive
 from xlbackprop.embedded import to_properties
 from xlbackprop.engine import train
 from xlbackprop.errors import UserError, did_you_mean
+from xlbackprop.limits import NoRoomError
 from xlbackprop.progress import Listener, nobody
 from xlbackprop.workbook import theme
-from xlbackprop.workbook.fitting import reason_against
+from xlbackprop.workbook.fitting import reason_against, require_room
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.writer import save
@@ -78,6 +79,29 @@ def build(
     path = Path(path)
     if not 0 <= iteration < definition.iterations:
         raise UserError(f"iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
+    arrangement = arrange(derive(definition), definition.iterations, columns)
+    require_room(arrangement.table, definition.title)
+    lesson = Lesson(definition, arrangement, train(definition, listener=listener), iteration=iteration)
+    workbook, pages = _filled(lesson, _chosen(sheets, lesson), required=ALWAYS if sheets is None else SHEETS)
+    pages[0].sheet.sheet_view.tabSelected = True
+    save(workbook, {page.sheet.title: page.content() for page in pages}, path, listener)
+    return path
+
+
+def _filled(lesson: Lesson, chosen: tuple[str, ...], required: Collection[str]) -> tuple[Workbook, list[Page]]:
+    """The workbook with the chosen sheets, but for those that turn out too large and are not required."""
+    workbook = _empty(lesson.definition)
+    lesson = replace(lesson, sheets=tuple(map(_title, chosen)))
+    try:
+        return workbook, [_filler(name)(workbook, lesson) for name in chosen]
+    except NoRoomError as error:
+        too_large = _name(error.sheet)
+        if too_large in required:
+            raise
+    return _filled(lesson, tuple(name for name in chosen if name != too_large), required)
+
+
+def _empty(definition: Definition) -> Workbook:
     workbook = Workbook()
     workbook.remove(workbook.active)
     workbook.properties = _properties(definition)
@@ -86,14 +110,7 @@ def build(
     workbook.security = None  # openpyxl would write an empty element, which Gnumeric warns of
     workbook.calculation.fullCalcOnLoad = True
     theme.add_styles(workbook)
-    arrangement = arrange(derive(definition), definition.iterations, columns)
-    lesson = Lesson(definition, arrangement, train(definition, listener=listener), iteration=iteration)
-    chosen = _chosen(sheets, lesson)
-    lesson = replace(lesson, sheets=tuple(map(_title, chosen)))
-    pages = [_filler(name)(workbook, lesson) for name in chosen]
-    pages[0].sheet.sheet_view.tabSelected = True
-    save(workbook, {page.sheet.title: page.content() for page in pages}, path, listener)
-    return path
+    return workbook
 
 
 def _chosen(sheets: Collection[str] | None, lesson: Lesson) -> tuple[str, ...]:
@@ -102,7 +119,7 @@ def _chosen(sheets: Collection[str] | None, lesson: Lesson) -> tuple[str, ...]:
         return tuple(name for name in SHEETS if reason_against(name, lesson) is None)
     if not sheets:
         raise UserError(f"sheets: found none, expected one or more of {', '.join(SHEETS)}")
-    asked = {"-".join(name.lower().split()) for name in sheets}
+    asked = set(map(_name, sheets))
     asked |= {name for name in ALWAYS if reason_against(name, lesson) is None}
     for name in sorted(asked):
         if name not in SHEETS:
@@ -117,6 +134,10 @@ def _filler(name: str) -> Callable[[Workbook, Lesson], Page]:
     name = name.replace("-", "_")
     filler: Callable[[Workbook, Lesson], Page] = getattr(import_module(f"xlbackprop.workbook.sheets.{name}"), name)
     return filler
+
+
+def _name(title: str) -> str:
+    return "-".join(title.lower().split())
 
 
 def _title(name: str) -> str:

@@ -12,10 +12,14 @@ from openpyxl.formatting.rule import Rule
 from openpyxl.styles.cell_style import StyleArray
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.styles.numbers import NumberFormat
+from openpyxl.utils.cell import coordinate_to_tuple
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.hyperlink import Hyperlink
 
+from xlbackprop.errors import Problem
+from xlbackprop.layout import column_letter
+from xlbackprop.limits import MOST_COLUMNS, MOST_ROWS, NoRoomError, at_most, formula_problem
 from xlbackprop.typesetting import Piece
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.drawing import CellSize, Drawing
@@ -82,6 +86,7 @@ class Page:
 
     def formula(self, address: str, formula: str, value: Value, look: Look) -> None:
         """Put down a formula (without its equals sign) and the value it has now."""
+        self._require_room(formula_problem(f"the formula in {address}", formula))
         cell = self._cell(address, look)
         cell.value = f"={formula}"
         self._cached[cell.row, cell.column] = value
@@ -92,6 +97,12 @@ class Page:
 
     def block(self, block: Block) -> None:
         """Put down a long run of rows."""
+        row, last_column = block.rows[-1], block.first_column + len(block.columns) - 1
+        self._require_place(row, last_column)
+        for index, column in enumerate(block.columns, block.first_column):
+            if column.formula is not None:
+                formula = column.formula.format(row=row, above=row - 1)
+                self._require_room(formula_problem(f"the formula in {column_letter(index)}{row}", formula))
         self._blocks.append(block)
 
     def limit(
@@ -199,9 +210,20 @@ class Page:
         return SheetContent(self._cached, self.drawing, self._blocks, self._typeset)
 
     def _cell(self, address: str, look: Look) -> Cell:
-        cell: Cell = self.sheet[address]
+        row, column = coordinate_to_tuple(address)
+        self._require_place(row, column)
+        cell: Cell = self.sheet.cell(row, column)
         self._dress(cell, look)
         return cell
+
+    def _require_place(self, row: int, column: int) -> None:
+        for found, most, what in ((column, MOST_COLUMNS, "columns"), (row, MOST_ROWS, "rows")):
+            if found > most:
+                self._require_room(Problem(what, f"{found:,}", at_most(found, most, f"the {what} of a sheet")))
+
+    def _require_room(self, problem: Problem | None) -> None:
+        if problem is not None:
+            raise NoRoomError(self.sheet.title, problem)
 
     def _dress(self, cell: Cell, look: Look) -> None:
         known = self._looks.get(look)

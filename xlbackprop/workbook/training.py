@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role, Setting
 from xlbackprop.engine import Array, Trace
-from xlbackprop.layout import LONGEST_FORMULA, WALKTHROUGH, column_letter
+from xlbackprop.layout import WALKTHROUGH, column_letter
+from xlbackprop.limits import LONGEST_FORMULA
 from xlbackprop.names import ITERATION, LEARNING_RATE
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.lesson import Lesson
@@ -80,7 +81,8 @@ def run_columns(derivation: Derivation) -> tuple[str, ...]:
     rest = [*memory, *(name for name in carried if name not in memory)]
     columns = (*derivation.learned, *activations, *derivation.deltas, labels.total_loss, *rest)
     known = {*columns, *derivation.given}
-    if max(derivation.length(name, known) for name in (*activations, *derivation.deltas)) <= LONGEST_FORMULA:
+    lengths = derivation.lengths(known)
+    if max(lengths[name] for name in (*activations, *derivation.deltas)) <= LONGEST_FORMULA:
         return columns
     units = [name for layer in labels.pre_activations for name in layer]
     return (*derivation.learned, *units, *activations, *derivation.deltas, labels.total_loss, *rest)

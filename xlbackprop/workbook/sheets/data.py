@@ -10,7 +10,8 @@ from xlbackprop.arrangement import address
 from xlbackprop.definition import LARGEST_NUMBER
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array, evaluate
-from xlbackprop.layout import DATA, FIRST_SAMPLE_ROW, LONGEST_FORMULA, column_letter
+from xlbackprop.layout import DATA, FIRST_SAMPLE_ROW, column_letter
+from xlbackprop.limits import LONGEST_FORMULA
 from xlbackprop.names import ITERATION, ORDER
 from xlbackprop.passes import passes
 from xlbackprop.workbook import theme
@@ -120,7 +121,8 @@ def _columns(lesson: Lesson) -> tuple[str, ...]:
     derivation, labels = lesson.derivation, lesson.derivation.labels
     activations = [name for layer in labels.activations for name in layer]
     known = {*activations, *derivation.given}
-    longest = max(derivation.length(name, known) for name in (*activations, *labels.losses))
+    lengths = derivation.lengths(known)
+    longest = max(lengths[name] for name in (*activations, *labels.losses))
     units = [name for layer in labels.pre_activations for name in layer] if longest > LONGEST_FORMULA else []
     return (*units, *activations, *labels.losses, labels.total_loss)
 
