@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ MODULES = {
 }
 
 
+@cache
 def imports(module: str) -> set[str]:
     """The modules that a module imports, wherever it does so; imports for type checkers only do not count."""
     found: set[str] = set()
@@ -38,6 +40,7 @@ def imports(module: str) -> set[str]:
     return found
 
 
+@cache
 def reachable(module: str) -> set[str]:
     """Everything that a module imports, by itself or through another module of ours."""
     found: set[str] = set()
