@@ -10,10 +10,26 @@ _INSTALLED = Path(__file__).parent / "templates"
 _FOLDER = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent / "templates"
 
 
+_ORDER = (
+    "classic",
+    "classic-01-99",
+    "mazur",
+    "mazur-biases",
+    "and-or",
+    "xor",
+    "regression",
+    "iris-mini",
+    "deep",
+    "dead-relu",
+    "optimisers",
+)
+"""The order in which one teaches with them."""
+
+
 def names() -> tuple[str, ...]:
-    """The names of the ready-made templates, the classic first."""
-    found = sorted(path.stem for path in _FOLDER.glob("*.toml"))
-    return tuple(sorted(found, key=lambda name: name != "classic"))
+    """The names of the ready-made templates, in the order in which one teaches with them; others come last."""
+    found = {path.stem for path in _FOLDER.glob("*.toml")}
+    return (*(name for name in _ORDER if name in found), *sorted(found.difference(_ORDER)))
 
 
 def locate(template: str | Path) -> Path:
