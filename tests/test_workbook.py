@@ -21,6 +21,8 @@ from xlbackprop.templates import names
 from xlbackprop.workbook import writer
 
 COLUMN_SETS = ("compact", "full")
+ITERATIONS = 8
+"""Enough for every template: its rows differ in nothing but their numbers."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def sheet(classic: Path) -> Worksheet:
 @pytest.mark.parametrize("columns", COLUMN_SETS)
 @pytest.mark.parametrize("template", names())
 def test_the_table_carries_the_engines_values(template: str, columns: str, tmp_path: Path) -> None:
-    definition = load(template)
+    definition = load(template, iterations=ITERATIONS)
     trace = train(definition)
     table = arrange(derive(definition), definition.iterations, columns).table
     values = stored(build(definition, tmp_path / "book.xlsx", columns=columns))
@@ -47,7 +49,7 @@ def test_the_table_carries_the_engines_values(template: str, columns: str, tmp_p
 
 @pytest.mark.parametrize("template", names())
 def test_every_formula_carries_a_value(template: str, tmp_path: Path) -> None:
-    path = build(load(template), tmp_path / "book.xlsx")
+    path = build(load(template, iterations=ITERATIONS), tmp_path / "book.xlsx")
     assert carried(path).keys() == formula_cells(path).keys()
 
 
@@ -126,7 +128,7 @@ def test_the_file_recalculates_when_it_is_opened(sheet: Worksheet) -> None:
 @pytest.mark.parametrize("columns", COLUMN_SETS)
 @pytest.mark.parametrize("template", names())
 def test_parts_are_valid_against_the_schema(template: str, columns: str, tmp_path: Path) -> None:
-    path = build(load(template), tmp_path / "book.xlsx", columns=columns)
+    path = build(load(template, iterations=ITERATIONS), tmp_path / "book.xlsx", columns=columns)
     found = OpenXmlValidator(max_errors=0).validate(path).errors
     # openpyxl writes a font's name before its weight, and texts beside their cells; every Excel has read both for years
     known = ("Unexpected element 'b' found", "Unexpected element 'i' found", "Unexpected element 'color' found")

@@ -192,7 +192,7 @@ class Derivation(Struct, frozen=True, dict=True):
     @property
     def typeset(self) -> tuple[str, ...]:
         """The names that are set with subscripts wherever they occur: those of all quantities but derivatives."""
-        return (*(name for name, quantity in self.quantities.items() if not quantity.derivative_of), *self.settings)
+        return (*(name for name in self.quantities if "/" not in name), *self.settings)
 
     @property
     def loss_shown(self) -> str:

@@ -74,7 +74,8 @@ def diagram(names: Names) -> Diagram:
         column = 3 + 3 * layer
         biases = names.biases[layer]
         outputs = []
-        titles.append(Title("output layer" if layer == layers - 1 else "hidden layer", column + 1))
+        number = f" {layer + 1}" if layers > 2 else ""
+        titles.append(Title("output layer" if layer == layers - 1 else f"hidden layer{number}", column + 1))
         for unit, top in enumerate(_spread(len(weights), heights[layer], rows)):
             inlets = [Node(weight, top + index, column) for index, weight in enumerate(weights[unit])]
             nodes += inlets

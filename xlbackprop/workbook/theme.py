@@ -47,6 +47,12 @@ PLAIN_FORMAT = "General"
 PRECISE_FORMAT = "0.0000000E+00"
 POWER_FORMAT = "0E+00"
 
+
+def number_format(role: Role | None) -> str:
+    """How a number of a role is shown: what is counted without decimals."""
+    return COUNT_FORMAT if role is Role.ORDER else VALUE_FORMAT
+
+
 TITLE = "Title cell"
 TEXT = "Text cell"
 HEADING = "Heading cell"

@@ -62,7 +62,7 @@ def begin(page: Page, lesson: Lesson, header_row: int, iterations: int) -> tuple
     columns = []
     for index, name in enumerate(shared, 2):
         role = derivation[name].role
-        look = Look(theme.CALCULATION, role, theme.COUNT_FORMAT if role is Role.ORDER else theme.VALUE_FORMAT)
+        look = Look(theme.CALCULATION, role, theme.number_format(role))
         page.text(f"{column_letter(index)}{header_row}", name, Look(theme.LABEL, role))
         formula = f"INDEX({lesson.table.range(name)},$A{{row}}+1)"
         columns.append(BlockColumn(page.style_number(look), formula, lesson.trace[name][:iterations]))

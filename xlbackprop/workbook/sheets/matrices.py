@@ -347,7 +347,7 @@ class _Matrices:
                 formula, value = f"{WALKTHROUGH}!{self._lesson.table.setting_cell(name)}", setting.value
             else:
                 role = self._derivation[name].role
-                number_format = theme.COUNT_FORMAT if role is Role.ORDER else theme.VALUE_FORMAT
+                number_format = theme.number_format(role)
                 formula, value = self._last(name), self._values[-1][name]
             cell = address(self.row, column + 1)
             self._symbol(self.row, column, name, role)

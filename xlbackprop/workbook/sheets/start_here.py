@@ -85,6 +85,9 @@ def _changes(page: Page, row: int, lesson: Lesson) -> int:
     """The first three numbers to change, each with a link to its cell."""
     table, names = lesson.table, lesson.derivation.labels
     weight, target = names.weights[0][0][0], names.targets[0]
+    first_target = table.cell(target)
+    if lesson.derivation.samples > 1:
+        first_target = table.sample_cell(target, 0).replace("$", "")
     _heading(page, "AB", row, "What to change first")
     for symbol, cell, words in (
         (
@@ -93,10 +96,11 @@ def _changes(page: Page, row: int, lesson: Lesson) -> int:
             "Try 0.1, then 2, then 1000, and watch the loss chart.",
         ),
         (weight, table.cell(weight), "Start from another weight: what moves in the first row, and what does not?"),
-        (target, table.cell(target), "Ask for another output: the same steps lead there."),
+        (target, first_target, "Ask for another output: the same steps lead there."),
     ):
         row += 1
-        page.link(f"A{row}", f"{symbol} in {cell}", WALKTHROUGH, cell)
+        sheet, _, place = cell.rpartition("!")
+        page.link(f"A{row}", f"{symbol} in {cell}", sheet or WALKTHROUGH, place)
         page.text(f"B{row}", words)
     return row + 1
 

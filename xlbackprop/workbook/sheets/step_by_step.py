@@ -108,7 +108,7 @@ class _Lines(Lines):
         """The loss of the row below in the table, and whether it went down; the last row has none below."""
         self._heading("Next iteration: was it worth it?")
         self.row += 1
-        row, page, total = self.row, self._page, self._derivation.labels.total_loss
+        row, page, total = self.row, self._page, self._derivation.loss_shown
         before = self._rows[total]
         is_last = f"{self._choice.cell}>={self._choice.last}"
         last_words = f"Iteration {self._choice.last} is the last row of the table; choose an earlier one."
@@ -163,8 +163,8 @@ class _Lines(Lines):
             page.typeset(f"B{row}", self._typesetter.set(mathematics), _WRITTEN)
             page.formula(f"C{row}", self._live.formula(expression), self._numbers.read(expression), _WRITTEN)
             lines += [page.lines(mathematics, "B"), page.lines(self._wide.read(expression), "C")]
-        style = theme.RESULT if name == self._derivation.labels.total_loss else theme.CALCULATION
-        page.formula(f"D{row}", formula, value, Look(style, role, theme.VALUE_FORMAT))
+        style = theme.RESULT if name == self._derivation.loss_shown else theme.CALCULATION
+        page.formula(f"D{row}", formula, value, Look(style, role, theme.number_format(role)))
         page.typeset(f"E{row}", self._typesetter.set(sentence), _PROSE)
         plain, in_brackets = f"{_TEXT_COLUMN}{row}", f"{_BRACKETED_COLUMN}{row}"
         page.formula(plain, short_formula(f"D{row}"), short(value), _HELPER)

@@ -60,11 +60,17 @@ def _diagram(page: Page, picture: Diagram, table: Table, trace: Trace) -> None:
     for title in picture.titles:
         page.text(address(TOP_ROW, title.column), title.text, Look(theme.HEADING, align="center"))
     for node in picture.nodes:
-        look = Look(theme.NODE, table.derivation[node.name].role, number_format=f'"{short_label(node.name)} = "0.0###')
+        look = Look(theme.NODE, table.derivation[node.name].role, number_format=_node_format(node.name))
         value = float(trace[node.name][0])
         page.formula(address(node.row, node.column), table.cell(node.name), value, look)
     for arrow in picture.arrows:
         _arrow(page, arrow, table)
+
+
+def _node_format(name: str) -> str:
+    """The number format that shows a number with its name; without a part of its own a minus sign comes before both."""
+    label = short_label(name)
+    return f'"{label} = "0.0###;"{label} = −"0.0###'
 
 
 def _arrow(page: Page, arrow: Arrow, table: Table) -> None:

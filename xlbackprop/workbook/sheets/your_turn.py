@@ -143,7 +143,7 @@ class _Exercise(Lines):
     def _given(self, given: Given) -> None:
         self.row += 1
         self._name(given.label, given.role, given.sentence)
-        look = Look(theme.CALCULATION, given.role, theme.VALUE_FORMAT)
+        look = Look(theme.CALCULATION, given.role, theme.number_format(given.role))
         self._page.formula(f"C{self.row}", self._choice.given(given), self._moment.value(given.symbol), look)
         self._page.heights(self.row, self._page.lines(given.sentence, "B"))
         self._true[given.label] = self._used[given.label] = f"C{self.row}"
