@@ -369,6 +369,7 @@ def _learn(network: _Network, order: Passes, record: _Record, values: Array, lis
     by_weights, by_biases = network.split(gradients)
     history = np.empty((len(values), *parameters.shape))
     learned = [record.parameters.index(place) for place in record.learned]
+    all_learned = len(learned) == parameters.shape[-1]  # a choice of some takes longer than all that precedes it
     states = [np.zeros_like(parameters) for _ in record.states]
     state_history = [np.empty((len(values), *parameters.shape)) for _ in states]
     means = np.zeros_like(parameters)
@@ -398,7 +399,10 @@ def _learn(network: _Network, order: Passes, record: _Record, values: Array, lis
         if ends_batch:
             # weights and biases are views of parameters, so that all of them are updated at once, after all gradients
             after = network.updated(parameters, followed, states, count, rates[iteration])
-            parameters[..., learned] = after[..., learned]
+            if all_learned:
+                parameters[...] = after
+            else:
+                parameters[..., learned] = after[..., learned]
         for state, kept in zip(states, state_history, strict=True):
             kept[iteration] = state
     values[..., record.parameters] = history

@@ -113,6 +113,7 @@ def _answers(page: Page, lesson: Lesson, choice: Choice, column: int, iteration:
     look = Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT)
     page.formula(mean, f"AVERAGE({working.range(total)})", float(values[total].mean()), look)
     page.show_tiny_numbers(f"{working.cell(columns[0])}:{working.cell(total, count - 1)}")
+    page.sheet.print_area = f"A1:{working.cell(total, count - 1)}"
     return weights_column + len(parameters)
 
 
