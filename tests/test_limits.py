@@ -23,7 +23,7 @@ from xlbackprop.arrangement import arrange
 from xlbackprop.definition import parse
 from xlbackprop.derivation import derive
 from xlbackprop.errors import DefinitionError
-from xlbackprop.layout import COLUMN_SETS, Table, column_letter
+from xlbackprop.layout import COLUMN_SETS, Table, column_letter, require_room
 from xlbackprop.limits import (
     LEAST_HEADER_ROW,
     MOST_CHARACTERS,
@@ -35,7 +35,6 @@ from xlbackprop.limits import (
     least_columns,
     most_arguments,
 )
-from xlbackprop.workbook.fitting import require_room
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.rows import Block, BlockColumn
 from xlbackprop.workbook.theme import Look, add_styles

@@ -37,11 +37,11 @@ def written_beside(target: Path) -> Iterator[Path]:
 
 def _refuse_protected_file(path: Path) -> None:
     if path.exists() and not os.access(path, os.W_OK):
-        raise UserError(f"{path}: is protected against writing; choose another file with -o")
+        raise UserError(f"{path}: is protected against writing; choose another file")
     for lock in (path.with_name(f".~lock.{path.name}#"), path.with_name(f"~${path.name}")):
         if lock.exists():
             raise UserError(
-                f"{path}: is open in a spreadsheet program; close it there, or choose another file with -o"
+                f"{path}: is open in a spreadsheet program; close it there, or choose another file"
                 f" (if it is not open, delete the left-over {lock.name})"
             )
 

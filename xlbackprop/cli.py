@@ -105,6 +105,52 @@ def build(
 
 
 @app.command()
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The definition to write (.toml).")],
+    layers: Annotated[
+        str, typer.Option(metavar="N,N…", help="Units of every layer, the inputs first, such as 2,3,1.")
+    ] = "2,2,2",
+    activation: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the hidden layers, such as tanh or relu (default: sigmoid).")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Activation of the last layer (default: sigmoid, or what the loss needs)."),
+    ] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Such as binary-cross-entropy (default: half-squared-error)."),
+    ] = None,
+    samples: Annotated[int, typer.Option(metavar="N", help="How many samples to make up.")] = 1,
+    optimiser: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Such as momentum or adam (default: gradient-descent).")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="What the weights and the samples are drawn by.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Write over a FILE that is there already.")] = False,
+) -> None:
+    """Write a definition of your own to start from, with a comment on everything that it may say."""
+    from xlbackprop.beside import written_beside
+    from xlbackprop.starter import starter
+
+    _require_new_definition(file, force=force)
+    text = starter(
+        str(file),
+        layers=layers,
+        activation=activation,
+        output=output,
+        loss=loss,
+        samples=samples,
+        optimiser=optimiser,
+        seed=seed,
+    )
+    with written_beside(file) as beside:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+    typer.echo(
+        f"Wrote {file}. Change what you like in it; the comments say what there is.\nThen: xlbackprop build {file}"
+    )
+
+
+@app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Workbooks (.xlsx), ours or anybody's.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print an array, one object a file.")] = False,
@@ -219,6 +265,17 @@ def run() -> None:
 def _require_iteration(definition: Definition, iteration: int) -> None:
     if not 0 <= iteration < definition.iterations:
         raise UserError(f"--iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
+
+
+def _require_new_definition(file: Path, *, force: bool) -> None:
+    if file.is_dir():
+        raise UserError(f"{file}: this is a folder, expected a file name that ends in .toml")
+    if file.suffix.lower() != ".toml":
+        raise UserError(f'FILE: found "{file}", expected a file name that ends in .toml')
+    if not file.parent.is_dir():
+        raise UserError(f"{file.parent}: there is no such folder")
+    if file.exists() and not force:
+        raise UserError(f"{file}: is there already; --force writes over it")
 
 
 def _target(output: Path | None, name: str) -> Path:

@@ -31,6 +31,9 @@ LARGEST_NUMBER = 1e6
 MOST_COMPARED = 6
 """More trainings than this are not seen at once, nor told apart on a chart."""
 
+MOST_UNITS = 10_000
+"""Of a layer whose weights are drawn; fewer already pass the limits of a sheet."""
+
 Real = Annotated[
     float, Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, description="a number from −1,000,000 to 1,000,000")
 ]
@@ -71,7 +74,7 @@ class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class _DrawnLayer(Struct, frozen=True, kw_only=True):
     """A layer as a definition has it whose weights are to be drawn."""
 
-    units: Annotated[int, Meta(ge=1, le=10_000, description="a whole number, how many units the layer has")]
+    units: Annotated[int, Meta(ge=1, le=MOST_UNITS, description="a whole number, how many units the layer has")]
     initial: Name = "xavier"
     bias: Annotated[Real | Reals, Meta(description="one number for the layer, or a list of one a unit")] | None = None
     activation: Name = "sigmoid"
@@ -169,6 +172,26 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
         if free and not self.optimiser.settings[WEIGHT_DECAY.key]:
             return None
         return 10.0 ** min(12, 60 // len(self.layers))
+
+
+class Key(Struct, frozen=True):
+    """A key that a definition may have."""
+
+    expected: str
+    """What it may be, in words."""
+    default: object
+    """What it is where it is left out; None where it has to be there, or where there is nothing in its place."""
+
+
+def definition_keys() -> dict[str, Key]:
+    """The keys of a definition."""
+    return {field.name: _key(field) for field in msgspec.structs.fields(Definition)}
+
+
+def layer_keys() -> dict[str, Key]:
+    """The keys of a layer, whether its weights are given or drawn."""
+    fields = (*msgspec.structs.fields(Layer), *msgspec.structs.fields(_DrawnLayer))
+    return {field.name: _key(field) for field in fields}
 
 
 def load(
@@ -285,7 +308,7 @@ def _struct(kind: type[Any], content: Mapping[str, object], prefix: str, problem
         elif name == "optimiser":
             values[name] = _optimiser(content[name], prefix + name, problems)
         elif name == "schedule":
-            values[name] = _method(content[name], prefix + name, _SCHEDULE_SETTINGS, problems)
+            values[name] = _method(content[name], prefix + name, SCHEDULE_SETTINGS, problems)
         elif name == "compare":
             values[name] = _comparisons(content[name], content.get("learning_rate"), problems)
         else:
@@ -325,12 +348,12 @@ def _method(
 
 
 def _optimiser(value: object, key: str, problems: list[Problem]) -> Method | None:
-    return _method(value, key, _OPTIMISER_SETTINGS, problems)
+    return _method(value, key, OPTIMISER_SETTINGS, problems)
 
 
 def _comparisons(value: object, learning_rate: object, problems: list[Problem]) -> tuple[Comparison, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(each, Mapping) for each in value):
-        problems.append(Problem("compare", _shown(value), "[[compare]] sections, one an optimiser"))
+        problems.append(Problem("compare", _shown(value), _COMPARISONS))
         return ()
     if len(value) > MOST_COMPARED:
         problems.append(Problem("compare", _count(len(value), "section"), f"{MOST_COMPARED} at most"))
@@ -358,11 +381,12 @@ def _comparisons(value: object, learning_rate: object, problems: list[Problem]) 
     return tuple(found)
 
 
-_OPTIMISER_SETTINGS = {
+OPTIMISER_SETTINGS = {
     name: (*optimiser.settings, msgspec.structs.replace(WEIGHT_DECAY, default=optimiser.decay))
     for name, optimiser in OPTIMISERS.items()
 }
-_SCHEDULE_SETTINGS = {name: schedule.settings for name, schedule in SCHEDULES.items()}
+_COMPARISONS = "[[compare]] sections, one an optimiser"
+SCHEDULE_SETTINGS = {name: schedule.settings for name, schedule in SCHEDULES.items()}
 
 
 def _one_of(found: object, known: Iterable[str]) -> str:
@@ -462,6 +486,24 @@ def _drawn(definition: Definition) -> Definition:
             layers.append(layer)
         sources = layer.units
     return msgspec.structs.replace(definition, layers=tuple(layers))
+
+
+_NAMES: Mapping[str, Iterable[str]] = {
+    "loss": LOSSES,
+    "optimiser": OPTIMISERS,
+    "schedule": SCHEDULES,
+    "activation": (*ACTIVATIONS, SOFTMAX),
+    "initial": METHODS,
+}
+"""What the keys may be that are names."""
+
+
+def _key(field: msgspec.structs.FieldInfo) -> Key:
+    if field.name in _NAMES:
+        expected = _one_of(None, _NAMES[field.name])
+    else:
+        expected = _COMPARISONS if field.name == "compare" else _description(field.type)
+    return Key(expected, None if field.required else field.default)
 
 
 def _description(annotation: Any) -> str:

@@ -18,10 +18,11 @@ from xlbackprop.derivation import derive
 from xlbackprop.embedded import to_properties
 from xlbackprop.engine import train
 from xlbackprop.errors import UserError, did_you_mean
+from xlbackprop.layout import require_room
 from xlbackprop.limits import NoRoomError
 from xlbackprop.progress import Listener, nobody
 from xlbackprop.workbook import theme
-from xlbackprop.workbook.fitting import reason_against, require_room
+from xlbackprop.workbook.fitting import reason_against
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.writer import save

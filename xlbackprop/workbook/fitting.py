@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import islice, pairwise
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 from xlbackprop.derivation import derive
-from xlbackprop.errors import Problem, UserError
-from xlbackprop.layout import DATA, FIRST_SAMPLE_ROW, Table
-from xlbackprop.limits import MOST_COLUMNS, MOST_ROWS, at_most, formula_problem
 from xlbackprop.optimisers import OPTIMISERS
 from xlbackprop.workbook.lesson import Lesson
 
@@ -21,38 +18,10 @@ MOST_MATRIX_SIDE = 32
 MOST_MATRIX_CELLS = 10_000
 
 
-def require_room(table: Table, title: str) -> None:
-    """See to it that the sheets that every workbook has can hold a table as it is arranged.
-
-    Raises:
-        UserError: they cannot; the message has every limit that is passed, and by how much.
-    """
-    problems = tuple(_table_problems(table))
-    if problems:
-        raise UserError("\n".join([f"{title}: too large for a sheet", *(f"  {problem}" for problem in problems)]))
-
-
 def reason_against(name: str, lesson: Lesson) -> str | None:
     """Why a workbook of this lesson does not have the sheet; None if it can."""
     reason = _REASONS.get(name)
     return reason(lesson) if reason else None
-
-
-def _table_problems(table: Table) -> Iterator[Problem]:
-    columns, rows = len(table.columns), table.last_row
-    if columns > MOST_COLUMNS:
-        yield Problem("columns", f"{columns:,} in the table", at_most(columns, MOST_COLUMNS, "the columns of a sheet"))
-    if rows > MOST_ROWS:
-        found = f"{rows:,} rows, with the header of the table in row {table.header_row:,}"
-        yield Problem("iterations", found, at_most(rows, MOST_ROWS, "the rows of a sheet"))
-    rows = FIRST_SAMPLE_ROW + table.derivation.samples - 1
-    if rows > MOST_ROWS:
-        found = f"{rows:,} rows on the sheet {DATA}, with the header in row {FIRST_SAMPLE_ROW - 1}"
-        yield Problem("samples", found, at_most(rows, MOST_ROWS, "the rows of a sheet"))
-    written = {name: table.formula(name).format(row=table.last_row, above=table.last_row - 1) for name in table.columns}
-    by_length = sorted(written, key=lambda name: len(written[name]), reverse=True)
-    problems = (formula_problem(f"the formula of {name}", written[name]) for name in by_length)
-    yield from islice(filter(None, problems), 1)
 
 
 def _data(lesson: Lesson) -> str | None:
