@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.definition import Definition, parse
+from xlbackprop.definition import Definition
+from xlbackprop.loading import parse
 from xlbackprop.losses import LOSSES
 from xlbackprop.optimisers import OPTIMISERS
 from xlbackprop.schedules import SCHEDULES

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from tests.networks import contents
 from xlbackprop import UserError, load
-from xlbackprop.definition import parse
 from xlbackprop.embedded import from_properties, to_properties
 from xlbackprop.errors import DefinitionError
 from xlbackprop.initial import METHODS, draw
+from xlbackprop.loading import parse
 from xlbackprop.templates import names
 
 GOOD: dict[str, Any] = {

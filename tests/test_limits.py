@@ -20,7 +20,6 @@ from hypothesis import given, settings
 from tests.networks import definitions, sized
 from xlbackprop import Definition, UserError, build
 from xlbackprop.arrangement import arrange
-from xlbackprop.definition import parse
 from xlbackprop.derivation import derive
 from xlbackprop.errors import DefinitionError
 from xlbackprop.layout import COLUMN_SETS, Table, column_letter, require_room
@@ -35,6 +34,7 @@ from xlbackprop.limits import (
     least_columns,
     most_arguments,
 )
+from xlbackprop.loading import parse
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.rows import Block, BlockColumn
 from xlbackprop.workbook.theme import Look, add_styles
@@ -134,7 +134,7 @@ def test_an_absurd_network_is_refused_in_no_time_and_nothing_is_drawn() -> None:
     content = sized(10_000, 10_000)
     tracemalloc.start()
     start = process_time()
-    with patch("xlbackprop.definition.draw", side_effect=AssertionError("drawn")):
+    with patch("xlbackprop.loading.draw", side_effect=AssertionError("drawn")):
         columns, characters = refusal(content)
     seconds, (_, memory) = process_time() - start, tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -22,10 +22,11 @@ from tests.networks import definitions
 from tests.test_judges import QUICK_JUDGES, assert_agree
 from xlbackprop import Definition, UserError, build, load, train
 from xlbackprop.arrangement import arrange
-from xlbackprop.definition import Comparison, Method, parse
+from xlbackprop.definition import Comparison, Method
 from xlbackprop.derivation import Derivation, derive
 from xlbackprop.embedded import from_properties, to_properties
 from xlbackprop.errors import DefinitionError
+from xlbackprop.loading import parse
 from xlbackprop.optimisers import OPTIMISERS, SETTINGS, WEIGHT_DECAY
 from xlbackprop.workbook.sheets import learning_rates, optimisers
 from xlbackprop.workbook.sheets.optimisers import TITLE, Choices

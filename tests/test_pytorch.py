@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from xlbackprop import Definition, train
 from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.definition import parse
 from xlbackprop.engine import Array, Trace
+from xlbackprop.loading import parse
 from xlbackprop.losses import LOSSES
 from xlbackprop.names import MEAN_LOSS, RATE_NOW, derivative
 from xlbackprop.optimisers import OPTIMISERS, WEIGHT_DECAY

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from tests.test_cli import run
 from xlbackprop import Definition, UserError, load, train
 from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.definition import Layer, definition_keys, layer_keys, parse
+from xlbackprop.definition import Layer
 from xlbackprop.initial import METHODS
+from xlbackprop.loading import definition_keys, layer_keys, parse
 from xlbackprop.losses import LOSSES
 from xlbackprop.optimisers import OPTIMISERS
 from xlbackprop.schedules import SCHEDULES

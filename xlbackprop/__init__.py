@@ -15,9 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from xlbackprop.definition import Definition, load
+    from xlbackprop.definition import Definition
     from xlbackprop.engine import Trace, train
     from xlbackprop.errors import UserError
+    from xlbackprop.loading import load
     from xlbackprop.workbook import build
 
 __all__ = ["Definition", "Trace", "UserError", "build", "load", "train"]
@@ -30,7 +31,7 @@ _HOMES = {
     "Trace": "engine",
     "UserError": "errors",
     "build": "workbook",
-    "load": "definition",
+    "load": "loading",
     "train": "engine",
 }
 

@@ -89,7 +89,7 @@ def build(
     ] = None,
 ) -> None:
     """Write a walkthrough as an Excel workbook with live formulas and a loss chart."""
-    from xlbackprop.definition import load
+    from xlbackprop.loading import load
     from xlbackprop.progress import bar
     from xlbackprop.workbook import build as build_workbook
 
@@ -177,7 +177,7 @@ def templates() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from xlbackprop.definition import load
+    from xlbackprop.loading import load
     from xlbackprop.templates import names
 
     table = Table("template", "what it teaches", box=None, header_style="bold", pad_edge=False)
@@ -199,8 +199,8 @@ def trace(
     learning_rate: LearningRate = None,
 ) -> None:
     """Print every intermediate value of the training."""
-    from xlbackprop.definition import load
     from xlbackprop.engine import train
+    from xlbackprop.loading import load
 
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
     _require_iteration(definition, iteration or 0)
@@ -226,9 +226,9 @@ def explain(
     format: Annotated[Markup, typer.Option(help="For the terminal, a web page or a paper.")] = Markup.text,
 ) -> None:
     """Print the chain of steps that leads to one quantity, with its numbers."""
-    from xlbackprop.definition import load
     from xlbackprop.explain import FORMATS
     from xlbackprop.explain import explain as explain_quantity
+    from xlbackprop.loading import load
 
     definition = load(template)
     _require_iteration(definition, iteration)

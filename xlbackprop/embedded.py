@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from xlbackprop.definition import Definition, parse
+from xlbackprop.definition import Definition
 from xlbackprop.errors import DefinitionError
+from xlbackprop.loading import parse
 
 _PREFIX = "xlbackprop definition "
 _LONGEST = 250

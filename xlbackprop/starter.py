@@ -15,20 +15,12 @@ from msgspec import Struct
 
 from xlbackprop.activations import ACTIVATIONS
 from xlbackprop.arrangement import arrange
-from xlbackprop.definition import (
-    GRADIENT_DESCENT,
-    MOST_UNITS,
-    OPTIMISER_SETTINGS,
-    SCHEDULE_SETTINGS,
-    Method,
-    definition_keys,
-    layer_keys,
-    parse,
-)
+from xlbackprop.definition import GRADIENT_DESCENT, Method
 from xlbackprop.derivation import LEARNING_RATE_SENTENCE, derive
 from xlbackprop.errors import UserError, did_you_mean
 from xlbackprop.initial import draw
 from xlbackprop.layout import require_room
+from xlbackprop.loading import MOST_UNITS, OPTIMISER_SETTINGS, SCHEDULE_SETTINGS, definition_keys, layer_keys, parse
 from xlbackprop.losses import LOSSES
 from xlbackprop.names import LEARNING_RATE
 from xlbackprop.optimisers import OPTIMISERS, Setting
