@@ -425,7 +425,7 @@ def _pasted(*, slip: bool) -> dict[str, list[float]]:
 @given(definition=definitions(plain=True), columns=st.sampled_from(["compact", "full"]))
 def test_whatever_we_generate_is_right(definition: Definition, columns: str, tmp_path: Path) -> None:
     """No false alarm in a workbook of ours, of any network, and the table is found by the definition inside."""
-    path = build(definition, tmp_path / "ours.xlsx", columns=columns)
+    path = build(definition, tmp_path / "ours.xlsx", columns=columns, sheets=["walkthrough"])
     report = report_of(path)
     assert (report.status, report.findings) == ("ok", ()), report
     assert report.tables[0].rows == len(train(definition))
@@ -436,7 +436,7 @@ def test_whatever_we_generate_is_right(definition: Definition, columns: str, tmp
 def test_a_mistake_in_whatever_we_generate_is_found_in_its_cell(
     definition: Definition, columns: str, data: st.DataObject, tmp_path: Path
 ) -> None:
-    path = build(definition, tmp_path / "ours.xlsx", columns=columns)
+    path = build(definition, tmp_path / "ours.xlsx", columns=columns, sheets=["walkthrough"])
     derivation = derive(definition)
     table = arrange(derivation, definition.iterations, columns).table
     learned = [name for name in table.quantities if derivation[name].update is not None and definition.iterations > 1]

@@ -16,6 +16,7 @@ from xlbackprop.derivation import derive
 from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL, TITLE
 
 Line = tuple[object, ...]
+ONLY = ["step-by-step"]
 DEFINITIONS = (load("classic"), load("mazur"), deep())
 
 
@@ -30,7 +31,7 @@ def lines(path: Path) -> dict[str, Line]:
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda definition: definition.title)
 def test_every_quantity_in_the_order_of_the_calculation(definition: Definition, columns: str, tmp_path: Path) -> None:
     derivation, trace = derive(definition), train(definition)
-    written = lines(build(definition, tmp_path / "book.xlsx", columns=columns, iteration=1))
+    written = lines(build(definition, tmp_path / "book.xlsx", columns=columns, iteration=1, sheets=ONLY))
     set_names = {name: _set(name) for name in derivation.quantities}
     calculated = [name for name, quantity in derivation.quantities.items() if quantity.expression]
     assert [symbol for symbol in written if symbol in {set_names[name] for name in calculated}] == [
@@ -47,7 +48,7 @@ def test_every_quantity_in_the_order_of_the_calculation(definition: Definition, 
 
 
 def test_the_class_network_by_line(tmp_path: Path) -> None:
-    written = lines(build(load(), tmp_path / "book.xlsx"))
+    written = lines(build(load(), tmp_path / "book.xlsx", sheets=ONLY))
     assert written["h1"][:2] == ("w1 · i1 + w2 · i2", "0.15 · 0.05 + 0.2 · 0.1")
     assert written["ah1"][:2] == ("σ(h1)", "1/(1 + exp(−0.0275))")
     assert written["E1"][:2] == ("½(t1 − ao1)²", "½(0.5 − 0.6065)²")
@@ -69,12 +70,12 @@ def test_the_class_network_by_line(tmp_path: Path) -> None:
     ],
 )
 def test_whether_the_loss_went_down(rate: float, iteration: int, verdict: str, tmp_path: Path) -> None:
-    path = build(load(learning_rate=rate), tmp_path / "book.xlsx", iteration=iteration)
+    path = build(load(learning_rate=rate), tmp_path / "book.xlsx", iteration=iteration, sheets=ONLY)
     assert lines(path)["next Etotal"][3] == verdict
 
 
 def test_the_class_follows_another_iteration(tmp_path: Path) -> None:
-    path = build(load(), tmp_path / "book.xlsx")
+    path = build(load(), tmp_path / "book.xlsx", sheets=ONLY)
     cells = judges.ironcalc_judge(path, {(TITLE, ITERATION_CELL): 40})
     row = {line: index for index, line in enumerate(_symbols(path), 6)}
     assert cells[TITLE, f"D{row['ah1']}"] == pytest.approx(train(load())["a_h1"][40])
@@ -83,7 +84,7 @@ def test_the_class_follows_another_iteration(tmp_path: Path) -> None:
 
 
 def test_symbols_have_subscripts_in_the_cells_own_font(tmp_path: Path) -> None:
-    path = build(load(), tmp_path / "book.xlsx")
+    path = build(load(), tmp_path / "book.xlsx", sheets=ONLY)
     row = _symbols(path).index("ah1") + 6
     with zipfile.ZipFile(path) as book:
         xml = book.read("xl/worksheets/sheet3.xml").decode()

@@ -19,6 +19,7 @@ from xlbackprop import Definition, build, load, train
 from xlbackprop.workbook.sheets.your_turn import DECIMALS_CELL, ITERATION_CELL, PROGRESS_CELL, RIGHT, TITLE, WRONG
 
 Judge = Callable[[Path, Changes], Cells]
+ONLY = ["your-turn"]
 CLASSIC = load("classic", iterations=4)
 DEFINITIONS = (CLASSIC, load("mazur", iterations=4), deep())
 QUICK_JUDGES = (judges.ironcalc_judge, judges.formualizer_judge)
@@ -67,7 +68,7 @@ def marks(path: Path, cells: Cells) -> dict[str, str]:
 @pytest.mark.parametrize("columns", ["compact", "full"])
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda each: each.title)
 def test_right_answers(definition: Definition, columns: str, judge: Judge, tmp_path: Path) -> None:
-    path = build(definition, tmp_path / "book.xlsx", columns=columns)
+    path = build(definition, tmp_path / "book.xlsx", columns=columns, sheets=ONLY)
     answers = {symbol: round(value, 6) for symbol, value in right_answers(definition, path, 2).items()}
     cells = judge(path, {**typed(path, answers), (TITLE, ITERATION_CELL): 2})
     assert set(marks(path, cells).values()) == {RIGHT}
@@ -76,7 +77,7 @@ def test_right_answers(definition: Definition, columns: str, judge: Judge, tmp_p
 
 
 def test_what_is_asked_of_the_class_network(tmp_path: Path) -> None:
-    asked = list(rows(build(CLASSIC, tmp_path / "book.xlsx")))
+    asked = list(rows(build(CLASSIC, tmp_path / "book.xlsx", sheets=ONLY)))
     forward = ["h1", "h2", "ah1", "ah2", "o1", "o2", "ao1", "ao2", "E1", "E2", "Etotal"]
     backward = [f"∂E/∂w{index}" for index in (5, 6, 7, 8)] + ["∂E/∂ah1", "∂E/∂ah2"]
     backward += [f"∂E/∂w{index}" for index in (1, 2, 3, 4)]
@@ -85,7 +86,7 @@ def test_what_is_asked_of_the_class_network(tmp_path: Path) -> None:
 
 @both_judges
 def test_nothing_typed_is_nothing_wrong(judge: Judge, tmp_path: Path) -> None:
-    path = build(CLASSIC, tmp_path / "book.xlsx")
+    path = build(CLASSIC, tmp_path / "book.xlsx", sheets=ONLY)
     cells = judge(path, {})
     assert set(marks(path, cells).values()) == {""}
     assert cells[TITLE, PROGRESS_CELL] == "0 of 29 answered, 0 right"
@@ -93,7 +94,7 @@ def test_nothing_typed_is_nothing_wrong(judge: Judge, tmp_path: Path) -> None:
 
 @both_judges
 def test_a_wrong_answer_does_not_make_those_that_follow_from_it_wrong(judge: Judge, tmp_path: Path) -> None:
-    path = build(CLASSIC, tmp_path / "book.xlsx")
+    path = build(CLASSIC, tmp_path / "book.xlsx", sheets=ONLY)
     answers = right_answers(CLASSIC, path)
     answers["h1"] = 0.7
     answers["ah1"] = 1 / (1 + math.exp(-0.7))
@@ -131,7 +132,7 @@ _SEVEN = ("h1", "ah1", "o1", "ao1", "E1", "∂E/∂w5", "new w5")
 def test_the_decimals_that_have_to_be_right(
     decimals: float | str, answer: float, mark: str, judge: Judge, tmp_path: Path
 ) -> None:
-    path = build(CLASSIC, tmp_path / "book.xlsx")
+    path = build(CLASSIC, tmp_path / "book.xlsx", sheets=ONLY)
     cells = judge(path, {**typed(path, {"h1": answer}), (TITLE, DECIMALS_CELL): decimals})
     assert marks(path, cells)["h1"] == mark
     assert not judges.errors(cells)
@@ -167,7 +168,7 @@ def test_any_mixture_of_answers(deep_book: Path, data: st.DataObject) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("program", [judges.libreoffice, judges.gnumeric])
 def test_programs(program, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    path = build(CLASSIC, tmp_path / "book.xlsx")
+    path = build(CLASSIC, tmp_path / "book.xlsx", sheets=ONLY)
     right = right_answers(CLASSIC, path)
     sets: list[Mapping[str, float | str | bool]] = [right, {"h1": 0.7, "ah1": 1 / (1 + math.exp(-0.7))}]
     for answer in ABSURD:
@@ -184,7 +185,7 @@ def test_programs(program, tmp_path: Path) -> None:  # type: ignore[no-untyped-d
 
 
 def test_only_answers_and_choices_can_be_typed(tmp_path: Path) -> None:
-    sheet = openpyxl.load_workbook(build(CLASSIC, tmp_path / "book.xlsx"))[TITLE]
+    sheet = openpyxl.load_workbook(build(CLASSIC, tmp_path / "book.xlsx", sheets=ONLY))[TITLE]
     unlocked = {cell.coordinate for line in sheet.iter_rows() for cell in line if not cell.protection.locked}
     answers = {f"C{row}" for row in rows(tmp_path / "book.xlsx").values()}
     assert sheet.protection.sheet
@@ -194,4 +195,4 @@ def test_only_answers_and_choices_can_be_typed(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def deep_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(deep(), tmp_path_factory.mktemp("deep") / "book.xlsx")
+    return build(deep(), tmp_path_factory.mktemp("deep") / "book.xlsx", sheets=ONLY)
