@@ -89,7 +89,7 @@ def test_quick_judges_agree(template: str, columns: str, tmp_path: Path) -> None
 def test_spreadsheet_programs_agree(template: str, columns: str, judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     generated = build(load(template), tmp_path / "book.xlsx", columns=columns, sheets=WITHOUT_CHOICES)
     files, expected = [], []
-    for variant in variants(load(template), columns):
+    for variant in list(variants(load(template), columns))[::3]:  # the quick judges have them all
         files.append(judges.changed(generated, variant.changes, variant.name))
         expected.append(_expected(variant, columns, tmp_path))
     (tmp_path / "judged").mkdir()

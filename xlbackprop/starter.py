@@ -148,7 +148,7 @@ def starter(
     activations = (*(hidden for _ in sizes[1:-1]), last)
     optimiser = _known("--optimiser", optimiser or GRADIENT_DESCENT.name, OPTIMISERS)
     wish = _Wish(sizes, activations, loss, samples, optimiser, seed)
-    pass
+    _require_sense(wish, file)
     text = _HEADER.format(file=_argument(file)) + "\n".join(_lines(wish)) + "\n"
     definition = parse(tomllib.loads(text), source=file)
     require_room(arrange(derive(definition), definition.iterations, "compact").table, file)
