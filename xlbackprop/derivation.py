@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from xlbackprop import softmax
 from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.definition import LARGEST_NUMBER, Definition, Method
+from xlbackprop.definition import GRADIENT_DESCENT, LARGEST_NUMBER, Definition, Method
 from xlbackprop.expression import (
     Builtin,
     Call,
@@ -107,6 +107,7 @@ class Derivation(Struct, frozen=True, dict=True):
     settings: Mapping[str, Setting]
     """By name, the learning rate first."""
     samples: int = 1
+    optimiser: str = GRADIENT_DESCENT.name
 
     def __getitem__(self, name: str) -> Quantity:
         return self.quantities[name]
@@ -272,6 +273,7 @@ def derive(definition: Definition) -> Derivation:
         {quantity.name: quantity for quantity in quantities},
         {setting.name: setting for setting in _settings(definition)},
         len(definition.samples),
+        definition.optimiser.name,
     )
 
 

@@ -264,6 +264,30 @@ def at_the_start(expression: Expression) -> Expression:
     return without_zeros(substitute(expression, lambda symbol: _ZERO if isinstance(symbol, Old) else symbol))
 
 
+def abridged(expression: Expression, most: int) -> Expression:
+    """The expression with no more than `most` terms in a sum, or arguments of a function, and … for those between."""
+
+    def ends(parts: tuple[Expression, ...]) -> tuple[Expression, ...]:
+        shown = parts if len(parts) <= most else (*parts[: most - 1], _AND_SO_ON, parts[-1])
+        return tuple(abridged(part, most) for part in shown)
+
+    match expression:
+        case Sum(terms):
+            return Sum(ends(terms))
+        case Apply(builtin, arguments):
+            return Apply(builtin, ends(arguments))
+        case Product(factors):
+            return Product(tuple(abridged(factor, most) for factor in factors))
+        case Power(base, exponent):
+            return Power(abridged(base, most), exponent)
+        case Call(function, argument):
+            return Call(function, abridged(argument, most))
+        case Symbol() | Number():
+            return expression
+        case _:
+            return type(expression)(*(abridged(part, most) for part in children(expression)))
+
+
 def without_zeros(expression: Expression) -> Expression:
     """The expression without the terms of a sum, and without the products, that the number 0 makes vanish."""
     match expression:
@@ -283,6 +307,7 @@ def without_zeros(expression: Expression) -> Expression:
 
 
 _ZERO, _ONE = Number(0.0), Number(1.0)
+_AND_SO_ON = Symbol("…")
 
 
 def _expression(value: Expression | float) -> Expression:

@@ -236,7 +236,8 @@ class Mathematics(Reading):
         return "½" if value == 0.5 else f"{value:g}".replace("-", "−")
 
     def power(self, base: str, exponent: int) -> str:
-        return base + str(exponent).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))
+        held = f"({base})" if base.startswith("∂") else base  # else it could be read as a power of what is below
+        return held + str(exponent).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))
 
     def product(self, factors: Sequence[Expression], texts: Sequence[str]) -> str:
         if texts[0] == "½" and texts[1].startswith("(") and not isinstance(factors[1], Symbol):

@@ -58,7 +58,8 @@ def _headline(page: Page, definition: Definition, table: Table) -> None:
 
 def _diagram(page: Page, picture: Diagram, table: Table, trace: Trace) -> None:
     for title in picture.titles:
-        page.text(address(TOP_ROW, title.column), title.text, Look(theme.HEADING, align="center"))
+        look = Look(theme.HEADING, align=title.align, indent=int(title.align == "left"))
+        page.text(address(TOP_ROW, title.column), title.text, look)
     for node in picture.nodes:
         look = Look(theme.NODE, table.derivation[node.name].role, number_format=_node_format(node.name))
         value = float(trace[node.name][0])
@@ -183,6 +184,6 @@ def _chart(page: Page, arrangement: Arrangement, trace: Trace) -> None:
         ],
     )
     column = arrangement.chart_column + 1
-    charts.place(chart, arrangement.chart_row, column, table.header_row - 2, column + _CHART_COLUMNS)
+    charts.place(chart, arrangement.chart_row, column, arrangement.chart_last_row, column + _CHART_COLUMNS)
     page.sheet.add_chart(chart)
     page.drawing.describe(chart, f"Line chart of the loss {total} over the iterations of the table below")
