@@ -121,8 +121,8 @@ class Page:
         limits = DataValidation(
             type=kind.strip() or "decimal",
             operator="between",
-            formula1=f"{low:.15g}",
-            formula2=f"{high:.15g}",
+            formula1=f"{low:.15G}",
+            formula2=f"{high:.15G}",
             allow_blank=optional,
         )
         self._validate(address, limits, title, prompt, f"A {kind}number from {low:,.15g} to {high:,.15g}, please.")
