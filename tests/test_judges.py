@@ -109,6 +109,25 @@ def test_generated_networks_with_all_sheets(definition: Definition) -> None:
     _judge_generated(definition, "compact", None)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("judge", [judges.libreoffice, judges.gnumeric])
+def test_a_sample_of_generated_networks_in_programs(judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    files: list[Path] = []
+    expected: list[Cells] = []
+
+    @settings(max_examples=12, derandomize=True, database=None)
+    @given(definitions())
+    def collect(definition: Definition) -> None:
+        if definition.iterations > 1:  # Gnumeric makes #REF! of INDEX in a range of one cell
+            files.append(build(definition, tmp_path / f"{len(files)}.xlsx", sheets=WITHOUT_CHOICES))
+            expected.append(judges.carried(files[-1]))
+
+    collect()
+    (tmp_path / "judged").mkdir()
+    for file, actual, wanted in zip(files, judge(files, tmp_path / "judged"), expected, strict=True):
+        assert_agree({cell: actual.get(cell) for cell in wanted}, wanted, file.stem)
+
+
 def _judge_generated(definition: Definition, columns: str, sheets: Collection[str] | None) -> None:
     iteration = definition.iterations // 2
     with tempfile.TemporaryDirectory() as folder:
