@@ -87,7 +87,7 @@ def test_symbols_have_subscripts_in_the_cells_own_font(tmp_path: Path) -> None:
     path = build(load(), tmp_path / "book.xlsx", sheets=ONLY)
     row = _symbols(path).index("ah1") + 6
     with zipfile.ZipFile(path) as book:
-        xml = book.read("xl/worksheets/sheet3.xml").decode()
+        xml = book.read("xl/worksheets/sheet2.xml").decode()
     cell = re.search(rf'<c r="A{row}".*?</c>', xml)
     assert cell is not None
     runs = re.findall(r"<r><rPr>(.*?)</rPr><t [^>]*>(.*?)</t></r>", cell.group())
