@@ -202,7 +202,7 @@ REFUSED = [
     ({"layers": "2,99999999999"}, '--layers: found "2,99999999999", expected two or more whole numbers'),
     ({"layers": "2,1", "output": "softmax"}, '--layers: found "2,1" with a softmax, expected two or more outputs'),
     ({"layers": "10000,10000"}, "a table of at least 200,050,002 columns, expected 16,384 at most"),
-    ({"layers": "600,2"}, "the formula of o2: found 8,976 characters, expected 8,192 at most"),
+    ({"layers": "700,2"}, "characters, expected 8,192 at most, the characters of a formula"),
     ({"activation": "softmax"}, '--activation: there is no "softmax"'),
     ({"output": "reul"}, '--output: there is no "reul"; did you mean "relu"?'),
     ({"loss": "cross"}, '--loss: there is no "cross"'),
