@@ -169,7 +169,7 @@ class Formula(Reading):
     def number(self, value: float) -> str:
         if value == math.pi:
             return "PI()"
-        return f"{value:.17g}" if value != float(f"{value:g}") else f"{value:g}"
+        return f"{value:.17G}" if value != float(f"{value:g}") else f"{value:G}"  # the file format knows 1E+12 only
 
     def power(self, base: str, exponent: int) -> str:
         return f"{base}^{exponent}"
