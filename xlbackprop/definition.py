@@ -50,9 +50,7 @@ class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def biases(self) -> tuple[float, ...]:
         """The layer's biases: none, one for all its units, or one a unit."""
-        if self.bias is None:
-            return ()
-        return self.bias if isinstance(self.bias, tuple) else (self.bias,)
+        return biases_of(self.bias)
 
 
 class Sample(Struct, frozen=True):
@@ -143,6 +141,13 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
         if free and not self.optimiser.settings[WEIGHT_DECAY.key]:
             return None
         return 10.0 ** min(12, 60 // len(self.layers))
+
+
+def biases_of(bias: float | tuple[float, ...] | None) -> tuple[float, ...]:
+    """The biases of a layer, however they are written."""
+    if bias is None:
+        return ()
+    return bias if isinstance(bias, tuple) else (bias,)
 
 
 def rows_of(values: Samples) -> tuple[tuple[float, ...], ...]:

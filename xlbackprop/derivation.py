@@ -297,15 +297,13 @@ def _order(definition: Definition) -> Iterator[Quantity]:
     samples, batch = len(definition.samples), definition.samples_a_batch
     if samples == 1:
         return
-    following = apply(Builtin.REMAINDER, Old(TURN), samples) + 1
-    turn = Symbol(SAMPLE)
+    turn = _turn(definition)
+    following = apply(Builtin.REMAINDER, Old(turn.name), samples) + 1
     if definition.order == "shuffled":
-        turn = Symbol(TURN)
         yield Quantity(TURN, Role.ORDER, "the place of the sample in the epoch", following)
         words = "the number of the sample on the sheet Data, in shuffled order"
         yield Quantity(SAMPLE, Role.ORDER, words, Entry(Listed(ORDER), Symbol(ITERATION) + 1))
     else:
-        following = apply(Builtin.REMAINDER, Old(SAMPLE), samples) + 1
         yield Quantity(SAMPLE, Role.ORDER, "the number of the sample on the sheet Data", following)
     words = "the epoch: how often the whole data set has been begun"
     yield Quantity(EPOCH, Role.ORDER, words, conditional(turn, 2, Old(EPOCH) + 1, Old(EPOCH)))
@@ -320,6 +318,11 @@ def _order(definition: Definition) -> Iterator[Quantity]:
         )
         counted = conditional(Symbol(IN_BATCH), 2, Old(UPDATE) + 1, Old(UPDATE))
         yield Quantity(UPDATE, Role.ORDER, "the number of the update to which the batch leads", counted)
+
+
+def _turn(definition: Definition) -> Symbol:
+    """The place of the sample in the epoch; in the given order it is the sample's number."""
+    return Symbol(TURN if definition.order == "shuffled" else SAMPLE)
 
 
 def _given(definition: Definition) -> Iterator[Quantity]:
@@ -381,7 +384,7 @@ def _loss(definition: Definition) -> Iterator[Quantity]:
     words = "the loss of this sample: how wrong the network is about it" if several else _LOSS_SENTENCE
     yield Quantity(names.total_loss, Role.LOSS, words, total)
     if several:
-        turn = Symbol(TURN if definition.order == "shuffled" else SAMPLE)
+        turn = _turn(definition)
         mean = (Old(RUNNING_LOSS) * (turn - 1) + Symbol(names.total_loss)) / turn
         yield Quantity(RUNNING_LOSS, Role.LOSS, "the mean loss in the epoch so far", mean)
         so_far, before = Symbol(RUNNING_LOSS), Old(EPOCH_LOSS)

@@ -114,12 +114,12 @@ def train_all(definitions: Sequence[Definition], *, listener: Listener = nobody)
     ]
 
 
-def evaluate(definition: Definition, changes: Mapping[str, Array], sample: int = 0) -> Trace:
+def evaluate(definition: Definition, changes: Mapping[str, Array], sample: int | NDArray[np.int64] = 0) -> Trace:
     """Compute one iteration for many settings of the weights and biases, all of them in one batched computation.
 
     Args:
         changes: by name, one value a setting, each of shape (settings,); what is not named stays as defined.
-        sample: the number of the sample, from 0.
+        sample: the number of the sample, from 0, or one a setting, shape (settings,).
 
     Returns:
         A trace that has one row a setting, in the place of one an iteration. Only what follows from weights and sample
@@ -131,7 +131,7 @@ def evaluate(definition: Definition, changes: Mapping[str, Array], sample: int =
     values[..., record.parameters] = network.all_parameters()
     for name, change in changes.items():
         values[:, 0, record.names.index(name)] = change
-    _complete(network, np.full(len(values), sample), record, values)
+    _complete(network, np.broadcast_to(sample, len(values)), record, values)
     return Trace(definition.names, record.names, values[:, 0])
 
 
@@ -494,7 +494,8 @@ def _kind(definition: Definition) -> tuple[object, ...]:
     """What networks that are trained at once have in common."""
     layers = tuple(layer.activation for layer in definition.layers)
     training = (definition.loss, definition.optimiser, definition.schedule, definition.train_biases)
-    return definition.names, definition.iterations, layers, training, passes(definition)
+    order = (len(definition.samples), definition.samples_a_batch, definition.order, definition.seed)
+    return definition.names, definition.iterations, layers, training, order
 
 
 def _flat(rows: tuple[Row, ...]) -> Row:

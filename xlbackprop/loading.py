@@ -23,6 +23,7 @@ from xlbackprop.definition import (
     Real,
     Reals,
     Samples,
+    biases_of,
     rows_of,
 )
 from xlbackprop.errors import DefinitionError, Problem, UserError, did_you_mean
@@ -52,7 +53,7 @@ class _DrawnLayer(Struct, frozen=True, kw_only=True):
 
     @property
     def biases(self) -> tuple[float, ...]:
-        return () if self.bias is None else (self.bias,) if not isinstance(self.bias, tuple) else self.bias
+        return biases_of(self.bias)
 
 
 class Key(Struct, frozen=True):

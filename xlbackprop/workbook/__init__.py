@@ -14,7 +14,7 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.arrangement import arrange
 from xlbackprop.definition import Definition
-from xlbackprop.derivation import derive
+from xlbackprop.derivation import Derivation, derive
 from xlbackprop.embedded import to_properties
 from xlbackprop.engine import train
 from xlbackprop.errors import UserError, did_you_mean
@@ -82,8 +82,9 @@ def build(
         raise UserError(f"iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
     arrangement = arrange(derive(definition), definition.iterations, columns)
     require_room(arrangement.table, definition.title)
+    chosen = _chosen(sheets, definition, arrangement.table.derivation)
     lesson = Lesson(definition, arrangement, train(definition, listener=listener), iteration=iteration)
-    workbook, pages = _filled(lesson, _chosen(sheets, lesson), required=ALWAYS if sheets is None else SHEETS)
+    workbook, pages = _filled(lesson, chosen, required=ALWAYS if sheets is None else SHEETS)
     pages[0].sheet.sheet_view.tabSelected = True
     save(workbook, {page.sheet.title: page.content() for page in pages}, path, listener)
     return path
@@ -114,18 +115,18 @@ def _empty(definition: Definition) -> Workbook:
     return workbook
 
 
-def _chosen(sheets: Collection[str] | None, lesson: Lesson) -> tuple[str, ...]:
+def _chosen(sheets: Collection[str] | None, definition: Definition, derivation: Derivation) -> tuple[str, ...]:
     """The names of the sheets to make, in the order of the workbook."""
     if sheets is None:
-        return tuple(name for name in SHEETS if reason_against(name, lesson) is None)
+        return tuple(name for name in SHEETS if reason_against(name, definition, derivation) is None)
     if not sheets:
         raise UserError(f"sheets: found none, expected one or more of {', '.join(SHEETS)}")
     asked = set(map(_name, sheets))
-    asked |= {name for name in ALWAYS if reason_against(name, lesson) is None}
+    asked |= {name for name in ALWAYS if reason_against(name, definition, derivation) is None}
     for name in sorted(asked):
         if name not in SHEETS:
             raise UserError(f'sheets: there is no sheet "{name}"; {did_you_mean(name, SHEETS)}')
-        reason = reason_against(name, lesson)
+        reason = reason_against(name, definition, derivation)
         if reason is not None:
             raise UserError(f'sheets: no sheet "{name}" for this walkthrough: {reason}')
     return tuple(name for name in SHEETS if name in asked)

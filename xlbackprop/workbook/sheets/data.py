@@ -12,8 +12,7 @@ from xlbackprop.derivation import Role
 from xlbackprop.engine import Array, evaluate
 from xlbackprop.layout import DATA, FIRST_SAMPLE_ROW, column_letter
 from xlbackprop.limits import LONGEST_FORMULA
-from xlbackprop.names import ITERATION, ORDER
-from xlbackprop.passes import passes
+from xlbackprop.names import ITERATION, ORDER, SAMPLE
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.choice import Choice, choose_iteration
 from xlbackprop.workbook.lesson import Lesson
@@ -76,12 +75,12 @@ def _samples(page: Page, lesson: Lesson) -> int:
 
 def _order(page: Page, lesson: Lesson, column: int) -> int:
     """Put down the order of the samples where it is shuffled, and give the first column after it."""
-    order = passes(lesson.definition).order
-    if order is None:
+    if lesson.definition.order == "given":
         return column
+    order = lesson.trace[SAMPLE]
     page.text(address(_HEADER_ROW, column), ORDER, Look(theme.LABEL, Role.ORDER))
     style = page.style_number(Look(theme.INPUT, number_format=theme.COUNT_FORMAT))
-    page.block(Block(FIRST_SAMPLE_ROW, [BlockColumn(style, None, np.array(order))], column))
+    page.block(Block(FIRST_SAMPLE_ROW, [BlockColumn(style, None, order)], column))
     cells = f"{address(FIRST_SAMPLE_ROW, column)}:{address(_HEADER_ROW + len(order), column)}"
     words = "Which sample the iteration takes; drawn by the seed of the definition."
     page.limit(cells, "Order", words, 1, len(lesson.definition.samples), whole=True)
@@ -130,6 +129,7 @@ def _columns(lesson: Lesson) -> tuple[str, ...]:
 
 def _values(lesson: Lesson, columns: tuple[str, ...], iteration: int) -> dict[str, Array]:
     """The values of the columns for every sample, with the weights of an iteration."""
-    changes = {name: lesson.trace[name][iteration : iteration + 1] for name in lesson.derivation.learned}
-    answers = [evaluate(lesson.definition, changes, sample) for sample in range(len(lesson.definition.samples))]
-    return {name: np.concatenate([answer[name] for answer in answers]) for name in columns}
+    samples = np.arange(len(lesson.definition.samples))
+    changes = {name: np.full(len(samples), lesson.trace[name][iteration]) for name in lesson.derivation.learned}
+    answers = evaluate(lesson.definition, changes, samples)
+    return {name: answers[name] for name in columns}
