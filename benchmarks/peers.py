@@ -13,7 +13,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 
-from xlbackprop import build, load, train
+from xlbackprop import load, train
 from xlbackprop.arrangement import arrange
 from xlbackprop.derivation import derive
 from xlbackprop.layout import Table
@@ -84,11 +84,16 @@ def rustypyxl(iterations: int, path: Path) -> None:
     book.save(str(path))
 
 
-def bare_loop(iterations: int, path: Path) -> None:
+def bare_loop(iterations: int, path: Path, shared: bool = False) -> None:
     """The least that can be done: one template a row, filled and deflated, with nothing around it."""
     table, values = _table(iterations)
+    formulas = [
+        f'<f t="shared" si="{index}"/>' if shared else f"<f>{table.formula(name)}</f>"
+        for index, name in enumerate(table.quantities)
+    ]
     cells = [
-        f'<c r="{table.letter(name)}{{row}}"><f>{table.formula(name)}</f><v>{{}}</v></c>' for name in table.quantities
+        f'<c r="{table.letter(name)}{{row}}">{formula}<v>{{}}</v></c>'
+        for name, formula in zip(table.quantities, formulas, strict=True)
     ]
     template = f'<row r="{{row}}">{"".join(cells)}</row>'
     with ZipFile(path, "w", ZIP_DEFLATED) as archive, archive.open("sheet.xml", "w") as stream:
@@ -106,20 +111,10 @@ def trace_alone(iterations: int, path: Path) -> None:
     _table(iterations)
 
 
-def walkthrough(iterations: int, path: Path) -> None:
-    """The whole command for the sheet with the table, its diagram, boxes and chart included."""
-    build(load(iterations=iterations), path, sheets=["walkthrough"])
-
-
-def all_sheets(iterations: int, path: Path) -> None:
-    build(load(iterations=iterations), path)
-
-
 PEERS: Mapping[str, Callable[[int, Path], None]] = {
-    "xlbackprop": walkthrough,
-    "xlbackprop, all sheets": all_sheets,
     "trace alone": trace_alone,
     "bare loop": bare_loop,
+    "bare loop, shared formulas": lambda iterations, path: bare_loop(iterations, path, shared=True),
     "XlsxWriter": xlsxwriter,
     "XlsxWriter, constant memory": lambda iterations, path: xlsxwriter(iterations, path, constant_memory=True),
     "openpyxl, write-only": openpyxl_write_only,

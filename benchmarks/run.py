@@ -18,11 +18,12 @@ import typer
 from msgspec import Struct
 
 HERE = Path(__file__).parent
+OURS = {"xlbackprop": ["--sheets", "walkthrough"], "xlbackprop, all sheets": []}
 WRITERS = (
-    "xlbackprop",
-    "xlbackprop, all sheets",
+    *OURS,
     "trace alone",
     "bare loop",
+    "bare loop, shared formulas",
     "wolfxl",
     "rustypyxl",
     "PyExcelerate",
@@ -37,6 +38,8 @@ LOOPS = (
     "NumPy loop",
     "PyTorch loop",
 )
+CLASS_SIZE = 100
+"""Iterations."""
 START_UP = {
     "python -c pass": ["-c", "pass"],
     "import typer": ["-c", "import typer"],
@@ -74,8 +77,15 @@ def measure(name: str, command: Sequence[str], runs: int, folder: Path, file: Pa
 
 def writers(iterations: int, runs: int, folder: Path) -> list[Measured]:
     file = folder / "peer.xlsx"
-    script = [sys.executable, str(HERE / "peers.py")]
-    return [measure(name, [*script, name, str(iterations), str(file)], runs, folder, file) for name in WRITERS]
+    return [measure(name, _writing(name, iterations, file), runs, folder, file) for name in WRITERS]
+
+
+def _writing(name: str, iterations: int, file: Path) -> list[str]:
+    if name in OURS:
+        command = ["-m", "xlbackprop", "build", "--iterations", str(iterations), "-o", str(file), *OURS[name]]
+    else:
+        command = [str(HERE / "peers.py"), name, str(iterations), str(file)]
+    return [sys.executable, *command]
 
 
 def loops(iterations: int, runs: int, folder: Path) -> list[Measured]:
@@ -96,19 +106,43 @@ def start_up(runs: int, folder: Path) -> list[Measured]:
     return [measure(name, [sys.executable, *arguments], runs, folder) for name, arguments in START_UP.items()]
 
 
-def readers(iterations: int, runs: int, folder: Path) -> list[Measured]:
-    """How long LibreOffice takes to load a table, recalculate and convert it, with shared and with plain formulas."""
-    if not shutil.which("soffice"):
-        return []
-    from plain import plain_copy
+def readers(iterations: int, name: str, runs: int, folder: Path) -> list[Measured]:
+    """How long programs take to open a workbook, with shared and with plain formulas.
+
+    LibreOffice shows stored values as they are, and calculates where there are none.
+    """
+    from plain import plain_copy, without_values
 
     shared = folder / "shared.xlsx"
-    subprocess.run([sys.executable, str(HERE / "peers.py"), "xlbackprop", str(iterations), str(shared)], check=True)
+    subprocess.run(_writing(name, iterations, shared), check=True, stdout=subprocess.DEVNULL)
     plain = plain_copy(shared, folder / "plain.xlsx")
-    profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
-    office = ["soffice", profile, "--headless", "--convert-to", "ods", "--outdir", str(folder / "converted")]
-    subprocess.run([*office, str(shared)], check=True, capture_output=True)  # makes the profile
-    return [measure(f"{file.stem} formulas", [*office, str(file)], runs, folder, file) for file in (shared, plain)]
+    programs = {"IronCalc loads and calculates": [sys.executable, "-c", _IRONCALC, _FILE]}
+    if shutil.which("soffice"):
+        profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
+        place = ["--outdir", str(folder / "converted"), _FILE]
+        programs["LibreOffice loads"] = ["soffice", profile, "--headless", "--convert-to", "csv", *place]
+        programs[_CALCULATED] = ["soffice", profile, "--headless", "--convert-to", "ods", *place]
+        measure("making the profile", _with(programs["LibreOffice loads"], shared), 1, folder)
+    if shutil.which("ssconvert"):
+        programs["Gnumeric loads"] = ["ssconvert", _FILE, str(folder / "gnumeric.csv")]
+    found = []
+    for program, command in programs.items():
+        for file in (shared, plain):
+            given = without_values(file) if program == _CALCULATED else file
+            found.append(measure(f"{program}, {file.stem}", _with(command, given), runs, folder, file))
+    return found
+
+
+def _with(command: Sequence[str], file: Path) -> list[str]:
+    return [str(file) if argument == _FILE else argument for argument in command]
+
+
+_FILE = "FILE"
+_CALCULATED = "LibreOffice loads, calculates and saves"
+_IRONCALC = """
+import ironcalc, sys
+ironcalc.load_from_xlsx(sys.argv[1], "en", "UTC", "en").evaluate()
+"""
 
 
 def table(head: str, rows: Sequence[Measured], base: str, memory: bool = False) -> str:
@@ -125,8 +159,8 @@ def table(head: str, rows: Sequence[Measured], base: str, memory: bool = False) 
 
 def main(iterations: int = 20_000, loop_iterations: int = 100_000, runs: int = 3) -> None:
     """Measure everything and write RESULTS.md."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         parts = [
             f"# Results\n\nMedians of {runs} runs on {os.cpu_count()} × {_processor()}, {platform.system()}, "
             f"Python {platform.python_version()}. Made by `make bench`; judge the ratios, not the seconds.",
@@ -139,11 +173,11 @@ def main(iterations: int = 20_000, loop_iterations: int = 100_000, runs: int = 3
             "## Starting up",
             table("command", start_up(4 * runs, folder), "import numpy, openpyxl"),
         ]
-        read = readers(iterations, runs, folder)
-        if read:
+        for rows, name in ((CLASS_SIZE, "xlbackprop, all sheets"), (iterations, "xlbackprop")):
+            title = "all sheets" if "all" in name else "the Walkthrough alone"
             parts += [
-                f"## Reading: LibreOffice loads, recalculates and converts {iterations:,} iterations",
-                table("file", read, "shared formulas", memory=True),
+                f"## Opening {rows:,} iterations, {title}, with shared and with plain formulas",
+                table("program", readers(rows, name, runs, folder), "IronCalc loads and calculates, shared", True),
             ]
     (HERE / "RESULTS.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     typer.echo((HERE / "RESULTS.md").read_text(encoding="utf-8"))

@@ -21,6 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help in plain text: drawing it with rich takes as long again as everything else
 )
 
 
@@ -88,7 +89,7 @@ def build(
         ),
     ] = None,
 ) -> None:
-    """Write a walkthrough as an Excel workbook with live formulas and a loss chart."""
+    """Write a workbook with live formulas and a loss chart."""
     from xlbackprop.loading import load
     from xlbackprop.progress import bar
     from xlbackprop.workbook import build as build_workbook
@@ -128,7 +129,10 @@ def new(
     seed: Annotated[int, typer.Option(metavar="N", help="What the weights and the samples are drawn by.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Write over a FILE that is there already.")] = False,
 ) -> None:
-    """Write a definition of your own to start from, with a comment on everything that it may say."""
+    """Write a definition of your own to start from.
+
+    It has a comment on everything that a definition may say.
+    """
     from xlbackprop.beside import written_beside
     from xlbackprop.starter import starter
 
@@ -162,7 +166,9 @@ def check(
         Path | None, typer.Option("--map", metavar="FILE", help="A TOML file: which quantity stands in which column.")
     ] = None,
 ) -> None:
-    """Tell whether a backpropagation spreadsheet is right, and where it is not.
+    """Tell whether a backpropagation spreadsheet is right.
+
+    Where it is not, the wrong cells are named, with what should stand there.
 
     Exit code 0: all right; 1: mistakes found; 2: a file could not be read or understood.
     """
@@ -225,7 +231,7 @@ def explain(
     iteration: Annotated[int, typer.Option(metavar="K", help="The iteration, counted from 0.")] = 0,
     format: Annotated[Markup, typer.Option(help="For the terminal, a web page or a paper.")] = Markup.text,
 ) -> None:
-    """Print the chain of steps that leads to one quantity, with its numbers."""
+    """Print the steps that lead to one quantity, with their numbers."""
     from xlbackprop.explain import FORMATS
     from xlbackprop.explain import explain as explain_quantity
     from xlbackprop.loading import load

@@ -56,6 +56,6 @@ class Lines:
         """A line that begins a stretch of the calculation."""
         self.row += 1
         for letter in self._letters:
-            self._page.dress(f"{letter}{self.row}", _SECTION)
+            self._page.blank(f"{letter}{self.row}", _SECTION)
         self._page.text(f"A{self.row}", text, _SECTION)
         self._page.heights(self.row, 1)

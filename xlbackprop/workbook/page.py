@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from copy import copy
+from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
-from openpyxl.cell.cell import Cell
+from openpyxl.cell.cell import Cell as StyledCell
 from openpyxl.formatting.rule import Rule
-from openpyxl.styles.cell_style import StyleArray
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.styles.numbers import NumberFormat
 from openpyxl.utils.cell import coordinate_to_tuple
@@ -23,7 +21,7 @@ from xlbackprop.limits import MOST_COLUMNS, MOST_ROWS, NoRoomError, at_most, for
 from xlbackprop.typesetting import Piece
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.drawing import CellSize, Drawing
-from xlbackprop.workbook.rows import Block, SheetContent, Value
+from xlbackprop.workbook.rows import Block, Calculation, Cell, SheetContent, Style, Value
 from xlbackprop.workbook.theme import Look
 
 ROW_HEIGHT = 15.0
@@ -34,8 +32,12 @@ ROW_PADDING = 5.0
 
 _CHARACTERS_A_UNIT = 1.05
 """Widths are counted in digits; letters are narrower on average."""
-_LOOKS: WeakKeyDictionary[Workbook, dict[Look, StyleArray]] = WeakKeyDictionary()
-"""What each look comes to in a workbook; openpyxl takes a tenth of a millisecond to find it out."""
+_STYLES: WeakKeyDictionary[Workbook, dict[tuple[Look, bool], Style]] = WeakKeyDictionary()
+"""What each look comes to in a workbook, for texts that could be taken for formulas and for all other contents;
+openpyxl takes a tenth of a millisecond to find it out."""
+
+_FORMULA_SIGNS = ("=", "+", "-", "@")
+"""What makes a spreadsheet program take the text that begins with it for a formula, once it has been edited."""
 
 _TEXT = Look()
 _INPUT = Look(theme.INPUT)
@@ -56,44 +58,36 @@ class Page:
         headers = self.sheet.HeaderFooter
         headers.evenHeader = headers.evenFooter = headers.firstHeader = headers.firstFooter = None
         self.drawing = Drawing()
-        self._cached: dict[tuple[int, int], Value] = {}
+        self._cells: dict[tuple[int, int], Cell] = {}
         self._blocks: list[Block] = []
-        self._typeset: dict[tuple[int, int], Sequence[Piece]] = {}
-        self._looks = _LOOKS.setdefault(workbook, {})
+        self._links: list[Hyperlink] = []
+        self._styles = _STYLES.setdefault(workbook, {})
 
     def text(self, address: str, text: str, look: Look = _TEXT) -> None:
         """Put down a text; it stays one whatever it begins with."""
-        cell = self._cell(address, look)
-        cell.value = text
-        cell.data_type = "s"
-        if text.startswith(("=", "+", "-", "@")):
-            cell._style.quotePrefix = 1
+        self._put(address, look, text, quoted=text.startswith(_FORMULA_SIGNS))
 
-    def typeset(self, address: str, pieces: Sequence[Piece], look: Look = _TEXT) -> None:
+    def typeset(self, address: str, pieces: tuple[Piece, ...], look: Look = _TEXT) -> None:
         """Put down a text with subscripts."""
-        self.text(address, "".join(piece.text for piece in pieces), look)
-        cell = self.sheet[address]
-        self._typeset[cell.row, cell.column] = pieces
+        self._put(address, look, pieces, quoted=any(piece.text.startswith(_FORMULA_SIGNS) for piece in pieces[:1]))
 
     def link(self, address: str, text: str, sheet: str, target: str, look: Look = _LINK) -> None:
         """Put down a text that leads to a cell of a sheet of this workbook."""
         self.text(address, text, look)
-        self.sheet[address].hyperlink = Hyperlink(ref=address, location=f"'{sheet}'!{target}")
+        self._links.append(Hyperlink(ref=address, location=f"'{sheet}'!{target}"))
 
     def number(self, address: str, value: float, look: Look = _INPUT) -> None:
         """Put down a number that the reader can change."""
-        self._cell(address, look).value = value
+        self._put(address, look, value)
 
     def formula(self, address: str, formula: str, value: Value, look: Look) -> None:
         """Put down a formula (without its equals sign) and the value it has now."""
         self._require_room(formula_problem(f"the formula in {address}", formula))
-        cell = self._cell(address, look)
-        cell.value = f"={formula}"
-        self._cached[cell.row, cell.column] = value
+        self._put(address, look, Calculation(formula, value))
 
-    def dress(self, address: str, look: Look) -> None:
-        """Change how a cell looks, and nothing else of it."""
-        self._cell(address, look)
+    def blank(self, address: str, look: Look) -> None:
+        """Put down a cell with nothing in it."""
+        self._put(address, look, None)
 
     def block(self, block: Block) -> None:
         """Put down a long run of rows."""
@@ -141,9 +135,7 @@ class Page:
 
     def style_number(self, look: Look) -> int:
         """The number under which the workbook keeps a look."""
-        cell = Cell(self.sheet, row=1, column=1)
-        self._dress(cell, look)
-        return int(cell.style_id)
+        return self._style(look).number
 
     def widths(self, letters: Iterable[str], width: float) -> None:
         """Set the width of columns, in characters."""
@@ -207,14 +199,14 @@ class Page:
 
     def content(self) -> SheetContent:
         """What the writer has to know beside the sheet itself."""
-        return SheetContent(self._cached, self.drawing, self._blocks, self._typeset)
+        return SheetContent(self._cells, self.drawing, self._blocks, self._links)
 
-    def _cell(self, address: str, look: Look) -> Cell:
+    def _put(
+        self, address: str, look: Look, content: Value | tuple[Piece, ...] | Calculation | None, *, quoted: bool = False
+    ) -> None:
         row, column = coordinate_to_tuple(address)
         self._require_place(row, column)
-        cell: Cell = self.sheet.cell(row, column)
-        self._dress(cell, look)
-        return cell
+        self._cells[row, column] = Cell(address, self._style(look, quoted=quoted), content)
 
     def _require_place(self, row: int, column: int) -> None:
         for found, most, what in ((column, MOST_COLUMNS, "columns"), (row, MOST_ROWS, "rows")):
@@ -225,10 +217,12 @@ class Page:
         if problem is not None:
             raise NoRoomError(self.sheet.title, problem)
 
-    def _dress(self, cell: Cell, look: Look) -> None:
-        known = self._looks.get(look)
-        if known is None:
+    def _style(self, look: Look, *, quoted: bool = False) -> Style:
+        style = self._styles.get((look, quoted))
+        if style is None:
+            cell = StyledCell(self.sheet, row=1, column=1)
             theme.apply(look, cell)
-            self._looks[look] = copy(cell._style)
-        else:
-            cell._style = copy(known)
+            if quoted:
+                cell._style.quotePrefix = 1
+            style = self._styles[look, quoted] = Style(int(cell.style_id), cell.font)
+        return style

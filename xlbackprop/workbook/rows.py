@@ -1,16 +1,15 @@
-"""The rows of a sheet as XML: single cells as openpyxl holds them, and long runs of rows out of a template."""
+"""The rows of a sheet as XML: single cells, and long runs of rows out of a template."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
-from html import escape
 from itertools import groupby, islice
 
 import numpy as np
-from msgspec import Struct
-from openpyxl.cell.cell import Cell
+from msgspec import Struct, json
 from openpyxl.styles import Font
+from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.worksheet import Worksheet
 
 from xlbackprop.engine import Array
@@ -24,6 +23,28 @@ Value = float | str | bool
 _ROWS_A_CHUNK = 512
 _ROW = "\0"
 """Stands for the number of the row in a template."""
+
+
+class Style(Struct, frozen=True):
+    """How a cell looks: the number under which the workbook keeps it, and its font."""
+
+    number: int
+    font: Font
+
+
+class Calculation(Struct, frozen=True):
+    """A formula (without its equals sign) and the value it has now."""
+
+    formula: str
+    value: Value
+
+
+class Cell(Struct):
+    """One cell: how it looks and what is in it, where a text may be in pieces with subscripts."""
+
+    address: str
+    style: Style
+    content: Value | tuple[Piece, ...] | Calculation | None = None
 
 
 class BlockColumn(Struct, frozen=True):
@@ -52,21 +73,20 @@ class Block(Struct, frozen=True):
 
 
 class SheetContent(Struct, frozen=True):
-    """What openpyxl does not hold of a sheet: the values of its formulas, its blocks of rows and its shapes."""
+    """What openpyxl does not hold of a sheet: its cells, its blocks of rows, its shapes and its links."""
 
-    cached: Mapping[tuple[int, int], Value]
-    """The value of every formula cell, by row and column."""
+    cells: Mapping[tuple[int, int], Cell]
+    """By row and column."""
     drawing: Drawing
     blocks: Sequence[Block] = ()
-    typeset: Mapping[tuple[int, int], Sequence[Piece]] = {}
-    """The pieces of every text that has subscripts, by row and column."""
+    links: Sequence[Hyperlink] = ()
 
 
 def rows_of(ws: Worksheet, content: SheetContent, listener: Listener) -> Iterator[str]:
     """The rows of a sheet as XML, many at a time: in each row its single cells and the cells of the blocks there."""
-    singles: dict[int, list[Cell]] = {row: [] for row in ws.row_dimensions}
-    for (row, _), cell in sorted(ws._cells.items()):
-        singles.setdefault(row, []).append(cell)
+    singles: dict[int, list[tuple[int, Cell]]] = {row: [] for row in ws.row_dimensions}
+    for (row, column), cell in content.cells.items():
+        singles.setdefault(row, []).append((column, cell))
     blocks, shared = [], 0
     for block in content.blocks:
         blocks.append((block.rows, block.first_column, _block_cells(block, shared)))
@@ -74,18 +94,17 @@ def rows_of(ws: Worksheet, content: SheetContent, listener: Listener) -> Iterato
     numbers = (row for row, _ in groupby(merge(sorted(singles), *(block.rows for block in content.blocks))))
     last = max([*singles, *(block.rows[-1] for block in content.blocks)], default=0)
     while chunk := list(islice(numbers, _ROWS_A_CHUNK)):
-        yield "".join(_row(ws, row, singles.get(row, ()), blocks, content) for row in chunk)
+        yield "".join(_row(ws, row, singles.get(row, ()), blocks) for row in chunk)
         listener(f"writing {ws.title}", chunk[-1], last)
 
 
 def _row(
     ws: Worksheet,
     row: int,
-    singles: Iterable[Cell],
+    singles: Iterable[tuple[int, Cell]],
     blocks: Iterable[tuple[range, int, Iterator[str]]],
-    content: SheetContent,
 ) -> str:
-    pieces = [(cell.column, _cell(cell, content)) for cell in singles]
+    pieces = [(column, _cell(cell)) for column, cell in singles]
     pieces += [(column, next(cells)) for rows, column, cells in blocks if row in rows]
     attributes = ""
     if row in ws.row_dimensions:
@@ -93,20 +112,21 @@ def _row(
     return f'<row r="{row}"{attributes}>{"".join(piece for _, piece in sorted(pieces))}</row>'
 
 
-def _cell(cell: Cell, content: SheetContent) -> str:
-    start = f'<c r="{cell.coordinate}" s="{cell.style_id}"'
-    value = cell.value
-    if value is None:
-        return f"{start}/>"
-    if cell.data_type == "f":
-        kind, result = _typed(content.cached[cell.row, cell.column])
-        return f"{start}{kind}><f>{_xml(str(value)[1:])}</f><v>{result}</v></c>"
-    if cell.data_type == "s":
-        pieces = content.typeset.get((cell.row, cell.column))
-        inside = "".join(_run(piece, cell.font) for piece in pieces) if pieces else _text(str(value))
-        return f'{start} t="inlineStr"><is>{inside}</is></c>'
-    kind, result = _typed(value)
-    return f"{start}{kind}><v>{result}</v></c>"
+def _cell(cell: Cell) -> str:
+    start = f'<c r="{cell.address}" s="{cell.style.number}"'
+    match cell.content:
+        case None:
+            return f"{start}/>"
+        case Calculation(formula, value):
+            kind, result = _typed(value)
+            return f"{start}{kind}><f>{_xml(formula)}</f><v>{result}</v></c>"
+        case str(text):
+            return f'{start} t="inlineStr"><is>{_text(text)}</is></c>'
+        case tuple(pieces):
+            return f'{start} t="inlineStr"><is>{"".join(_run(piece, cell.style.font) for piece in pieces)}</is></c>'
+        case value:
+            kind, result = _typed(value)
+            return f"{start}{kind}><v>{result}</v></c>"
 
 
 def _run(piece: Piece, font: Font) -> str:
@@ -129,15 +149,17 @@ def _block_cells(block: Block, first_shared: int) -> Iterator[str]:
     """
     letters = [column_letter(index) for index, _ in enumerate(block.columns, block.first_column)]
     filled = [
-        f'<c r="{letter}{_ROW}" s="{column.style}">{_counted(column, index)}<v>%r</v></c>'
+        f'<c r="{letter}{_ROW}" s="{column.style}">{_counted(column, index)}<v>%s</v></c>'
         for index, (letter, column) in enumerate(zip(letters, block.columns, strict=True), first_shared)
     ]
     template = "".join(filled)
     for start in range(0, len(block.rows), _ROWS_A_CHUNK):
         columns = [column.values[start : start + _ROWS_A_CHUNK] for column in block.columns]
-        values = np.column_stack(columns).tolist()
+        numbers = _numbers(np.column_stack(columns))
+        places = range(0, len(numbers), len(columns))
         texts = [
-            template.replace(_ROW, str(row)) % tuple(each) for row, each in enumerate(values, block.first_row + start)
+            template.replace(_ROW, str(row)) % tuple(numbers[place : place + len(columns)])
+            for row, place in enumerate(places, block.first_row + start)
         ]
         if not start:
             for index, (letter, column) in enumerate(zip(letters, block.columns, strict=True), first_shared):
@@ -155,8 +177,15 @@ def _counted(column: BlockColumn, index: int) -> str:
     return "" if column.formula is None else f'<f t="shared" si="{index}"/>'
 
 
+def _numbers(values: Array) -> list[str]:
+    """The texts of many numbers, row by row; they say the same as Python's own, and take a third of the time."""
+    if not np.isfinite(values).all():
+        raise ValueError("a number that is none cannot stand in a spreadsheet cell")
+    return json.encode(values.ravel().tolist()).decode()[1:-1].split(",")
+
+
 def _xml(text: str) -> str:
-    return escape(text, quote=False)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _typed(value: Value) -> tuple[str, str]:

@@ -201,7 +201,7 @@ def _choose(page: Page, lesson: Lesson, views: Sequence[View], iteration: int) -
         page.choice(weight, view.weight, _names(lesson), "Weight", "Pick one of the weights.")
         for cell, number in ((centre, view.centre), (reach, view.reach)):
             if number is None:
-                page.dress(cell, Look(theme.INPUT))
+                page.blank(cell, Look(theme.INPUT))
             else:
                 page.number(cell, number)
         note = "Leave it empty, and the grid follows the path."

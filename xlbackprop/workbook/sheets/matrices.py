@@ -133,7 +133,7 @@ def _batch(lesson: Lesson) -> _Batch:
     return _Batch(
         first=int(starts[iteration]),
         count=int(counts[iteration]),
-        counts=tuple(np.unique(counts).tolist()),
+        counts=tuple(sorted(set(counts.tolist()))),
         is_cut=bool((counts < order.size).any()),
         is_told=order.batch_size > 1,
     )
@@ -594,7 +594,7 @@ class _Matrices:
     def _heading(self, text: str) -> None:
         self.beginnings.append(self.row)
         for column in range(1, self.last_column + 1):
-            self._page.dress(address(self.row, column), _SECTION)
+            self._page.blank(address(self.row, column), _SECTION)
         self._page.text(f"A{self.row}", text, _SECTION)
         self.row += 1
 

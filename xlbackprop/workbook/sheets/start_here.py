@@ -160,5 +160,5 @@ def _cells(page: Page, row: int) -> int:
 
 def _heading(page: Page, letters: str, row: int, text: str) -> None:
     for letter in letters:
-        page.dress(f"{letter}{row}", Look(theme.HEADING, shaded=True))
+        page.blank(f"{letter}{row}", Look(theme.HEADING, shaded=True))
     page.text(f"{letters[0]}{row}", text, Look(theme.HEADING, shaded=True))

@@ -157,7 +157,7 @@ class _Lines(Lines):
         self._symbol(name, role)
         lines = [page.lines(sentence, "E")]
         for letter in "BC":
-            page.dress(f"{letter}{row}", _WRITTEN)
+            page.blank(f"{letter}{row}", _WRITTEN)
         if expression is not None:
             mathematics = self._mathematics.read(expression)
             page.typeset(f"B{row}", self._typesetter.set(mathematics), _WRITTEN)

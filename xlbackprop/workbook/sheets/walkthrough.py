@@ -103,7 +103,7 @@ def _box(page: Page, placed: PlacedBox) -> None:
             if column == columns[0]:
                 page.text(address(row, column), line, look)
             else:
-                page.dress(address(row, column), look)
+                page.blank(address(row, column), look)
 
 
 def _note(page: Page, note: str, row: int) -> None:

@@ -156,7 +156,7 @@ class _Exercise(Lines):
         row, page = self.row, self._page
         self._name(name, role, sentence)
         answer, mark = f"C{row}", f"D{row}"
-        page.dress(answer, Look(theme.INPUT, unlocked=True))
+        page.blank(answer, Look(theme.INPUT, unlocked=True))
         close = " ".join(
             f"ABS({answer}-{column}{row})<={_TOLERANCE}*1.000001," for column in (_EXPECTED, _TRUE)
         ).rstrip(",")
