@@ -107,8 +107,8 @@ def bare_loop(iterations: int, path: Path, shared: bool = False) -> None:
 
 
 def trace_alone(iterations: int, path: Path) -> None:
-    """What all of them do before they write: the engine's trace and the layout."""
-    _table(iterations)
+    """What all of them do before they write: the engine's trace."""
+    train(load(iterations=iterations))
 
 
 PEERS: Mapping[str, Callable[[int, Path], None]] = {

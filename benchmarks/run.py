@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -39,7 +39,8 @@ LOOPS = (
     "PyTorch loop",
 )
 CLASS_SIZE = 100
-"""Iterations."""
+LARGEST = 1_048_544
+"""Iterations: with the header in row 32 they end in the last row that a sheet has."""
 START_UP = {
     "python -c pass": ["-c", "pass"],
     "import typer": ["-c", "import typer"],
@@ -56,28 +57,37 @@ class Measured(Struct, frozen=True):
     name: str
     seconds: float
     megabytes: float = 0.0
-    """The most memory that it held, beyond what a bare interpreter holds."""
-    file_megabytes: float = 0.0
+    """The most memory that it held."""
+    file_megabytes: float | None = None
 
 
-def measure(name: str, command: Sequence[str], runs: int, folder: Path, file: Path | None = None) -> Measured:
-    """Run a command several times, each in a process of its own."""
-    seconds, memory = [], []
+Rows = list[Measured]
+
+
+def measured(commands: Mapping[str, Sequence[str]], runs: int, folder: Path, files: Mapping[str, Path]) -> Rows:
+    """Run commands in turn, several times over, each in a process of its own, so that a slow moment meets them all.
+
+    Args:
+        files: those whose sizes are told, by the names of the commands.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    memory: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(runs):
-        start = perf_counter()
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, env=_environment())
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds.append(perf_counter() - start)
-        memory.append(usage.ru_maxrss / 1024)
-        if status:
-            raise SystemExit(f"{name} failed: {' '.join(command)}")
-    size = file.stat().st_size / 1e6 if file else 0.0
-    return Measured(name, median(seconds), median(memory), size)
+        for name, command in commands.items():
+            start = perf_counter()
+            process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, env=_environment())
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds[name].append(perf_counter() - start)
+            memory[name].append(usage.ru_maxrss / 1024)
+            if status:
+                raise SystemExit(f"{name} failed: {' '.join(command)}")
+    sizes = {name: path.stat().st_size / 1e6 for name, path in files.items() if path.exists()}
+    return [Measured(name, median(seconds[name]), median(memory[name]), sizes.get(name)) for name in commands]
 
 
-def writers(iterations: int, runs: int, folder: Path) -> list[Measured]:
-    file = folder / "peer.xlsx"
-    return [measure(name, _writing(name, iterations, file), runs, folder, file) for name in WRITERS]
+def writers(iterations: int, runs: int, folder: Path) -> Rows:
+    files = {name: folder / f"peer{index}.xlsx" for index, name in enumerate(WRITERS)}
+    return measured({name: _writing(name, iterations, files[name]) for name in WRITERS}, runs, folder, files)
 
 
 def _writing(name: str, iterations: int, file: Path) -> list[str]:
@@ -88,25 +98,29 @@ def _writing(name: str, iterations: int, file: Path) -> list[str]:
     return [sys.executable, *command]
 
 
-def loops(iterations: int, runs: int, folder: Path) -> list[Measured]:
-    found = []
-    for name in LOOPS:
-        if "PyTorch" in name and not find_spec("torch"):
-            continue
-        command = [sys.executable, str(HERE / "loops.py"), name, str(iterations)]
-        times = [
-            float(subprocess.run(command, cwd=folder, capture_output=True, check=True, text=True).stdout)
-            for _ in range(runs)
-        ]
-        found.append(Measured(name, median(times)))
-    return found
+def largest(folder: Path) -> Rows:
+    """The table as long as a sheet can be, once: how much memory it takes beyond the trace."""
+    file = folder / "largest.xlsx"
+    commands = {name: _writing(name, LARGEST, file) for name in ("trace alone", "xlbackprop")}
+    return measured(commands, 1, folder, {"xlbackprop": file})
 
 
-def start_up(runs: int, folder: Path) -> list[Measured]:
-    return [measure(name, [sys.executable, *arguments], runs, folder) for name, arguments in START_UP.items()]
+def loops(iterations: int, runs: int, folder: Path) -> Rows:
+    names = [name for name in LOOPS if "PyTorch" not in name or find_spec("torch")]
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(runs):
+        for name in names:
+            command = [sys.executable, str(HERE / "loops.py"), name, str(iterations)]
+            answer = subprocess.run(command, cwd=folder, capture_output=True, check=True, text=True)
+            times[name].append(float(answer.stdout))
+    return [Measured(name, median(times[name])) for name in names]
 
 
-def readers(iterations: int, name: str, runs: int, folder: Path) -> list[Measured]:
+def start_up(runs: int, folder: Path) -> Rows:
+    return measured({name: [sys.executable, *each] for name, each in START_UP.items()}, runs, folder, {})
+
+
+def readers(iterations: int, name: str, runs: int, folder: Path) -> Rows:
     """How long programs take to open a workbook, with shared and with plain formulas.
 
     LibreOffice shows stored values as they are, and calculates where there are none.
@@ -122,15 +136,16 @@ def readers(iterations: int, name: str, runs: int, folder: Path) -> list[Measure
         place = ["--outdir", str(folder / "converted"), _FILE]
         programs["LibreOffice loads"] = ["soffice", profile, "--headless", "--convert-to", "csv", *place]
         programs[_CALCULATED] = ["soffice", profile, "--headless", "--convert-to", "ods", *place]
-        measure("making the profile", _with(programs["LibreOffice loads"], shared), 1, folder)
+        measured({"making the profile": _with(programs["LibreOffice loads"], shared)}, 1, folder, {})
     if shutil.which("ssconvert"):
         programs["Gnumeric loads"] = ["ssconvert", _FILE, str(folder / "gnumeric.csv")]
-    found = []
+    commands, files = {}, {}
     for program, command in programs.items():
         for file in (shared, plain):
             given = without_values(file) if program == _CALCULATED else file
-            found.append(measure(f"{program}, {file.stem}", _with(command, given), runs, folder, file))
-    return found
+            commands[f"{program}, {file.stem}"] = _with(command, given)
+            files[f"{program}, {file.stem}"] = file
+    return measured(commands, runs, folder, files)
 
 
 def _with(command: Sequence[str], file: Path) -> list[str]:
@@ -152,7 +167,8 @@ def table(head: str, rows: Sequence[Measured], base: str, memory: bool = False) 
     lines = [f"| {head} | {' | '.join(columns)} |", f"| --- |{' ---: |' * len(columns)}"]
     for row in rows:
         cells = [f"{row.seconds:.3f}", f"{row.seconds / unit:.2f}"]
-        cells += [f"{row.megabytes:.0f}", f"{row.file_megabytes:.1f}"] if memory else []
+        size = "" if row.file_megabytes is None else f"{row.file_megabytes:.1f}"
+        cells += [f"{row.megabytes:.0f}", size] if memory else []
         lines.append(f"| {row.name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -168,6 +184,8 @@ def main(iterations: int = 20_000, loop_iterations: int = 100_000, runs: int = 3
             "Every row includes starting Python and computing the trace. Of the peers, XlsxWriter alone stores values; "
             "ours also writes the diagram, the derivation and the chart.",
             table("writer", writers(iterations, runs, folder), "xlbackprop", memory=True),
+            f"## Writing {LARGEST:,} iterations, as many as a sheet has rows for",
+            table("writer", largest(folder), "xlbackprop", memory=True),
             f"## Training, {loop_iterations:,} iterations of the 2-2-2 network, seconds a network",
             table("loop", loops(loop_iterations, runs, folder), "engine, 1 network"),
             "## Starting up",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.workbook.workbook import Workbook
@@ -12,6 +14,7 @@ from openpyxl.workbook.workbook import Workbook
 from tests import judges
 from xlbackprop.arrangement import address
 from xlbackprop.workbook import theme
+from xlbackprop.workbook.numerals import spelled
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.rows import Block, BlockColumn
 from xlbackprop.workbook.theme import Look
@@ -57,3 +60,16 @@ def test_a_block_is_its_cells(
         read.append((judges.formula_cells(path), judges.stored(path)))
     assert read[0] == read[1]
     assert len(read[0][0]) == rows * len(FORMULAS)
+
+
+@given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+def test_numbers_are_spelled_to_the_last_bit(values: list[float]) -> None:
+    assert list(map(repr, map(float, spelled(values)))) == list(map(repr, values))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_not_written(value: float, tmp_path: Path) -> None:
+    workbook, page, path = book(tmp_path, "book")
+    page.block(Block(2, [BlockColumn(page.style_number(LOOK), None, np.array([1.0, value]))]))
+    with pytest.raises(ValueError, match="cannot stand in a spreadsheet cell"):
+        save(workbook, {"Sheet": page.content()}, path)

@@ -207,10 +207,12 @@ def trace(
     """Print every intermediate value of the training."""
     from xlbackprop.engine import train
     from xlbackprop.loading import load
+    from xlbackprop.progress import bar
 
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
     _require_iteration(definition, iteration or 0)
-    values = train(definition)
+    with bar() as listener:
+        values = train(definition, listener=listener)
     chosen = range(definition.iterations) if iteration is None else range(iteration, iteration + 1)
     match format:
         case Format.json:
@@ -250,9 +252,12 @@ def render(
     format: Annotated[Handout, typer.Option(help="One document, or one picture a page.")] = Handout.pdf,
 ) -> None:
     """Print a workbook as a handout, with LibreOffice."""
+    from xlbackprop.progress import waiting
     from xlbackprop.render import render as render_workbook
 
-    for path in render_workbook(file, output, format=format.value):
+    with waiting(f"printing {file.name}"):
+        written = render_workbook(file, output, format=format.value)
+    for path in written:
         typer.echo(f"Wrote {path}")
 
 

@@ -1,15 +1,17 @@
-"""Progress: how long work tells whoever listens how far it has come."""
+"""Progress: how long work tells whoever listens how far it has come, and shows in a terminal that it goes on."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Timer
 from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+    from rich.status import Status
 
 Listener = Callable[[str, int, int], None]
 """Called with what is being done, how many steps of it are done, and how many there are."""
@@ -49,3 +51,32 @@ def bar() -> Iterator[Listener]:
     finally:
         for progress in shown:
             progress.stop()
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Shows in the terminal what is going on when it takes over a second, and nothing elsewhere.
+
+    For work that cannot say how far it has come, such as that of another program.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    shown: list[Status] = []
+
+    def show() -> None:
+        from rich.console import Console
+
+        shown.append(Console(stderr=True).status(what))
+        shown[0].start()
+
+    timer = Timer(_SECONDS_OF_PATIENCE, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        for status in shown:
+            status.stop()

@@ -31,6 +31,7 @@ from xlbackprop.errors import UserError
 from xlbackprop.layout import column_letter
 from xlbackprop.names import short_label
 from xlbackprop.optimisers import WEIGHT_DECAY
+from xlbackprop.progress import waiting
 
 OUR_SHEET = "Walkthrough"
 
@@ -51,7 +52,10 @@ def run(files: Sequence[Path], *, as_json: bool, annotate: Path | None, engine: 
     if annotate is not None and len(files) != 1:
         raise UserError(f"--annotate: found {len(files)} files, expected one")
     table_map = load_map(map_file) if map_file is not None else None
-    checked = [check(path, engine=engine, table_map=table_map) for path in files]
+    checked = []
+    for path in files:
+        with waiting(f"checking {path.name}"):
+            checked.append(check(path, engine=engine, table_map=table_map))
     reports = [each.report for each in checked]
     kept = _annotate(checked[0], annotate) if annotate is not None else None
     if as_json:

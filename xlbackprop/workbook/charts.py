@@ -16,6 +16,7 @@ from openpyxl.drawing.line import LineProperties
 from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, TwoCellAnchor
 
 from xlbackprop.workbook import theme
+from xlbackprop.workbook.numerals import spelled
 
 _MOST_STORED = 32_000
 """Points of a curve beyond which its numbers are not stored in the chart as well: spreadsheets once drew no more."""
@@ -123,7 +124,7 @@ def unpacked(xml: str) -> str:
 
     def points(match: re.Match[str]) -> str:
         stored = enumerate(match[1].split(";") if match[1] else ())
-        values = "".join(f'<pt idx="{index}"><v>{value}</v></pt>' for index, value in stored)
+        values = "".join([f'<pt idx="{index}"><v>{value}</v></pt>' for index, value in stored])
         return f"</formatCode>{match[2]}{values}"
 
     return re.sub(r"\[(.*?)\]</formatCode>(<ptCount [^>]*/>)", points, xml)
@@ -132,7 +133,7 @@ def unpacked(xml: str) -> str:
 def _cache(values: Sequence[float]) -> NumData:
     """The stored numbers of a curve, packed into its format: openpyxl takes 30 microseconds for an element of each."""
     stored = values if len(values) <= _MOST_STORED else ()
-    return NumData(formatCode=f"{theme.PLAIN_FORMAT}[{';'.join(map(repr, stored))}]", ptCount=len(values))
+    return NumData(formatCode=f"{theme.PLAIN_FORMAT}[{';'.join(spelled(stored))}]", ptCount=len(values))
 
 
 def _round_step(distance: float) -> int:

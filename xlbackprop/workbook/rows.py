@@ -7,7 +7,7 @@ from heapq import merge
 from itertools import groupby, islice
 
 import numpy as np
-from msgspec import Struct, json
+from msgspec import Struct
 from openpyxl.styles import Font
 from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.worksheet import Worksheet
@@ -17,6 +17,7 @@ from xlbackprop.layout import column_letter
 from xlbackprop.progress import Listener
 from xlbackprop.typesetting import Piece
 from xlbackprop.workbook.drawing import Drawing
+from xlbackprop.workbook.numerals import spelled
 
 Value = float | str | bool
 
@@ -155,7 +156,7 @@ def _block_cells(block: Block, first_shared: int) -> Iterator[str]:
     template = "".join(filled)
     for start in range(0, len(block.rows), _ROWS_A_CHUNK):
         columns = [column.values[start : start + _ROWS_A_CHUNK] for column in block.columns]
-        numbers = _numbers(np.column_stack(columns))
+        numbers = spelled(np.column_stack(columns).ravel().tolist())
         places = range(0, len(numbers), len(columns))
         texts = [
             template.replace(_ROW, str(row)) % tuple(numbers[place : place + len(columns)])
@@ -175,13 +176,6 @@ def _block_cells(block: Block, first_shared: int) -> Iterator[str]:
 def _counted(column: BlockColumn, index: int) -> str:
     """The place of a formula that the column shares under a number."""
     return "" if column.formula is None else f'<f t="shared" si="{index}"/>'
-
-
-def _numbers(values: Array) -> list[str]:
-    """The texts of many numbers, row by row; they say the same as Python's own, and take a third of the time."""
-    if not np.isfinite(values).all():
-        raise ValueError("a number that is none cannot stand in a spreadsheet cell")
-    return json.encode(values.ravel().tolist()).decode()[1:-1].split(",")
 
 
 def _xml(text: str) -> str:
