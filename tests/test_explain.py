@@ -16,6 +16,7 @@ from xlbackprop import Definition, UserError, load, train
 from xlbackprop.derivation import derive
 from xlbackprop.explain import FORMATS, as_latex, as_markdown, as_text, explain
 from xlbackprop.expression import symbols
+from xlbackprop.templates import names
 
 
 @given(definitions(), st.data())
@@ -68,13 +69,14 @@ def test_latex_of_a_gradient() -> None:
     assert r"\frac{\partial E}{\partial w_{5}} &= (a_{o_{1}} - t_{1}) \cdot a_{o_{1}} \cdot (1 - a_{o_{1}})" in text
 
 
-@pytest.mark.parametrize("definition", [load("mazur"), deep()], ids=lambda each: each.title)
+@pytest.mark.parametrize("definition", [*map(load, names()), deep()], ids=lambda each: each.title)
 def test_latex_is_plain_ascii_with_matching_braces(definition: Definition) -> None:
     for name in derive(definition).quantities:
         body = "\n".join(as_latex(explain(definition, name, 1)).splitlines()[1:])
         assert body.isascii()
         assert body.count("{") == body.count("}")
         assert not re.search(r"_[^{]", body)
+        assert not re.search(r"(?<![\\a-z{])[a-z]{2,}\(", body), "a function's name is set as a product of letters"
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:

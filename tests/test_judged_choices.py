@@ -66,7 +66,7 @@ def _chosen(
     }
     title = learning_rates.TITLE
     changes: dict[tuple[str, str], float | str | None] = {
-        (title, learning_rates.rate_cell(index)): rate for index, rate in enumerate(rates.rates)
+        (title, learning_rates.rate_cell(index)): rate for index, rate in enumerate(rates.rates or ())
     }
     changes[title, learning_rates.THRESHOLD_CELL] = rates.threshold
     title = gradient_check.TITLE

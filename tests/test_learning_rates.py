@@ -46,6 +46,16 @@ def test_verdicts_and_losses_of_the_class_network(tmp_path: Path) -> None:
     assert cells[TITLE, "I7"] == pytest.approx(0.25, abs=1e-5)
 
 
+def test_a_definition_chooses_the_rates_and_how_many(tmp_path: Path) -> None:
+    chosen = replace(load(), learning_rates=(0.2, 3.0, 40.0))
+    cells = filled(tmp_path, chosen)
+    assert [cells.get((TITLE, f"{column}6")) for column in "BCDE"] == [0.2, 3.0, 40.0, None]
+    for column, rate in zip("BCD", chosen.learning_rates, strict=True):
+        assert cells[TITLE, f"{column}7"] == pytest.approx(train(load(learning_rate=rate))["E_total"][-1], rel=1e-12)
+    sheet = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]
+    assert "$I$" in sheet.print_area  # as far as the charts reach
+
+
 def test_first_iteration_below_the_threshold(tmp_path: Path) -> None:
     cells = filled(tmp_path, load(), Choices(threshold=0.005))
     below = np.flatnonzero(train(load(learning_rate=0.5))["E_total"] < 0.005)

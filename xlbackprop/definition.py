@@ -23,6 +23,9 @@ Real = Annotated[
 ]
 Reals = Annotated[tuple[Real, ...], Meta(min_length=1, description="a list of numbers, such as [0.05, 0.10]")]
 LearningRate = Annotated[float, Meta(ge=0, le=LARGEST_NUMBER, description="a number from 0 to 1,000,000")]
+LearningRates = Annotated[
+    tuple[LearningRate, ...], Meta(min_length=2, max_length=8, description="a list of two to eight learning rates")
+]
 Iterations = Annotated[int, Meta(ge=1, description=f"a whole number from 1 to {MOST_ITERATIONS:,}")]
 Samples = Annotated[
     tuple[Real | Reals, ...],
@@ -89,6 +92,7 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
     iterations: Iterations
     layers: Annotated[tuple[Layer, ...], Meta(min_length=1, description="at least one [[layers]] section")]
     note: Annotated[str, Meta(max_length=2000, description="text, 2,000 characters at most")] = ""
+    learning_rates: LearningRates = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 10.0, 1000.0)
     notation: Annotated[Literal["classic", "mazur", "z-a"], Meta(description='"classic", "mazur" or "z-a"')] = "classic"
     train_biases: Annotated[bool, Meta(description="true or false")] = False
     loss: Name = "half squared error"

@@ -9,7 +9,7 @@ from msgspec import Struct
 from xlbackprop.definition import Definition
 from xlbackprop.derivation import Derivation, derive
 from xlbackprop.engine import train
-from xlbackprop.expression import Expression, Listed, Symbol, symbols
+from xlbackprop.expression import Expression, Listed, Old, Symbol, symbols
 from xlbackprop.latex import Latex, LatexNumbers, latex_name, latex_number
 from xlbackprop.layout import compact
 from xlbackprop.readings import Mathematics, Numbers
@@ -173,8 +173,10 @@ def _latex(explanation: Explanation) -> Iterator[str]:
 
 
 def _latex_name(name: str) -> str:
-    learned = name.removeprefix(updated_name(""))
-    return latex_name(name) if learned == name else f"{latex_name(learned)}^{{\\text{{{updated_name('').strip()}}}}}"
+    for mark in (updated_name(""), Old("").label):
+        if name.startswith(mark):
+            return f"{{{latex_name(name.removeprefix(mark))}}}^{{\\text{{{mark.strip()}}}}}"
+    return latex_name(name)
 
 
 def _value(step: Step) -> str:

@@ -68,7 +68,9 @@ class Latex(Reading):
         return f"{self.read(values)}[{self.read(place)}]"
 
     def call(self, call: Call) -> tuple[str, Binding]:
-        return f"{_LETTERS.get(call.function.symbol, call.function.symbol)}({self.read(call.argument)})", Binding.ATOM
+        symbol = call.function.symbol
+        name = _LETTERS.get(symbol, f"\\operatorname{{{symbol}}}")
+        return f"{name}({self.read(call.argument)})", Binding.ATOM
 
     def _text(self, expression: Expression) -> tuple[str, Binding]:
         match expression:
@@ -99,7 +101,7 @@ def latex_name(name: str) -> str:
         of, by = (latex_name(part.removeprefix("∂")) for part in (numerator, denominator))
         return f"\\frac{{\\partial {of}}}{{\\partial {by}}}"
     base, subscript = parts(name)
-    letter = _LETTERS.get(base, base if len(base) == 1 else f"\\mathrm{{{base}}}")
+    letter = _LETTERS.get(base, base if len(base) == 1 else f"\\text{{{base}}}")
     return f"{letter}_{{{latex_name(subscript)}}}" if subscript and subscript != name else letter
 
 

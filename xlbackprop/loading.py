@@ -192,7 +192,8 @@ def _struct(kind: type[Any], content: Mapping[str, object], prefix: str, problem
                 values[name] = msgspec.convert(content[name], field.type)
             except msgspec.ValidationError as error:
                 place, found = _culprit(content[name], str(error))
-                expected = _description(Real if place else field.type)
+                number = LearningRate if name == "learning_rates" else Real
+                expected = _description(number if place else field.type)
                 problems.append(Problem(prefix + name + place, found, expected))
     return None if len(problems) > before else kind(**values)
 

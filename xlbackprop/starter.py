@@ -55,6 +55,7 @@ _SENTENCES: Mapping[str, str] = {
     "samples": "Or a CSV file beside this one, in place of inputs and targets",
     "loss": "How wrong the network is, as one number, which training makes small",
     "learning_rate": f"{LEARNING_RATE}, {LEARNING_RATE_SENTENCE}",
+    "learning_rates": "Those that the sheet Learning rates compares",
     "iterations": "How many rows the table has, each for one sample",
     "epochs": "Or how often to go through all samples, in place of iterations",
     "batch_size": "How many samples to look at before the weights change",
@@ -75,6 +76,12 @@ _SENTENCES: Mapping[str, str] = {
 _SAMPLES = "its name; it has a line of column names, then a line of numbers a sample, inputs before targets"
 _EPOCHS_EXPECTED = "a whole number from 1 on"
 """What the keys may be that stand for others."""
+
+
+_CAREFREE_RATE = 0.5
+"""With bounded activations and plain gradient descent nothing runs away."""
+
+_SHARES = (0.1, 0.2, 0.5, 0.8, 1, 2, 3, 5)
 
 
 class _Wish(Struct, frozen=True):
@@ -106,8 +113,15 @@ class _Wish(Struct, frozen=True):
             return 0.02  # each step is about as long as the rate, however small the gradient is
         bounded = all(name == SOFTMAX or ACTIVATIONS[name].bounded for name in self.activations)
         if bounded and not OPTIMISERS[self.optimiser].states:
-            return 0.5
+            return _CAREFREE_RATE
         return 0.05 if bounded or self.sizes[0] <= 10 else 0.005
+
+    @property
+    def learning_rates(self) -> tuple[float, ...] | None:
+        """Some around it, from too small ones to one that is too large; None for the default where none does harm."""
+        if self.learning_rate == _CAREFREE_RATE:
+            return None
+        return tuple(float(f"{self.learning_rate * share:.3g}") for share in _SHARES)
 
 
 def starter(
@@ -219,6 +233,7 @@ def _lines(wish: _Wish) -> Iterator[str]:
     yield from _heading("How it is trained")
     yield from _entry("loss", wish.loss)
     yield from _entry("learning_rate", wish.learning_rate)
+    yield from _entry("learning_rates", wish.learning_rates)
     epochs = min(_EPOCHS, MOST_SAMPLES // wish.samples) if several else _ITERATIONS
     yield from _entry("iterations", epochs * wish.samples, commented=several)
     yield from _explained("epochs", _EPOCHS_EXPECTED)

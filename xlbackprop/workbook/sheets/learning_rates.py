@@ -26,13 +26,16 @@ THRESHOLD_CELL = outcome.THRESHOLD_CELL
 class Choices(Struct, frozen=True):
     """What the reader can choose on the sheet."""
 
-    rates: tuple[float, ...] = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 10.0, 1000.0)
-    """Eight of them."""
+    rates: tuple[float, ...] | None = None
+    """None for those of the definition."""
     threshold: float | None = None
     """Below what a loss is small; None for about a tenth of the first loss."""
 
 
 AS_GENERATED = Choices()
+
+_LAST_COLUMNS = 4, 9
+"""Of the two charts: together they are as wide as a table of eight rates."""
 
 
 def rate_cell(index: int) -> str:
@@ -52,16 +55,17 @@ def learning_rates(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GEN
     )
     places, column = begin(page, lesson, summary.header_row, summary.iterations)
     places |= settings_elsewhere(lesson) | given(page, lesson, summary.working_row + 1)
-    runs = _runs(summary, choices.rates, places, column)
-    for run, rate in zip(runs, choices.rates, strict=True):
+    rates = choices.rates or lesson.definition.learning_rates
+    runs = _runs(summary, rates, places, column)
+    for run, rate in zip(runs, rates, strict=True):
         _rate(page, run, rate)
         put_run(page, lesson, run)
         summary.put(run)
     summary.fastest(runs, f"Small first with {LEARNING_RATE} = ", "None of these rates makes the loss small.")
-    summary.charts(runs, f"Loss for each {LEARNING_RATE}", (4, 9))
+    summary.charts(runs, f"Loss for each {LEARNING_RATE}", _LAST_COLUMNS)
     page.widths("A", 30)
     page.widths((column_letter(index) for index in range(2, runs[-1].working.next_column + 1)), 13)
-    summary.handout(1 + len(runs))
+    summary.handout(max(_LAST_COLUMNS))
     return page
 
 
