@@ -65,6 +65,7 @@ def test_markdown_has_subscripts_and_no_stray_underscores() -> None:
 def test_latex_of_a_gradient() -> None:
     text = as_latex(explain(load(), "∂E/∂w5"))
     assert r"a_{h_{1}} &= \sigma(h_{1}) \\" in text
+    assert r"\allowdisplaybreaks" in text  # or what does not fit on a page is lost
     assert r"&= \frac{1}{1 + e^{-0.0275}} \\" in text
     assert r"\frac{\partial E}{\partial w_{5}} &= (a_{o_{1}} - t_{1}) \cdot a_{o_{1}} \cdot (1 - a_{o_{1}})" in text
 

@@ -155,6 +155,7 @@ def _markdown(explanation: Explanation) -> Iterator[str]:
 def _latex(explanation: Explanation) -> Iterator[str]:
     mathematics, numbers = Latex(), LatexNumbers(explanation.moment.value)
     yield f"% {explanation.headline}"
+    yield r"{\allowdisplaybreaks % a chain may be longer than a page; needs the package amsmath"
     yield r"\begin{align*}"
     lines = []
     for step in explanation.steps:
@@ -169,7 +170,7 @@ def _latex(explanation: Explanation) -> Iterator[str]:
     if explanation.written_out is not None:
         lines.append(f"{_latex_name(explanation.name)} &= {mathematics.read(explanation.written_out)}")
     yield " \\\\\n".join(lines)
-    yield r"\end{align*}"
+    yield r"\end{align*}}"
 
 
 def _latex_name(name: str) -> str:
