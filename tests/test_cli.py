@@ -52,6 +52,20 @@ def test_build_of_ones_own_definition(tmp_path: Path) -> None:
     assert (tmp_path / "output" / "mine.xlsx").is_file()
 
 
+def test_a_sheet_without_room_is_told(tmp_path: Path) -> None:
+    layers = "[[layers]]\nunits = 40\n[[layers]]\nunits = 1\n"
+    text = f'title="T"\nteaches="t."\ninputs=[1]\ntargets=[0]\nlearning_rate=1\niterations=2\n{layers}'
+    (tmp_path / "wide.toml").write_text(text)
+    done = run("build", "wide.toml", cwd=tmp_path)
+    assert (
+        "\nWithout the sheet Matrices: a matrix of it would have 40 rows or columns, and 32 is the most.\n"
+        in done.stdout
+    )
+    assert "Data" not in done.stdout  # one sample has no use for it
+    assert "Matrices" not in openpyxl.load_workbook(tmp_path / "output" / "wide.xlsx").sheetnames
+    assert "Without" not in run("build", "wide.toml", "--sheets", "walkthrough", cwd=tmp_path).stdout
+
+
 def test_templates_are_listed(tmp_path: Path) -> None:
     listed = run("templates", cwd=tmp_path)
     assert listed.returncode == 0

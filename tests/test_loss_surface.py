@@ -9,10 +9,12 @@ import openpyxl
 import pytest
 from msgspec.structs import replace
 from openpyxl.utils import get_column_letter
+from openpyxl.utils.cell import coordinate_to_tuple
 
 from tests import sheets
 from tests.judges import Cells
 from xlbackprop import Definition, load, train
+from xlbackprop.templates import names
 from xlbackprop.workbook.sheets import loss_surface
 from xlbackprop.workbook.sheets.loss_surface import STEPS, TITLE, Choices, View
 
@@ -56,11 +58,28 @@ def test_the_grid_follows_the_path(tmp_path: Path) -> None:
     assert start == pytest.approx([trace[name][0] for name in ("w5", "w8", "E_total")])
 
 
-def test_the_path_marks_the_cells_that_it_visits(tmp_path: Path) -> None:
-    cells = filled(tmp_path, load())
+def visits_and_losses(cells: Cells) -> tuple[list[float], list[float]]:
+    """When the path comes by every point of the grid, or −1, and the losses there, row by row from the top left."""
     head = next(address for (sheet, address), value in cells.items() if sheet == TITLE and value == "visited at")
-    column, row = head.rstrip("0123456789"), int(head.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-    visits = [cells[TITLE, f"{column}{row + 1 + point}"] for point in range(STEPS * STEPS)]
+    row, column = coordinate_to_tuple(head)
+    return points(cells, row, column), points(cells, row, column - 1)
+
+
+def points(cells: Cells, header_row: int, column: int) -> list[float]:
+    letter = get_column_letter(column)
+    numbers = [cells[TITLE, f"{letter}{header_row + 1 + point}"] for point in range(STEPS * STEPS)]
+    return [number for number in numbers if isinstance(number, int | float)]
+
+
+@pytest.mark.parametrize("template", names())
+def test_training_walks_downhill_in_every_template(template: str, tmp_path: Path) -> None:
+    cells = filled(tmp_path, load(template))
+    passed = sorted(pair for pair in zip(*visits_and_losses(cells), strict=True) if pair[0] != -1)
+    assert passed[-1][1] < passed[0][1]
+
+
+def test_the_path_marks_the_cells_that_it_visits(tmp_path: Path) -> None:
+    visits, _ = visits_and_losses(filled(tmp_path, load()))
     assert visits[2 * STEPS + 18] == 0
     assert visits[18 * STEPS + 2] != -1
     assert 15 < sum(visit != -1 for visit in visits) < 40

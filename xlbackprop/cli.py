@@ -97,10 +97,19 @@ def build(
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
     target = _target(output, Path(template).stem)
     chosen = None if sheets is None else [name for name in sheets.split(",") if name.strip()]
+    missing: list[str] = []
     with bar() as listener:
-        build_workbook(definition, target, columns=columns.value, sheets=chosen, listener=listener)
+        build_workbook(
+            definition,
+            target,
+            columns=columns.value,
+            sheets=chosen,
+            listener=listener,
+            left_out=lambda title, reason: missing.append(f"Without the sheet {title}: {reason}.\n"),
+        )
     typer.echo(
         f"Wrote {target}: {definition.title}, {definition.iterations} iterations at η = {definition.learning_rate:g}.\n"
+        f"{''.join(missing)}"
         "Open it in Excel, LibreOffice or Google Sheets and change a number in bold blue; everything else follows."
     )
 

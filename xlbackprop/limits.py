@@ -42,6 +42,7 @@ class NoRoomError(UserError):
 
     def __init__(self, sheet: str, problem: Problem) -> None:
         self.sheet = sheet
+        self.problem = problem
         super().__init__(f'no sheet "{sheet}" for this walkthrough, it is too large: {problem}')
 
 

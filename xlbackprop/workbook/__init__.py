@@ -51,6 +51,10 @@ _NO_TIME = datetime(2000, 1, 1)
 """The real time of writing would make equal workbooks differ."""
 
 
+def _ignored(title: str, reason: str) -> None:
+    pass
+
+
 def build(
     definition: Definition,
     path: str | Path,
@@ -59,6 +63,7 @@ def build(
     sheets: Collection[str] | None = None,
     iteration: int = 0,
     listener: Listener = nobody,
+    left_out: Callable[[str, str], None] = _ignored,
 ) -> Path:
     """Write the workbook of a walkthrough.
 
@@ -70,6 +75,7 @@ def build(
             for all that the walkthrough has a use for, and that are not too large for it.
         iteration: the one that the sheets which show a single iteration open with, from 0.
         listener: is told how far the work has come.
+        left_out: is told the title of every sheet that is too large for the walkthrough, and in which respect.
 
     Returns:
         The path written.
@@ -82,15 +88,17 @@ def build(
         raise UserError(f"iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
     arrangement = arrange(derive(definition), definition.iterations, columns)
     require_room(arrangement.table, definition.title)
-    chosen = _chosen(sheets, definition, arrangement.table.derivation)
+    chosen = _chosen(sheets, definition, arrangement.table.derivation, left_out)
     lesson = Lesson(definition, arrangement, train(definition, listener=listener), iteration=iteration)
-    workbook, pages = _filled(lesson, chosen, required=ALWAYS if sheets is None else SHEETS)
+    workbook, pages = _filled(lesson, chosen, ALWAYS if sheets is None else SHEETS, left_out)
     pages[0].sheet.sheet_view.tabSelected = True
     save(workbook, {page.sheet.title: page.content() for page in pages}, path, listener)
     return path
 
 
-def _filled(lesson: Lesson, chosen: tuple[str, ...], required: Collection[str]) -> tuple[Workbook, list[Page]]:
+def _filled(
+    lesson: Lesson, chosen: tuple[str, ...], required: Collection[str], left_out: Callable[[str, str], None]
+) -> tuple[Workbook, list[Page]]:
     """The workbook with the chosen sheets, but for those that turn out too large and are not required."""
     workbook = _empty(lesson.definition)
     lesson = replace(lesson, sheets=tuple(map(_title, chosen)))
@@ -100,7 +108,8 @@ def _filled(lesson: Lesson, chosen: tuple[str, ...], required: Collection[str]) 
         too_large = _name(error.sheet)
         if too_large in required:
             raise
-    return _filled(lesson, tuple(name for name in chosen if name != too_large), required)
+        left_out(error.sheet, str(error.problem))
+    return _filled(lesson, tuple(name for name in chosen if name != too_large), required, left_out)
 
 
 def _empty(definition: Definition) -> Workbook:
@@ -115,10 +124,19 @@ def _empty(definition: Definition) -> Workbook:
     return workbook
 
 
-def _chosen(sheets: Collection[str] | None, definition: Definition, derivation: Derivation) -> tuple[str, ...]:
+def _chosen(
+    sheets: Collection[str] | None,
+    definition: Definition,
+    derivation: Derivation,
+    left_out: Callable[[str, str], None],
+) -> tuple[str, ...]:
     """The names of the sheets to make, in the order of the workbook."""
     if sheets is None:
-        return tuple(name for name in SHEETS if reason_against(name, definition, derivation) is None)
+        reasons = {name: reason_against(name, definition, derivation) for name in SHEETS}
+        for name, reason in reasons.items():
+            if reason is not None and reason.is_size:
+                left_out(_title(name), reason.words)
+        return tuple(name for name, reason in reasons.items() if reason is None)
     if not sheets:
         raise UserError(f"sheets: found none, expected one or more of {', '.join(SHEETS)}")
     asked = set(map(_name, sheets))
@@ -128,7 +146,7 @@ def _chosen(sheets: Collection[str] | None, definition: Definition, derivation: 
             raise UserError(f'sheets: there is no sheet "{name}"; {did_you_mean(name, SHEETS)}')
         reason = reason_against(name, definition, derivation)
         if reason is not None:
-            raise UserError(f'sheets: no sheet "{name}" for this walkthrough: {reason}')
+            raise UserError(f'sheets: no sheet "{name}" for this walkthrough: {reason.words}')
     return tuple(name for name in SHEETS if name in asked)
 
 

@@ -10,14 +10,13 @@ from msgspec import Struct
 from xlbackprop.derivation import Derivation, Role, Setting
 from xlbackprop.engine import Array, Trace
 from xlbackprop.layout import WALKTHROUGH, column_letter
-from xlbackprop.limits import LONGEST_FORMULA
 from xlbackprop.names import ITERATION, LEARNING_RATE
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.rows import Block, BlockColumn
 from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.working import Working
+from xlbackprop.workbook.working import Working, forward_columns
 
 MOST_ITERATIONS = 1000
 """More rows than this, once for every run, make a file that no classroom opens, and curves that look no different."""
@@ -74,18 +73,11 @@ def begin(page: Page, lesson: Lesson, header_row: int, iterations: int) -> tuple
 
 def run_columns(derivation: Derivation) -> tuple[str, ...]:
     """The columns of a run: what its formulas need, and no more than they need to stay short."""
-    labels = derivation.labels
-    activations = [name for layer in labels.activations for name in layer]
     carried = [name for name in derivation.carried if derivation[name].role is not Role.ORDER]
     memory = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.MEMORY]
     rest = [*memory, *(name for name in carried if name not in memory)]
-    columns = (*derivation.learned, *activations, *derivation.deltas, labels.total_loss, *rest)
-    known = {*columns, *derivation.given}
-    lengths = derivation.lengths(known)
-    if max(lengths[name] for name in (*activations, *derivation.deltas)) <= LONGEST_FORMULA:
-        return columns
-    units = [name for layer in labels.pre_activations for name in layer]
-    return (*derivation.learned, *units, *activations, *derivation.deltas, labels.total_loss, *rest)
+    forward = forward_columns(derivation, derivation.deltas)
+    return (*derivation.learned, *forward, *derivation.deltas, derivation.labels.total_loss, *rest)
 
 
 def put_setting(page: Page, cell: str, setting: Setting) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 from msgspec import Struct
@@ -12,6 +12,7 @@ from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Array
 from xlbackprop.expression import Symbol, at_the_start
 from xlbackprop.layout import column_letter
+from xlbackprop.limits import LONGEST_FORMULA
 from xlbackprop.names import short_label
 from xlbackprop.readings import Formula
 from xlbackprop.workbook import theme
@@ -100,6 +101,20 @@ class Working(Struct, frozen=True, dict=True):
             place = self.elsewhere[symbol.name]
             return place.replace("{row}", "{above}") if symbol.previous else place
         return self.letter(symbol.name) + ("{above}" if symbol.previous else "{row}")
+
+
+def forward_columns(derivation: Derivation, using: Collection[str]) -> tuple[str, ...]:
+    """The columns of a forward pass: the activations, after the pre-activations where formulas were long without them.
+
+    Args:
+        using: what else is calculated from them, with formulas that have to stay short as well.
+    """
+    labels = derivation.labels
+    activations = [name for layer in labels.activations for name in layer]
+    lengths = derivation.lengths({*activations, *using, *derivation.given})
+    is_long = max(lengths[name] for name in (*activations, *using)) > LONGEST_FORMULA
+    units = [name for layer in labels.pre_activations for name in layer] if is_long else []
+    return (*units, *activations)
 
 
 def given(

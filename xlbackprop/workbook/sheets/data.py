@@ -11,7 +11,6 @@ from xlbackprop.definition import LARGEST_NUMBER
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array, evaluate
 from xlbackprop.layout import DATA, FIRST_SAMPLE_ROW, column_letter
-from xlbackprop.limits import LONGEST_FORMULA
 from xlbackprop.names import ITERATION, ORDER, SAMPLE
 from xlbackprop.workbook import theme
 from xlbackprop.workbook.choice import Choice, choose_iteration
@@ -19,7 +18,7 @@ from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.rows import Block, BlockColumn
 from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.working import Working, absolute
+from xlbackprop.workbook.working import Working, absolute, forward_columns
 
 _HEADER_ROW = FIRST_SAMPLE_ROW - 1
 ITERATION_CELL = "C3"
@@ -90,7 +89,7 @@ def _order(page: Page, lesson: Lesson, column: int) -> int:
 def _answers(page: Page, lesson: Lesson, choice: Choice, column: int, iteration: int) -> int:
     """Put down what the network says to every sample, and the weights with which it does; give the last column."""
     derivation, labels = lesson.derivation, lesson.derivation.labels
-    columns = _columns(lesson)
+    columns = (*forward_columns(derivation, labels.losses), *labels.losses, labels.total_loss)
     weights_column = column + len(columns) + 1
     elsewhere = {name: f"${column_letter(index)}{{row}}" for index, name in enumerate(derivation.sampled, 2)}
     parameters = (*derivation.learned, *(name for name in derivation.constants if name not in derivation.sampled))
@@ -114,17 +113,6 @@ def _answers(page: Page, lesson: Lesson, choice: Choice, column: int, iteration:
     page.show_tiny_numbers(f"{working.cell(columns[0])}:{working.cell(total, count - 1)}")
     page.sheet.print_area = f"A1:{working.cell(total, count - 1)}"
     return weights_column + len(parameters)
-
-
-def _columns(lesson: Lesson) -> tuple[str, ...]:
-    """What is calculated for every sample: what leads to the outputs, the outputs, and the loss."""
-    derivation, labels = lesson.derivation, lesson.derivation.labels
-    activations = [name for layer in labels.activations for name in layer]
-    known = {*activations, *derivation.given}
-    lengths = derivation.lengths(known)
-    longest = max(lengths[name] for name in (*activations, *labels.losses))
-    units = [name for layer in labels.pre_activations for name in layer] if longest > LONGEST_FORMULA else []
-    return (*units, *activations, *labels.losses, labels.total_loss)
 
 
 def _values(lesson: Lesson, columns: tuple[str, ...], iteration: int) -> dict[str, Array]:

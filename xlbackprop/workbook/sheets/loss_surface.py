@@ -13,7 +13,7 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.arrangement import address
 from xlbackprop.definition import LARGEST_NUMBER
-from xlbackprop.derivation import Role
+from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, evaluate
 from xlbackprop.layout import column_letter
 from xlbackprop.names import ITERATION, Names
@@ -22,7 +22,7 @@ from xlbackprop.workbook.lesson import Lesson
 from xlbackprop.workbook.page import Page
 from xlbackprop.workbook.rows import Block, BlockColumn
 from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.working import Working, absolute, bounded, given, used
+from xlbackprop.workbook.working import Working, absolute, bounded, forward_columns, given, used
 
 TITLE = "Loss surface"
 MOST_ITERATIONS = 100
@@ -76,8 +76,9 @@ class Choices(Struct, frozen=True):
 
     across: View | None = None
     upwards: View | None = None
-    iteration: int = 0
-    """The iteration from which the other weights are."""
+    iteration: int | None = None
+    """The iteration from which the other weights are; None for the first one, or for the last one of the path where
+    there are several samples: seen from the start, a step for one of them may lead up for all."""
 
 
 AS_GENERATED = Choices()
@@ -154,11 +155,14 @@ def loss_surface(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENER
     iterations = min(lesson.table.iterations, MOST_ITERATIONS)
     first, last = _opposite(lesson.derivation.labels)
     views = (choices.across or View(first), choices.upwards or View(last))
+    iteration = choices.iteration
+    if iteration is None:
+        iteration = 0 if lesson.derivation.samples == 1 else iterations - 1
     _headline(page)
-    _choose(page, lesson, views, choices.iteration)
-    axes, others = _axes(page, lesson, views, iterations, choices.iteration)
+    _choose(page, lesson, views, iteration)
+    axes, others = _axes(page, lesson, views, iterations, iteration)
     visits = _path(page, lesson, axes, iterations)
-    points = _points(page, lesson, axes, others, choices.iteration, visits)
+    points = _points(page, lesson, axes, others, iteration, visits)
     _grid(page, points, axes)
     _chart(page, axes, iterations)
     page.widths("A", 8)
@@ -341,6 +345,12 @@ def _points(
     return _Points(loss, visit, column + 2, losses)
 
 
+def point_columns(derivation: Derivation) -> tuple[str, ...]:
+    """What is calculated for a point of the grid and one sample."""
+    total = derivation.labels.total_loss
+    return (*forward_columns(derivation, [total]), total)
+
+
 def _forward_passes(
     page: Page, lesson: Lesson, elsewhere: dict[str, str], changes: dict[str, Array]
 ) -> tuple[int, Array]:
@@ -350,7 +360,7 @@ def _forward_passes(
     """
     derivation = lesson.derivation
     total = derivation.labels.total_loss
-    columns = (*(name for layer in derivation.labels.activations for name in layer), total)
+    columns = point_columns(derivation)
     column, losses, cells = _POINTS_COLUMN + 2, [], []
     for sample in range(derivation.samples):
         places = elsewhere | _sample(lesson, sample)
