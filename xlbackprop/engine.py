@@ -114,7 +114,7 @@ def train_all(definitions: Sequence[Definition], *, listener: Listener = nobody)
     ]
 
 
-def evaluate(definition: Definition, changes: Mapping[str, Array], sample: int | NDArray[np.int64] = 0) -> Trace:
+def evaluate(definition: Definition, changes: Mapping[str, Array], sample: int | NDArray[np.integer] = 0) -> Trace:
     """Compute one iteration for many settings of the weights and biases, all of them in one batched computation.
 
     Args:
@@ -367,49 +367,50 @@ def _learn(network: _Network, order: Passes, record: _Record, values: Array, lis
     gradients = np.zeros_like(parameters)
     weights, biases = network.split(parameters)
     by_weights, by_biases = network.split(gradients)
-    history = np.empty((len(values), *parameters.shape))
     learned = [record.parameters.index(place) for place in record.learned]
     all_learned = len(learned) == parameters.shape[-1]  # a choice of some takes longer than all that precedes it
     states = [np.zeros_like(parameters) for _ in record.states]
-    state_history = [np.empty((len(values), *parameters.shape)) for _ in states]
     means = np.zeros_like(parameters)
-    mean_history = np.empty((len(values) if order.batch_size > 1 else 0, *parameters.shape))
+    history, mean_history, *state_history = (
+        np.empty((min(len(values), _ITERATIONS_A_CHUNK), *parameters.shape)) for _ in (parameters, means, *states)
+    )
     updates = order.update.astype(float)
     rates = network.schedule.rates(
         network.learning_rates, updates[:, np.newaxis, np.newaxis], network.schedule_settings
     )
     rates = np.broadcast_to(rates, (len(values), *network.learning_rates.shape))
-    steps = zip(
-        order.sample.tolist(), order.in_batch.tolist(), order.ends_batch.tolist(), order.update.tolist(), strict=True
-    )
-    for iteration, (sample, place, ends_batch, count) in enumerate(steps):
-        if iteration % _ITERATIONS_A_CHUNK == 0:
-            listener("training", iteration, len(values))
-        history[iteration] = parameters
-        inputs, targets = network.inputs[sample - 1], network.targets[sample - 1]
-        layers = network.forward(inputs, weights, biases)
-        for index, back in enumerate(network.backward(inputs, targets, weights, layers)):
-            by_weights[index][...] = back.by_weight
-            if network.learns_biases and biases[index].shape[-1]:
-                by_biases[index][...] = network.by_bias(index, back.delta)
-        followed = gradients
+    for start in range(0, len(values), _ITERATIONS_A_CHUNK):
+        listener("training", start, len(values))
+        chunk = slice(start, start + _ITERATIONS_A_CHUNK)
+        places = (order.sample, order.in_batch, order.ends_batch, order.update)
+        steps = zip(*(each[chunk].tolist() for each in places), rates[chunk], strict=True)
+        for index, (sample, place, ends_batch, count, rate) in enumerate(steps):
+            history[index] = parameters
+            inputs, targets = network.inputs[sample - 1], network.targets[sample - 1]
+            layers = network.forward(inputs, weights, biases)
+            for layer, back in enumerate(network.backward(inputs, targets, weights, layers)):
+                by_weights[layer][...] = back.by_weight
+                if network.learns_biases and biases[layer].shape[-1]:
+                    by_biases[layer][...] = network.by_bias(layer, back.delta)
+            followed = gradients
+            if order.batch_size > 1:
+                means = gradients.copy() if place == 1 else means + (gradients - means) / place
+                followed = mean_history[index] = means
+            if ends_batch:
+                # weights and biases are views of parameters: all of them are updated at once, after all gradients
+                after = network.updated(parameters, followed, states, count, rate)
+                if all_learned:
+                    parameters[...] = after
+                else:
+                    parameters[..., learned] = after[..., learned]
+            for state, kept in zip(states, state_history, strict=True):
+                kept[index] = state
+        filled = values[chunk]
+        filled[..., record.parameters] = history[: len(filled)]
+        for block, kept in zip(record.states, state_history, strict=True):
+            filled[..., block] = kept[: len(filled), ..., learned]
         if order.batch_size > 1:
-            means = gradients.copy() if place == 1 else means + (gradients - means) / place
-            followed = mean_history[iteration] = means
-        if ends_batch:
-            # weights and biases are views of parameters, so that all of them are updated at once, after all gradients
-            after = network.updated(parameters, followed, states, count, rates[iteration])
-            if all_learned:
-                parameters[...] = after
-            else:
-                parameters[..., learned] = after[..., learned]
-        for state, kept in zip(states, state_history, strict=True):
-            kept[iteration] = state
-    values[..., record.parameters] = history
-    for block, kept in zip(record.states, state_history, strict=True):
-        values[..., block] = kept[..., learned]
-    if order.batch_size > 1:
-        values[..., record.means] = mean_history[..., learned]
+            filled[..., record.means] = mean_history[: len(filled), ..., learned]
     for key, block in record.corrections.items():
         values[..., block] = 1 - network.optimiser_settings[key] ** (updates[:, np.newaxis, np.newaxis] + 1)
     if record.rate_now.stop > record.rate_now.start:
@@ -417,7 +418,7 @@ def _learn(network: _Network, order: Passes, record: _Record, values: Array, lis
     return np.asarray(parameters[..., learned])
 
 
-def _complete(network: _Network, samples: NDArray[np.int64], record: _Record, values: Array) -> None:
+def _complete(network: _Network, samples: NDArray[np.integer], record: _Record, values: Array) -> None:
     """Compute what follows from the weights and biases that stand in values, shape (iterations, networks, quantities).
 
     Args:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xlbackprop.definition import Definition
 
-Counts = NDArray[np.int64]
+Counts = NDArray[np.int32]
 
 
 class Passes(Struct, frozen=True, dict=True):
@@ -25,7 +25,7 @@ class Passes(Struct, frozen=True, dict=True):
 
     @cached_property
     def _numbers(self) -> Counts:
-        return np.arange(self.iterations)
+        return np.arange(self.iterations, dtype=np.int32)
 
     @cached_property
     def epoch(self) -> Counts:
@@ -40,7 +40,7 @@ class Passes(Struct, frozen=True, dict=True):
     @cached_property
     def sample(self) -> Counts:
         """The number of the sample, from 1."""
-        return self.turn if self.order is None else np.array(self.order)
+        return self.turn if self.order is None else np.array(self.order, dtype=np.int32)
 
     @cached_property
     def in_batch(self) -> Counts:
@@ -60,7 +60,7 @@ class Passes(Struct, frozen=True, dict=True):
     @cached_property
     def update(self) -> Counts:
         """How many updates have been made before the iteration."""
-        return np.concatenate([[0], np.cumsum(self.ends_batch)[:-1]])
+        return np.cumsum(self.ends_batch, dtype=np.int32) - self.ends_batch
 
 
 def passes(definition: Definition) -> Passes:
