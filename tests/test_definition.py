@@ -32,6 +32,9 @@ GOOD: dict[str, Any] = {
 
 MISTAKES = [
     ({"title": ""}, 'title: found the text "", expected one line of text'),
+    ({"title": "a\x07b"}, 'title: found the text "a\\x07b", expected one line of text'),
+    ({"title": "a\nb"}, 'title: found the text "a\\nb", expected one line of text'),
+    ({"note": "a\nb\x00"}, 'note: found the text "a\\nb\\x00", expected text, 2,000 characters at most'),
     ({"title": 5}, "title: found 5, expected one line of text"),
     ({"inputs": []}, "inputs: found an empty list, expected a list of numbers"),
     ({"inputs": [0.1, "x"]}, 'inputs[2]: found the text "x", expected a number'),

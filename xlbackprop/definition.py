@@ -33,7 +33,23 @@ Samples = Annotated[
 ]
 Whole = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1,000,000")]
 Name = Annotated[str, Meta(description="a name in quotation marks")]
-Line = Annotated[str, Meta(min_length=1, max_length=200, description="one line of text, 200 characters at most")]
+Line = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=r"\A[^\x00-\x1f\x7f\ufffe\uffff]*\Z",  # control characters have no place in it
+        description="one line of text, 200 characters at most",
+    ),
+]
+Text = Annotated[
+    str,
+    Meta(
+        max_length=2000,
+        pattern=r"\A[^\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]*\Z",  # what XML has no place for
+        description="text, 2,000 characters at most",
+    ),
+]
 
 
 class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -91,7 +107,7 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
     learning_rate: LearningRate
     iterations: Iterations
     layers: Annotated[tuple[Layer, ...], Meta(min_length=1, description="at least one [[layers]] section")]
-    note: Annotated[str, Meta(max_length=2000, description="text, 2,000 characters at most")] = ""
+    note: Text = ""
     learning_rates: LearningRates = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 10.0, 1000.0)
     notation: Annotated[Literal["classic", "mazur", "z-a"], Meta(description='"classic", "mazur" or "z-a"')] = "classic"
     train_biases: Annotated[bool, Meta(description="true or false")] = False

@@ -410,7 +410,8 @@ def _shown(value: object) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return f'the text "{value}"' if len(value) <= 60 else f"a text of {len(value)} characters"
+            visible = "".join(each if each.isprintable() else repr(each)[1:-1] for each in value)
+            return f'the text "{visible}"' if len(value) <= 60 else f"a text of {len(value)} characters"
         case float() if math.isnan(value):
             return "nan (not a number)"
         case float() if math.isinf(value):
