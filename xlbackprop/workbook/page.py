@@ -224,5 +224,5 @@ class Page:
             theme.apply(look, cell)
             if quoted:
                 cell._style.quotePrefix = 1
-            style = self._styles[look, quoted] = Style(int(cell.style_id), cell.font)
+            style = self._styles[look, quoted] = Style.of(int(cell.style_id), cell.font)
         return style

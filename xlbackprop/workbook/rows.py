@@ -27,10 +27,22 @@ _ROW = "\0"
 
 
 class Style(Struct, frozen=True):
-    """How a cell looks: the number under which the workbook keeps it, and its font."""
+    """How a cell looks: the number under which the workbook keeps it, and its font for the pieces of a text.
+
+    A piece takes nothing from its cell, so that the cell's font is repeated in each.
+    """
 
     number: int
-    font: Font
+    emphasis: str
+    typeface: str
+
+    @classmethod
+    def of(cls, number: int, font: Font) -> Style:
+        """The style with a number and a font of openpyxl's."""
+        emphasis = "<b/>" * bool(font.b) + "<i/>" * bool(font.i)
+        return cls(
+            number, emphasis, f'<sz val="{font.sz:g}"/><color rgb="{font.color.rgb}"/><rFont val="{font.name}"/>'
+        )
 
 
 class Calculation(Struct, frozen=True):
@@ -124,18 +136,15 @@ def _cell(cell: Cell) -> str:
         case str(text):
             return f'{start} t="inlineStr"><is>{_text(text)}</is></c>'
         case tuple(pieces):
-            return f'{start} t="inlineStr"><is>{"".join(_run(piece, cell.style.font) for piece in pieces)}</is></c>'
+            return f'{start} t="inlineStr"><is>{"".join(_run(piece, cell.style) for piece in pieces)}</is></c>'
         case value:
             kind, result = _typed(value)
             return f"{start}{kind}><v>{result}</v></c>"
 
 
-def _run(piece: Piece, font: Font) -> str:
-    """A piece of a text; a run takes nothing from its cell, so that the cell's font is repeated in it."""
-    properties = "<b/>" * bool(font.b) + "<i/>" * bool(font.i)
-    properties += '<vertAlign val="subscript"/>' * piece.subscript
-    properties += f'<sz val="{font.sz:g}"/><color rgb="{font.color.rgb}"/><rFont val="{font.name}"/>'
-    return f"<r><rPr>{properties}</rPr>{_text(piece.text)}</r>"
+def _run(piece: Piece, style: Style) -> str:
+    place = '<vertAlign val="subscript"/>' if piece.subscript else ""
+    return f"<r><rPr>{style.emphasis}{place}{style.typeface}</rPr>{_text(piece.text)}</r>"
 
 
 def _text(text: str) -> str:

@@ -103,14 +103,15 @@ def run_values(derivation: Derivation, columns: tuple[str, ...], trace: Trace) -
 def put_run(page: Page, lesson: Lesson, run: Run) -> None:
     """Put down a run: its first row from the Walkthrough, the others each from the row above."""
     working, loss = run.working, run.loss
-    learned = lesson.derivation.learned
+    derivation, learned = lesson.derivation, lesson.derivation.learned
     working.header(page)
-    first, later = (
-        {name: working.calculation(name, first=first) for name in working.columns if name not in learned}
-        for first in (True, False)
-    )
-    for formulas in (first, later):
-        formulas[loss] = f"MAX({SMALLEST_LOSS:.0E},{formulas[loss]})"
+
+    def formulas(*, first: bool) -> dict[str, str]:
+        found = {name: working.calculation(name, first=first) for name in working.columns if name not in learned}
+        return found | {loss: f"MAX({SMALLEST_LOSS:.0E},{found[loss]})"}
+
+    later = formulas(first=False)
+    first = formulas(first=True) if derivation.olds else later
     begun = {name: lesson.table.reference(name) for name in learned}
     updated = {name: working.update(name) for name in learned}
     working.block(page, first | begun, run.values, slice(0, 1))
