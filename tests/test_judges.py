@@ -19,8 +19,10 @@ from tests import judges
 from tests.judges import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, Cells, Changes
 from tests.networks import definitions
 from xlbackprop import Definition, build, load
+from xlbackprop.activations import ACTIVATIONS
 from xlbackprop.arrangement import arrange
 from xlbackprop.derivation import derive
+from xlbackprop.loading import parse
 from xlbackprop.workbook.sheets import gradient_check, learning_rates, matrices, step_by_step, your_turn
 
 SHEET = "Walkthrough"
@@ -101,6 +103,17 @@ def test_spreadsheet_programs_agree(template: str, columns: str, judge, tmp_path
 @given(definitions(), st.sampled_from(["compact", "full"]))
 def test_generated_networks(definition: Definition, columns: str) -> None:
     _judge_generated(definition, columns, WITHOUT_CHOICES)
+
+
+@pytest.mark.parametrize("size", [300.0, -300.0, 3000.0, -3000.0])
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_weighted_sums_beyond_what_exp_takes(activation: str, size: float) -> None:
+    hidden = {"weights": [[size], [size / 2]], "activation": activation}
+    output = {"weights": [[0.5, 0.25]], "activation": "identity"}
+    content = {"title": "Large", "teaches": "Nothing.", "inputs": [1.5], "targets": [0.5], "learning_rate": 1e-9}
+    _judge_generated(
+        parse(content | {"iterations": 3, "layers": [hidden, output]}, source="large"), "compact", WITHOUT_CHOICES
+    )
 
 
 @settings(max_examples=6)

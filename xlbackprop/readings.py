@@ -26,6 +26,7 @@ from xlbackprop.expression import (
     Sum,
     Symbol,
     children,
+    symbols,
 )
 
 LARGEST_EXPONENT = 709
@@ -216,10 +217,12 @@ FUNCTIONS = {
 
 
 class WrittenFormula(Formula):
-    """A spreadsheet formula of what a reader writes, which may be an error for extreme numbers."""
+    """A spreadsheet formula from the quantities that a reader writes, which may be an error for extreme numbers."""
 
     def stable(self, stable: Stable) -> tuple[str, Binding]:
-        return self._text(stable.written)
+        written, computed = ({symbol.label for symbol in symbols(each)} for each in children(stable))
+        # of the same quantities both tell the same, and only one of them in every program
+        return self._text(stable.computed if written == computed else stable.written)
 
 
 class Mathematics(Reading):
