@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import openpyxl
@@ -136,7 +137,10 @@ def test_building_loads_neither_pandas_nor_rich(tmp_path: Path) -> None:
 
 def test_an_interrupted_build_leaves_nothing_behind(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "xlbackprop", "build", "--iterations", "60000", "-o", "long.xlsx"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # where the tests run in the background it is not
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeded
+    )
     while process.poll() is None and not list(tmp_path.iterdir()):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
