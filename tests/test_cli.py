@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import openpyxl
@@ -136,11 +135,10 @@ def test_building_loads_neither_pandas_nor_rich(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_build_leaves_nothing_behind(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "xlbackprop", "build", "--iterations", "60000", "-o", "long.xlsx"]
-    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # where the tests run in the background it is not
-    process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeded
-    )
+    # the command as it is, but heeding Ctrl-C also where the tests run in the background
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import xlbackprop.__main__ as m"
+    command = [sys.executable, "-c", f"{heeding}; m.main()", "build", "--iterations", "60000", "-o", "long.xlsx"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not list(tmp_path.iterdir()):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)

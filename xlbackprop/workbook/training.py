@@ -102,8 +102,8 @@ def run_values(derivation: Derivation, columns: tuple[str, ...], trace: Trace) -
 
 def put_run(page: Page, lesson: Lesson, run: Run) -> None:
     """Put down a run: its first row from the Walkthrough, the others each from the row above."""
-    working, loss = run.working, run.loss
-    learned = lesson.derivation.learned
+    working, derivation, loss = run.working, run.working.derivation, run.loss
+    learned = derivation.learned
     working.header(page)
 
     def formulas(*, first: bool) -> dict[str, str]:
@@ -111,7 +111,7 @@ def put_run(page: Page, lesson: Lesson, run: Run) -> None:
         return found | {loss: f"MAX({SMALLEST_LOSS:.0E},{found[loss]})"}
 
     later = formulas(first=False)
-    first = formulas(first=True) if working.derivation.olds else later
+    first = formulas(first=True) if derivation.olds else later
     begun = {name: lesson.table.reference(name) for name in learned}
     updated = {name: working.update(name) for name in learned}
     working.block(page, first | begun, run.values, slice(0, 1))
