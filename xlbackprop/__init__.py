@@ -11,6 +11,11 @@ build(definition, "classic.xlsx")
 from __future__ import annotations
 
 import os
+import sys
+
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    del sys.path[0]  # `python -m xlbackprop`: the current folder holds the reader's files, not modules of ours
+
 from importlib import import_module
 from typing import TYPE_CHECKING
 

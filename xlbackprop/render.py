@@ -5,18 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import is_zipfile
 
 from xlbackprop.beside import written_beside
 from xlbackprop.errors import UserError
+from xlbackprop.programs import LIBREOFFICE, convert, find, run
 
-_PROGRAMS = (
-    "soffice",
-    "libreoffice",
-    "/Applications/LibreOffice.app/Contents/MacOS/soffice",
-    r"C:\Program Files\LibreOffice\program\soffice.exe",
-)
 _CONVERTERS = ("pdftoppm",)
 _KINDS = (".xlsx", ".xlsm", ".ods")
 """All of them zip files; anything else LibreOffice would print as a text."""
@@ -49,7 +45,7 @@ def render(path: str | Path, folder: str | Path | None = None, *, format: str = 
     if folder.exists() and not folder.is_dir():
         raise UserError(f"-o: {folder} is a file, expected a folder")
     hint = f"or open {path} in a spreadsheet program and export it there"
-    office = _found(_PROGRAMS, f"LibreOffice is needed to print a workbook; install it from libreoffice.org, {hint}")
+    office = _found(LIBREOFFICE, f"LibreOffice is needed to print a workbook; install it from libreoffice.org, {hint}")
     converter = ""
     if format == "png":
         converter = _found(_CONVERTERS, "pdftoppm is needed for pictures; install poppler-utils, or use --format pdf")
@@ -60,17 +56,14 @@ def render(path: str | Path, folder: str | Path | None = None, *, format: str = 
 
 
 def _found(names: tuple[str, ...], missing: str) -> str:
-    for name in names:
-        if program := shutil.which(name):
-            return program
-    raise UserError(missing)
+    program = find(names)
+    if program is None:
+        raise UserError(missing)
+    return program
 
 
 def _print(office: str, path: Path, scratch: Path) -> Path:
-    # a profile of its own: LibreOffice hands the work to an open window of the reader's otherwise, and returns
-    profile = f"-env:UserInstallation={(scratch / 'profile').as_uri()}"
-    command = [office, profile, "--headless", "--convert-to", "pdf", "--outdir", str(scratch), str(path.resolve())]
-    said = _run(command, path)
+    said = _said(office, path, lambda: convert(office, path.resolve(), "pdf", scratch, seconds=_LONGEST))
     made = scratch / f"{path.stem}.pdf"
     if not made.is_file():
         raise UserError(f"{path}: LibreOffice cannot print this; it says: {said or 'nothing'}")
@@ -78,7 +71,8 @@ def _print(office: str, path: Path, scratch: Path) -> Path:
 
 
 def _pictures(converter: str, printed: Path) -> list[Path]:
-    _run([converter, "-r", str(_PICTURE_RESOLUTION), "-png", str(printed), str(printed.with_suffix(""))], printed)
+    command = [converter, "-r", str(_PICTURE_RESOLUTION), "-png", str(printed), str(printed.with_suffix(""))]
+    _said(converter, printed, lambda: run(command, seconds=_LONGEST, scratch=printed.parent))
     pages = printed.parent.glob(f"{_escaped(printed.stem)}-*.png")
     return sorted(pages, key=lambda page: int(page.stem.rpartition("-")[2]))
 
@@ -87,17 +81,17 @@ def _escaped(name: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
-def _run(command: list[str], path: Path) -> str:
-    """Run a program; give what it said."""
+def _said(program: str, path: Path, work: Callable[[], subprocess.CompletedProcess[bytes]]) -> str:
+    """Let a program do its work; give what it said last."""
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_LONGEST, text=True, errors="replace", check=False)
+        done = work()
     except OSError as error:
-        raise UserError(f"{command[0]}: cannot be started ({error.strerror})") from error
+        raise UserError(f"{program}: cannot be started ({error.strerror})") from error
     except subprocess.TimeoutExpired as error:
-        raise UserError(f"{path}: {Path(command[0]).name} was stopped after {_LONGEST} seconds") from error
-    said = done.stderr.strip().splitlines()
+        raise UserError(f"{path}: {Path(program).name} was stopped after {_LONGEST} seconds") from error
+    said = done.stderr.decode(errors="replace").strip().splitlines()
     if done.returncode:
-        raise UserError(f"{path}: {Path(command[0]).name} failed: {said[-1] if said else done.returncode}")
+        raise UserError(f"{path}: {Path(program).name} failed: {said[-1] if said else done.returncode}")
     return said[-1] if said else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 MEMORY_LIMIT = 4 << 30
 
@@ -16,6 +17,8 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     except (ImportError, ValueError, OSError):
         pass  # not on this system; the time limit remains
+    # installed for one user or into a folder of its own, it lies beside this package, which is looked at last
+    sys.path.append(str(Path(__file__).parents[2]))
     import ironcalc
 
     request = json.loads(sys.stdin.buffer.read())

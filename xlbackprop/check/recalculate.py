@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -18,6 +16,7 @@ from xlbackprop.check.book import Book, read
 from xlbackprop.check.container import UnreadableError
 from xlbackprop.check.formula import Position
 from xlbackprop.errors import UserError
+from xlbackprop.programs import LIBREOFFICE, convert, end, find, start_python
 
 TIME_LIMIT = 20.0
 """Seconds for the embedded engine; the largest hand-made workbooks take 0.1."""
@@ -74,19 +73,13 @@ class Engine:
     def stop(self) -> None:
         """End the process, whatever it is doing."""
         if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
+            end(self._process)
             self._process = None
 
 
 def _start() -> subprocess.Popen[bytes] | None:
     try:
-        return subprocess.Popen(
-            [sys.executable, "-m", "xlbackprop.check._ironcalc"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        return start_python(Path(__file__).with_name("_ironcalc.py"))
     except OSError:
         return None
 
@@ -98,7 +91,7 @@ def _send(process: subprocess.Popen[bytes] | None, book: Book, path: Path) -> No
         sheet.name: [place for place, cell in sheet.cells.items() if cell.formula is not None] for sheet in book.sheets
     }
     try:
-        process.stdin.write(json.dumps({"path": str(path), "cells": cells}).encode())
+        process.stdin.write(json.dumps({"path": str(path.absolute()), "cells": cells}).encode())
         process.stdin.close()
         process.stdin = None
     except OSError:
@@ -126,27 +119,18 @@ def with_libreoffice(book: Book) -> Recalculated:
     Raises:
         UserError: it is not installed, or cannot open the file.
     """
-    program = shutil.which("soffice") or shutil.which("libreoffice")
+    program = find(LIBREOFFICE)
     if program is None:
         raise UserError(
             "--engine libreoffice: LibreOffice (soffice) is not installed; leave the option out to use IronCalc"
         )
     with tempfile.TemporaryDirectory() as folder:
-        stripped = Path(folder) / "in.xlsx"
+        scratch = Path(folder)
+        stripped = scratch / "in.xlsx"
         _write_sheets(book, stripped, with_values=False)
-        command = [
-            program,
-            f"-env:UserInstallation={(Path(folder) / 'profile').as_uri()}",
-            "--headless",
-            "--convert-to",
-            "xlsx",
-            "--outdir",
-            str(Path(folder) / "out"),
-            str(stripped),
-        ]
         try:
-            subprocess.run(command, check=True, capture_output=True, timeout=LIBREOFFICE_TIME_LIMIT)
-            result = read(Path(folder) / "out" / "in.xlsx")
+            convert(program, stripped, "xlsx", scratch / "out", seconds=LIBREOFFICE_TIME_LIMIT).check_returncode()
+            result = read(scratch / "out" / "in.xlsx")
         except (OSError, subprocess.SubprocessError, UnreadableError) as error:
             raise UserError(f"--engine libreoffice: LibreOffice could not recalculate {book.path}") from error
     values: dict[Position, float | str] = {}
