@@ -22,11 +22,11 @@ from tests import handmade, judges
 from tests.handmade import CLASSIC, FORMULAS, LETTERS
 from tests.test_check import D2, SLIPS, report_of, wrong_cells
 from xlbackprop import build, load, train
-from xlbackprop.check import recalculate
 from xlbackprop.check.command import check
+from xlbackprop.check.file import recalculate
 from xlbackprop.cli import app
-from xlbackprop.embedded import from_properties, to_properties
 from xlbackprop.errors import UserError
+from xlbackprop.network.embedded import from_properties, to_properties
 
 SLIP = SLIPS["the other activation's derivative"][0]
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tests.networks import contents
 from xlbackprop import UserError, load
-from xlbackprop.embedded import from_properties, to_properties
 from xlbackprop.errors import DefinitionError
-from xlbackprop.initial import METHODS, draw
-from xlbackprop.loading import parse
-from xlbackprop.templates import names
+from xlbackprop.network.embedded import from_properties, to_properties
+from xlbackprop.network.initial_weights import METHODS, draw
+from xlbackprop.network.loading import parse
+from xlbackprop.network.templates import names
 
 GOOD: dict[str, Any] = {
     "title": "A title",

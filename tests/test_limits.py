@@ -19,11 +19,9 @@ from hypothesis import given, settings
 
 from tests.networks import definitions, sized
 from xlbackprop import Definition, UserError, build
-from xlbackprop.arrangement import arrange
-from xlbackprop.derivation import derive
+from xlbackprop.derivation.derive import derive
 from xlbackprop.errors import DefinitionError
-from xlbackprop.layout import COLUMN_SETS, Table, column_letter, require_room
-from xlbackprop.limits import (
+from xlbackprop.grid import (
     LEAST_HEADER_ROW,
     MOST_CHARACTERS,
     MOST_COLUMNS,
@@ -34,10 +32,12 @@ from xlbackprop.limits import (
     least_columns,
     most_arguments,
 )
-from xlbackprop.loading import parse
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.rows import Block, BlockColumn
-from xlbackprop.workbook.theme import Look, add_styles
+from xlbackprop.network.loading import parse
+from xlbackprop.walkthrough.arrangement import arrange
+from xlbackprop.walkthrough.table import COLUMN_SETS, Table, column_letter, require_room
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.theme import Look, add_styles
 
 
 def network(*sizes: int, **changes: Any) -> Definition:
@@ -134,7 +134,7 @@ def test_an_absurd_network_is_refused_in_no_time_and_nothing_is_drawn() -> None:
     content = sized(10_000, 10_000)
     tracemalloc.start()
     start = process_time()
-    with patch("xlbackprop.loading.draw", side_effect=AssertionError("drawn")):
+    with patch("xlbackprop.network.loading.draw", side_effect=AssertionError("drawn")):
         columns, characters = refusal(content)
     seconds, (_, memory) = process_time() - start, tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -172,7 +172,10 @@ def test_a_formula_just_within_is_built_and_one_just_beyond_refused(tmp_path: Pa
     assert first[1:] in written_formulas(path)
     beyond = network(sources, 1, iterations=80)
     characters = len(weighted_sum(sources))
-    with pytest.raises(UserError) as caught, patch("xlbackprop.workbook.train", side_effect=AssertionError("trained")):
+    with (
+        pytest.raises(UserError) as caught,
+        patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
+    ):
         build(beyond, tmp_path / "beyond.xlsx")
     assert str(caught.value) == (
         f"{sources}-1: too large for a sheet\n  the formula of o1: found {characters:,} characters, expected 8,192 at "
@@ -193,7 +196,10 @@ def test_rows_above_the_table_count_too(tmp_path: Path) -> None:
     assert header_row > LEAST_HEADER_ROW
     require_room(table(network(4, 5, 3, iterations=MOST_ROWS - header_row)), "within")
     beyond = network(4, 5, 3, iterations=MOST_ROWS - header_row + 2)
-    with pytest.raises(UserError) as caught, patch("xlbackprop.workbook.train", side_effect=AssertionError("trained")):
+    with (
+        pytest.raises(UserError) as caught,
+        patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
+    ):
         build(beyond, tmp_path / "beyond.xlsx")
     assert str(caught.value) == (
         f"4-5-3: too large for a sheet\n  iterations: found 1,048,578 rows, with the header of the table in row "
@@ -205,7 +211,10 @@ def test_more_columns_are_refused_where_fewer_have_room(tmp_path: Path) -> None:
     definition = network(50, 60, 50)
     require_room(table(definition), "compact")
     columns = len(COLUMN_SETS["full"](derive(definition))) + 1
-    with pytest.raises(UserError) as caught, patch("xlbackprop.workbook.train", side_effect=AssertionError("trained")):
+    with (
+        pytest.raises(UserError) as caught,
+        patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
+    ):
         build(definition, tmp_path / "full.xlsx", columns="full")
     assert f"columns: found {columns:,} in the table, expected 16,384 at most" in str(caught.value)
     assert f"{columns - MOST_COLUMNS:,} too many" in str(caught.value)

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 
 from tests.test_cli import run
 from xlbackprop import Definition, UserError, load, train
-from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.definition import Layer
-from xlbackprop.initial import METHODS
-from xlbackprop.loading import definition_keys, layer_keys, parse
-from xlbackprop.losses import LOSSES
-from xlbackprop.optimisers import OPTIMISERS
-from xlbackprop.schedules import SCHEDULES
-from xlbackprop.softmax import SOFTMAX
-from xlbackprop.starter import MOST_WRITTEN, starter
+from xlbackprop.network.activations import ACTIVATIONS
+from xlbackprop.network.definition import Layer
+from xlbackprop.network.initial_weights import METHODS
+from xlbackprop.network.loading import definition_keys, layer_keys, parse
+from xlbackprop.network.losses import LOSSES
+from xlbackprop.network.optimisers import OPTIMISERS
+from xlbackprop.network.schedules import SCHEDULES
+from xlbackprop.network.softmax import SOFTMAX
+from xlbackprop.network.starter import MOST_WRITTEN, starter
 
 SMALL, LARGE = {"layers": "2,3,2"}, {"layers": "8,7,2"}
 NAMES = (LOSSES, ACTIVATIONS, OPTIMISERS, SCHEDULES, METHODS, (SOFTMAX,))

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from tests import judges
 from tests.test_judges import assert_agree
-from xlbackprop import Definition, build, load, templates, train
-from xlbackprop.derivation import derive
-from xlbackprop.engine import Trace, evaluate
+from xlbackprop import Definition, build, load, train
+from xlbackprop.derivation.derive import derive
+from xlbackprop.engine.training import Trace, evaluate
+from xlbackprop.network import templates
 from xlbackprop.workbook.sheets import gradient_check
 
 Array = NDArray[np.float64]

@@ -20,11 +20,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from xlbackprop.definition import Definition
-    from xlbackprop.engine import Trace, train
+    from xlbackprop.engine.training import Trace, train
     from xlbackprop.errors import UserError
-    from xlbackprop.loading import load
-    from xlbackprop.workbook import build
+    from xlbackprop.network.definition import Definition
+    from xlbackprop.network.loading import load
+    from xlbackprop.workbook.build import build
 
 __all__ = ["Definition", "Trace", "UserError", "build", "load", "train"]
 
@@ -32,12 +32,12 @@ __all__ = ["Definition", "Trace", "UserError", "build", "load", "train"]
 os.environ.setdefault("OPENPYXL_LXML", "False")
 
 _HOMES = {
-    "Definition": "definition",
-    "Trace": "engine",
+    "Definition": "network.definition",
+    "Trace": "engine.training",
     "UserError": "errors",
     "build": "workbook",
-    "load": "loading",
-    "train": "engine",
+    "load": "network.loading",
+    "train": "engine.training",
 }
 
 

@@ -11,27 +11,27 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from xlbackprop.check import recalculate
-from xlbackprop.check.book import Book, read, relationships
-from xlbackprop.check.container import UnreadableError
-from xlbackprop.check.findings import EXIT_CODES, Note, Report
-from xlbackprop.check.formula import column_number
-from xlbackprop.check.judge import Verdict, judge_table
-from xlbackprop.check.mapping import Map
-from xlbackprop.check.mapping import load as load_map
-from xlbackprop.check.recognise import Table, mapped, tables
-from xlbackprop.check.retrain import effect
-from xlbackprop.check.surroundings import look_around
-from xlbackprop.check.understand import understand
-from xlbackprop.check.world import Shape
-from xlbackprop.definition import CONSTANT, GRADIENT_DESCENT, Definition
-from xlbackprop.derivation import derive
-from xlbackprop.embedded import from_properties
+from xlbackprop.check.file import recalculate
+from xlbackprop.check.file.book import Book, read, relationships
+from xlbackprop.check.file.container import UnreadableError
+from xlbackprop.check.file.formula import column_number
+from xlbackprop.check.judgement.table_judge import Verdict, judge_table
+from xlbackprop.check.notes.effect import effect
+from xlbackprop.check.notes.surroundings import look_around
+from xlbackprop.check.report.findings import EXIT_CODES, Note, Report
+from xlbackprop.check.table.column_map import Map
+from xlbackprop.check.table.column_map import load as load_map
+from xlbackprop.check.table.recognise import Table, mapped, tables
+from xlbackprop.check.table.understand import understand
+from xlbackprop.check.worlds import Shape
+from xlbackprop.derivation.derive import derive
 from xlbackprop.errors import UserError
-from xlbackprop.layout import column_letter
-from xlbackprop.names import short_label
-from xlbackprop.optimisers import WEIGHT_DECAY
+from xlbackprop.network.definition import CONSTANT, GRADIENT_DESCENT, Definition
+from xlbackprop.network.embedded import from_properties
+from xlbackprop.network.names import short_label
+from xlbackprop.network.optimisers import WEIGHT_DECAY
 from xlbackprop.progress import waiting
+from xlbackprop.walkthrough.table import column_letter
 
 OUR_SHEET = "Walkthrough"
 
@@ -63,7 +63,7 @@ def run(files: Sequence[Path], *, as_json: bool, annotate: Path | None, engine: 
     else:
         from rich.console import Console
 
-        from xlbackprop.check.report import show
+        from xlbackprop.check.report.terminal import show
 
         show(reports, Console())
         if kept:
@@ -73,7 +73,7 @@ def run(files: Sequence[Path], *, as_json: bool, annotate: Path | None, engine: 
 
 def _annotate(checked: Checked, target: Path) -> str:
     """Write the annotated copy; the words that say so."""
-    from xlbackprop.check.annotate import annotate
+    from xlbackprop.check.report.annotated_copy import annotate
 
     if checked.book is None:
         return ""

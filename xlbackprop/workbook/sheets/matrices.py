@@ -11,25 +11,25 @@ from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.pagebreak import Break
 
-from xlbackprop.arrangement import address
-from xlbackprop.derivation import Role
-from xlbackprop.expression import Conditional, Expression, Symbol, substitute, symbols
-from xlbackprop.layout import WALKTHROUGH, column_letter
-from xlbackprop.losses import LOSSES
-from xlbackprop.names import BATCH_SIZE, IN_BATCH, ITERATION, MEAN_LOSS, SAMPLE, derivative
-from xlbackprop.optimisers import OPTIMISERS, state_name
-from xlbackprop.passes import passes
-from xlbackprop.readings import Formula, Mathematics
-from xlbackprop.steps import UPDATE, updated_name
-from xlbackprop.typesetting import Typesetter
-from xlbackprop.workbook import theme
-from xlbackprop.workbook.choice import Choice, choose_iteration
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.matrix import Matrix, counted_product, product
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.rows import Value
-from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.working import absolute
+from xlbackprop.derivation.derive import Role
+from xlbackprop.engine.order import passes
+from xlbackprop.network.losses import LOSSES
+from xlbackprop.network.names import BATCH_SIZE, IN_BATCH, ITERATION, MEAN_LOSS, SAMPLE, derivative
+from xlbackprop.network.optimisers import OPTIMISERS, state_name
+from xlbackprop.symbols.expression import Conditional, Expression, Symbol, substitute, symbols
+from xlbackprop.symbols.reading import Formula, Mathematics
+from xlbackprop.symbols.typesetting import Typesetter
+from xlbackprop.walkthrough.arrangement import address
+from xlbackprop.walkthrough.lesson import Lesson
+from xlbackprop.walkthrough.steps import UPDATE, updated_name
+from xlbackprop.walkthrough.table import WALKTHROUGH, column_letter
+from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
+from xlbackprop.workbook.panels.matrix import Matrix, counted_product, product
+from xlbackprop.workbook.panels.working import absolute
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Value
+from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Matrices"
 ITERATION_CELL = "B3"

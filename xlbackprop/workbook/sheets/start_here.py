@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping
 
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.derivation import Role
-from xlbackprop.expression import Symbol
-from xlbackprop.layout import DATA, WALKTHROUGH
-from xlbackprop.names import LEARNING_RATE, derivative
-from xlbackprop.readings import Mathematics
-from xlbackprop.typesetting import Typesetter
-from xlbackprop.workbook import theme
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.theme import Look
+from xlbackprop.derivation.derive import Role
+from xlbackprop.network.activations import ACTIVATIONS
+from xlbackprop.network.names import LEARNING_RATE, derivative
+from xlbackprop.symbols.expression import Symbol
+from xlbackprop.symbols.reading import Mathematics
+from xlbackprop.symbols.typesetting import Typesetter
+from xlbackprop.walkthrough.lesson import Lesson
+from xlbackprop.walkthrough.table import DATA, WALKTHROUGH
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Start here"
 

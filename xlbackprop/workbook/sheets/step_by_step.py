@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation import Role
-from xlbackprop.expression import Expression
-from xlbackprop.readings import (
-    Formula,
-    LiveNumbers,
-    Numbers,
-    bracketed,
-    bracketed_formula,
-    short,
-    short_formula,
-)
-from xlbackprop.steps import GIVEN, UPDATE, givens, sections, updates
-from xlbackprop.workbook import theme
-from xlbackprop.workbook.choice import Choice, choose_iteration
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.lines import Lines, list_header, list_page
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.theme import Look
+from xlbackprop.derivation.derive import Role
+from xlbackprop.symbols.expression import Expression
+from xlbackprop.symbols.reading import Formula, LiveNumbers, Numbers, bracketed, bracketed_formula, short, short_formula
+from xlbackprop.walkthrough.lesson import Lesson
+from xlbackprop.walkthrough.steps import GIVEN, UPDATE, givens, sections, updates
+from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
+from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Step by step"
 ITERATION_CELL = "D3"

@@ -10,20 +10,20 @@ from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.table import Table as SheetTable
 from openpyxl.worksheet.table import TableColumn
 
-from xlbackprop.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox, address
-from xlbackprop.definition import Definition
-from xlbackprop.derivation import Role
-from xlbackprop.diagram import TOP_ROW, Arrow, Diagram
-from xlbackprop.engine import Trace
-from xlbackprop.layout import SETTING_COLUMN, WALKTHROUGH, Table, column_letter
-from xlbackprop.names import ITERATION, LEARNING_RATE, short_label
-from xlbackprop.workbook import charts, theme
-from xlbackprop.workbook.drawing import Point
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.rows import Block, BlockColumn
-from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.training import put_setting
+from xlbackprop.derivation.derive import Role
+from xlbackprop.engine.training import Trace
+from xlbackprop.network.definition import Definition
+from xlbackprop.network.names import ITERATION, LEARNING_RATE, short_label
+from xlbackprop.walkthrough.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox, address
+from xlbackprop.walkthrough.diagram import TOP_ROW, Arrow, Diagram
+from xlbackprop.walkthrough.lesson import Lesson
+from xlbackprop.walkthrough.table import SETTING_COLUMN, WALKTHROUGH, Table, column_letter
+from xlbackprop.workbook.panels.run import put_setting
+from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.drawing import Point
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.theme import Look
 
 _NOTE_WIDTH = 190
 _CHART_COLUMNS = 8

@@ -8,18 +8,18 @@ from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import Font, PatternFill
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation import Derivation, Role
-from xlbackprop.expression import Expression
-from xlbackprop.layout import Table
-from xlbackprop.names import derivative
-from xlbackprop.readings import Formula, WrittenFormula
-from xlbackprop.steps import GIVEN, UPDATE, Given, givens, sections, updates
-from xlbackprop.workbook import theme
-from xlbackprop.workbook.choice import Choice, choose_iteration, whole_number
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.lines import Lines, list_header, list_page
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.theme import Look
+from xlbackprop.derivation.derive import Derivation, Role
+from xlbackprop.network.names import derivative
+from xlbackprop.symbols.expression import Expression
+from xlbackprop.symbols.reading import Formula, WrittenFormula
+from xlbackprop.walkthrough.lesson import Lesson
+from xlbackprop.walkthrough.steps import GIVEN, UPDATE, Given, givens, sections, updates
+from xlbackprop.walkthrough.table import Table
+from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration, whole_number
+from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Your turn"
 ITERATION_CELL, DECIMALS_CELL, PROGRESS_CELL = "C3", "C4", "E3"

@@ -1,0 +1,1 @@
+"""The training in symbols: every quantity defined once."""

@@ -1,0 +1,1 @@
+"""The training in numbers: plain NumPy, every value kept."""

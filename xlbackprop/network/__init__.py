@@ -1,0 +1,1 @@
+"""What a definition may say, and how it is loaded from TOML."""

@@ -1,0 +1,1 @@
+"""Symbolic expressions, and one file for each way to read them."""

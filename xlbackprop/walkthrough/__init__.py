@@ -1,0 +1,1 @@
+"""One training told for a reader, whatever it is written into."""
