@@ -18,7 +18,8 @@ from xlbackprop.network.optimisers import OPTIMISERS
 from xlbackprop.network.schedules import SCHEDULES
 from xlbackprop.network.softmax import jacobian, pull_back, softmax
 from xlbackprop.symbols.expression import Call, Expression, Symbol
-from xlbackprop.symbols.reading import Formula, Mathematics
+from xlbackprop.symbols.formula import Formula
+from xlbackprop.symbols.mathematics import Mathematics
 
 POINTS = (-30.0, -3.0, -0.7, -1e-3, 1e-3, 0.25, 1.0, 4.5, 30.0)
 EXTREME = (-1e12, -800.0, -40.0, 0.0, 40.0, 800.0, 1e12)

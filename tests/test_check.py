@@ -15,7 +15,7 @@ from openpyxl.utils.cell import range_boundaries
 from tests import handmade
 from tests.handmade import FIRST, LAST, cells
 from xlbackprop import build, load
-from xlbackprop.check.command import check
+from xlbackprop.check.checking import check
 from xlbackprop.check.report.findings import Report
 
 D1, D2 = "([a_o1]-[t1])*[a_o1]*(1-[a_o1])", "([a_o2]-[t2])*[a_o2]*(1-[a_o2])"

@@ -22,7 +22,7 @@ from tests import handmade, judges
 from tests.handmade import CLASSIC, FORMULAS, LETTERS
 from tests.test_check import D2, SLIPS, report_of, wrong_cells
 from xlbackprop import build, load, train
-from xlbackprop.check.command import check
+from xlbackprop.check.checking import check
 from xlbackprop.check.file import recalculate
 from xlbackprop.cli import app
 from xlbackprop.errors import UserError

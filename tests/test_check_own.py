@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from tests.networks import definitions
 from xlbackprop import Definition, build, load
-from xlbackprop.check.command import check
-from xlbackprop.derivation.derive import Role, derive
+from xlbackprop.check.checking import check
+from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.quantities import Role
 from xlbackprop.network.definition import CONSTANT, GRADIENT_DESCENT, Method
 from xlbackprop.network.optimisers import OPTIMISERS
 from xlbackprop.walkthrough.arrangement import arrange

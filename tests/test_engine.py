@@ -18,7 +18,8 @@ from tests import precise
 from tests.networks import definitions
 from xlbackprop import Definition, load, train
 from xlbackprop.engine.order import passes
-from xlbackprop.engine.training import Trace, evaluate, train_all
+from xlbackprop.engine.trace import Trace
+from xlbackprop.engine.training import evaluate, train_all
 from xlbackprop.errors import UnknownQuantityError
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.names import derivative

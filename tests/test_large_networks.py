@@ -20,7 +20,7 @@ from xlbackprop.network.activations import SIGMOID
 from xlbackprop.network.loading import parse
 from xlbackprop.network.names import derivative
 from xlbackprop.symbols.expression import Builtin, Call, Number, Symbol, abridged, apply, sum_of
-from xlbackprop.symbols.reading import Mathematics
+from xlbackprop.symbols.mathematics import Mathematics
 from xlbackprop.walkthrough.arrangement import Arrangement, arrange
 from xlbackprop.walkthrough.boxes import LONGEST_LINE, MOST_LINES, Box, boxes
 from xlbackprop.walkthrough.diagram import TOP_ROW, Diagram, diagram

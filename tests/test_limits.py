@@ -28,13 +28,14 @@ from xlbackprop.grid import (
     MOST_ITERATIONS,
     MOST_ROWS,
     NoRoomError,
+    column_letter,
     formula_problem,
-    least_columns,
     most_arguments,
 )
 from xlbackprop.network.loading import parse
 from xlbackprop.walkthrough.arrangement import arrange
-from xlbackprop.walkthrough.table import COLUMN_SETS, Table, column_letter, require_room
+from xlbackprop.walkthrough.size import least_columns
+from xlbackprop.walkthrough.table import COLUMN_SETS, Table, require_room
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look, add_styles

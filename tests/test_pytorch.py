@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from xlbackprop import Definition, train
 from xlbackprop.engine.order import passes
-from xlbackprop.engine.training import Array, Trace
+from xlbackprop.engine.trace import Array, Trace
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES

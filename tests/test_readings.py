@@ -24,7 +24,8 @@ from xlbackprop.symbols.expression import (
     Symbol,
     symbols,
 )
-from xlbackprop.symbols.reading import Formula, Mathematics, Numbers
+from xlbackprop.symbols.formula import Formula
+from xlbackprop.symbols.mathematics import Mathematics, Numbers
 
 VALUES = {"a": 0.75, "b": -1.25, "c": 0.0625}
 CELLS = {"a": "A1", "b": "B1", "c": "C1"}

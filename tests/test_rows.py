@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from openpyxl.workbook.workbook import Workbook
 
 from tests import judges
-from xlbackprop.walkthrough.arrangement import address
+from xlbackprop.grid import address
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.numerals import spelled
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, spelled
 from xlbackprop.workbook.xlsx.theme import Look
 from xlbackprop.workbook.xlsx.writer import save
 

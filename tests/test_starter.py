@@ -20,12 +20,13 @@ from xlbackprop import Definition, UserError, load, train
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.definition import Layer
 from xlbackprop.network.initial_weights import METHODS
-from xlbackprop.network.loading import definition_keys, layer_keys, parse
+from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.network.optimisers import OPTIMISERS
 from xlbackprop.network.schedules import SCHEDULES
 from xlbackprop.network.softmax import SOFTMAX
 from xlbackprop.network.starter import MOST_WRITTEN, starter
+from xlbackprop.network.validation import definition_keys, layer_keys
 
 SMALL, LARGE = {"layers": "2,3,2"}, {"layers": "8,7,2"}
 NAMES = (LOSSES, ACTIVATIONS, OPTIMISERS, SCHEDULES, METHODS, (SOFTMAX,))

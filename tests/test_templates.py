@@ -17,7 +17,8 @@ from tests import judges
 from tests.test_judges import assert_agree
 from xlbackprop import Definition, build, load, train
 from xlbackprop.derivation.derive import derive
-from xlbackprop.engine.training import Trace, evaluate
+from xlbackprop.engine.trace import Trace
+from xlbackprop.engine.training import evaluate
 from xlbackprop.network import templates
 from xlbackprop.workbook.sheets import gradient_check
 

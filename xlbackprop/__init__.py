@@ -1,6 +1,5 @@
 """xlbackprop: spreadsheets that show, with live formulas, how a neural network learns.
 
-from xlbackprop import build, load, train
 
 definition = load("classic", learning_rate=0.5)
 trace = train(definition)
@@ -20,7 +19,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from xlbackprop.engine.training import Trace, train
+    from xlbackprop.engine.trace import Trace
+    from xlbackprop.engine.training import train
     from xlbackprop.errors import UserError
     from xlbackprop.network.definition import Definition
     from xlbackprop.network.loading import load

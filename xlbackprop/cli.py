@@ -12,7 +12,7 @@ import typer
 from xlbackprop.errors import UserError
 
 if TYPE_CHECKING:
-    from xlbackprop.engine.training import Trace
+    from xlbackprop.engine.trace import Trace
     from xlbackprop.network.definition import Definition
 
 app = typer.Typer(

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
+import re
 from typing import TYPE_CHECKING
 
 from xlbackprop.errors import Problem, UserError
-from xlbackprop.network.activations import ACTIVATIONS
-from xlbackprop.network.losses import LOSSES, Outputs
-from xlbackprop.network.optimisers import OPTIMISERS
-from xlbackprop.network.softmax import SOFTMAX
-from xlbackprop.symbols.expression import Expression, Symbol, symbols
 
 if TYPE_CHECKING:
-    from xlbackprop.network.definition import Definition
+    pass
+
 
 MOST_COLUMNS = 16_384
 MOST_ROWS = 1_048_576
@@ -23,18 +18,10 @@ MOST_CHARACTERS = 8_192
 MOST_ARGUMENTS = 255
 """Of a function in a formula."""
 
-LONGEST_FORMULA = 30
-"""How many symbols a formula may have and still be read; longer ones get columns for their parts."""
-
 LEAST_HEADER_ROW = 32
 """The header of the table never stands higher."""
 
 MOST_ITERATIONS = MOST_ROWS - LEAST_HEADER_ROW
-
-_LEAST_CHARACTERS_A_SOURCE = 8
-"""`A33*B33+`"""
-_LEAST_CHARACTERS_A_POWER = 4
-"""`A33,`"""
 
 
 class NoRoomError(UserError):
@@ -80,77 +67,60 @@ def most_arguments(formula: str) -> int:
     return most
 
 
-def size_problems(definition: Definition) -> Iterator[Problem]:
-    """What of a definition, whose weights need not be drawn yet, no sheet can hold: which limit, and by how much."""
-    columns = least_columns(definition)
-    if columns > MOST_COLUMNS:
-        found = f"a table of at least {columns:,} columns"
-        yield Problem("layers", found, at_most(columns, MOST_COLUMNS, "the columns of a sheet"))
-    for index, characters, what in _least_characters(definition):
-        if characters > MOST_CHARACTERS:
-            found = f"{what}: formulas of at least {characters:,} characters"
-            yield Problem(
-                f"layers[{index}]", found, at_most(characters, MOST_CHARACTERS, "the characters of a formula")
-            )
-    iterations = definition.iterations
-    if iterations > MOST_ITERATIONS:
-        expected = f"a whole number from 1 to {MOST_ITERATIONS:,}, the rows of a sheet under the table's header"
-        yield Problem("iterations", f"{iterations}", f"{expected}; {iterations - MOST_ITERATIONS:,} too many")
+def column_letter(index: int) -> str:
+    """The letters of a column, counted from 1: A, B … Z, AA."""
+    letters = ""
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
 
 
-def least_columns(definition: Definition) -> int:
-    """How many columns the table of a definition has at the least, in its compact form."""
-    sizes = _sizes(definition)
-    inputs, *units, outputs = sizes[0], *sizes[1:], sizes[-1]
-    weights = sum(sources * count for sources, count in pairwise(sizes))
-    biases = sum(len(layer.biases) for layer in definition.layers)
-    learned = weights + (biases if definition.train_biases else 0)
-    samples, batch = len(definition.samples), definition.samples_a_batch
-    states = OPTIMISERS[definition.optimiser.name].states
-    network = inputs + 2 * outputs + weights + biases + 2 * sum(units) + 1
-    deltas = sum(units) if _longest_gradient(definition) > LONGEST_FORMULA else 0
-    gradients = learned * (1 + len(states) + (batch > 1)) + sum(state.correction is not None for state in states)
-    order = (4 + (definition.order == "shuffled") + 3 * (batch > 1)) if samples > 1 else 0
-    rate = definition.schedule.name != "constant"
-    return network + deltas + gradients + order + rate + 1
+def address(row: int, column: int) -> str:
+    """The address of a cell from its row and column, both counted from 1."""
+    return f"{column_letter(column)}{row}"
 
 
-def _sizes(definition: Definition) -> tuple[int, ...]:
-    """Units in every layer, the inputs first."""
-    return (len(definition.samples[0].inputs), *(layer.units for layer in definition.layers))
+def quoted(sheet: str) -> str:
+    """A sheet's name as formulas write it."""
+    return sheet if re.fullmatch(r"[^\W\d]\w*", sheet) else "'" + sheet.replace("'", "''") + "'"
 
 
-def _longest_gradient(definition: Definition) -> int:
-    """How many symbols the longest gradient has when it is written out over weights, units and activations."""
-    loss, (*hidden, last) = LOSSES[definition.loss], definition.layers
-    target, unit, activation = Symbol("t"), Symbol("x"), Symbol("a")
-    outputs = Outputs((target,) * last.units, (unit,) * last.units, (activation,) * last.units)
-
-    def count(expression: Expression) -> int:
-        return sum(1 for _ in symbols(expression))
-
-    def slope(name: str) -> int:
-        return count(ACTIVATIONS[name].local_derivative(unit, activation))
-
-    delta = count(loss.slope_expression(outputs, 0))
-    if loss.goes_with is None:
-        delta = last.units * (delta + 2) if last.activation == SOFTMAX else delta + slope(last.activation)
-    deltas = [delta]
-    for above, layer in pairwise((last, *reversed(hidden))):
-        deltas.append(above.units * (deltas[-1] + 1) + slope(layer.activation))
-    longest = max(deltas) + 1
-    if definition.train_biases:
-        shared = (layer.units if len(layer.biases) == 1 else 1 for layer in (last, *reversed(hidden)))
-        longest = max(longest, *(units * delta for units, delta in zip(shared, deltas, strict=True)))
-    return longest
+def column_number(letters: str) -> int:
+    """The number of a column from its letters, counted from 1."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    return number
 
 
-def _least_characters(definition: Definition) -> Iterator[tuple[int, int, str]]:
-    """For every layer, counted from 1: how long its longest formula is at the least, and why."""
-    sizes = _sizes(definition)
-    for index, sources in enumerate(sizes[:-1], 1):
-        yield index, _LEAST_CHARACTERS_A_SOURCE * sources, f"{sources:,} sources a unit"
-    if definition.is_softmax:
-        outputs = sizes[-1]
-        powers = outputs * (outputs + 1)  # each less the largest of all
-        yield len(sizes) - 1, _LEAST_CHARACTERS_A_POWER * powers, f"a softmax of {outputs:,} units"
+def absolute(cell: str) -> str:
+    """An address with dollar signs: `$B$4`."""
+    letters = cell.rstrip("0123456789")
+    return f"${letters}${cell[len(letters) :]}"
+
+
+Coordinates = tuple[int, int]
+"""Row and column, counted from 1."""
+
+
+def ranges(cells: list[Coordinates]) -> tuple[str, ...]:
+    """The fewest ranges, column by column, that hold exactly these cells; equal neighbours become one block."""
+    runs: list[tuple[int, int, int]] = []
+    for row, column in sorted(set(cells), key=lambda cell: (cell[1], cell[0])):
+        if runs and runs[-1][0] == column and runs[-1][2] == row - 1:
+            runs[-1] = (column, runs[-1][1], row)
+        else:
+            runs.append((column, row, row))
+    blocks: dict[tuple[int, int], list[list[int]]] = {}
+    for column, top, bottom in runs:
+        spans = blocks.setdefault((top, bottom), [])
+        if spans and spans[-1][1] == column - 1:
+            spans[-1][1] = column
+        else:
+            spans.append([column, column])
+    found = [(top, left, bottom, right) for (top, bottom), spans in blocks.items() for left, right in spans]
+    return tuple(
+        address(top, left) if (top, left) == (bottom, right) else f"{address(top, left)}:{address(bottom, right)}"
+        for top, left, bottom, right in sorted(found, key=lambda block: (block[1], block[0]))
+    )

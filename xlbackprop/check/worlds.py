@@ -10,8 +10,10 @@ from types import MappingProxyType
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.derivation.derive import Derivation, derive
-from xlbackprop.engine.training import Array, train
+from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.quantities import Derivation
+from xlbackprop.engine.trace import Array
+from xlbackprop.engine.training import train
 from xlbackprop.network.definition import Definition, Layer
 from xlbackprop.network.names import LEARNING_RATE
 

@@ -153,3 +153,6 @@ def _simplified(name: str) -> str:
     """The name as people type it: no case, no spaces, no underscores but those between two numbers (`h1_2`)."""
     text = re.sub(r"(?<!\d)_|_(?!\d)", "", name.lower().replace("∂", "d").replace(" ", ""))
     return re.sub(r"^de(tot|total)/", "de/", text)
+
+
+LEARNING_RATE_SENTENCE = "the learning rate: how far each update goes against the gradient"

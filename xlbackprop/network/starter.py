@@ -13,23 +13,17 @@ from statistics import median_low
 
 from msgspec import Struct
 
-from xlbackprop.derivation.derive import LEARNING_RATE_SENTENCE, derive
+from xlbackprop.derivation.derive import derive
 from xlbackprop.errors import UserError, did_you_mean
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.definition import GRADIENT_DESCENT, Method
 from xlbackprop.network.initial_weights import draw
-from xlbackprop.network.loading import (
-    MOST_UNITS,
-    OPTIMISER_SETTINGS,
-    SCHEDULE_SETTINGS,
-    definition_keys,
-    layer_keys,
-    parse,
-)
+from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES
-from xlbackprop.network.names import LEARNING_RATE
+from xlbackprop.network.names import LEARNING_RATE, LEARNING_RATE_SENTENCE
 from xlbackprop.network.optimisers import OPTIMISERS, Setting
 from xlbackprop.network.softmax import SOFTMAX
+from xlbackprop.network.validation import MOST_UNITS, OPTIMISER_SETTINGS, SCHEDULE_SETTINGS, definition_keys, layer_keys
 from xlbackprop.walkthrough.arrangement import arrange
 from xlbackprop.walkthrough.table import require_room
 

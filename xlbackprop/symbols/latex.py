@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 
 from xlbackprop.symbols.expression import Builtin, Call, Conditional, Expression, Old, Quotient, Symbol, children
-from xlbackprop.symbols.reading import Binding, Reading, short
+from xlbackprop.symbols.mathematics import short
+from xlbackprop.symbols.reading import Binding, Reading
 from xlbackprop.symbols.typesetting import parts
 
 _LETTERS = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from xlbackprop.derivation.derive import Derivation
+from xlbackprop.derivation.quantities import Derivation
 from xlbackprop.grid import LEAST_HEADER_ROW
 from xlbackprop.walkthrough.boxes import Box, boxes
 from xlbackprop.walkthrough.diagram import Diagram, diagram
-from xlbackprop.walkthrough.table import COLUMN_SETS, Table, column_letter, compact
+from xlbackprop.walkthrough.table import COLUMN_SETS, Table, compact
 
 COLUMN_WIDTH = 12.0
 """Characters; every column of the sheet has this width."""
@@ -119,8 +119,3 @@ def _dropped(box: Box, column: int, columns: int, top: int, placed: list[PlacedB
 def _columns(box: Box) -> int:
     longest = max(map(len, (box.title, *box.lines)))
     return -(-longest // int(_CHARACTERS_A_COLUMN))
-
-
-def address(row: int, column: int) -> str:
-    """The address of a cell from its row and column, both counted from 1."""
-    return f"{column_letter(column)}{row}"

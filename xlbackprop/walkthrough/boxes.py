@@ -7,10 +7,10 @@ from functools import partial
 
 from msgspec import Struct
 
-from xlbackprop.derivation.derive import Derivation, Role
+from xlbackprop.derivation.quantities import Derivation, Role
 from xlbackprop.network.names import RATE_NOW, derivative
 from xlbackprop.symbols.expression import Call, Expression, Symbol, abridged, sum_of, symbols
-from xlbackprop.symbols.reading import Mathematics
+from xlbackprop.symbols.mathematics import Mathematics
 from xlbackprop.walkthrough.steps import updated_name
 
 MOST_LINES = 16

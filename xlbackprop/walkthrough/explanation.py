@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
 
-from xlbackprop.derivation.derive import Derivation, derive
+from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.quantities import Derivation
 from xlbackprop.engine.training import train
 from xlbackprop.network.definition import Definition
 from xlbackprop.symbols.expression import Expression, Listed, Old, Symbol, symbols
 from xlbackprop.symbols.latex import Latex, LatexNumbers, latex_name, latex_number
-from xlbackprop.symbols.reading import Mathematics, Numbers
+from xlbackprop.symbols.mathematics import Mathematics, Numbers
 from xlbackprop.symbols.typesetting import Typesetter
 from xlbackprop.walkthrough.steps import Moment, givens, moment, updated_name
 from xlbackprop.walkthrough.table import compact

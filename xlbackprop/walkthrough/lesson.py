@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from xlbackprop.derivation.derive import Derivation
-from xlbackprop.engine.training import Trace
+from xlbackprop.derivation.quantities import Derivation
+from xlbackprop.engine.trace import Trace
 from xlbackprop.network.definition import Definition
 from xlbackprop.network.names import SAMPLE
 from xlbackprop.walkthrough.arrangement import Arrangement

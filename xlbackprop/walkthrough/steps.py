@@ -7,8 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from xlbackprop.derivation.derive import Derivation, Role
-from xlbackprop.engine.training import Trace
+from xlbackprop.derivation.quantities import Derivation, Role
+from xlbackprop.engine.trace import Trace
 from xlbackprop.network.names import ITERATION
 from xlbackprop.symbols.expression import Expression, Old, Symbol, symbols
 

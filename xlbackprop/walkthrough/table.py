@@ -8,12 +8,13 @@ from itertools import islice
 
 from msgspec import Struct
 
-from xlbackprop.derivation.derive import Derivation, Role
+from xlbackprop.derivation.quantities import Derivation, Role
 from xlbackprop.errors import Problem, UserError
-from xlbackprop.grid import LONGEST_FORMULA, MOST_COLUMNS, MOST_ROWS, at_most, formula_problem
+from xlbackprop.grid import MOST_COLUMNS, MOST_ROWS, at_most, column_letter, formula_problem
 from xlbackprop.network.names import ITERATION, LEARNING_RATE, ORDER
 from xlbackprop.symbols.expression import Listed, Symbol, at_the_start
-from xlbackprop.symbols.reading import Formula
+from xlbackprop.symbols.formula import Formula
+from xlbackprop.walkthrough.size import LONGEST_FORMULA
 
 WALKTHROUGH = "Walkthrough"
 """The sheet on which the iteration table stands."""
@@ -178,15 +179,6 @@ def samples_range(derivation: Derivation, name: str, iterations: int) -> str:
     letter = column_letter(2 + columns.index(name))
     count = iterations if name == ORDER else derivation.samples
     return f"{DATA}!${letter}${FIRST_SAMPLE_ROW}:${letter}${FIRST_SAMPLE_ROW + count - 1}"
-
-
-def column_letter(index: int) -> str:
-    """The letters of a column, counted from 1: A, B … Z, AA."""
-    letters = ""
-    while index:
-        index, rest = divmod(index - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
 
 
 def _table_problems(table: Table) -> Iterator[Problem]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -12,7 +11,8 @@ from openpyxl.packaging.core import DocumentProperties
 from openpyxl.packaging.custom import StringProperty
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import Derivation, derive
+from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.quantities import Derivation
 from xlbackprop.engine.training import train
 from xlbackprop.errors import UserError, did_you_mean
 from xlbackprop.grid import NoRoomError
@@ -22,27 +22,10 @@ from xlbackprop.progress import Listener, nobody
 from xlbackprop.walkthrough.arrangement import arrange
 from xlbackprop.walkthrough.lesson import Lesson
 from xlbackprop.walkthrough.table import require_room
-from xlbackprop.workbook.sheets.registry import reason_against
+from xlbackprop.workbook.sheets.registry import SHEETS, filler_of, name_of, reason_against, title_of
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.writer import save
-
-SHEETS = (
-    "start-here",
-    "walkthrough",
-    "data",
-    "step-by-step",
-    "matrices",
-    "learning-rates",
-    "optimisers",
-    "gradient-check",
-    "your-turn",
-    "loss-surface",
-)
-"""The sheets in their order, by the name under which the command line knows them: its title, in small letters.
-
-Each is filled by the function of its name, in the module of its name, which is loaded only when the sheet is made.
-"""
 
 ALWAYS = ("walkthrough", "data")
 """The sheets that every workbook has, because the others read them: the table, and the samples if there are several."""
@@ -101,11 +84,11 @@ def _filled(
 ) -> tuple[Workbook, list[Page]]:
     """The workbook with the chosen sheets, but for those that turn out too large and are not required."""
     workbook = _empty(lesson.definition)
-    lesson = replace(lesson, sheets=tuple(map(_title, chosen)))
+    lesson = replace(lesson, sheets=tuple(map(title_of, chosen)))
     try:
-        return workbook, [_filler(name)(workbook, lesson) for name in chosen]
+        return workbook, [filler_of(name)(workbook, lesson) for name in chosen]
     except NoRoomError as error:
-        too_large = _name(error.sheet)
+        too_large = name_of(error.sheet)
         if too_large in required:
             raise
         left_out(error.sheet, str(error.problem))
@@ -135,11 +118,11 @@ def _chosen(
         reasons = {name: reason_against(name, definition, derivation) for name in SHEETS}
         for name, reason in reasons.items():
             if reason is not None and reason.is_size:
-                left_out(_title(name), reason.words)
+                left_out(title_of(name), reason.words)
         return tuple(name for name, reason in reasons.items() if reason is None)
     if not sheets:
         raise UserError(f"sheets: found none, expected one or more of {', '.join(SHEETS)}")
-    asked = set(map(_name, sheets))
+    asked = set(map(name_of, sheets))
     asked |= {name for name in ALWAYS if reason_against(name, definition, derivation) is None}
     for name in sorted(asked):
         if name not in SHEETS:
@@ -148,20 +131,6 @@ def _chosen(
         if reason is not None:
             raise UserError(f'sheets: no sheet "{name}" for this walkthrough: {reason.words}')
     return tuple(name for name in SHEETS if name in asked)
-
-
-def _filler(name: str) -> Callable[[Workbook, Lesson], Page]:
-    name = name.replace("-", "_")
-    filler: Callable[[Workbook, Lesson], Page] = getattr(import_module(f"xlbackprop.workbook.sheets.{name}"), name)
-    return filler
-
-
-def _name(title: str) -> str:
-    return "-".join(title.lower().split())
-
-
-def _title(name: str) -> str:
-    return name.replace("-", " ").capitalize()
 
 
 def _properties(definition: Definition) -> DocumentProperties:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.engine.training import Array
-from xlbackprop.walkthrough.table import column_letter
+from xlbackprop.engine.trace import Array
+from xlbackprop.grid import column_letter, column_number, quoted
 
 LONGEST_FORMULA = 8192
 DEEPEST_NESTING = 60
@@ -51,11 +51,6 @@ class Reference(Struct, frozen=True):
             return "#REF!"
         prefix = "" if self.sheet is None else quoted(self.sheet) + "!"
         return f"{prefix}{'$' * self.column_fixed}{column_letter(to_column)}{'$' * self.row_fixed}{to_row}"
-
-
-def quoted(sheet: str) -> str:
-    """A sheet's name as formulas write it."""
-    return sheet if re.fullmatch(r"[^\W\d]\w*", sheet) else "'" + sheet.replace("'", "''") + "'"
 
 
 Node = tuple[Any, ...]
@@ -174,14 +169,6 @@ class Formulas:
         if known is None:
             known = self._known[key] = Formula(key)
         return known
-
-
-def column_number(letters: str) -> int:
-    """The number of a column from its letters, counted from 1."""
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + ord(letter) - 64
-    return number
 
 
 _TOKEN = re.compile(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from functools import cached_property
 
-from xlbackprop.check.file.book import address
-from xlbackprop.check.file.formula import Node, quoted
+from xlbackprop.check.file.formula import Node
 from xlbackprop.check.judgement.tree_reading import to_tree
 from xlbackprop.check.table.meaning import Meaning
 from xlbackprop.check.table.trees import Trees
+from xlbackprop.grid import address, quoted
 from xlbackprop.network.names import LEARNING_RATE
 from xlbackprop.symbols.expression import Expression, Number, Symbol, substitute
-from xlbackprop.symbols.reading import Formula, Mathematics
+from xlbackprop.symbols.formula import Formula
+from xlbackprop.symbols.mathematics import Mathematics
 
 
 class UnplacedError(Exception):

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from xlbackprop.check.file.book import Cell
+from xlbackprop.check.file.cells import Cell
 from xlbackprop.check.file.formula import Node, Position, UnsupportedError, evaluate, leaves
 from xlbackprop.check.table.recognise import Table
 from xlbackprop.check.worlds import ELSEWHERE
-from xlbackprop.engine.training import Array
+from xlbackprop.engine.trace import Array
 from xlbackprop.network.names import LEARNING_RATE
 
 Recalculated = Mapping[Position, float | str]

@@ -9,9 +9,10 @@ import numpy as np
 from msgspec import Struct
 
 from xlbackprop.check.file.formula import Node, value_of
-from xlbackprop.check.judgement.slips import Agreement, Scene, Slip, name_formula_slip
+from xlbackprop.check.judgement.slip import Agreement, Scene, Slip
+from xlbackprop.check.judgement.slips import name_formula_slip
 from xlbackprop.check.worlds import CLOSENESS, WORLDS, Shape, world
-from xlbackprop.engine.training import Array
+from xlbackprop.engine.trace import Array
 from xlbackprop.network.names import LEARNING_RATE
 
 NEGATIVE = "−"

@@ -9,19 +9,20 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from msgspec.structs import replace
 
-from xlbackprop.check.file.book import ranges
 from xlbackprop.check.file.formula import Node, Position
 from xlbackprop.check.judgement.right_formula import Replacement
 from xlbackprop.check.judgement.row_values import Numbers, shifted
+from xlbackprop.check.judgement.slip import Agreement, Scene, Slip
 from xlbackprop.check.judgement.slip_search import NEGATIVE
-from xlbackprop.check.judgement.slips import Agreement, Scene, Slip, name_value_slip
+from xlbackprop.check.judgement.slips import name_value_slip
 from xlbackprop.check.report.findings import Note
 from xlbackprop.check.table.given_cells import labelled_rates
 from xlbackprop.check.table.meaning import Meaning
 from xlbackprop.check.table.trees import Trees
 from xlbackprop.check.table.weight_numbering import other_numberings
-from xlbackprop.derivation.derive import Role
-from xlbackprop.engine.training import Array
+from xlbackprop.derivation.quantities import Role
+from xlbackprop.engine.trace import Array
+from xlbackprop.grid import ranges
 
 _HALF = 0.5
 _SMALLEST = 1e-15

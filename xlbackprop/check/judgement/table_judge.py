@@ -8,12 +8,12 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from xlbackprop.check.file.book import Book, address, ranges
+from xlbackprop.check.file.book import Book
 from xlbackprop.check.file.formula import Formula, Node, Position, parts, with_parts
 from xlbackprop.check.judgement.right_formula import Replacement
 from xlbackprop.check.judgement.row_values import Numbers, Recalculated
+from xlbackprop.check.judgement.slip import Slip
 from xlbackprop.check.judgement.slip_search import NEGATIVE, Setting, name_slip
-from xlbackprop.check.judgement.slips import Slip
 from xlbackprop.check.judgement.stored_numbers import StoredNumbers, renumbered_by_values
 from xlbackprop.check.report.findings import Finding, LearningRate, Note, TableFound, shortened
 from xlbackprop.check.table.given_cells import labelled_rates
@@ -21,8 +21,9 @@ from xlbackprop.check.table.meaning import Judge, Meaning
 from xlbackprop.check.table.recognise import Table
 from xlbackprop.check.table.trees import Key, Trees
 from xlbackprop.check.worlds import ELSEWHERE, close
-from xlbackprop.derivation.derive import Role
-from xlbackprop.engine.training import Array
+from xlbackprop.derivation.quantities import Role
+from xlbackprop.engine.trace import Array
+from xlbackprop.grid import address, ranges
 from xlbackprop.network.names import LEARNING_RATE
 
 _FEWEST_FORWARD = 4

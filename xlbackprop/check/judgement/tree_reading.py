@@ -21,7 +21,7 @@ from xlbackprop.symbols.expression import (
     Sum,
     Symbol,
 )
-from xlbackprop.symbols.reading import FUNCTIONS
+from xlbackprop.symbols.formula import FUNCTIONS
 
 
 def to_tree(expression: Expression, leaf: Callable[[Symbol], Node]) -> Node:

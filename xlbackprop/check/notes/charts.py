@@ -8,14 +8,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.check.file.book import Book, Coordinates, Sheet, ranges, relationships
+from xlbackprop.check.file.book import Book, relationships
+from xlbackprop.check.file.cells import Sheet
 from xlbackprop.check.file.container import Container, Element
-from xlbackprop.check.file.formula import column_number
 from xlbackprop.check.judgement.row_values import half_unit
 from xlbackprop.check.judgement.table_judge import Verdict
 from xlbackprop.check.notes.effect import trained
 from xlbackprop.check.report.findings import Note
-from xlbackprop.engine.training import Array
+from xlbackprop.engine.trace import Array
+from xlbackprop.grid import Coordinates, column_number, ranges
 
 _FEWEST_POINTS = 5
 _MOST_POINTS = 5000

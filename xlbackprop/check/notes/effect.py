@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from xlbackprop.check.file.book import ranges
 from xlbackprop.check.judgement.table_judge import Verdict, percent
 from xlbackprop.check.report.findings import Note
-from xlbackprop.engine.training import Array, train
+from xlbackprop.engine.trace import Array
+from xlbackprop.engine.training import train
+from xlbackprop.grid import ranges
 from xlbackprop.network.definition import Definition, Layer
 from xlbackprop.network.names import derivative
 

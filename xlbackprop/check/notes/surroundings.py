@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from xlbackprop.check.file.book import Book, Cell, Sheet, ranges
+from xlbackprop.check.file.book import Book
+from xlbackprop.check.file.cells import Cell, Sheet
 from xlbackprop.check.file.container import UnreadableError
 from xlbackprop.check.judgement.row_values import Recalculated, half_unit
 from xlbackprop.check.judgement.table_judge import Verdict
 from xlbackprop.check.notes.charts import chart_notes
 from xlbackprop.check.notes.written_formulas import written_derivations
 from xlbackprop.check.report.findings import Note
+from xlbackprop.grid import ranges
 
 _PORTABLE = frozenset(
     [

@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
-from xlbackprop.check.file.book import Book, Coordinates, Sheet, address, relationships
+from xlbackprop.check.file.book import Book, relationships
+from xlbackprop.check.file.cells import Sheet
 from xlbackprop.check.file.container import Container
 from xlbackprop.check.file.formula import DEEPEST_NESTING, Node, UnsupportedError, leaves, value_of
 from xlbackprop.check.judgement.slip_search import Setting, name_slip
@@ -15,8 +16,9 @@ from xlbackprop.check.report.findings import Note
 from xlbackprop.check.table.labels import plain_name, quantity
 from xlbackprop.check.table.meaning import Meaning
 from xlbackprop.check.worlds import WORLDS, close
+from xlbackprop.grid import Coordinates, address
 from xlbackprop.symbols.expression import Expression, Symbol, substitute
-from xlbackprop.symbols.reading import Mathematics
+from xlbackprop.symbols.mathematics import Mathematics
 
 LONGEST_TEXT = 400
 

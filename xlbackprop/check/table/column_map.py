@@ -8,9 +8,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from xlbackprop.check.file.formula import column_number
 from xlbackprop.check.table.labels import quantity
 from xlbackprop.errors import UserError
+from xlbackprop.grid import column_number
 
 _EXAMPLE = 'such as  h1 = "I"  or  "dE/dw1" = "X", and, where needed, sheet = "Sheet1", header = 32'
 

@@ -9,13 +9,15 @@ from itertools import permutations
 
 from msgspec.structs import replace
 
-from xlbackprop.check.file.book import Book, Coordinates, Sheet
+from xlbackprop.check.file.book import Book
+from xlbackprop.check.file.cells import Sheet
 from xlbackprop.check.file.formula import Node, Position, leaves
 from xlbackprop.check.table.labels import is_learning_rate, quantity
 from xlbackprop.check.table.meaning import Judge, Meaning, deep_leaves, number
 from xlbackprop.check.table.recognise import Table
 from xlbackprop.check.table.trees import Key, Trees
 from xlbackprop.check.table.weight_numbering import transposed_numbering
+from xlbackprop.grid import Coordinates
 from xlbackprop.network.names import LEARNING_RATE
 from xlbackprop.symbols.expression import symbols
 

@@ -10,8 +10,8 @@ from xlbackprop.check.file.book import Book
 from xlbackprop.check.file.formula import Node, Position, leaves, value_of
 from xlbackprop.check.table.trees import Key, Trees
 from xlbackprop.check.worlds import WORLDS, Shape, World, close, derivation_of, world
-from xlbackprop.derivation.derive import Derivation
-from xlbackprop.engine.training import Array
+from xlbackprop.derivation.quantities import Derivation
+from xlbackprop.engine.trace import Array
 from xlbackprop.network.names import LEARNING_RATE
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from xlbackprop.check.file.book import Cell, Coordinates, Sheet, address
+from xlbackprop.check.file.cells import Cell, Sheet
 from xlbackprop.check.table.labels import quantity
 from xlbackprop.check.worlds import Shape, derivation_of
+from xlbackprop.grid import Coordinates, address
 from xlbackprop.network.names import ITERATION, LEARNING_RATE
 
 _FEWEST_WEIGHTS = 2

@@ -7,20 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from xlbackprop.check.file.book import Book, Cell
-from xlbackprop.check.file.formula import (
-    WIDEST_RANGE,
-    Formula,
-    Node,
-    Position,
-    Reference,
-    column_number,
-    parts,
-    with_parts,
-)
+from xlbackprop.check.file.book import Book
+from xlbackprop.check.file.cells import Cell
+from xlbackprop.check.file.formula import WIDEST_RANGE, Formula, Node, Position, Reference, parts, with_parts
 from xlbackprop.check.table.recognise import Table
 from xlbackprop.check.worlds import ELSEWHERE, derivation_of
-from xlbackprop.derivation.derive import Role
+from xlbackprop.derivation.quantities import Role
+from xlbackprop.grid import column_number
 from xlbackprop.network.names import LEARNING_RATE
 
 DEEPEST_CHAIN = 25

@@ -16,7 +16,7 @@ from xlbackprop.check.table.recognise import Table
 from xlbackprop.check.table.trees import Key, Trees
 from xlbackprop.check.table.weight_numbering import numbering_of
 from xlbackprop.check.worlds import Shape, close, derivation_of
-from xlbackprop.derivation.derive import Role
+from xlbackprop.derivation.quantities import Role
 from xlbackprop.network.names import LEARNING_RATE
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
+from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network.definition import LARGEST_NUMBER
 from xlbackprop.network.names import ITERATION, short_label
-from xlbackprop.walkthrough.arrangement import address
 from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.table import column_letter
 from xlbackprop.workbook.panels.run import MOST_ITERATIONS, Run
-from xlbackprop.workbook.panels.working import absolute
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn

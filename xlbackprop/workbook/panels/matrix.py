@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from xlbackprop.walkthrough.arrangement import address
-from xlbackprop.walkthrough.table import column_letter
+from xlbackprop.grid import address, column_letter
 
 
 class Matrix(Struct, frozen=True):

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import Role
-from xlbackprop.symbols.reading import Mathematics
+from xlbackprop.derivation.quantities import Role
+from xlbackprop.symbols.mathematics import Mathematics
 from xlbackprop.symbols.typesetting import Typesetter
 from xlbackprop.walkthrough.lesson import Lesson
 from xlbackprop.walkthrough.steps import moment

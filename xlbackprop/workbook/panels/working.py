@@ -7,15 +7,14 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from xlbackprop.derivation.derive import Derivation
-from xlbackprop.engine.training import Array
-from xlbackprop.grid import LONGEST_FORMULA
+from xlbackprop.derivation.quantities import Derivation
+from xlbackprop.engine.trace import Array
+from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network.names import short_label
 from xlbackprop.symbols.expression import Symbol, at_the_start
-from xlbackprop.symbols.reading import Formula
-from xlbackprop.walkthrough.arrangement import address
+from xlbackprop.symbols.formula import Formula
 from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.table import column_letter
+from xlbackprop.walkthrough.size import LONGEST_FORMULA
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, Value
@@ -169,12 +168,6 @@ def bounded(cell: str, low: float, high: float, otherwise: float | str) -> str:
     """The formula of a reader's number as it is used: between two bounds, and `otherwise` where there is none."""
     fallback = otherwise if isinstance(otherwise, str) else f"{otherwise:.15G}"
     return f"IF(ISNUMBER({cell}),MAX({low:.15G},MIN({high:.15G},{cell})),{fallback})"
-
-
-def absolute(cell: str) -> str:
-    """An address with dollar signs: `$B$4`."""
-    letters = cell.rstrip("0123456789")
-    return f"${letters}${cell[len(letters) :]}"
 
 
 def plain(value: float) -> str:

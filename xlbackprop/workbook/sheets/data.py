@@ -6,15 +6,16 @@ import numpy as np
 from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import Role
-from xlbackprop.engine.training import Array, evaluate
+from xlbackprop.derivation.quantities import Role
+from xlbackprop.engine.trace import Array
+from xlbackprop.engine.training import evaluate
+from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network.definition import LARGEST_NUMBER
 from xlbackprop.network.names import ITERATION, ORDER, SAMPLE
-from xlbackprop.walkthrough.arrangement import address
 from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.table import DATA, FIRST_SAMPLE_ROW, column_letter
+from xlbackprop.walkthrough.table import DATA, FIRST_SAMPLE_ROW
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
-from xlbackprop.workbook.panels.working import Working, absolute, forward_columns
+from xlbackprop.workbook.panels.working import Working, forward_columns
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn

@@ -9,12 +9,12 @@ import numpy as np
 from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import Role
-from xlbackprop.engine.training import Trace, evaluate
+from xlbackprop.derivation.quantities import Role
+from xlbackprop.engine.trace import Trace
+from xlbackprop.engine.training import evaluate
+from xlbackprop.grid import address, column_letter
 from xlbackprop.network.names import ITERATION, derivative
-from xlbackprop.walkthrough.arrangement import address
 from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.table import column_letter
 from xlbackprop.workbook.panels.working import Working, bounded, given, used
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page

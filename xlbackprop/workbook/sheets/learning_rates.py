@@ -7,11 +7,10 @@ from msgspec.structs import replace
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.engine.training import train_all
+from xlbackprop.grid import address, column_letter
 from xlbackprop.network.definition import LARGEST_NUMBER
 from xlbackprop.network.names import LEARNING_RATE
-from xlbackprop.walkthrough.arrangement import address
 from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.table import column_letter
 from xlbackprop.workbook.panels import comparison as outcome
 from xlbackprop.workbook.panels.comparison import Compared, Summary
 from xlbackprop.workbook.panels.run import begin, put_run, run_columns, run_values, settings_elsewhere

@@ -11,14 +11,14 @@ from openpyxl.styles import Border, Side
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import Derivation, Role
-from xlbackprop.engine.training import Array, evaluate
+from xlbackprop.derivation.quantities import Derivation, Role
+from xlbackprop.engine.trace import Array
+from xlbackprop.engine.training import evaluate
+from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network.definition import LARGEST_NUMBER
 from xlbackprop.network.names import ITERATION, Names
-from xlbackprop.walkthrough.arrangement import address
 from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.table import column_letter
-from xlbackprop.workbook.panels.working import Working, absolute, bounded, forward_columns, given, used
+from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, given, used
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from itertools import pairwise
 
 from msgspec import Struct
+from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import Derivation, derive
+from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.quantities import Derivation
 from xlbackprop.network.definition import Definition
 from xlbackprop.network.optimisers import OPTIMISERS
+from xlbackprop.walkthrough.lesson import Lesson
+from xlbackprop.workbook.xlsx.page import Page
 
 MOST_GRADIENTS = 150
 MOST_LINES = 2000
@@ -94,3 +99,35 @@ _REASONS: Mapping[str, Callable[[Definition, Derivation], Reason | None]] = {
     "gradient-check": _gradient_check,
     "loss-surface": _loss_surface,
 }
+
+
+SHEETS = (
+    "start-here",
+    "walkthrough",
+    "data",
+    "step-by-step",
+    "matrices",
+    "learning-rates",
+    "optimisers",
+    "gradient-check",
+    "your-turn",
+    "loss-surface",
+)
+"""The sheets in their order, by the name under which the command line knows them: its title, in small letters.
+
+Each is filled by the function of its name, in the module of its name, which is loaded only when the sheet is made.
+"""
+
+
+def filler_of(name: str) -> Callable[[Workbook, Lesson], Page]:
+    name = name.replace("-", "_")
+    filler: Callable[[Workbook, Lesson], Page] = getattr(import_module(f"xlbackprop.workbook.sheets.{name}"), name)
+    return filler
+
+
+def name_of(title: str) -> str:
+    return "-".join(title.lower().split())
+
+
+def title_of(name: str) -> str:
+    return name.replace("-", " ").capitalize()

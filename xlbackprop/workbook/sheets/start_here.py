@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import Role
+from xlbackprop.derivation.quantities import Role
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.names import LEARNING_RATE, derivative
 from xlbackprop.symbols.expression import Symbol
-from xlbackprop.symbols.reading import Mathematics
+from xlbackprop.symbols.mathematics import Mathematics
 from xlbackprop.symbols.typesetting import Typesetter
 from xlbackprop.walkthrough.lesson import Lesson
 from xlbackprop.walkthrough.table import DATA, WALKTHROUGH

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import Role
+from xlbackprop.derivation.quantities import Role
 from xlbackprop.symbols.expression import Expression
-from xlbackprop.symbols.reading import Formula, LiveNumbers, Numbers, bracketed, bracketed_formula, short, short_formula
+from xlbackprop.symbols.formula import Formula
+from xlbackprop.symbols.live_numbers import LiveNumbers, bracketed_formula, short_formula
+from xlbackprop.symbols.mathematics import Numbers, bracketed, short
 from xlbackprop.walkthrough.lesson import Lesson
 from xlbackprop.walkthrough.steps import GIVEN, UPDATE, givens, sections, updates
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration

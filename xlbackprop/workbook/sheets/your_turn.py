@@ -8,10 +8,10 @@ from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import Font, PatternFill
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import Derivation, Role
+from xlbackprop.derivation.quantities import Derivation, Role
 from xlbackprop.network.names import derivative
 from xlbackprop.symbols.expression import Expression
-from xlbackprop.symbols.reading import Formula, WrittenFormula
+from xlbackprop.symbols.formula import Formula, WrittenFormula
 from xlbackprop.walkthrough.lesson import Lesson
 from xlbackprop.walkthrough.steps import GIVEN, UPDATE, Given, givens, sections, updates
 from xlbackprop.walkthrough.table import Table

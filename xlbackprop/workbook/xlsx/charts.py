@@ -16,7 +16,7 @@ from openpyxl.drawing.line import LineProperties
 from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, TwoCellAnchor
 
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.numerals import spelled
+from xlbackprop.workbook.xlsx.rows import spelled
 
 _MOST_STORED = 32_000
 """Points of a curve beyond which its numbers are not stored in the chart as well: spreadsheets once drew no more."""

@@ -9,7 +9,7 @@ from openpyxl.cell.cell import Cell
 from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Protection, Side
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import Role
+from xlbackprop.derivation.quantities import Role
 
 INK = "262626"
 FAINT = "7F7F7F"

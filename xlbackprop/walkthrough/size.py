@@ -1,0 +1,103 @@
+"""How large the workbook of a walkthrough gets, and what of it no sheet can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from xlbackprop.errors import Problem
+from xlbackprop.grid import MOST_CHARACTERS, MOST_COLUMNS, MOST_ITERATIONS, at_most
+from xlbackprop.network.activations import ACTIVATIONS
+from xlbackprop.network.losses import LOSSES, Outputs
+from xlbackprop.network.optimisers import OPTIMISERS
+from xlbackprop.network.softmax import SOFTMAX
+from xlbackprop.symbols.expression import Expression, Symbol, symbols
+
+if TYPE_CHECKING:
+    from xlbackprop.network.definition import Definition
+
+
+LONGEST_FORMULA = 30
+"""How many symbols a formula may have and still be read; longer ones get columns for their parts."""
+
+_LEAST_CHARACTERS_A_SOURCE = 8
+"""`A33*B33+`"""
+_LEAST_CHARACTERS_A_POWER = 4
+"""`A33,`"""
+
+
+def size_problems(definition: Definition) -> Iterator[Problem]:
+    """What of a definition, whose weights need not be drawn yet, no sheet can hold: which limit, and by how much."""
+    columns = least_columns(definition)
+    if columns > MOST_COLUMNS:
+        found = f"a table of at least {columns:,} columns"
+        yield Problem("layers", found, at_most(columns, MOST_COLUMNS, "the columns of a sheet"))
+    for index, characters, what in _least_characters(definition):
+        if characters > MOST_CHARACTERS:
+            found = f"{what}: formulas of at least {characters:,} characters"
+            yield Problem(
+                f"layers[{index}]", found, at_most(characters, MOST_CHARACTERS, "the characters of a formula")
+            )
+    iterations = definition.iterations
+    if iterations > MOST_ITERATIONS:
+        expected = f"a whole number from 1 to {MOST_ITERATIONS:,}, the rows of a sheet under the table's header"
+        yield Problem("iterations", f"{iterations}", f"{expected}; {iterations - MOST_ITERATIONS:,} too many")
+
+
+def least_columns(definition: Definition) -> int:
+    """How many columns the table of a definition has at the least, in its compact form."""
+    sizes = _sizes(definition)
+    inputs, *units, outputs = sizes[0], *sizes[1:], sizes[-1]
+    weights = sum(sources * count for sources, count in pairwise(sizes))
+    biases = sum(len(layer.biases) for layer in definition.layers)
+    learned = weights + (biases if definition.train_biases else 0)
+    samples, batch = len(definition.samples), definition.samples_a_batch
+    states = OPTIMISERS[definition.optimiser.name].states
+    network = inputs + 2 * outputs + weights + biases + 2 * sum(units) + 1
+    deltas = sum(units) if _longest_gradient(definition) > LONGEST_FORMULA else 0
+    gradients = learned * (1 + len(states) + (batch > 1)) + sum(state.correction is not None for state in states)
+    order = (4 + (definition.order == "shuffled") + 3 * (batch > 1)) if samples > 1 else 0
+    rate = definition.schedule.name != "constant"
+    return network + deltas + gradients + order + rate + 1
+
+
+def _sizes(definition: Definition) -> tuple[int, ...]:
+    """Units in every layer, the inputs first."""
+    return (len(definition.samples[0].inputs), *(layer.units for layer in definition.layers))
+
+
+def _longest_gradient(definition: Definition) -> int:
+    """How many symbols the longest gradient has when it is written out over weights, units and activations."""
+    loss, (*hidden, last) = LOSSES[definition.loss], definition.layers
+    target, unit, activation = Symbol("t"), Symbol("x"), Symbol("a")
+    outputs = Outputs((target,) * last.units, (unit,) * last.units, (activation,) * last.units)
+
+    def count(expression: Expression) -> int:
+        return sum(1 for _ in symbols(expression))
+
+    def slope(name: str) -> int:
+        return count(ACTIVATIONS[name].local_derivative(unit, activation))
+
+    delta = count(loss.slope_expression(outputs, 0))
+    if loss.goes_with is None:
+        delta = last.units * (delta + 2) if last.activation == SOFTMAX else delta + slope(last.activation)
+    deltas = [delta]
+    for above, layer in pairwise((last, *reversed(hidden))):
+        deltas.append(above.units * (deltas[-1] + 1) + slope(layer.activation))
+    longest = max(deltas) + 1
+    if definition.train_biases:
+        shared = (layer.units if len(layer.biases) == 1 else 1 for layer in (last, *reversed(hidden)))
+        longest = max(longest, *(units * delta for units, delta in zip(shared, deltas, strict=True)))
+    return longest
+
+
+def _least_characters(definition: Definition) -> Iterator[tuple[int, int, str]]:
+    """For every layer, counted from 1: how long its longest formula is at the least, and why."""
+    sizes = _sizes(definition)
+    for index, sources in enumerate(sizes[:-1], 1):
+        yield index, _LEAST_CHARACTERS_A_SOURCE * sources, f"{sources:,} sources a unit"
+    if definition.is_softmax:
+        outputs = sizes[-1]
+        powers = outputs * (outputs + 1)  # each less the largest of all
+        yield len(sizes) - 1, _LEAST_CHARACTERS_A_POWER * powers, f"a softmax of {outputs:,} units"
