@@ -181,7 +181,7 @@ def check(
 
     Exit code 0: all right; 1: mistakes found; 2: a file could not be read or understood.
     """
-    from xlbackprop.check.command import run
+    from xlbackprop.checker.command import run
 
     raise typer.Exit(run(files, as_json=as_json, annotate=annotate, engine=engine.value, map_file=map_file))
 

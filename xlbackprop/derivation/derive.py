@@ -10,32 +10,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xlbackprop.derivation.quantities import Derivation, Quantity, Role, Setting
-from xlbackprop.network import softmax
-from xlbackprop.network.activations import ACTIVATIONS
-from xlbackprop.network.definition import LARGEST_NUMBER, Definition, Method
-from xlbackprop.network.losses import LOSSES, Outputs
-from xlbackprop.network.names import (
+from xlbackprop.network import (
+    ACTIVATIONS,
     BATCH_SIZE,
     EPOCH,
     EPOCH_LOSS,
     IN_BATCH,
     ITERATION,
+    LARGEST_NUMBER,
     LEARNING_RATE,
     LEARNING_RATE_SENTENCE,
+    LOSSES,
     MEAN_LOSS,
+    OPTIMISERS,
     ORDER,
     RATE_NOW,
     RUNNING_LOSS,
     SAMPLE,
+    SCHEDULES,
     TURN,
     UPDATE,
+    WEIGHT_DECAY,
+    Definition,
+    Method,
     Names,
+    Outputs,
+    correction_name,
     derivative,
+    old_state,
+    softmax,
+    state_name,
 )
-from xlbackprop.network.optimisers import OPTIMISERS, WEIGHT_DECAY, correction_name, old_state, state_name
-from xlbackprop.network.optimisers import Setting as MethodSetting
-from xlbackprop.network.schedules import SCHEDULES
-from xlbackprop.symbols.expression import (
+from xlbackprop.network import Setting as MethodSetting
+from xlbackprop.symbols import (
     Builtin,
     Call,
     Entry,

@@ -8,9 +8,8 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from xlbackprop.network.definition import GRADIENT_DESCENT
-from xlbackprop.network.names import EPOCH_LOSS, Names, derivative
-from xlbackprop.symbols.expression import Expression, Listed, Old, Symbol, substitute, symbols
+from xlbackprop.network import EPOCH_LOSS, GRADIENT_DESCENT, Names, derivative
+from xlbackprop.symbols import Expression, Listed, Old, Symbol, substitute, symbols
 
 
 class Role(Enum):

@@ -9,12 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from xlbackprop.engine.trace import Array
-from xlbackprop.network import softmax
-from xlbackprop.network.activations import ACTIVATIONS, Activation
-from xlbackprop.network.definition import Definition
-from xlbackprop.network.losses import LOSSES
-from xlbackprop.network.optimisers import OPTIMISERS, WEIGHT_DECAY
-from xlbackprop.network.schedules import SCHEDULES
+from xlbackprop.network import ACTIVATIONS, LOSSES, OPTIMISERS, SCHEDULES, WEIGHT_DECAY, Activation, Definition, softmax
 
 
 class _Layer(Struct, frozen=True):

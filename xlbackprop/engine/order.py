@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from xlbackprop.network.definition import Definition
+from xlbackprop.network import Definition
 
 Counts = NDArray[np.int32]
 

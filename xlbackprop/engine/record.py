@@ -6,23 +6,25 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from xlbackprop.network.definition import Definition
-from xlbackprop.network.losses import LOSSES
-from xlbackprop.network.names import (
+from xlbackprop.network import (
     BATCH_SIZE,
     EPOCH,
     EPOCH_LOSS,
     IN_BATCH,
+    LOSSES,
     MEAN_LOSS,
+    OPTIMISERS,
     RATE_NOW,
     RUNNING_LOSS,
     SAMPLE,
     TURN,
     UPDATE,
+    Definition,
     Row,
+    correction_name,
     derivative,
+    state_name,
 )
-from xlbackprop.network.optimisers import OPTIMISERS, correction_name, state_name
 
 
 class Record:

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from xlbackprop.network.names import Names, Row
+from xlbackprop.network import Names, Row
 
 Array = NDArray[np.float64]
 

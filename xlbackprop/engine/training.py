@@ -17,15 +17,7 @@ from xlbackprop.engine.equations import Equations
 from xlbackprop.engine.order import Passes, passes
 from xlbackprop.engine.record import Record
 from xlbackprop.engine.trace import Array, Trace
-from xlbackprop.network.definition import Definition
-from xlbackprop.network.names import (
-    BATCH_SIZE,
-    EPOCH,
-    IN_BATCH,
-    SAMPLE,
-    TURN,
-    UPDATE,
-)
+from xlbackprop.network import BATCH_SIZE, EPOCH, IN_BATCH, SAMPLE, TURN, UPDATE, Definition
 from xlbackprop.progress import Listener, nobody
 
 _ITERATIONS_A_CHUNK = 1024

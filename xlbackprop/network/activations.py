@@ -9,17 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from xlbackprop.symbols.expression import (
-    Builtin,
-    Call,
-    Exponential,
-    Expression,
-    Function,
-    Number,
-    Stable,
-    apply,
-    conditional,
-)
+from xlbackprop.symbols import Builtin, Call, Exponential, Expression, Function, Number, Stable, apply, conditional
 
 Array = NDArray[np.float64]
 

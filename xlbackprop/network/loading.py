@@ -21,7 +21,7 @@ from xlbackprop.network.definition import (
 from xlbackprop.network.initial_weights import draw
 from xlbackprop.network.templates import locate
 from xlbackprop.network.validation import DrawnLayer, read_struct, shape_problems, shown
-from xlbackprop.walkthrough.size import size_problems
+from xlbackprop.walkthrough import size_problems
 
 
 def load(

@@ -9,7 +9,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from xlbackprop.network.softmax import SOFTMAX, log_of_sum
-from xlbackprop.symbols.expression import Builtin, Exponential, Expression, Number, Stable, Sum, Symbol, apply, sum_of
+from xlbackprop.symbols import Builtin, Exponential, Expression, Number, Stable, Sum, Symbol, apply, sum_of
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from xlbackprop.symbols.expression import Builtin, Expression, Old, Symbol, apply
+from xlbackprop.symbols import Builtin, Expression, Old, Symbol, apply
 
 Array = NDArray[np.float64]
 Numbers = Mapping[str, float]

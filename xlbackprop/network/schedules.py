@@ -10,7 +10,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from xlbackprop.network.optimisers import Numbers, Setting, Symbols
-from xlbackprop.symbols.expression import Builtin, Expression, Number, Raised, apply
+from xlbackprop.symbols import Builtin, Expression, Number, Raised, apply
 
 Array = NDArray[np.float64]
 

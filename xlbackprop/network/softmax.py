@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from xlbackprop.symbols.expression import Builtin, Exponential, Expression, Stable, apply, sum_of
+from xlbackprop.symbols import Builtin, Exponential, Expression, Stable, apply, sum_of
 
 Array = NDArray[np.float64]
 

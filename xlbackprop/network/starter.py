@@ -13,7 +13,7 @@ from statistics import median_low
 
 from msgspec import Struct
 
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation import derive
 from xlbackprop.errors import UserError, did_you_mean
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.definition import GRADIENT_DESCENT, Method
@@ -24,8 +24,7 @@ from xlbackprop.network.names import LEARNING_RATE, LEARNING_RATE_SENTENCE
 from xlbackprop.network.optimisers import OPTIMISERS, Setting
 from xlbackprop.network.softmax import SOFTMAX
 from xlbackprop.network.validation import MOST_UNITS, OPTIMISER_SETTINGS, SCHEDULE_SETTINGS, definition_keys, layer_keys
-from xlbackprop.walkthrough.arrangement import arrange
-from xlbackprop.walkthrough.table import require_room
+from xlbackprop.walkthrough import arrange, require_room
 
 MOST_SAMPLES = 1000
 MOST_WRITTEN = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from xlbackprop.derivation.quantities import Derivation
+from xlbackprop.derivation import Derivation
 from xlbackprop.grid import LEAST_HEADER_ROW
 from xlbackprop.walkthrough.boxes import Box, boxes
 from xlbackprop.walkthrough.diagram import Diagram, diagram

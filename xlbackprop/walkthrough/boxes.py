@@ -7,10 +7,9 @@ from functools import partial
 
 from msgspec import Struct
 
-from xlbackprop.derivation.quantities import Derivation, Role
-from xlbackprop.network.names import RATE_NOW, derivative
-from xlbackprop.symbols.expression import Call, Expression, Symbol, abridged, sum_of, symbols
-from xlbackprop.symbols.mathematics import Mathematics
+from xlbackprop.derivation import Derivation, Role
+from xlbackprop.network import RATE_NOW, derivative
+from xlbackprop.symbols import Call, Expression, Mathematics, Symbol, abridged, sum_of, symbols
 from xlbackprop.walkthrough.steps import updated_name
 
 MOST_LINES = 16

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from xlbackprop.network.names import Names
+from xlbackprop.network import Names
 
 TOP_ROW = 4
 _UNIT_ROWS = 12

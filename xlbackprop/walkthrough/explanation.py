@@ -6,14 +6,23 @@ from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
 
-from xlbackprop.derivation.derive import derive
-from xlbackprop.derivation.quantities import Derivation
-from xlbackprop.engine.training import train
-from xlbackprop.network.definition import Definition
-from xlbackprop.symbols.expression import Expression, Listed, Old, Symbol, symbols
-from xlbackprop.symbols.latex import Latex, LatexNumbers, latex_name, latex_number
-from xlbackprop.symbols.mathematics import Mathematics, Numbers
-from xlbackprop.symbols.typesetting import Typesetter
+from xlbackprop.derivation import Derivation, derive
+from xlbackprop.engine import train
+from xlbackprop.network import Definition
+from xlbackprop.symbols import (
+    Expression,
+    Latex,
+    LatexNumbers,
+    Listed,
+    Mathematics,
+    Numbers,
+    Old,
+    Symbol,
+    Typesetter,
+    latex_name,
+    latex_number,
+    symbols,
+)
 from xlbackprop.walkthrough.steps import Moment, givens, moment, updated_name
 from xlbackprop.walkthrough.table import compact
 

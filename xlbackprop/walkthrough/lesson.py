@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from xlbackprop.derivation.quantities import Derivation
-from xlbackprop.engine.trace import Trace
-from xlbackprop.network.definition import Definition
-from xlbackprop.network.names import SAMPLE
+from xlbackprop.derivation import Derivation
+from xlbackprop.engine import Trace
+from xlbackprop.network import SAMPLE, Definition
 from xlbackprop.walkthrough.arrangement import Arrangement
 from xlbackprop.walkthrough.table import WALKTHROUGH, Table
 

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 
 from xlbackprop.errors import Problem
 from xlbackprop.grid import MOST_CHARACTERS, MOST_COLUMNS, MOST_ITERATIONS, at_most
-from xlbackprop.network.activations import ACTIVATIONS
-from xlbackprop.network.losses import LOSSES, Outputs
-from xlbackprop.network.optimisers import OPTIMISERS
-from xlbackprop.network.softmax import SOFTMAX
-from xlbackprop.symbols.expression import Expression, Symbol, symbols
+from xlbackprop.network import ACTIVATIONS, LOSSES, OPTIMISERS, SOFTMAX, Outputs
+from xlbackprop.symbols import Expression, Symbol, symbols
 
 if TYPE_CHECKING:
-    from xlbackprop.network.definition import Definition
+    from xlbackprop.network import Definition
 
 
 LONGEST_FORMULA = 30

@@ -7,10 +7,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from xlbackprop.derivation.quantities import Derivation, Role
-from xlbackprop.engine.trace import Trace
-from xlbackprop.network.names import ITERATION
-from xlbackprop.symbols.expression import Expression, Old, Symbol, symbols
+from xlbackprop.derivation import Derivation, Role
+from xlbackprop.engine import Trace
+from xlbackprop.network import ITERATION
+from xlbackprop.symbols import Expression, Old, Symbol, symbols
 
 GIVEN = "Given in this iteration"
 UPDATE = "Update: a new value for everything that is learned"

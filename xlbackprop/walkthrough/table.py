@@ -8,12 +8,11 @@ from itertools import islice
 
 from msgspec import Struct
 
-from xlbackprop.derivation.quantities import Derivation, Role
+from xlbackprop.derivation import Derivation, Role
 from xlbackprop.errors import Problem, UserError
 from xlbackprop.grid import MOST_COLUMNS, MOST_ROWS, at_most, column_letter, formula_problem
-from xlbackprop.network.names import ITERATION, LEARNING_RATE, ORDER
-from xlbackprop.symbols.expression import Listed, Symbol, at_the_start
-from xlbackprop.symbols.formula import Formula
+from xlbackprop.network import ITERATION, LEARNING_RATE, ORDER
+from xlbackprop.symbols import Formula, Listed, Symbol, at_the_start
 from xlbackprop.walkthrough.size import LONGEST_FORMULA
 
 WALKTHROUGH = "Walkthrough"

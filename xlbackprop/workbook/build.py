@@ -11,17 +11,13 @@ from openpyxl.packaging.core import DocumentProperties
 from openpyxl.packaging.custom import StringProperty
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import derive
-from xlbackprop.derivation.quantities import Derivation
-from xlbackprop.engine.training import train
+from xlbackprop.derivation import Derivation, derive
+from xlbackprop.engine import train
 from xlbackprop.errors import UserError, did_you_mean
 from xlbackprop.grid import NoRoomError
-from xlbackprop.network.definition import Definition
-from xlbackprop.network.embedded import to_properties
+from xlbackprop.network import Definition, to_properties
 from xlbackprop.progress import Listener, nobody
-from xlbackprop.walkthrough.arrangement import arrange
-from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.table import require_room
+from xlbackprop.walkthrough import Lesson, arrange, require_room
 from xlbackprop.workbook.sheets.registry import SHEETS, filler_of, name_of, reason_against, title_of
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page

@@ -6,9 +6,8 @@ import numpy as np
 from msgspec import Struct
 
 from xlbackprop.grid import absolute, address, column_letter
-from xlbackprop.network.definition import LARGEST_NUMBER
-from xlbackprop.network.names import ITERATION, short_label
-from xlbackprop.walkthrough.lesson import Lesson
+from xlbackprop.network import ITERATION, LARGEST_NUMBER, short_label
+from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.run import MOST_ITERATIONS, Run
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page

@@ -5,9 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 from openpyxl.utils.cell import absolute_coordinate
 
-from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.steps import Given
-from xlbackprop.walkthrough.table import WALKTHROUGH, Table
+from xlbackprop.walkthrough import WALKTHROUGH, Given, Lesson, Table
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look

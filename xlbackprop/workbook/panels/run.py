@@ -7,12 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.derivation.quantities import Derivation, Role, Setting
-from xlbackprop.engine.trace import Array, Trace
+from xlbackprop.derivation import Derivation, Role, Setting
+from xlbackprop.engine import Array, Trace
 from xlbackprop.grid import column_letter
-from xlbackprop.network.names import ITERATION, LEARNING_RATE
-from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.table import WALKTHROUGH
+from xlbackprop.network import ITERATION, LEARNING_RATE
+from xlbackprop.walkthrough import WALKTHROUGH, Lesson
 from xlbackprop.workbook.panels.working import Working, forward_columns
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.quantities import Role
-from xlbackprop.symbols.mathematics import Mathematics
-from xlbackprop.symbols.typesetting import Typesetter
-from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.steps import moment
+from xlbackprop.derivation import Role
+from xlbackprop.symbols import Mathematics, Typesetter
+from xlbackprop.walkthrough import Lesson, moment
 from xlbackprop.workbook.panels.iteration_choice import Choice
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page

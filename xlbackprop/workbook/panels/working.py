@@ -7,14 +7,12 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from xlbackprop.derivation.quantities import Derivation
-from xlbackprop.engine.trace import Array
+from xlbackprop.derivation import Derivation
+from xlbackprop.engine import Array
 from xlbackprop.grid import absolute, address, column_letter
-from xlbackprop.network.names import short_label
-from xlbackprop.symbols.expression import Symbol, at_the_start
-from xlbackprop.symbols.formula import Formula
-from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.size import LONGEST_FORMULA
+from xlbackprop.network import short_label
+from xlbackprop.symbols import Formula, Symbol, at_the_start
+from xlbackprop.walkthrough import LONGEST_FORMULA, Lesson
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, Value

@@ -6,14 +6,11 @@ import numpy as np
 from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.quantities import Role
-from xlbackprop.engine.trace import Array
-from xlbackprop.engine.training import evaluate
+from xlbackprop.derivation import Role
+from xlbackprop.engine import Array, evaluate
 from xlbackprop.grid import absolute, address, column_letter
-from xlbackprop.network.definition import LARGEST_NUMBER
-from xlbackprop.network.names import ITERATION, ORDER, SAMPLE
-from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.table import DATA, FIRST_SAMPLE_ROW
+from xlbackprop.network import ITERATION, LARGEST_NUMBER, ORDER, SAMPLE
+from xlbackprop.walkthrough import DATA, FIRST_SAMPLE_ROW, Lesson
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.working import Working, forward_columns
 from xlbackprop.workbook.xlsx import theme

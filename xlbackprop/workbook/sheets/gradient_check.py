@@ -9,12 +9,11 @@ import numpy as np
 from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.quantities import Role
-from xlbackprop.engine.trace import Trace
-from xlbackprop.engine.training import evaluate
+from xlbackprop.derivation import Role
+from xlbackprop.engine import Trace, evaluate
 from xlbackprop.grid import address, column_letter
-from xlbackprop.network.names import ITERATION, derivative
-from xlbackprop.walkthrough.lesson import Lesson
+from xlbackprop.network import ITERATION, derivative
+from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.working import Working, bounded, given, used
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page

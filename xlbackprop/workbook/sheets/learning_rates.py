@@ -6,11 +6,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.engine.training import train_all
+from xlbackprop.engine import train_all
 from xlbackprop.grid import address, column_letter
-from xlbackprop.network.definition import LARGEST_NUMBER
-from xlbackprop.network.names import LEARNING_RATE
-from xlbackprop.walkthrough.lesson import Lesson
+from xlbackprop.network import LARGEST_NUMBER, LEARNING_RATE
+from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels import comparison as outcome
 from xlbackprop.workbook.panels.comparison import Compared, Summary
 from xlbackprop.workbook.panels.run import begin, put_run, run_columns, run_values, settings_elsewhere

@@ -11,13 +11,11 @@ from openpyxl.styles import Border, Side
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.quantities import Derivation, Role
-from xlbackprop.engine.trace import Array
-from xlbackprop.engine.training import evaluate
+from xlbackprop.derivation import Derivation, Role
+from xlbackprop.engine import Array, evaluate
 from xlbackprop.grid import absolute, address, column_letter
-from xlbackprop.network.definition import LARGEST_NUMBER
-from xlbackprop.network.names import ITERATION, Names
-from xlbackprop.walkthrough.lesson import Lesson
+from xlbackprop.network import ITERATION, LARGEST_NUMBER, Names
+from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, given, used
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page

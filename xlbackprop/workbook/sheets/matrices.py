@@ -11,19 +11,31 @@ from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.pagebreak import Break
 
-from xlbackprop.derivation.quantities import Role
-from xlbackprop.engine.order import passes
+from xlbackprop.derivation import Role
+from xlbackprop.engine import passes
 from xlbackprop.grid import absolute, address, column_letter
-from xlbackprop.network.losses import LOSSES
-from xlbackprop.network.names import BATCH_SIZE, IN_BATCH, ITERATION, MEAN_LOSS, SAMPLE, derivative
-from xlbackprop.network.optimisers import OPTIMISERS, state_name
-from xlbackprop.symbols.expression import Conditional, Expression, Symbol, symbols
-from xlbackprop.symbols.formula import Formula
-from xlbackprop.symbols.mathematics import Mathematics, matrix_mathematics
-from xlbackprop.symbols.typesetting import Typesetter
-from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.steps import UPDATE, updated_name
-from xlbackprop.walkthrough.table import WALKTHROUGH
+from xlbackprop.network import (
+    BATCH_SIZE,
+    IN_BATCH,
+    ITERATION,
+    LOSSES,
+    MEAN_LOSS,
+    OPTIMISERS,
+    SAMPLE,
+    derivative,
+    state_name,
+)
+from xlbackprop.symbols import (
+    Conditional,
+    Expression,
+    Formula,
+    Mathematics,
+    Symbol,
+    Typesetter,
+    matrix_mathematics,
+    symbols,
+)
+from xlbackprop.walkthrough import UPDATE, WALKTHROUGH, Lesson, updated_name
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.matrix import Matrix, counted_product, product
 from xlbackprop.workbook.xlsx import theme

@@ -9,13 +9,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import derive
-from xlbackprop.derivation.quantities import Derivation
-from xlbackprop.engine.training import train
+from xlbackprop.derivation import Derivation, derive
+from xlbackprop.engine import train
 from xlbackprop.grid import address, column_letter
-from xlbackprop.network.names import LEARNING_RATE
-from xlbackprop.network.optimisers import OPTIMISERS, SETTINGS
-from xlbackprop.walkthrough.lesson import Lesson
+from xlbackprop.network import LEARNING_RATE, OPTIMISERS, SETTINGS
+from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels import comparison as outcome
 from xlbackprop.workbook.panels.comparison import Compared, Summary
 from xlbackprop.workbook.panels.run import begin, put_run, put_setting, run_columns, run_values, settings_elsewhere

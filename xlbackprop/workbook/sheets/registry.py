@@ -9,11 +9,9 @@ from itertools import pairwise
 from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.derive import derive
-from xlbackprop.derivation.quantities import Derivation
-from xlbackprop.network.definition import Definition
-from xlbackprop.network.optimisers import OPTIMISERS
-from xlbackprop.walkthrough.lesson import Lesson
+from xlbackprop.derivation import Derivation, derive
+from xlbackprop.network import OPTIMISERS, Definition
+from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.xlsx.page import Page
 
 MOST_GRADIENTS = 150

@@ -7,14 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.quantities import Role
-from xlbackprop.network.activations import ACTIVATIONS
-from xlbackprop.network.names import LEARNING_RATE, derivative
-from xlbackprop.symbols.expression import Symbol
-from xlbackprop.symbols.mathematics import Mathematics
-from xlbackprop.symbols.typesetting import Typesetter
-from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.table import DATA, WALKTHROUGH
+from xlbackprop.derivation import Role
+from xlbackprop.network import ACTIVATIONS, LEARNING_RATE, derivative
+from xlbackprop.symbols import Mathematics, Symbol, Typesetter
+from xlbackprop.walkthrough import DATA, WALKTHROUGH, Lesson
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look

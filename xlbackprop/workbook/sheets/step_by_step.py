@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.quantities import Role
-from xlbackprop.symbols.expression import Expression
-from xlbackprop.symbols.formula import Formula
-from xlbackprop.symbols.live_numbers import LiveNumbers, bracketed_formula, short_formula
-from xlbackprop.symbols.mathematics import Numbers, bracketed, short
-from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.steps import GIVEN, UPDATE, givens, sections, updates
+from xlbackprop.derivation import Role
+from xlbackprop.symbols import (
+    Expression,
+    Formula,
+    LiveNumbers,
+    Numbers,
+    bracketed,
+    bracketed_formula,
+    short,
+    short_formula,
+)
+from xlbackprop.walkthrough import GIVEN, UPDATE, Lesson, givens, sections, updates
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
 from xlbackprop.workbook.xlsx import theme

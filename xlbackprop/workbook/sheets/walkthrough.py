@@ -10,15 +10,22 @@ from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.table import Table as SheetTable
 from openpyxl.worksheet.table import TableColumn
 
-from xlbackprop.derivation.quantities import Role
-from xlbackprop.engine.trace import Trace
+from xlbackprop.derivation import Role
+from xlbackprop.engine import Trace
 from xlbackprop.grid import address, column_letter
-from xlbackprop.network.definition import Definition
-from xlbackprop.network.names import ITERATION, LEARNING_RATE, short_label
-from xlbackprop.walkthrough.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox
-from xlbackprop.walkthrough.diagram import TOP_ROW, Arrow, Diagram
-from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.table import SETTING_COLUMN, WALKTHROUGH, Table
+from xlbackprop.network import ITERATION, LEARNING_RATE, Definition, short_label
+from xlbackprop.walkthrough import (
+    COLUMN_WIDTH,
+    SETTING_COLUMN,
+    TOP_ROW,
+    WALKTHROUGH,
+    Arrangement,
+    Arrow,
+    Diagram,
+    Lesson,
+    PlacedBox,
+    Table,
+)
 from xlbackprop.workbook.panels.run import put_setting
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.drawing import Point

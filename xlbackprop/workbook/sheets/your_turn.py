@@ -8,13 +8,10 @@ from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import Font, PatternFill
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.quantities import Derivation, Role
-from xlbackprop.network.names import derivative
-from xlbackprop.symbols.expression import Expression
-from xlbackprop.symbols.formula import Formula, WrittenFormula
-from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.steps import GIVEN, UPDATE, Given, givens, sections, updates
-from xlbackprop.walkthrough.table import Table
+from xlbackprop.derivation import Derivation, Role
+from xlbackprop.network import derivative
+from xlbackprop.symbols import Expression, Formula, WrittenFormula
+from xlbackprop.walkthrough import GIVEN, UPDATE, Given, Lesson, Table, givens, sections, updates
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration, whole_number
 from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
 from xlbackprop.workbook.xlsx import theme

@@ -17,7 +17,7 @@ from openpyxl.worksheet.hyperlink import Hyperlink
 
 from xlbackprop.errors import Problem
 from xlbackprop.grid import MOST_COLUMNS, MOST_ROWS, NoRoomError, at_most, column_letter, formula_problem
-from xlbackprop.symbols.typesetting import Piece
+from xlbackprop.symbols import Piece
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.drawing import CellSize, Drawing
 from xlbackprop.workbook.xlsx.rows import Block, Calculation, Cell, SheetContent, Style, Value

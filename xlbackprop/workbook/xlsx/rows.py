@@ -13,10 +13,10 @@ from openpyxl.styles import Font
 from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.worksheet import Worksheet
 
-from xlbackprop.engine.trace import Array
+from xlbackprop.engine import Array
 from xlbackprop.grid import column_letter
 from xlbackprop.progress import Listener
-from xlbackprop.symbols.typesetting import Piece
+from xlbackprop.symbols import Piece
 from xlbackprop.workbook.xlsx.drawing import Drawing
 
 Value = float | str | bool

@@ -9,7 +9,7 @@ from openpyxl.cell.cell import Cell
 from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Protection, Side
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation.quantities import Role
+from xlbackprop.derivation import Role
 
 INK = "262626"
 FAINT = "7F7F7F"
