@@ -14,7 +14,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 
 from xlbackprop import load, train
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.walkthrough.arrangement import arrange
 from xlbackprop.walkthrough.table import Table
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tests.networks import definitions
 from xlbackprop import Definition, build, load
 from xlbackprop.checker.checking import check
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Role
 from xlbackprop.network.definition import CONSTANT, GRADIENT_DESCENT, Method
 from xlbackprop.network.optimisers import OPTIMISERS

@@ -19,7 +19,7 @@ from tests.networks import definitions
 from tests.test_check import A1, A2, D1, D2, report_of, wrong_cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.checker.table.labels import is_learning_rate, quantity
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.walkthrough.arrangement import arrange
 
 BY_SOURCE = {

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tests.networks import definitions
 from xlbackprop import Definition, load, train
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Derivation, Quantity
 from xlbackprop.grid import column_letter
 from xlbackprop.network.names import ITERATION, ORDER

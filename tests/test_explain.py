@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.networks import deep, definitions
 from xlbackprop import Definition, UserError, load, train
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.network.templates import names
 from xlbackprop.symbols.expression import symbols
 from xlbackprop.walkthrough.explanation import FORMATS, as_latex, as_markdown, as_text, explain

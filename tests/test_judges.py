@@ -19,7 +19,7 @@ from tests import judges
 from tests.judges import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, Cells, Changes
 from tests.networks import definitions
 from xlbackprop import Definition, build, load
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.loading import parse
 from xlbackprop.walkthrough.arrangement import arrange

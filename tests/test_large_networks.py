@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests import judges
 from tests.networks import definitions, sized
 from xlbackprop import Definition, build, load
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.network.activations import SIGMOID
 from xlbackprop.network.loading import parse
 from xlbackprop.network.names import derivative

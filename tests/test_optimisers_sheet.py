@@ -21,7 +21,7 @@ from tests.judges import Cells, Changes
 from tests.networks import definitions
 from tests.test_judges import QUICK_JUDGES, assert_agree
 from xlbackprop import Definition, UserError, build, load, train
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Derivation
 from xlbackprop.errors import DefinitionError
 from xlbackprop.network.definition import Comparison, Method

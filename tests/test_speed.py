@@ -11,7 +11,7 @@ import pytest
 from openpyxl import Workbook
 
 from xlbackprop import build, load, train
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.engine.training import train_all
 from xlbackprop.walkthrough.arrangement import arrange
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tests import judges
 from tests.test_judges import assert_agree
 from xlbackprop import Definition, build, load, train
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.engine.trace import Trace
 from xlbackprop.engine.training import evaluate
 from xlbackprop.network import templates

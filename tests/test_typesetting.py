@@ -5,7 +5,7 @@ from hypothesis import given
 
 from tests.networks import definitions
 from xlbackprop import Definition
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.symbols.typesetting import Piece, Typesetter, parts
 
 

@@ -15,7 +15,7 @@ from openxml_audit import OpenXmlValidator
 
 from tests.judges import carried, formula_cells, stored
 from xlbackprop import UserError, build, load, train
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.network.templates import names
 from xlbackprop.walkthrough.arrangement import arrange
 from xlbackprop.workbook.xlsx import writer

@@ -142,8 +142,12 @@ def new(
 
     It has a comment on everything that a definition may say.
     """
+    import tomllib
+
     from xlbackprop.files import written_beside
+    from xlbackprop.network.loading import parse
     from xlbackprop.network.starter import starter
+    from xlbackprop.walkthrough import fit
 
     _require_new_definition(file, force=force)
     text = starter(
@@ -156,6 +160,7 @@ def new(
         optimiser=optimiser,
         seed=seed,
     )
+    fit(parse(tomllib.loads(text), source=str(file)), Columns.compact.value)
     with written_beside(file) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
     typer.echo(
@@ -229,7 +234,7 @@ def trace(
         case Format.csv:
             _print_csv(values, chosen)
         case Format.table:
-            from xlbackprop.derivation.derive import derive
+            from xlbackprop.derivation.equations import derive
 
             sentences = {name: quantity.sentence for name, quantity in derive(definition).quantities.items()}
             _print_table(values, sentences, iteration or 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from xlbackprop.errors import Problem, UserError
+from xlbackprop.errors import Problem, UserError, at_most
 
 if TYPE_CHECKING:
     pass
@@ -18,11 +18,6 @@ MOST_CHARACTERS = 8_192
 MOST_ARGUMENTS = 255
 """Of a function in a formula."""
 
-LEAST_HEADER_ROW = 32
-"""The header of the table never stands higher."""
-
-MOST_ITERATIONS = MOST_ROWS - LEAST_HEADER_ROW
-
 
 class NoRoomError(UserError):
     """A sheet that turns out to need more than the file format has."""
@@ -31,11 +26,6 @@ class NoRoomError(UserError):
         self.sheet = sheet
         self.problem = problem
         super().__init__(f'no sheet "{sheet}" for this walkthrough, it is too large: {problem}')
-
-
-def at_most(found: int, most: int, what: str) -> str:
-    """How much of something there can be, and by how much there is too much of it."""
-    return f"{most:,} at most, {what}; {found - most:,} too many"
 
 
 def formula_problem(key: str, formula: str) -> Problem | None:

@@ -1,6 +1,6 @@
 """The training in symbols: every quantity defined once."""
 
-from xlbackprop.derivation.derive import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Derivation, Role, Setting
 
 __all__ = [

@@ -8,6 +8,7 @@ Nature 323 (1986), cited below as RHW with the number of the equation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,10 +18,14 @@ from xlbackprop.engine.equations import Equations
 from xlbackprop.engine.order import Passes, passes
 from xlbackprop.engine.record import Record
 from xlbackprop.engine.trace import Array, Trace
+from xlbackprop.errors import UserError, at_most
 from xlbackprop.network import BATCH_SIZE, EPOCH, IN_BATCH, SAMPLE, TURN, UPDATE, Definition
 from xlbackprop.progress import Listener, nobody
 
 _ITERATIONS_A_CHUNK = 1024
+
+MOST_VALUES = 500_000_000
+"""Of a trace: 4 GB."""
 
 
 def train(definition: Definition, *, listener: Listener = nobody) -> Trace:
@@ -36,13 +41,17 @@ def train_all(definitions: Sequence[Definition], *, listener: Listener = nobody)
         listener: is told how far the training has come.
 
     Raises:
+        UserError: there would be more values than are kept.
         ValueError: the definitions differ in more than their numbers (names, shapes, iterations, activations).
     """
     first = definitions[0]
     record = Record(first)
     network = Equations(definitions)
     order = passes(first)
-    values = np.empty((first.iterations, len(definitions), len(record.names)))
+    shape = (first.iterations, len(definitions), len(record.names))
+    if math.prod(shape) > MOST_VALUES:
+        raise UserError(f"{first.title}: {at_most(math.prod(shape), MOST_VALUES, 'the values of a training')}")
+    values = np.empty(shape)
     final = _learn(network, order, record, values, listener)
     for start in range(0, first.iterations, _ITERATIONS_A_CHUNK):
         chunk = slice(start, start + _ITERATIONS_A_CHUNK)

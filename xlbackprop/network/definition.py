@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from xlbackprop.grid import MOST_ITERATIONS
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.names import Names
 from xlbackprop.network.optimisers import WEIGHT_DECAY
 from xlbackprop.network.softmax import SOFTMAX
+
+MOST_ITERATIONS = 10_000_000
+"""Of a training, whatever becomes of it."""
 
 LARGEST_NUMBER = 1e6
 """Numbers beyond this teach nothing and bring the spreadsheet's arithmetic near its limits."""
@@ -26,7 +28,7 @@ LearningRate = Annotated[float, Meta(ge=0, le=LARGEST_NUMBER, description="a num
 LearningRates = Annotated[
     tuple[LearningRate, ...], Meta(min_length=2, max_length=8, description="a list of two to eight learning rates")
 ]
-Iterations = Annotated[int, Meta(ge=1, description=f"a whole number from 1 to {MOST_ITERATIONS:,}")]
+Iterations = Annotated[int, Meta(ge=1, le=MOST_ITERATIONS, description=f"a whole number from 1 to {MOST_ITERATIONS:,}")]
 Samples = Annotated[
     tuple[Real | Reals, ...],
     Meta(min_length=1, description="a list of numbers, such as [0.05, 0.10], or a list of such lists, one a sample"),

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from xlbackprop.errors import DefinitionError, Problem, UserError
-from xlbackprop.grid import MOST_ITERATIONS, at_most
+from xlbackprop.errors import DefinitionError, Problem, UserError, at_most
 from xlbackprop.network.csv_samples import read_samples
 from xlbackprop.network.definition import (
+    MOST_ITERATIONS,
     Definition,
     Layer,
     rows_of,
@@ -21,7 +21,6 @@ from xlbackprop.network.definition import (
 from xlbackprop.network.initial_weights import draw
 from xlbackprop.network.templates import locate
 from xlbackprop.network.validation import DrawnLayer, read_struct, shape_problems, shown
-from xlbackprop.walkthrough import size_problems
 
 
 def load(
@@ -69,8 +68,6 @@ def parse(content: Mapping[str, object], *, source: str) -> Definition:
     if definition is not None:
         problems.extend(shape_problems(definition))
     if definition is not None and not problems:
-        problems.extend(size_problems(definition))
-    if definition is not None and not problems:
         definition = _drawn(definition)
     if problems or definition is None:
         raise DefinitionError(source, tuple(problems))
@@ -106,7 +103,7 @@ def _with_epochs(content: Mapping[str, Any], problems: list[Problem]) -> Mapping
     samples = len(inputs) if inputs is not None and several else 1
     if epochs * samples > MOST_ITERATIONS and "iterations" not in rest:
         found = f"{epochs} epochs of {samples} samples, {epochs * samples:,} iterations"
-        expected = at_most(epochs * samples, MOST_ITERATIONS, "the rows of a sheet under the table's header")
+        expected = at_most(epochs * samples, MOST_ITERATIONS, "the iterations of a training")
         problems.append(Problem("epochs", found, expected))
         return {"iterations": 1} | rest
     return {"iterations": epochs * samples} | rest

@@ -6,14 +6,12 @@ import json
 import random
 import re
 import textwrap
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from statistics import median_low
 
 from msgspec import Struct
 
-from xlbackprop.derivation import derive
 from xlbackprop.errors import UserError, did_you_mean
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.definition import GRADIENT_DESCENT, Method
@@ -24,7 +22,6 @@ from xlbackprop.network.names import LEARNING_RATE, LEARNING_RATE_SENTENCE
 from xlbackprop.network.optimisers import OPTIMISERS, Setting
 from xlbackprop.network.softmax import SOFTMAX
 from xlbackprop.network.validation import MOST_UNITS, OPTIMISER_SETTINGS, SCHEDULE_SETTINGS, definition_keys, layer_keys
-from xlbackprop.walkthrough import arrange, require_room
 
 MOST_SAMPLES = 1000
 MOST_WRITTEN = 50
@@ -163,10 +160,7 @@ def starter(
     optimiser = _known("--optimiser", optimiser or GRADIENT_DESCENT.name, OPTIMISERS)
     wish = _Wish(sizes, activations, loss, samples, optimiser, seed)
     _require_sense(wish, file)
-    text = _HEADER.format(file=_argument(file)) + "\n".join(_lines(wish)) + "\n"
-    definition = parse(tomllib.loads(text), source=file)
-    require_room(arrange(derive(definition), definition.iterations, "compact").table, file)
-    return text
+    return _HEADER.format(file=_argument(file)) + "\n".join(_lines(wish)) + "\n"
 
 
 def _argument(file: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
-from xlbackprop.errors import Problem, did_you_mean
+from xlbackprop.errors import Problem, at_most, did_you_mean
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.definition import (
     Comparison,
@@ -34,7 +35,10 @@ MOST_COMPARED = 6
 """More trainings than this are not seen at once, nor told apart on a chart."""
 
 MOST_UNITS = 10_000
-"""Of a layer whose weights are drawn; fewer already pass the limits of a sheet."""
+"""Of a layer whose weights are drawn."""
+
+MOST_WEIGHTS = 250_000
+"""Of a network; with a name for each and each derivative, more of them take gigabytes."""
 
 
 class DrawnLayer(Struct, frozen=True, kw_only=True):
@@ -205,6 +209,10 @@ def shape_problems(definition: Definition) -> Iterator[Problem]:
     if len(targets[0]) != sources:
         found = _count(len(targets[0]), "target")
         yield Problem("targets", found, f"{sources}, one for every unit of the last layer")
+    sizes = (len(inputs[0]), *(layer.units for layer in definition.layers))
+    weights = sum(sources * units for sources, units in pairwise(sizes))
+    if weights > MOST_WEIGHTS:
+        yield Problem("layers", f"{weights:,} weights", at_most(weights, MOST_WEIGHTS, "the weights of a network"))
     yield from _loss_problems(definition)
 
 

@@ -3,9 +3,9 @@
 from xlbackprop.walkthrough.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox, arrange
 from xlbackprop.walkthrough.diagram import TOP_ROW, Arrow, Diagram
 from xlbackprop.walkthrough.lesson import Lesson
-from xlbackprop.walkthrough.size import LONGEST_FORMULA, size_problems
+from xlbackprop.walkthrough.size import fit
 from xlbackprop.walkthrough.steps import GIVEN, UPDATE, Given, givens, moment, sections, updated_name, updates
-from xlbackprop.walkthrough.table import DATA, FIRST_SAMPLE_ROW, SETTING_COLUMN, WALKTHROUGH, Table, require_room
+from xlbackprop.walkthrough.table import DATA, FIRST_SAMPLE_ROW, LONGEST_FORMULA, SETTING_COLUMN, WALKTHROUGH, Table
 
 __all__ = [
     "COLUMN_WIDTH",
@@ -25,11 +25,10 @@ __all__ = [
     "PlacedBox",
     "Table",
     "arrange",
+    "fit",
     "givens",
     "moment",
-    "require_room",
     "sections",
-    "size_problems",
     "updated_name",
     "updates",
 ]

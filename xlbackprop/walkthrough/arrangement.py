@@ -5,10 +5,12 @@ from __future__ import annotations
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation
-from xlbackprop.grid import LEAST_HEADER_ROW
 from xlbackprop.walkthrough.boxes import Box, boxes
 from xlbackprop.walkthrough.diagram import Diagram, diagram
 from xlbackprop.walkthrough.table import COLUMN_SETS, Table, compact
+
+LEAST_HEADER_ROW = 32
+"""The header of the table never stands higher."""
 
 COLUMN_WIDTH = 12.0
 """Characters; every column of the sheet has this width."""

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from itertools import islice, pairwise
 
-from xlbackprop.errors import Problem
-from xlbackprop.grid import MOST_CHARACTERS, MOST_COLUMNS, MOST_ITERATIONS, at_most
-from xlbackprop.network import ACTIVATIONS, LOSSES, OPTIMISERS, SOFTMAX, Outputs
+from xlbackprop.derivation import derive
+from xlbackprop.errors import Problem, UserError, at_most
+from xlbackprop.grid import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, formula_problem
+from xlbackprop.network import ACTIVATIONS, LOSSES, OPTIMISERS, SOFTMAX, Definition, Outputs
 from xlbackprop.symbols import Expression, Symbol, symbols
-
-if TYPE_CHECKING:
-    from xlbackprop.network import Definition
-
-
-LONGEST_FORMULA = 30
-"""How many symbols a formula may have and still be read; longer ones get columns for their parts."""
+from xlbackprop.walkthrough.arrangement import Arrangement, arrange
+from xlbackprop.walkthrough.table import DATA, FIRST_SAMPLE_ROW, LONGEST_FORMULA, Table
 
 _LEAST_CHARACTERS_A_SOURCE = 8
 """`A33*B33+`"""
@@ -24,8 +19,30 @@ _LEAST_CHARACTERS_A_POWER = 4
 """`A33,`"""
 
 
-def size_problems(definition: Definition) -> Iterator[Problem]:
-    """What of a definition, whose weights need not be drawn yet, no sheet can hold: which limit, and by how much."""
+def fit(definition: Definition, column_set: str) -> Arrangement:
+    """The walkthrough as it is arranged for sheets that can hold it.
+
+    Args:
+        column_set: which quantities have a column, a key of `COLUMN_SETS`.
+
+    Raises:
+        UserError: no sheet can; the message has every limit that is passed, and by how much.
+    """
+    _require(definition, _size_problems(definition))  # before anything is written out that is too long by far
+    arrangement = arrange(derive(definition), definition.iterations, column_set)
+    _require(definition, _table_problems(arrangement.table))
+    return arrangement
+
+
+def _require(definition: Definition, problems: Iterable[Problem]) -> None:
+    found = tuple(problems)
+    if found:
+        told = "".join(f"\n  {problem}" for problem in found)
+        raise UserError(f"{definition.title}: too large for a sheet{told}")
+
+
+def _size_problems(definition: Definition) -> Iterator[Problem]:
+    """Which limits a definition passes for sure, reckoned from its shape alone."""
     columns = least_columns(definition)
     if columns > MOST_COLUMNS:
         found = f"a table of at least {columns:,} columns"
@@ -36,10 +53,6 @@ def size_problems(definition: Definition) -> Iterator[Problem]:
             yield Problem(
                 f"layers[{index}]", found, at_most(characters, MOST_CHARACTERS, "the characters of a formula")
             )
-    iterations = definition.iterations
-    if iterations > MOST_ITERATIONS:
-        expected = f"a whole number from 1 to {MOST_ITERATIONS:,}, the rows of a sheet under the table's header"
-        yield Problem("iterations", f"{iterations}", f"{expected}; {iterations - MOST_ITERATIONS:,} too many")
 
 
 def least_columns(definition: Definition) -> int:
@@ -98,3 +111,20 @@ def _least_characters(definition: Definition) -> Iterator[tuple[int, int, str]]:
         outputs = sizes[-1]
         powers = outputs * (outputs + 1)  # each less the largest of all
         yield len(sizes) - 1, _LEAST_CHARACTERS_A_POWER * powers, f"a softmax of {outputs:,} units"
+
+
+def _table_problems(table: Table) -> Iterator[Problem]:
+    columns, rows = len(table.columns), table.last_row
+    if columns > MOST_COLUMNS:
+        yield Problem("columns", f"{columns:,} in the table", at_most(columns, MOST_COLUMNS, "the columns of a sheet"))
+    if rows > MOST_ROWS:
+        found = f"{rows:,} rows, with the header of the table in row {table.header_row:,}"
+        yield Problem("iterations", found, at_most(rows, MOST_ROWS, "the rows of a sheet"))
+    rows = FIRST_SAMPLE_ROW + table.derivation.samples - 1
+    if rows > MOST_ROWS:
+        found = f"{rows:,} rows on the sheet {DATA}, with the header in row {FIRST_SAMPLE_ROW - 1}"
+        yield Problem("samples", found, at_most(rows, MOST_ROWS, "the rows of a sheet"))
+    written = {name: table.formula(name).format(row=table.last_row, above=table.last_row - 1) for name in table.columns}
+    by_length = sorted(written, key=lambda name: len(written[name]), reverse=True)
+    problems = (formula_problem(f"the formula of {name}", written[name]) for name in by_length)
+    yield from islice(filter(None, problems), 1)

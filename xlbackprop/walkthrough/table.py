@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from itertools import islice
 
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
-from xlbackprop.errors import Problem, UserError
-from xlbackprop.grid import MOST_COLUMNS, MOST_ROWS, at_most, column_letter, formula_problem
+from xlbackprop.grid import column_letter
 from xlbackprop.network import ITERATION, LEARNING_RATE, ORDER
 from xlbackprop.symbols import Formula, Listed, Symbol, at_the_start
-from xlbackprop.walkthrough.size import LONGEST_FORMULA
 
 WALKTHROUGH = "Walkthrough"
 """The sheet on which the iteration table stands."""
@@ -22,6 +19,9 @@ DATA = "Data"
 """The sheet on which the samples stand, where there are several."""
 
 FIRST_SAMPLE_ROW = 6
+
+LONGEST_FORMULA = 30
+"""How many symbols a formula may have and still be read; longer ones get columns for their parts."""
 
 SETTING_COLUMN = "G"
 
@@ -160,17 +160,6 @@ class Table(Struct, frozen=True, dict=True):
         return self._letters[symbol.name] + ("{above}" if symbol.previous else "{row}")
 
 
-def require_room(table: Table, title: str) -> None:
-    """See to it that the sheets that every workbook has can hold a table as it is arranged.
-
-    Raises:
-        UserError: they cannot; the message has every limit that is passed, and by how much.
-    """
-    problems = tuple(_table_problems(table))
-    if problems:
-        raise UserError("\n".join([f"{title}: too large for a sheet", *(f"  {problem}" for problem in problems)]))
-
-
 def samples_range(derivation: Derivation, name: str, iterations: int) -> str:
     """Where all values of an input or a target, or the order of the samples, stand on the sheet of the data."""
     names = derivation.labels
@@ -178,23 +167,6 @@ def samples_range(derivation: Derivation, name: str, iterations: int) -> str:
     letter = column_letter(2 + columns.index(name))
     count = iterations if name == ORDER else derivation.samples
     return f"{DATA}!${letter}${FIRST_SAMPLE_ROW}:${letter}${FIRST_SAMPLE_ROW + count - 1}"
-
-
-def _table_problems(table: Table) -> Iterator[Problem]:
-    columns, rows = len(table.columns), table.last_row
-    if columns > MOST_COLUMNS:
-        yield Problem("columns", f"{columns:,} in the table", at_most(columns, MOST_COLUMNS, "the columns of a sheet"))
-    if rows > MOST_ROWS:
-        found = f"{rows:,} rows, with the header of the table in row {table.header_row:,}"
-        yield Problem("iterations", found, at_most(rows, MOST_ROWS, "the rows of a sheet"))
-    rows = FIRST_SAMPLE_ROW + table.derivation.samples - 1
-    if rows > MOST_ROWS:
-        found = f"{rows:,} rows on the sheet {DATA}, with the header in row {FIRST_SAMPLE_ROW - 1}"
-        yield Problem("samples", found, at_most(rows, MOST_ROWS, "the rows of a sheet"))
-    written = {name: table.formula(name).format(row=table.last_row, above=table.last_row - 1) for name in table.columns}
-    by_length = sorted(written, key=lambda name: len(written[name]), reverse=True)
-    problems = (formula_problem(f"the formula of {name}", written[name]) for name in by_length)
-    yield from islice(filter(None, problems), 1)
 
 
 def _forward(derivation: Derivation) -> tuple[str, ...]:

@@ -11,13 +11,13 @@ from openpyxl.packaging.core import DocumentProperties
 from openpyxl.packaging.custom import StringProperty
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation import Derivation, derive
+from xlbackprop.derivation import Derivation
 from xlbackprop.engine import train
 from xlbackprop.errors import UserError, did_you_mean
 from xlbackprop.grid import NoRoomError
 from xlbackprop.network import Definition, to_properties
 from xlbackprop.progress import Listener, nobody
-from xlbackprop.walkthrough import Lesson, arrange, require_room
+from xlbackprop.walkthrough import Lesson, fit
 from xlbackprop.workbook.sheets.registry import SHEETS, filler_of, name_of, reason_against, title_of
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
@@ -65,8 +65,7 @@ def build(
     path = Path(path)
     if not 0 <= iteration < definition.iterations:
         raise UserError(f"iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
-    arrangement = arrange(derive(definition), definition.iterations, columns)
-    require_room(arrangement.table, definition.title)
+    arrangement = fit(definition, columns)
     chosen = _chosen(sheets, definition, arrangement.table.derivation, left_out)
     lesson = Lesson(definition, arrangement, train(definition, listener=listener), iteration=iteration)
     workbook, pages = _filled(lesson, chosen, ALWAYS if sheets is None else SHEETS, left_out)

@@ -15,8 +15,8 @@ from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.hyperlink import Hyperlink
 
-from xlbackprop.errors import Problem
-from xlbackprop.grid import MOST_COLUMNS, MOST_ROWS, NoRoomError, at_most, column_letter, formula_problem
+from xlbackprop.errors import Problem, at_most
+from xlbackprop.grid import MOST_COLUMNS, MOST_ROWS, NoRoomError, column_letter, formula_problem
 from xlbackprop.symbols import Piece
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.drawing import CellSize, Drawing
