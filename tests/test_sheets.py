@@ -18,7 +18,7 @@ from tests.networks import deep
 from xlbackprop import Definition, UserError, build, load
 from xlbackprop.workbook.sheets.registry import SHEETS
 
-SHEETS_OF_ONE_SAMPLE = [name for name in SHEETS if name not in ("data", "optimisers")]
+SHEETS_OF_ONE_SAMPLE = [sheet.name for sheet in SHEETS if sheet.name not in ("data", "optimisers")]
 """The others are for several samples, and for walkthroughs that compare optimisers."""
 
 TITLES = ["Start here", "Walkthrough", "Step by step", "Your turn"]

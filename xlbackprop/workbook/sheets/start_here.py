@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
 from xlbackprop.network import ACTIVATIONS, LEARNING_RATE, derivative
 from xlbackprop.symbols import Mathematics, Symbol, Typesetter
-from xlbackprop.walkthrough import DATA, WALKTHROUGH, Lesson
+from xlbackprop.walkthrough import WALKTHROUGH, Lesson
+from xlbackprop.workbook.sheets.registry import SHEETS
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Start here"
-
-PURPOSES: Mapping[str, str] = {
-    WALKTHROUGH: "the network, its derivation, and a table with one row an iteration",
-    DATA: "the samples that the network learns from, and what it says to each of them",
-    "Step by step": "one iteration, line by line, with its numbers put in",
-    "Matrices": "one iteration as matrices, every product beside and below its factors",
-    "Learning rates": "the same network trained at several learning rates side by side",
-    "Optimisers": "the same network trained by several optimisers side by side",
-    "Gradient check": "every gradient compared with the slope of the loss itself",
-    "Your turn": "one iteration by hand: you type, it says at once what is right",
-    "Loss surface": "how the loss depends on two of the weights",
-}
-"""What each sheet is for, by its title."""
 
 _WHAT = (
     "A small neural network learns here, with every number in the open. All but a few of them are formulas: change "
@@ -103,11 +91,11 @@ def _changes(page: Page, row: int, lesson: Lesson) -> int:
 
 def _sheets(page: Page, row: int, titles: tuple[str, ...]) -> int:
     _heading(page, "AB", row, "The sheets")
-    for title in titles:
-        if title != TITLE:
+    for sheet in SHEETS:
+        if sheet.title in titles and sheet.title != TITLE:
             row += 1
-            page.link(f"A{row}", title, title, "A1")
-            page.text(f"B{row}", PURPOSES.get(title, ""))
+            page.link(f"A{row}", sheet.title, sheet.title, "A1")
+            page.text(f"B{row}", sheet.purpose)
     return row + 1
 
 
