@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from tests.test_cli import run
 from xlbackprop import Definition, UserError, load, train
 from xlbackprop.network.activations import ACTIVATIONS
-from xlbackprop.network.definition import Layer
+from xlbackprop.network.definition import DrawnLayer, Layer, Shorthand
 from xlbackprop.network.initial_weights import METHODS
+from xlbackprop.network.keys import Key, definition_keys, layer_keys
 from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.network.optimisers import OPTIMISERS
 from xlbackprop.network.schedules import SCHEDULES
 from xlbackprop.network.softmax import SOFTMAX
 from xlbackprop.network.starter import MOST_WRITTEN, starter
-from xlbackprop.network.validation import definition_keys, layer_keys
 
 SMALL, LARGE = {"layers": "2,3,2"}, {"layers": "8,7,2"}
 NAMES = (LOSSES, ACTIVATIONS, OPTIMISERS, SCHEDULES, METHODS, (SOFTMAX,))
@@ -96,7 +96,7 @@ def test_weights_that_are_written_out_are_those_that_the_seed_draws() -> None:
 @given(options())
 def test_every_key_and_every_name_is_there(asked: dict[str, Any]) -> None:
     text = starter("mine.toml", **asked)
-    keys = {*definition_keys(), *layer_keys(), "samples", "epochs"} - {"layers", "compare"}
+    keys = {*definition_keys(), *layer_keys()} - {"layers", "compare"}
     found = set(re.findall(r"^#?(\w+) = ", text, re.MULTILINE))
     assert keys - found <= {"weights"}
     assert "[[layers]]" in text
@@ -107,10 +107,29 @@ def test_every_key_and_every_name_is_there(asked: dict[str, Any]) -> None:
 
 
 def test_the_keys_are_those_of_the_schema() -> None:
-    assert set(definition_keys()) == {field.name for field in msgspec.structs.fields(Definition)}
-    assert {field.name for field in msgspec.structs.fields(Layer)} | {"units", "initial"} == set(layer_keys())
+    places: list[tuple[dict[str, Key], tuple[type[msgspec.Struct], ...]]] = [
+        (definition_keys(), (Definition, Shorthand)),
+        (layer_keys(), (Layer, DrawnLayer)),
+    ]
+    for keys, kinds in places:
+        assert keys.keys() == {field.name for kind in kinds for field in msgspec.structs.fields(kind)}
+        assert all(other in keys for key in keys.values() for other in key.instead_of)
     assert layer_keys()["activation"].default == "sigmoid"
     assert definition_keys()["title"].default is None
+
+
+def test_what_a_key_is_for_and_may_be_stands_where_the_key_does() -> None:
+    text = " ".join(starter("mine.toml").replace("\n#", "").split())
+    for name, key in (definition_keys() | layer_keys()).items():
+        said = key.purpose if name == "layers" else f"{key.purpose}: {key.expected}."
+        assert " ".join(said.split()) in text, name
+
+
+def test_the_readme_names_every_key_and_everything_it_may_be() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Your own network")[2].partition("\n## ")[0]
+    for word in (*definition_keys(), *layer_keys(), *(name for names in NAMES for name in names)):
+        assert re.search(rf"\b{word}\b", section), word
 
 
 def commented(text: str) -> list[str]:

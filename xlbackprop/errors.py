@@ -42,8 +42,13 @@ class UnknownQuantityError(UserError, KeyError):
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint to append to a message: the nearest known word, or every known word when none is near."""
     choices = list(known)
-    nearest = get_close_matches(word, choices, n=1, cutoff=0.5)
-    return f'did you mean "{nearest[0]}"?' if nearest else f"there is: {', '.join(choices)}"
+    near = nearest(word, choices)
+    return f'did you mean "{near}"?' if near else f"there is: {', '.join(choices)}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant; None when none is near."""
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.5)), None)
 
 
 def at_most(found: int, most: int, what: str) -> str:

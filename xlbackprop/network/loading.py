@@ -15,12 +15,13 @@ from xlbackprop.network.csv_samples import read_samples
 from xlbackprop.network.definition import (
     MOST_ITERATIONS,
     Definition,
+    DrawnLayer,
     Layer,
     rows_of,
 )
 from xlbackprop.network.initial_weights import draw
 from xlbackprop.network.templates import locate
-from xlbackprop.network.validation import DrawnLayer, read_struct, shape_problems, shown
+from xlbackprop.network.validation import read_struct, shape_problems, shown
 
 
 def load(

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct
 
 from xlbackprop.errors import Problem, at_most, did_you_mean
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.definition import (
     Comparison,
     Definition,
+    DrawnLayer,
     Layer,
-    LearningRate,
     Method,
-    Name,
+    Rate,
     Real,
-    Reals,
     Samples,
-    biases_of,
     rows_of,
 )
 from xlbackprop.network.initial_weights import METHODS
+from xlbackprop.network.keys import definition_keys, description, one_of
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.network.optimisers import OPTIMISERS, WEIGHT_DECAY, Setting
 from xlbackprop.network.schedules import SCHEDULES
@@ -34,44 +32,8 @@ from xlbackprop.network.softmax import SOFTMAX
 MOST_COMPARED = 6
 """More trainings than this are not seen at once, nor told apart on a chart."""
 
-MOST_UNITS = 10_000
-"""Of a layer whose weights are drawn."""
-
 MOST_WEIGHTS = 250_000
 """Of a network; with a name for each and each derivative, more of them take gigabytes."""
-
-
-class DrawnLayer(Struct, frozen=True, kw_only=True):
-    """A layer as a definition has it whose weights are to be drawn."""
-
-    units: Annotated[int, Meta(ge=1, le=MOST_UNITS, description="a whole number, how many units the layer has")]
-    initial: Name = "xavier"
-    bias: Annotated[Real | Reals, Meta(description="one number for the layer, or a list of one a unit")] | None = None
-    activation: Name = "sigmoid"
-
-    @property
-    def biases(self) -> tuple[float, ...]:
-        return biases_of(self.bias)
-
-
-class Key(Struct, frozen=True):
-    """A key that a definition may have."""
-
-    expected: str
-    """What it may be, in words."""
-    default: object
-    """What it is where it is left out; None where it has to be there, or where there is nothing in its place."""
-
-
-def definition_keys() -> dict[str, Key]:
-    """The keys of a definition."""
-    return {field.name: _key(field) for field in msgspec.structs.fields(Definition)}
-
-
-def layer_keys() -> dict[str, Key]:
-    """The keys of a layer, whether its weights are given or drawn."""
-    fields = (*msgspec.structs.fields(Layer), *msgspec.structs.fields(DrawnLayer))
-    return {field.name: _key(field) for field in fields}
 
 
 def read_struct(kind: type[Any], content: Mapping[str, object], prefix: str, problems: list[Problem]) -> Any:
@@ -84,7 +46,7 @@ def read_struct(kind: type[Any], content: Mapping[str, object], prefix: str, pro
     for name, field in fields.items():
         if name not in content:
             if field.required:
-                problems.append(Problem(prefix + name, "nothing", _description(field.type)))
+                problems.append(Problem(prefix + name, "nothing", description(field.type)))
         elif name == "layers" and _is_table_list(content[name]):
             tables: Any = content[name]
             values[name] = tuple(
@@ -102,8 +64,8 @@ def read_struct(kind: type[Any], content: Mapping[str, object], prefix: str, pro
                 values[name] = msgspec.convert(content[name], field.type)
             except msgspec.ValidationError as error:
                 place, found = _culprit(content[name], str(error))
-                number = LearningRate if name == "learning_rates" else Real
-                expected = _description(number if place else field.type)
+                number = Rate if name == "learning_rates" else Real
+                expected = description(number if place else field.type)
                 problems.append(Problem(prefix + name + place, found, expected))
     return None if len(problems) > before else kind(**values)
 
@@ -115,7 +77,7 @@ def _method(
     table: Mapping[str, object] = value if isinstance(value, Mapping) else {"name": value}
     name = table.get("name")
     if not isinstance(name, str) or name not in known:
-        problems.append(Problem(key, shown(name), _one_of(name, known)))
+        problems.append(Problem(key, shown(name), one_of(known, name)))
         return None
     settings = {setting.key: setting for setting in known[name]}
     given = table.get("settings", table)  # as a workbook of ours keeps it, or as a teacher writes it
@@ -140,7 +102,7 @@ def _optimiser(value: object, key: str, problems: list[Problem]) -> Method | Non
 
 def _comparisons(value: object, learning_rate: object, problems: list[Problem]) -> tuple[Comparison, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(each, Mapping) for each in value):
-        problems.append(Problem("compare", shown(value), _COMPARISONS))
+        problems.append(Problem("compare", shown(value), definition_keys()["compare"].expected))
         return ()
     if len(value) > MOST_COMPARED:
         problems.append(Problem("compare", _count(len(value), "section"), f"{MOST_COMPARED} at most"))
@@ -157,11 +119,11 @@ def _comparisons(value: object, learning_rate: object, problems: list[Problem]) 
         else:
             optimiser = _optimiser(rest, key, problems)
         try:
-            rate = msgspec.convert(table.get("learning_rate", learning_rate), LearningRate)
+            rate = msgspec.convert(table.get("learning_rate", learning_rate), Rate)
         except msgspec.ValidationError:
             if "learning_rate" in table:  # else the mistake is the definition's own
                 rate = table["learning_rate"]
-                problems.append(Problem(f"{key}.learning_rate", shown(rate), _description(LearningRate)))
+                problems.append(Problem(f"{key}.learning_rate", shown(rate), description(Rate)))
             continue
         if optimiser is not None:
             found.append(Comparison(optimiser=optimiser, learning_rate=rate))
@@ -172,13 +134,7 @@ OPTIMISER_SETTINGS = {
     name: (*optimiser.settings, msgspec.structs.replace(WEIGHT_DECAY, default=optimiser.decay))
     for name, optimiser in OPTIMISERS.items()
 }
-_COMPARISONS = "[[compare]] sections, one an optimiser"
 SCHEDULE_SETTINGS = {name: schedule.settings for name, schedule in SCHEDULES.items()}
-
-
-def _one_of(found: object, known: Iterable[str]) -> str:
-    listed = ", ".join(f'"{name}"' for name in known)
-    return f"one of {listed}; {did_you_mean(found, known)}" if isinstance(found, str) else f"one of {listed}"
 
 
 def shape_problems(definition: Definition) -> Iterator[Problem]:
@@ -195,7 +151,7 @@ def shape_problems(definition: Definition) -> Iterator[Problem]:
     for index, layer in enumerate(definition.layers, 1):
         if isinstance(layer, DrawnLayer):
             if layer.initial not in METHODS:
-                yield Problem(f"layers[{index}].initial", shown(layer.initial), _one_of(layer.initial, METHODS))
+                yield Problem(f"layers[{index}].initial", shown(layer.initial), one_of(METHODS, layer.initial))
         else:
             for unit, row in enumerate(layer.weights, 1):
                 if len(row) != sources:
@@ -233,7 +189,7 @@ def _activation_problems(key: str, found: str, index: int, definition: Definitio
     is_last = index == len(definition.layers)
     known = [*ACTIVATIONS, SOFTMAX]
     if found not in known:
-        yield Problem(key, shown(found), _one_of(found, known))
+        yield Problem(key, shown(found), one_of(known, found))
     elif found == SOFTMAX and not is_last:
         yield Problem(key, shown(found), "another one: the softmax is for the last layer")
 
@@ -241,7 +197,7 @@ def _activation_problems(key: str, found: str, index: int, definition: Definitio
 def _loss_problems(definition: Definition) -> Iterator[Problem]:
     loss = LOSSES.get(definition.loss)
     if loss is None:
-        yield Problem("loss", shown(definition.loss), _one_of(definition.loss, LOSSES))
+        yield Problem("loss", shown(definition.loss), one_of(LOSSES, definition.loss))
         return
     last = definition.layers[-1].activation
     if loss.goes_with not in (None, last):
@@ -262,32 +218,6 @@ def _loss_problems(definition: Definition) -> Iterator[Problem]:
 
 
 _SUM_OF_SHARES = 1e-6
-
-_NAMES: Mapping[str, Iterable[str]] = {
-    "loss": LOSSES,
-    "optimiser": OPTIMISERS,
-    "schedule": SCHEDULES,
-    "activation": (*ACTIVATIONS, SOFTMAX),
-    "initial": METHODS,
-}
-"""What the keys may be that are names."""
-
-
-def _key(field: msgspec.structs.FieldInfo) -> Key:
-    if field.name in _NAMES:
-        expected = _one_of(None, _NAMES[field.name])
-    else:
-        expected = _COMPARISONS if field.name == "compare" else _description(field.type)
-    return Key(expected, None if field.required else field.default)
-
-
-def _description(annotation: Any) -> str:
-    """The words for what a field expects: the description that stands in its own annotation."""
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        for meta in getattr(candidate, "__metadata__", ()):
-            if isinstance(meta, Meta) and meta.description:
-                return meta.description
-    raise TypeError(f"no description in {annotation!r}")
 
 
 def _culprit(value: object, message: str) -> tuple[str, str]:

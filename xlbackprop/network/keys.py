@@ -1,0 +1,82 @@
+"""The keys of a definition: what each is for, what it may be, and what it is where it is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Meta, Struct
+
+from xlbackprop.errors import nearest
+from xlbackprop.network.definition import About, Definition, DrawnLayer, Layer, Shorthand
+
+
+class Key(Struct, frozen=True):
+    """A key that a definition may have."""
+
+    purpose: str
+    expected: str
+    """What it may be, in words."""
+    default: object
+    """What it is where it is left out; None where it has to be there, or where there is nothing in its place."""
+    instead_of: tuple[str, ...]
+    """The keys in whose place it stands."""
+
+
+def definition_keys() -> dict[str, Key]:
+    """The keys of a definition."""
+    return _keys(Definition, Shorthand)
+
+
+def layer_keys() -> dict[str, Key]:
+    """The keys of a layer, whether its weights are given or drawn."""
+    return _keys(Layer, DrawnLayer)
+
+
+def description(annotation: Any) -> str:
+    """The words for what a field expects, which stand in its own annotation."""
+    about = _first(annotation, About)
+    if about is not None and about.names:
+        return one_of(about.names)
+    meta = _first(annotation, Meta)
+    if meta is None or meta.description is None:
+        raise TypeError(f"no description in {annotation!r}")
+    return str(meta.description)
+
+
+def one_of(known: Iterable[str], found: object = None) -> str:
+    """The words for a choice of names, with the nearest of them to what was found."""
+    listed = ", ".join(f'"{name}"' for name in known)
+    near = nearest(found, known) if isinstance(found, str) else None
+    return f'one of {listed}; did you mean "{near}"?' if near else f"one of {listed}"
+
+
+def _keys(*kinds: type[Any]) -> dict[str, Key]:
+    return {field.name: _key(field) for kind in kinds for field in msgspec.structs.fields(kind)}
+
+
+def _key(field: msgspec.structs.FieldInfo) -> Key:
+    about = _first(field.type, About)
+    if about is None:
+        raise TypeError(f"nothing is said of {field.name}")
+    return Key(about.purpose, description(field.type), None if field.required else field.default, about.instead_of)
+
+
+def _first(annotation: Any, kind: type[Any]) -> Any:
+    """The first of a kind that is said of a type, or of one of the types that it may be."""
+    for each in getattr(annotation, "__metadata__", ()):
+        if isinstance(each, kind):
+            return each
+    for inner in alternatives(annotation):
+        if (found := _first(inner, kind)) is not None:
+            return found
+    return None
+
+
+def alternatives(annotation: Any) -> tuple[Any, ...]:
+    """The types that a type stands for: the one that is annotated, or those of a union."""
+    if get_origin(annotation) is Annotated:
+        return (annotation.__origin__,)
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
