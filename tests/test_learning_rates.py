@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tests import sheets
 from tests.judges import Cells
 from xlbackprop import Definition, load, train
-from xlbackprop.workbook.panels.run import MOST_ITERATIONS
+from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS
 from xlbackprop.workbook.sheets import learning_rates
 from xlbackprop.workbook.sheets.learning_rates import TITLE, Choices
 
@@ -87,8 +87,8 @@ def test_a_loss_of_zero_stays_on_the_logarithmic_axis(tmp_path: Path) -> None:
 
 
 def test_more_iterations_than_a_classroom_opens_are_left_out(tmp_path: Path) -> None:
-    cells = filled(tmp_path, load(iterations=MOST_ITERATIONS + 50))
-    assert cells[TITLE, "A7"] == f"loss at iteration {MOST_ITERATIONS - 1}"
+    cells = filled(tmp_path, load(iterations=MOST_COMPARED_ITERATIONS + 50))
+    assert cells[TITLE, "A7"] == f"loss at iteration {MOST_COMPARED_ITERATIONS - 1}"
 
 
 def test_charts_store_every_curve_and_differ_in_more_than_colour(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from xlbackprop.network.embedded import from_properties, to_properties
 from xlbackprop.network.loading import parse
 from xlbackprop.network.optimisers import OPTIMISERS, SETTINGS, WEIGHT_DECAY
 from xlbackprop.walkthrough.arrangement import arrange
-from xlbackprop.workbook.panels.run import MOST_ITERATIONS
+from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS
 from xlbackprop.workbook.sheets import learning_rates, optimisers
 from xlbackprop.workbook.sheets.optimisers import TITLE, Choices
 
@@ -229,8 +229,8 @@ def test_part_of_an_epoch_is_no_loss_to_judge_by(title: str, definition: Definit
 
 
 def test_more_iterations_than_a_classroom_opens_are_left_out(tmp_path: Path) -> None:
-    cells = filled(tmp_path, load("optimisers", iterations=MOST_ITERATIONS + 50))
-    assert row_of(cells, f"loss at iteration {MOST_ITERATIONS - 1}")
+    cells = filled(tmp_path, load("optimisers", iterations=MOST_COMPARED_ITERATIONS + 50))
+    assert row_of(cells, f"loss at iteration {MOST_COMPARED_ITERATIONS - 1}")
 
 
 # Programs agree

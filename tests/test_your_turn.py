@@ -48,7 +48,7 @@ def right_answers(definition: Definition, path: Path, iteration: int = 0) -> dic
     answers = {}
     for symbol in rows(path):
         kind, _, name = symbol.rpartition(" ")
-        name = next(known for known in trace.names if known.replace("_", "") == name.replace(",", ""))
+        name = next(known for known in trace.quantities if known.replace("_", "") == name.replace(",", ""))
         answers[symbol] = float(trace[name][iteration + (kind == "new")])
     return answers
 

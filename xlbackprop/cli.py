@@ -324,7 +324,7 @@ def _print_csv(values: Trace, chosen: range) -> None:
     import csv
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["iteration", *values.names])
+    writer.writerow(["iteration", *values.quantities])
     writer.writerows([iteration, *values.values[iteration].tolist()] for iteration in chosen)
 
 

@@ -32,6 +32,7 @@ from xlbackprop.network import (
     UPDATE,
     WEIGHT_DECAY,
     Definition,
+    Hyperparameter,
     Method,
     Names,
     Outputs,
@@ -41,7 +42,6 @@ from xlbackprop.network import (
     softmax,
     state_name,
 )
-from xlbackprop.network import Setting as MethodSetting
 from xlbackprop.symbols import (
     Builtin,
     Call,
@@ -91,7 +91,7 @@ def _settings(definition: Definition) -> Iterator[Setting]:
         yield _setting(setting, schedule)
 
 
-def _setting(setting: MethodSetting, method: Method) -> Setting:
+def _setting(setting: Hyperparameter, method: Method) -> Setting:
     return Setting(setting.symbol, setting.sentence, method.settings[setting.key], setting.least, setting.most)
 
 

@@ -56,7 +56,7 @@ class Setting(Struct, frozen=True):
 class Derivation(Struct, frozen=True, dict=True):
     """All quantities of one walkthrough in the order of the calculation."""
 
-    labels: Names
+    names: Names
     quantities: Mapping[str, Quantity]
     settings: Mapping[str, Setting]
     """By name, the learning rate first."""
@@ -152,7 +152,7 @@ class Derivation(Struct, frozen=True, dict=True):
     @property
     def loss_shown(self) -> str:
         """The loss to look at from iteration to iteration: with many samples, the mean of the last epoch."""
-        return EPOCH_LOSS if self.samples > 1 else self.labels.total_loss
+        return EPOCH_LOSS if self.samples > 1 else self.names.total_loss
 
     def lengths(self, columns: Collection[str]) -> Mapping[str, int]:
         """How many symbols stand in the definition of every quantity when it is written out over `columns`."""
@@ -173,18 +173,18 @@ class Derivation(Struct, frozen=True, dict=True):
     @cached_property
     def sampled(self) -> tuple[str, ...]:
         """The inputs and the targets."""
-        return (*self.labels.inputs, *self.labels.targets)
+        return (*self.names.inputs, *self.names.targets)
 
     @cached_property
     def deltas(self) -> tuple[str, ...]:
         """∂E/∂(pre-activation) of every unit, often written δ."""
-        layers = self.labels.pre_activations
-        return tuple(derivative(self.labels.total_loss, unit) for layer in layers for unit in layer)
+        layers = self.names.pre_activations
+        return tuple(derivative(self.names.total_loss, unit) for layer in layers for unit in layer)
 
     def gradients(self, layer: int) -> tuple[str, ...]:
         """The gradients of a layer's weights, then of its biases when they are learned."""
-        weights = [weight for row in self.labels.weights[layer] for weight in row]
-        wanted = [derivative(self.labels.total_loss, parameter) for parameter in [*weights, *self.labels.biases[layer]]]
+        weights = [weight for row in self.names.weights[layer] for weight in row]
+        wanted = [derivative(self.names.total_loss, parameter) for parameter in [*weights, *self.names.biases[layer]]]
         return tuple(name for name in wanted if name in self.quantities)
 
     @cached_property

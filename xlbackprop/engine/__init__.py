@@ -1,6 +1,6 @@
 """The training in numbers: plain NumPy, every value kept."""
 
-from xlbackprop.engine.order import passes
+from xlbackprop.engine.order import sample_order
 from xlbackprop.engine.trace import Array, Trace
 from xlbackprop.engine.training import evaluate, train, train_all
 
@@ -8,7 +8,7 @@ __all__ = [
     "Array",
     "Trace",
     "evaluate",
-    "passes",
+    "sample_order",
     "train",
     "train_all",
 ]

@@ -54,7 +54,7 @@ class Record:
             layer: self._backward_blocks(definition, layer) for layer in reversed(range(len(names.weights)))
         }
         self._memory(definition)
-        self.names = tuple(self._names)
+        self.quantities = tuple(self._names)
 
     def _memory(self, definition: Definition) -> None:
         """The blocks of what is carried from iteration to iteration."""

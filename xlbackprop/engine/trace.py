@@ -19,8 +19,8 @@ class Trace(Struct, frozen=True, eq=False):
     Iteration 0 holds the initial weights, iteration k what k updates have made of them.
     """
 
-    labels: Names
-    names: Row
+    names: Names
+    quantities: Row
     """The quantities in the order of the calculation."""
     values: Array
     """Shape (iterations, quantities)."""
@@ -35,7 +35,7 @@ class Trace(Struct, frozen=True, eq=False):
         Raises:
             UnknownQuantityError: no quantity here is called that.
         """
-        return self.values[:, self.names.index(self.labels.resolve(name, self.names))]
+        return self.values[:, self.quantities.index(self.names.resolve(name, self.quantities))]
 
     def __len__(self) -> int:
         """The number of iterations."""
@@ -43,9 +43,9 @@ class Trace(Struct, frozen=True, eq=False):
 
     def at(self, iteration: int) -> dict[str, float]:
         """All values of one iteration by name, in the order of the calculation."""
-        return dict(zip(self.names, self.values[iteration].tolist(), strict=True))
+        return dict(zip(self.quantities, self.values[iteration].tolist(), strict=True))
 
     def after(self, name: str, iteration: int) -> float:
         """What a weight or a bias that is learned has become after an iteration."""
         is_last = iteration == len(self) - 1
-        return self.final[name] if is_last else float(self.values[iteration + 1, self.names.index(name)])
+        return self.final[name] if is_last else float(self.values[iteration + 1, self.quantities.index(name)])

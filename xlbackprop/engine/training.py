@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xlbackprop.engine.equations import Equations
-from xlbackprop.engine.order import Passes, passes
+from xlbackprop.engine.order import SampleOrder, sample_order
 from xlbackprop.engine.record import Record
 from xlbackprop.engine.trace import Array, Trace
 from xlbackprop.errors import UserError, at_most
@@ -47,8 +47,8 @@ def train_all(definitions: Sequence[Definition], *, listener: Listener = nobody)
     first = definitions[0]
     record = Record(first)
     network = Equations(definitions)
-    order = passes(first)
-    shape = (first.iterations, len(definitions), len(record.names))
+    order = sample_order(first)
+    shape = (first.iterations, len(definitions), len(record.quantities))
     if math.prod(shape) > MOST_VALUES:
         raise UserError(f"{first.title}: {at_most(math.prod(shape), MOST_VALUES, 'the values of a training')}")
     values = np.empty(shape)
@@ -57,9 +57,9 @@ def train_all(definitions: Sequence[Definition], *, listener: Listener = nobody)
         chunk = slice(start, start + _ITERATIONS_A_CHUNK)
         _complete(network, order.sample[chunk] - 1, record, values[chunk])
     _place(order, record, values)
-    learned = [record.names[place] for place in record.learned]
+    learned = [record.quantities[place] for place in record.learned]
     return [
-        Trace(first.names, record.names, values[:, run], dict(zip(learned, final[run].tolist(), strict=True)))
+        Trace(first.names, record.quantities, values[:, run], dict(zip(learned, final[run].tolist(), strict=True)))
         for run in range(len(definitions))
     ]
 
@@ -77,15 +77,15 @@ def evaluate(definition: Definition, changes: Mapping[str, Array], sample: int |
     """
     record = Record(definition)
     network = Equations([definition])
-    values = np.zeros((max(map(len, changes.values())), 1, len(record.names)))
+    values = np.zeros((max(map(len, changes.values())), 1, len(record.quantities)))
     values[..., record.parameters] = network.all_parameters()
     for name, change in changes.items():
-        values[:, 0, record.names.index(name)] = change
+        values[:, 0, record.quantities.index(name)] = change
     _complete(network, np.broadcast_to(sample, len(values)), record, values)
-    return Trace(definition.names, record.names, values[:, 0])
+    return Trace(definition.names, record.quantities, values[:, 0])
 
 
-def _learn(network: Equations, order: Passes, record: Record, values: Array, listener: Listener) -> Array:
+def _learn(network: Equations, order: SampleOrder, record: Record, values: Array, listener: Listener) -> Array:
     """Fill in what is carried from iteration to iteration; values has the shape (iterations, networks, quantities).
 
     Returns:
@@ -182,7 +182,7 @@ def _complete(network: Equations, samples: NDArray[np.integer], record: Record, 
             values[..., blocks.loss_by_bias] = network.by_bias(index, back.delta)
 
 
-def _place(order: Passes, record: Record, values: Array) -> None:
+def _place(order: SampleOrder, record: Record, values: Array) -> None:
     """Fill in where every iteration stands in its epoch and its batch, and the mean losses of the epochs."""
     columns = {
         SAMPLE: order.sample,

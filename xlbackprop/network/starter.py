@@ -19,7 +19,7 @@ from xlbackprop.network.initial_weights import draw
 from xlbackprop.network.keys import definition_keys, layer_keys
 from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES
-from xlbackprop.network.optimisers import OPTIMISERS, Setting
+from xlbackprop.network.optimisers import OPTIMISERS, Hyperparameter
 from xlbackprop.network.softmax import SOFTMAX
 from xlbackprop.network.validation import OPTIMISER_SETTINGS, SCHEDULE_SETTINGS
 
@@ -252,7 +252,7 @@ def _entry(key: str, value: object = None, *, commented: bool = False) -> Iterat
     yield _setting(key, _KEYS[key].default if value is None else value, commented=commented or value is None)
 
 
-def _methods(key: str, known: Mapping[str, Sequence[Setting]]) -> Iterator[str]:
+def _methods(key: str, known: Mapping[str, Sequence[Hyperparameter]]) -> Iterator[str]:
     """Every optimiser or schedule with its settings, and what they are."""
     yield "# Each with its settings:"
     settings = {setting.key: setting for own in known.values() for setting in own}

@@ -25,7 +25,7 @@ from xlbackprop.network.definition import (
 from xlbackprop.network.initial_weights import METHODS
 from xlbackprop.network.keys import definition_keys, description, one_of
 from xlbackprop.network.losses import LOSSES
-from xlbackprop.network.optimisers import OPTIMISERS, WEIGHT_DECAY, Setting
+from xlbackprop.network.optimisers import OPTIMISERS, WEIGHT_DECAY, Hyperparameter
 from xlbackprop.network.schedules import SCHEDULES
 from xlbackprop.network.softmax import SOFTMAX
 
@@ -71,7 +71,7 @@ def read_struct(kind: type[Any], content: Mapping[str, object], prefix: str, pro
 
 
 def _method(
-    value: object, key: str, known: Mapping[str, tuple[Setting, ...]], problems: list[Problem]
+    value: object, key: str, known: Mapping[str, tuple[Hyperparameter, ...]], problems: list[Problem]
 ) -> Method | None:
     """An optimiser or a schedule: its name alone, or a table of its name and its settings."""
     table: Mapping[str, object] = value if isinstance(value, Mapping) else {"name": value}

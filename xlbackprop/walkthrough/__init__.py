@@ -5,14 +5,14 @@ from xlbackprop.walkthrough.diagram import TOP_ROW, Arrow, Diagram
 from xlbackprop.walkthrough.lesson import Lesson
 from xlbackprop.walkthrough.size import fit
 from xlbackprop.walkthrough.steps import GIVEN, UPDATE, Given, givens, moment, sections, updated_name, updates
-from xlbackprop.walkthrough.table import DATA, FIRST_SAMPLE_ROW, LONGEST_FORMULA, SETTING_COLUMN, WALKTHROUGH, Table
+from xlbackprop.walkthrough.table import DATA, FIRST_SAMPLE_ROW, MOST_SYMBOLS, SETTING_COLUMN, WALKTHROUGH, Table
 
 __all__ = [
     "COLUMN_WIDTH",
     "DATA",
     "FIRST_SAMPLE_ROW",
     "GIVEN",
-    "LONGEST_FORMULA",
+    "MOST_SYMBOLS",
     "SETTING_COLUMN",
     "TOP_ROW",
     "UPDATE",

@@ -61,7 +61,7 @@ class Arrangement(Struct, frozen=True):
 
 def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrangement:
     """Arrange the sheet of a derivation, with the `compact` or the `full` set of columns in its table."""
-    picture = diagram(derivation.labels)
+    picture = diagram(derivation.names)
     contents = boxes(derivation, compact(derivation))
     chart_row, chart_column, chart_last_row = _TOP, picture.last_column + 1, _TOP + _CHART_ROWS
     if picture.last_column <= 9 and picture.last_row <= 16:

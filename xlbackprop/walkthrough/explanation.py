@@ -71,7 +71,7 @@ def explain(definition: Definition, asked: str, iteration: int = 0) -> Explanati
         UnknownQuantityError: there is no such quantity; the message suggests the nearest name.
     """
     derivation, trace = derive(definition), train(definition)
-    name = derivation.labels.resolve(asked, derivation.quantities)
+    name = derivation.names.resolve(asked, derivation.quantities)
     update = derivation[name].update if iteration else None
     expression = update or (None if name in derivation.given else derivation[name].expression)
     numbers = moment(derivation, trace, iteration - 1 if update else iteration)

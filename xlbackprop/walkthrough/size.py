@@ -11,7 +11,7 @@ from xlbackprop.grid import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, formula_pr
 from xlbackprop.network import ACTIVATIONS, LOSSES, OPTIMISERS, SOFTMAX, Definition, Outputs
 from xlbackprop.symbols import Expression, Symbol, symbols
 from xlbackprop.walkthrough.arrangement import Arrangement, arrange
-from xlbackprop.walkthrough.table import DATA, FIRST_SAMPLE_ROW, LONGEST_FORMULA, Table
+from xlbackprop.walkthrough.table import DATA, FIRST_SAMPLE_ROW, MOST_SYMBOLS, Table
 
 _LEAST_CHARACTERS_A_SOURCE = 8
 """`A33*B33+`"""
@@ -65,7 +65,7 @@ def least_columns(definition: Definition) -> int:
     samples, batch = len(definition.samples), definition.samples_a_batch
     states = OPTIMISERS[definition.optimiser.name].states
     network = inputs + 2 * outputs + weights + biases + 2 * sum(units) + 1
-    deltas = sum(units) if _longest_gradient(definition) > LONGEST_FORMULA else 0
+    deltas = sum(units) if _longest_gradient(definition) > MOST_SYMBOLS else 0
     gradients = learned * (1 + len(states) + (batch > 1)) + sum(state.correction is not None for state in states)
     order = (4 + (definition.order == "shuffled") + 3 * (batch > 1)) if samples > 1 else 0
     rate = definition.schedule.name != "constant"

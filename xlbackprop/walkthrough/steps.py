@@ -119,7 +119,7 @@ def _sections(derivation: Derivation) -> Iterator[Section]:
     yield Section("Forward pass", tuple(name for name in calculated if roles[name] in (Role.HIDDEN, Role.OUTPUT)))
     yield Section("Loss", tuple(name for name in calculated if roles[name] is Role.LOSS))
     backward = [name for name in calculated if roles[name] is Role.GRADIENT]
-    last = len(derivation.labels.weights) - 1
+    last = len(derivation.names.weights) - 1
     for layer in range(last, -1, -1):
         end = backward.index(derivation.gradients(layer)[-1]) + 1
         number = "" if last == 1 else f" {layer + 1}"

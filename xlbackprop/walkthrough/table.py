@@ -20,7 +20,7 @@ DATA = "Data"
 
 FIRST_SAMPLE_ROW = 6
 
-LONGEST_FORMULA = 30
+MOST_SYMBOLS = 30
 """How many symbols a formula may have and still be read; longer ones get columns for their parts."""
 
 SETTING_COLUMN = "G"
@@ -34,7 +34,7 @@ def compact(derivation: Derivation) -> tuple[str, ...]:
     columns = (*_forward(derivation), *_gradients(derivation), *_rest(derivation))
     lengths = derivation.lengths(columns)
     longest = max(lengths[gradient] for gradient in _gradients(derivation))
-    deltas = derivation.deltas if longest > LONGEST_FORMULA else ()
+    deltas = derivation.deltas if longest > MOST_SYMBOLS else ()
     return (*_forward(derivation), *deltas, *_gradients(derivation), *_rest(derivation))
 
 
@@ -162,7 +162,7 @@ class Table(Struct, frozen=True, dict=True):
 
 def samples_range(derivation: Derivation, name: str, iterations: int) -> str:
     """Where all values of an input or a target, or the order of the samples, stand on the sheet of the data."""
-    names = derivation.labels
+    names = derivation.names
     columns = (*names.inputs, *names.targets, "", ORDER)
     letter = column_letter(2 + columns.index(name))
     count = iterations if name == ORDER else derivation.samples
@@ -170,7 +170,7 @@ def samples_range(derivation: Derivation, name: str, iterations: int) -> str:
 
 
 def _forward(derivation: Derivation) -> tuple[str, ...]:
-    names = derivation.labels
+    names = derivation.names
     columns = [*names.targets, *names.inputs]
     for layer, rows in enumerate(names.weights):
         columns += [weight for row in rows for weight in row]
@@ -182,7 +182,7 @@ def _forward(derivation: Derivation) -> tuple[str, ...]:
 
 
 def _gradients(derivation: Derivation) -> tuple[str, ...]:
-    layers = range(len(derivation.labels.weights))
+    layers = range(len(derivation.names.weights))
     return tuple(gradient for layer in layers for gradient in derivation.gradients(layer))
 
 

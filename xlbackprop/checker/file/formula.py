@@ -11,9 +11,8 @@ import numpy as np
 from msgspec import Struct
 
 from xlbackprop.engine import Array
-from xlbackprop.grid import column_letter, column_number, quoted
+from xlbackprop.grid import MOST_CHARACTERS, column_letter, column_number, quoted
 
-LONGEST_FORMULA = 8192
 DEEPEST_NESTING = 60
 MOST_OPERATORS = 150
 """A gradient written out in one cell has thirty."""
@@ -147,7 +146,7 @@ class Formulas:
     def _read(self, text: str, row: int, column: int) -> Formula:
         pieces: list[str | Reference] = []
         end = 0
-        for match in _REFERENCE.finditer(text[:LONGEST_FORMULA]):
+        for match in _REFERENCE.finditer(text[:MOST_CHARACTERS]):
             literal, sheet, column_fixed, letters, row_fixed, digits = match.groups()
             if literal is not None:
                 continue

@@ -8,7 +8,7 @@ from msgspec import Struct
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import ITERATION, LARGEST_NUMBER, short_label
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels.run import MOST_ITERATIONS, Run
+from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS, Run
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
@@ -114,7 +114,7 @@ class Summary(Struct, frozen=True):
     @property
     def iterations(self) -> int:
         """How many iterations every run has."""
-        return min(self.lesson.definition.iterations, MOST_ITERATIONS)
+        return min(self.lesson.definition.iterations, MOST_COMPARED_ITERATIONS)
 
     @property
     def threshold(self) -> float:

@@ -18,7 +18,7 @@ from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
-MOST_ITERATIONS = 1000
+MOST_COMPARED_ITERATIONS = 1000
 """More rows than this, once for every run, make a file that no classroom opens, and curves that look no different."""
 
 SMALLEST_LOSS = 1e-30
@@ -77,7 +77,7 @@ def run_columns(derivation: Derivation) -> tuple[str, ...]:
     memory = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.MEMORY]
     rest = [*memory, *(name for name in carried if name not in memory)]
     forward = forward_columns(derivation, derivation.deltas)
-    return (*derivation.learned, *forward, *derivation.deltas, derivation.labels.total_loss, *rest)
+    return (*derivation.learned, *forward, *derivation.deltas, derivation.names.total_loss, *rest)
 
 
 def put_setting(page: Page, cell: str, setting: Setting) -> None:

@@ -12,7 +12,7 @@ from xlbackprop.engine import Array
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import short_label
 from xlbackprop.symbols import Formula, Symbol, at_the_start
-from xlbackprop.walkthrough import LONGEST_FORMULA, Lesson
+from xlbackprop.walkthrough import MOST_SYMBOLS, Lesson
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, Value
@@ -106,10 +106,10 @@ def forward_columns(derivation: Derivation, using: Collection[str]) -> tuple[str
     Args:
         using: what else is calculated from them, with formulas that have to stay short as well.
     """
-    labels = derivation.labels
+    labels = derivation.names
     activations = [name for layer in labels.activations for name in layer]
     lengths = derivation.lengths({*activations, *using, *derivation.given})
-    is_long = max(lengths[name] for name in (*activations, *using)) > LONGEST_FORMULA
+    is_long = max(lengths[name] for name in (*activations, *using)) > MOST_SYMBOLS
     units = [name for layer in labels.pre_activations for name in layer] if is_long else []
     return (*units, *activations)
 

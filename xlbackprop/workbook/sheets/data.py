@@ -86,7 +86,7 @@ def _order(page: Page, lesson: Lesson, column: int) -> int:
 
 def _answers(page: Page, lesson: Lesson, choice: Choice, column: int, iteration: int) -> int:
     """Put down what the network says to every sample, and the weights with which it does; give the last column."""
-    derivation, labels = lesson.derivation, lesson.derivation.labels
+    derivation, labels = lesson.derivation, lesson.derivation.names
     columns = (*forward_columns(derivation, labels.losses), *labels.losses, labels.total_loss)
     weights_column = column + len(columns) + 1
     elsewhere = {name: f"${column_letter(index)}{{row}}" for index, name in enumerate(derivation.sampled, 2)}

@@ -23,7 +23,7 @@ from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Loss surface"
-MOST_ITERATIONS = 100
+MOST_PATH_ITERATIONS = 100
 """The path shows no more of the training than this."""
 
 STEPS = 21
@@ -150,8 +150,8 @@ ITERATION_CELL = address(_OTHERS_ROW, _SIDE_COLUMN + 1)
 def loss_surface(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
     """Fill the sheet; the batched engine gives the values that its formulas have."""
     page = Page(workbook, TITLE)
-    iterations = min(lesson.table.iterations, MOST_ITERATIONS)
-    first, last = _opposite(lesson.derivation.labels)
+    iterations = min(lesson.table.iterations, MOST_PATH_ITERATIONS)
+    first, last = _opposite(lesson.derivation.names)
     views = (choices.across or View(first), choices.upwards or View(last))
     iteration = choices.iteration
     if iteration is None:
@@ -345,7 +345,7 @@ def _points(
 
 def point_columns(derivation: Derivation) -> tuple[str, ...]:
     """What is calculated for a point of the grid and one sample."""
-    total = derivation.labels.total_loss
+    total = derivation.names.total_loss
     return (*forward_columns(derivation, [total]), total)
 
 
@@ -357,7 +357,7 @@ def _forward_passes(
     With several samples they stand side by side, and the loss is their mean.
     """
     derivation = lesson.derivation
-    total = derivation.labels.total_loss
+    total = derivation.names.total_loss
     columns = point_columns(derivation)
     column, losses, cells = _POINTS_COLUMN + 2, [], []
     for sample in range(derivation.samples):

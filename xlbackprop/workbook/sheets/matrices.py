@@ -10,7 +10,7 @@ from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.pagebreak import Break
 
 from xlbackprop.derivation import Role
-from xlbackprop.engine import passes
+from xlbackprop.engine import sample_order
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import (
     BATCH_SIZE,
@@ -121,7 +121,7 @@ class _Batch(Struct, frozen=True):
 
 
 def _batch(lesson: Lesson) -> _Batch:
-    order, iteration = passes(lesson.definition), lesson.iteration
+    order, iteration = sample_order(lesson.definition), lesson.iteration
     starts = np.arange(order.iterations) - order.in_batch + 1
     counts = np.minimum(order.size, order.iterations - starts)
     return _Batch(
@@ -154,7 +154,7 @@ class _Matrices:
         self._page = page
         self._lesson = lesson
         self._derivation = lesson.derivation
-        self._labels = lesson.derivation.labels
+        self._labels = lesson.derivation.names
         self._choice = choice
         self._batch = batch
         self._is_batched = batch.is_told
@@ -544,7 +544,7 @@ class _Matrices:
 
 def _matrix_names(lesson: Lesson) -> dict[str, str]:
     """The matrix of which the first cell has a name, for all that every sample has a value of."""
-    names = lesson.derivation.labels
+    names = lesson.derivation.names
     matrices = {names.targets[0]: "T", names.losses[0]: "E"}
     for layer, (units, outputs) in enumerate(zip(names.pre_activations, names.activations, strict=True)):
         suffix = _suffix(layer, len(names.activations))

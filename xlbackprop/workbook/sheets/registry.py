@@ -104,7 +104,7 @@ def _loss_surface(definition: Definition, derivation: Derivation) -> Reason | No
 
 
 def _matrices(definition: Definition, derivation: Derivation) -> Reason | None:
-    sizes, samples = derivation.labels.sizes, definition.samples_a_batch
+    sizes, samples = derivation.names.sizes, definition.samples_a_batch
     states = len(OPTIMISERS[definition.optimiser.name].states)
     weights = sum(before * units for before, units in pairwise(sizes))
     cells = weights * (6 + states) + 5 * samples * sum(sizes)

@@ -67,7 +67,7 @@ def _prose(page: Page, row: int, heading: str, text: str) -> int:
 
 def _changes(page: Page, row: int, lesson: Lesson) -> int:
     """The first three numbers to change, each with a link to its cell."""
-    table, names = lesson.table, lesson.derivation.labels
+    table, names = lesson.table, lesson.derivation.names
     weight, target = names.weights[0][0][0], names.targets[0]
     first_target = table.cell(target)
     if lesson.derivation.samples > 1:
@@ -111,7 +111,7 @@ def _notation(page: Page, row: int, lesson: Lesson) -> int:
 
 def _entries(lesson: Lesson) -> Iterator[tuple[str, Role, str]]:
     """One quantity of every kind, as an example of its kind, then η and σ."""
-    derivation, names = lesson.derivation, lesson.derivation.labels
+    derivation, names = lesson.derivation, lesson.derivation.names
     examples = [names.inputs[0], names.targets[0], names.weights[0][0][0]]
     examples += [bias for biases in names.biases for bias in biases][:1]
     if len(names.activations) > 1:

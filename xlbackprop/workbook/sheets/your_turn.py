@@ -65,7 +65,7 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
 
 def questions(derivation: Derivation, table: Table) -> tuple[str, ...]:
     """What is asked within an iteration: the columns of the table, and what reaches each hidden unit."""
-    names = derivation.labels
+    names = derivation.names
     between = {derivative(names.total_loss, unit) for layer in names.activations[:-1] for unit in layer}
     wanted = between | set(table.quantities)
     return tuple(name for section in sections(derivation) for name in section.names if name in wanted)
