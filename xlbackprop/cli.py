@@ -92,7 +92,7 @@ def build(
     """Write a workbook with live formulas and a loss chart."""
     from xlbackprop.network.loading import load
     from xlbackprop.progress import bar
-    from xlbackprop.workbook.build import build as build_workbook
+    from xlbackprop.workbook import build as build_workbook
 
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
     target = _target(output, Path(template).stem)

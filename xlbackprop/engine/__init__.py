@@ -3,12 +3,3 @@
 from xlbackprop.engine.order import sample_order
 from xlbackprop.engine.trace import Array, Trace
 from xlbackprop.engine.training import evaluate, train, train_all
-
-__all__ = [
-    "Array",
-    "Trace",
-    "evaluate",
-    "sample_order",
-    "train",
-    "train_all",
-]
