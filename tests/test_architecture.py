@@ -11,7 +11,7 @@ import pytest
 
 import xlbackprop
 
-GROUND = "errors progress files grid programs"
+GROUND = "errors given_files progress files grid programs terminal"
 ROOMS = {
     "ground": "",
     "symbols": "",

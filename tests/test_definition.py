@@ -187,7 +187,7 @@ def test_samples_from_a_file_beside_the_definition(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"samples.csv: cannot be read \(No such file"),
+        (None, r"samples.csv: there is no such file"),
         ("", "found 0 columns, expected more than 1"),
         ("a\n1\n", "found 1 columns, expected more than 1: inputs, then 1 targets"),
         ("a,b\n", "found no sample"),

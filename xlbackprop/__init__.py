@@ -15,9 +15,7 @@ import sys
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     del sys.path[0]  # `python -m xlbackprop`: the current folder holds the reader's files, not modules of ours
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # typing's own takes longer to import than all of this
 if TYPE_CHECKING:
     from xlbackprop.engine.trace import Trace
     from xlbackprop.engine.training import train
@@ -44,5 +42,7 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     """Import a public name from its module when it is first used, so that a command loads only what it needs."""
     if name in _HOMES:
+        from importlib import import_module
+
         return getattr(import_module(f"xlbackprop.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'xlbackprop' has no attribute {name!r}")

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xlbackprop.errors import UserError
+from xlbackprop import terminal
+from xlbackprop.errors import UserError, told
 
 if TYPE_CHECKING:
     from xlbackprop.engine.trace import Trace
     from xlbackprop.network.definition import Definition
+
+_UsageError: Any = typer.BadParameter.__base__  # what click raises for every mistake in the arguments
+_CHARACTERS_AT_A_TIME = 1 << 16
+_BROKEN_PIPE = 128 + 13
+"""As the shell tells it of a program that SIGPIPE has ended."""
 
 app = typer.Typer(
     name="xlbackprop",
@@ -107,7 +114,7 @@ def build(
             listener=listener,
             left_out=lambda title, reason: missing.append(f"Without the sheet {title}: {reason}.\n"),
         )
-    typer.echo(
+    terminal.say(
         f"Wrote {target}: {definition.title}, {definition.iterations} iterations at η = {definition.learning_rate:g}.\n"
         f"{''.join(missing)}"
         "Open it in Excel, LibreOffice or Google Sheets and change a number in bold blue; everything else follows."
@@ -163,7 +170,7 @@ def new(
     fit(parse(tomllib.loads(text), source=str(file)), Columns.compact.value)
     with written_beside(file) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
-    typer.echo(
+    terminal.say(
         f"Wrote {file}. Change what you like in it; the comments say what there is.\nThen: xlbackprop build {file}"
     )
 
@@ -194,7 +201,6 @@ def check(
 @app.command()
 def templates() -> None:
     """List the ready-made walkthroughs."""
-    from rich.console import Console
     from rich.table import Table
 
     from xlbackprop.network.loading import load
@@ -203,8 +209,8 @@ def templates() -> None:
     table = Table("template", "what it teaches", box=None, header_style="bold", pad_edge=False)
     for name in names():
         table.add_row(name, load(name).teaches)
-    Console().print(table)
-    typer.echo("\nBuild one with: xlbackprop build NAME")
+    terminal.console().print(table)
+    terminal.say("\nBuild one with: xlbackprop build NAME")
 
 
 @app.command()
@@ -254,7 +260,7 @@ def explain(
 
     definition = load(template)
     _require_iteration(definition, iteration)
-    typer.echo(FORMATS[format.value](explain_quantity(definition, quantity, iteration)))
+    terminal.say(FORMATS[format.value](explain_quantity(definition, quantity, iteration)))
 
 
 @app.command()
@@ -272,19 +278,37 @@ def render(
     with waiting(f"printing {file.name}"):
         written = render_workbook(file, output, format=format.value)
     for path in written:
-        typer.echo(f"Wrote {path}")
+        terminal.say(f"Wrote {path}")
 
 
 def run() -> None:
-    """Run the command line; a mistake of the reader's is one message and exit code 2."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # ∂ and η on a terminal of any language
+    """Run the command line and end with its exit code; whatever goes wrong is one message and never a traceback."""
     sys.unraisablehook = lambda _: None  # after Ctrl-C, generators that are torn down complain of closed files
     try:
-        app()
-    except UserError as error:
-        typer.echo(f"xlbackprop: {error}", err=True)
-        sys.exit(2)
+        code = _run()
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        terminal.prepare()
+        code = app(standalone_mode=False) or 0
+        terminal.flush()
+    except (terminal.OutputEndedError, SystemExit):  # the latter is typer's, when nobody reads its help
+        terminal.give_up_printing()
+        return _BROKEN_PIPE
+    except _UsageError as error:
+        said = io.StringIO()
+        error.show(said)
+        terminal.say_beside(said.getvalue())
+        return 2
+    except Exception as error:
+        terminal.give_up_printing()
+        terminal.complain(told(error))
+        return 2
+    return int(code)
 
 
 def _require_iteration(definition: Definition, iteration: int) -> None:
@@ -317,19 +341,25 @@ def _print_json(values: Trace, chosen: range) -> None:
     import json
 
     rows = [{"iteration": iteration, "values": values.at(iteration)} for iteration in chosen]
-    typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    terminal.say(json.dumps(rows, ensure_ascii=False, indent=2))
 
 
 def _print_csv(values: Trace, chosen: range) -> None:
     import csv
 
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(["iteration", *values.quantities])
-    writer.writerows([iteration, *values.values[iteration].tolist()] for iteration in chosen)
+    for iteration in chosen:
+        writer.writerow([iteration, *values.values[iteration].tolist()])
+        if lines.tell() > _CHARACTERS_AT_A_TIME:
+            terminal.say(lines.getvalue(), end="")
+            lines.seek(0)
+            lines.truncate()
+    terminal.say(lines.getvalue(), end="")
 
 
 def _print_table(values: Trace, sentences: dict[str, str], iteration: int) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -337,5 +367,5 @@ def _print_table(values: Trace, sentences: dict[str, str], iteration: int) -> No
     table.columns[1].justify = "right"
     for name, value in values.at(iteration).items():
         table.add_row(Text(name), f"{value:.9g}", Text(sentences[name]))
-    typer.echo(f"iteration {iteration} of 0 to {len(values) - 1}\n")
-    Console().print(table)
+    terminal.say(f"iteration {iteration} of 0 to {len(values) - 1}\n")
+    terminal.console().print(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -37,6 +38,26 @@ class UnknownQuantityError(UserError, KeyError):
     """A name that no quantity of this walkthrough has."""
 
     __str__ = Exception.__str__
+
+
+def told(error: Exception) -> str:
+    """What a reader is told of an exception, whatever it is: one message that says what to do, never a traceback."""
+    match error:
+        case UserError():
+            return str(error)
+        case MemoryError():
+            return "this needs more memory than there is; try it with fewer iterations or a smaller network"
+        case RecursionError():
+            return "something here lies too deep in itself to be followed"
+        case OSError() if error.filename is not None:
+            return f"{error.filename}: {error.strerror}"
+        case OSError():
+            return f"the output cannot be written ({error.strerror or error})"
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f", {Path(place.tb_frame.f_code.co_filename).name}, line {place.tb_lineno}" if place is not None else ""
+    return f"this is a mistake in xlbackprop itself, please report it: {type(error).__name__}: {error}{where}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

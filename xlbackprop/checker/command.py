@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
+from xlbackprop import terminal
 from xlbackprop.checker.checking import Checked, check
 from xlbackprop.checker.report.findings import EXIT_CODES
 from xlbackprop.checker.table.column_map import load as load_map
@@ -28,18 +29,16 @@ def run(files: Sequence[Path], *, as_json: bool, annotate: Path | None, engine: 
     for path in files:
         with waiting(f"checking {path.name}"):
             checked.append(check(path, engine=engine, table_map=table_map))
-    reports = [each.report for each in checked]
+    reports = [replace(each.report, file=terminal.safe_line(path)) for each, path in zip(checked, files, strict=True)]
     kept = _annotate(checked[0], annotate) if annotate is not None else None
     if as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(reports), indent=2).decode() + "\n")
+        terminal.say_json(msgspec.json.format(msgspec.json.encode(reports), indent=2).decode())
     else:
-        from rich.console import Console
-
         from xlbackprop.checker.report.terminal import show
 
-        show(reports, Console())
+        show(reports, terminal.console())
         if kept:
-            sys.stdout.write(kept + "\n")
+            terminal.say(kept)
     return max(EXIT_CODES[report.status] for report in reports)
 
 

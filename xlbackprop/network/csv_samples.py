@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 from xlbackprop.errors import UserError
+from xlbackprop.given_files import UnfitFileError, text_of
+
+LARGEST_CSV = 8 << 20
+"""Bytes: some hundred thousand samples, more than a training of a walkthrough can take one after the other."""
 
 Rows = list[list[float]]
 
@@ -27,14 +32,11 @@ def read_samples(definition: Path, name: object, outputs: object) -> tuple[Rows,
         raise UserError(f"{definition}: layers: the last layer has to say its units or weights, as many as targets")
     path = definition.parent / name
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines = list(csv.reader(stream))
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}); {definition} takes its samples from there"
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: this is not a CSV file in UTF-8") from error
+        lines = list(csv.reader(io.StringIO(text_of(path, most=LARGEST_CSV), newline="")))
+    except UnfitFileError as error:
+        raise UserError(f"{error}; {definition} takes its samples from there") from error
+    except csv.Error as error:
+        raise UserError(f"{path}: this is not a CSV file ({error})") from error
     columns = len(lines[0]) if lines else 0
     if columns <= outputs:
         raise UserError(

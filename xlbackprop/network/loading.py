@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from xlbackprop.errors import DefinitionError, Problem, UserError, at_most
+from xlbackprop.errors import DefinitionError, Problem, at_most
+from xlbackprop.given_files import toml_of
 from xlbackprop.network.csv_samples import read_samples
 from xlbackprop.network.definition import (
     MOST_ITERATIONS,
@@ -39,14 +39,7 @@ def load(
         DefinitionError: the definition has mistakes; all of them are named together.
     """
     path = locate(template)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: this is not a text file in UTF-8, so it cannot be a definition") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: this is not valid TOML: {error}") from error
+    content = toml_of(path)
     replaced = {"iterations": iterations, "learning_rate": learning_rate}
     replaced = {key: value for key, value in replaced.items() if value is not None}
     try:
