@@ -14,8 +14,7 @@ from openpyxl.utils.cell import range_boundaries
 
 from tests import handmade
 from tests.handmade import FIRST, LAST, cells
-from xlbackprop import build, load
-from xlbackprop.checker.checking import check
+from xlbackprop import build, check, load
 from xlbackprop.checker.report.findings import Report
 
 D1, D2 = "([a_o1]-[t1])*[a_o1]*(1-[a_o1])", "([a_o2]-[t2])*[a_o2]*(1-[a_o2])"
@@ -321,7 +320,7 @@ SLIPS: dict[str, tuple[handmade.Changes, str, str, str, str]] = {
 
 
 def report_of(path: Path) -> Report:
-    return check(path).report
+    return check(path)
 
 
 def wrong_cells(report: Report) -> set[str]:

@@ -21,8 +21,7 @@ from typer.testing import CliRunner
 from tests import handmade, judges
 from tests.handmade import CLASSIC, FORMULAS, LETTERS
 from tests.test_check import D2, SLIPS, report_of, wrong_cells
-from xlbackprop import build, load, train
-from xlbackprop.checker.checking import check
+from xlbackprop import build, check, load, train
 from xlbackprop.checker.file import recalculate
 from xlbackprop.cli import app
 from xlbackprop.errors import UserError
@@ -161,7 +160,7 @@ def _without_engine(path: Path) -> str:
     engine = recalculate.Engine
     recalculate.Engine = Idle  # type: ignore[assignment, misc]
     try:
-        return check(path).report.status
+        return check(path).status
     finally:
         recalculate.Engine = engine  # type: ignore[misc]
 

@@ -17,6 +17,7 @@ class Problem(Struct, frozen=True):
     """One mistake in a definition: where it stands, what was found there and what was expected."""
 
     key: str
+    """As the TOML file has it, such as `layers[0].weights[1]`."""
     found: str
     expected: str
 
@@ -25,7 +26,12 @@ class Problem(Struct, frozen=True):
 
 
 class DefinitionError(UserError):
-    """A walkthrough definition with one or more mistakes in it, all of them reported together."""
+    """A walkthrough definition with one or more mistakes in it, all of them reported together.
+
+    Attributes:
+        source: the file, or where else the definition comes from.
+        problems: the mistakes, one each, in the order of the definition.
+    """
 
     def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
         self.source = source
@@ -35,7 +41,7 @@ class DefinitionError(UserError):
 
 
 class UnknownQuantityError(UserError, KeyError):
-    """A name that no quantity of this walkthrough has."""
+    """A name that no quantity of this walkthrough has; the message suggests the nearest one."""
 
     __str__ = Exception.__str__
 

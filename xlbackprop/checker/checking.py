@@ -13,7 +13,7 @@ from xlbackprop.checker.file.container import UnreadableError
 from xlbackprop.checker.judgement.table_judge import judge_table
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.checker.summary import summary
-from xlbackprop.checker.table.column_map import Map
+from xlbackprop.checker.table.column_map import Map, load
 from xlbackprop.checker.table.recognise import Table, mapped, tables
 from xlbackprop.checker.table.understand import understand
 from xlbackprop.checker.worlds import Shape
@@ -30,8 +30,25 @@ class Checked(Struct, frozen=True):
     book: Book | None
 
 
-def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None) -> Checked:
-    """Check one workbook.
+def check(path: str | Path, *, engine: str = "ironcalc", map_file: str | Path | None = None) -> Report:
+    """Tell whether a backpropagation spreadsheet, ours or anybody's, is right; `docs/check.md` has every field.
+
+    A file that cannot be read or is not recognised is no error but a report whose status says so.
+
+    Args:
+        path: the workbook, `.xlsx`.
+        engine: what recalculates it, `ironcalc` or `libreoffice`.
+        map_file: a TOML file that says which quantity stands in which column, when the labels do not.
+
+    Raises:
+        UserError: the map cannot be used, or LibreOffice was asked for and is not there.
+    """
+    table_map = None if map_file is None else load(Path(map_file))
+    return checked(Path(path), engine=engine, table_map=table_map).report
+
+
+def checked(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None) -> Checked:
+    """A workbook's report, and what was read of it.
 
     Args:
         path: the file.

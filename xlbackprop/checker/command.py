@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from xlbackprop import terminal
-from xlbackprop.checker.checking import Checked, check
+from xlbackprop.checker.checking import Checked, checked
 from xlbackprop.checker.report.findings import EXIT_CODES
 from xlbackprop.checker.table.column_map import load as load_map
 from xlbackprop.errors import UserError
@@ -25,12 +25,12 @@ def run(files: Sequence[Path], *, as_json: bool, annotate: Path | None, engine: 
     if annotate is not None and len(files) != 1:
         raise UserError(f"--annotate: found {len(files)} files, expected one")
     table_map = load_map(map_file) if map_file is not None else None
-    checked = []
+    results = []
     for path in files:
         with waiting(f"checking {path.name}"):
-            checked.append(check(path, engine=engine, table_map=table_map))
-    reports = [replace(each.report, file=terminal.safe_line(path)) for each, path in zip(checked, files, strict=True)]
-    kept = _annotate(checked[0], annotate) if annotate is not None else None
+            results.append(checked(path, engine=engine, table_map=table_map))
+    reports = [replace(each.report, file=terminal.safe_line(path)) for each, path in zip(results, files, strict=True)]
+    kept = _annotate(results[0], annotate) if annotate is not None else None
     if as_json:
         terminal.say_json(msgspec.json.format(msgspec.json.encode(reports), indent=2).decode())
     else:

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 class Trace(Struct, frozen=True, eq=False):
     """Every intermediate value of a training run, by iteration and by the walkthrough's names.
 
-    Iteration 0 holds the initial weights, iteration k what k updates have made of them.
+    Iteration 0 holds the initial weights, iteration k what k updates have made of them. Made by `train`.
     """
 
     names: Names
@@ -42,7 +42,11 @@ class Trace(Struct, frozen=True, eq=False):
         return len(self.values)
 
     def at(self, iteration: int) -> dict[str, float]:
-        """All values of one iteration by name, in the order of the calculation."""
+        """All values of one iteration by name, in the order of the calculation.
+
+        Raises:
+            IndexError: there is no such iteration.
+        """
         return dict(zip(self.quantities, self.values[iteration].tolist(), strict=True))
 
     def after(self, name: str, iteration: int) -> float:

@@ -29,7 +29,19 @@ MOST_VALUES = 500_000_000
 
 
 def train(definition: Definition, *, listener: Listener = nobody) -> Trace:
-    """Train the network of a definition and keep every value of every iteration."""
+    """Train the network of a definition and keep every value of every iteration.
+
+    Args:
+        definition: what to train, for as many iterations as it says; see `load`.
+        listener: is told how far the training has come.
+
+    Returns:
+        The values, shape (iterations, quantities) by the names of the definition's notation; all are plain numbers
+        without units, losses and learning rates included.
+
+    Raises:
+        UserError: there would be more values than are kept, 500 million.
+    """
     return train_all([definition], listener=listener)[0]
 
 

@@ -146,7 +146,12 @@ CONSTANT = Method(name="constant", settings={})
 
 
 class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
-    """One walkthrough: a small network, what it learns from, and how it is trained."""
+    """One walkthrough: a small network, what it learns from, and how it is trained.
+
+    Made by `load`, complete and checked: weights that were to be drawn are numbers here. Its fields are the keys of a
+    TOML file, in the same shapes: `inputs` and `targets` a list of numbers, or a list of those a sample; `weights` of
+    a layer (units, units of the layer before). Nothing has a unit.
+    """
 
     title: Annotated[Line, About("What the walkthrough is called")]
     teaches: Annotated[Line, About("What it teaches, in one sentence")]
