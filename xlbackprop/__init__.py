@@ -51,7 +51,7 @@ __all__ = [
     "train",
 ]
 
-# openpyxl would use lxml where that is installed, which spells the same XML in other bytes and takes longer to load
+# openpyxl would use lxml where that is installed, which takes longer to load
 os.environ.setdefault("OPENPYXL_LXML", "False")
 
 _HOMES = {

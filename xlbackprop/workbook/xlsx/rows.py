@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby, islice
@@ -18,10 +17,12 @@ from xlbackprop.grid import column_letter
 from xlbackprop.progress import Listener
 from xlbackprop.symbols import Piece
 from xlbackprop.workbook.xlsx.drawing import Drawing
+from xlbackprop.workbook.xlsx.spelling import escaped, text_element
 
 Value = float | str | bool
 
 _ROWS_A_CHUNK = 512
+_SMALLEST = float(np.finfo(float).smallest_normal)
 _ROW = "\0"
 """Stands for the number of the row in a template."""
 
@@ -132,9 +133,9 @@ def _cell(cell: Cell) -> str:
             return f"{start}/>"
         case Calculation(formula, value):
             kind, result = _typed(value)
-            return f"{start}{kind}><f>{_xml(formula)}</f><v>{result}</v></c>"
+            return f"{start}{kind}><f>{escaped(formula)}</f><v>{result}</v></c>"
         case str(text):
-            return f'{start} t="inlineStr"><is>{_text(text)}</is></c>'
+            return f'{start} t="inlineStr"><is>{text_element(text)}</is></c>'
         case tuple(pieces):
             return f'{start} t="inlineStr"><is>{"".join(_run(piece, cell.style) for piece in pieces)}</is></c>'
         case value:
@@ -144,11 +145,7 @@ def _cell(cell: Cell) -> str:
 
 def _run(piece: Piece, style: Style) -> str:
     place = '<vertAlign val="subscript"/>' if piece.subscript else ""
-    return f"<r><rPr>{style.emphasis}{place}{style.typeface}</rPr>{_text(piece.text)}</r>"
-
-
-def _text(text: str) -> str:
-    return f'<t xml:space="preserve">{_xml(text)}</t>'
+    return f"<r><rPr>{style.emphasis}{place}{style.typeface}</rPr>{text_element(piece.text)}</r>"
 
 
 def _block_cells(block: Block, first_shared: int) -> Iterator[str]:
@@ -165,7 +162,7 @@ def _block_cells(block: Block, first_shared: int) -> Iterator[str]:
     template = "".join(filled)
     for start in range(0, len(block.rows), _ROWS_A_CHUNK):
         columns = [column.values[start : start + _ROWS_A_CHUNK] for column in block.columns]
-        numbers = spelled(np.column_stack(columns).ravel().tolist())
+        numbers = spelled(np.column_stack(columns).ravel())
         places = range(0, len(numbers), len(columns))
         texts = [
             template.replace(_ROW, str(row)) % tuple(numbers[place : place + len(columns)])
@@ -175,7 +172,7 @@ def _block_cells(block: Block, first_shared: int) -> Iterator[str]:
             for index, (letter, column) in enumerate(zip(letters, block.columns, strict=True), first_shared):
                 if column.formula is None:
                     continue
-                formula = _xml(column.formula.format(row=block.first_row, above=block.first_row - 1))
+                formula = escaped(column.formula.format(row=block.first_row, above=block.first_row - 1))
                 reference = f"{letter}{block.rows[0]}:{letter}{block.rows[-1]}"
                 whole = f'<f t="shared" ref="{reference}" si="{index}">{formula}</f>'
                 texts[0] = texts[0].replace(f'<f t="shared" si="{index}"/>', whole)
@@ -187,29 +184,27 @@ def _counted(column: BlockColumn, index: int) -> str:
     return "" if column.formula is None else f'<f t="shared" si="{index}"/>'
 
 
-def _xml(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def _typed(value: Value) -> tuple[str, str]:
     """The type attribute and the text of a value."""
     match value:
         case bool():
             return ' t="b"', str(int(value))
         case str():
-            return ' t="str"', _xml(value)
-        case _ if not np.isfinite(value):
-            raise ValueError(f"{value} cannot stand in a spreadsheet cell")
+            return ' t="str"', escaped(value)
         case _:
-            return "", repr(value.item() if isinstance(value, np.generic) else value)
+            return "", spelled([value])[0]
 
 
-def spelled(values: Sequence[float]) -> list[str]:
+def spelled(values: Sequence[float] | Array) -> list[str]:
     """The texts of many numbers: each says exactly what Python's own would, and takes a quarter of the time.
+
+    What has no bits of its own to say, minus zero and what is nearer to zero than a spreadsheet can tell, is 0.
 
     Raises:
         ValueError: one of them is infinite or no number, which cannot stand in a spreadsheet.
     """
-    if not all(map(math.isfinite, values)):
+    numbers = np.asarray(values, dtype=float)
+    if not np.isfinite(numbers).all():
         raise ValueError("a number that is infinite, or none, cannot stand in a spreadsheet cell")
-    return json.encode(list(values)).decode()[1:-1].split(",") if values else []
+    told = np.where(np.abs(numbers) < _SMALLEST, 0.0, numbers)
+    return json.encode(told.tolist()).decode()[1:-1].split(",") if len(told) else []
