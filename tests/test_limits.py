@@ -119,8 +119,8 @@ def test_a_training_that_is_too_long_for_anything() -> None:
     with pytest.raises(DefinitionError) as caught:
         parse(epochs, source="mine.toml")
     assert str(caught.value.problems[0]) == (
-        "epochs: found 3000000 epochs of 4 samples, 12,000,000 iterations, expected 10,000,000 at most, the iterations "
-        "of a training; 2,000,000 too many"
+        "epochs: found 3,000,000 epochs of 4 samples, 12,000,000 iterations, expected 10,000,000 at most, the "
+        "iterations of a training; 2,000,000 too many"
     )
     with pytest.raises(UserError, match=r"500,000,000 at most, the values of a training; .* too many"):
         train(network(20, 20, 20, iterations=1_000_000))

@@ -229,7 +229,7 @@ REFUSED = [
     ({"optimiser": "adm"}, '--optimiser: there is no "adm"; did you mean "adam"?'),
     ({"samples": 0}, "--samples: found 0, expected a whole number from 1 to 1,000"),
     ({"samples": 1001}, "--samples: found 1001, expected a whole number"),
-    ({"seed": -1}, "seed: found -1, expected a whole number from 0 on"),
+    ({"seed": -1}, "seed: found -1, expected a whole number from 0 to 4,294,967,295"),
 ]
 
 

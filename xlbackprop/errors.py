@@ -36,8 +36,8 @@ class DefinitionError(UserError):
     def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
         self.source = source
         self.problems = problems
-        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-        super().__init__("\n".join([f"{source}: {count}", *(f"  {problem}" for problem in problems)]))
+        mistakes = count(len(problems), "mistake")
+        super().__init__("\n".join([f"{source}: {mistakes}", *(f"  {problem}" for problem in problems)]))
 
 
 class UnknownQuantityError(UserError, KeyError):
@@ -81,3 +81,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def at_most(found: int, most: int, what: str) -> str:
     """How much of something there can be, and by how much there is too much of it."""
     return f"{most:,} at most, {what}; {found - most:,} too many"
+
+
+def count(number: int, thing: str, things: str = "") -> str:
+    """A number of things in words: `1 iteration`, `2 iterations`."""
+    return f"1 {thing}" if number == 1 else f"{number:,} {things or thing + 's'}"

@@ -22,6 +22,8 @@ MOST_ITERATIONS = 10_000_000
 MOST_UNITS = 10_000
 """Of a layer whose weights are drawn."""
 
+LARGEST_SEED = 2**32 - 1
+
 LARGEST_NUMBER = 1e6
 """Numbers beyond this teach nothing and bring the spreadsheet's arithmetic near its limits."""
 
@@ -46,7 +48,7 @@ Samples = Annotated[
     tuple[Real | Reals, ...],
     Meta(min_length=1, description="a list of numbers, such as [0.05, 0.10], or a list of such lists, one a sample"),
 ]
-Whole = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1,000,000")]
+Whole = Annotated[int, Meta(ge=1, le=1_000_000)]
 Line = Annotated[
     str,
     Meta(
@@ -104,7 +106,7 @@ class DrawnLayer(Struct, frozen=True, kw_only=True):
 
     units: Annotated[
         int,
-        Meta(ge=1, le=MOST_UNITS, description="a whole number, how many units the layer has"),
+        Meta(ge=1, le=MOST_UNITS, description=f"a whole number from 1 to {MOST_UNITS:,}, how many units the layer has"),
         About(
             "Or weights that are drawn, in place of given ones, for so many units",
             instead_of=("weights",),
@@ -171,7 +173,7 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
     note: Annotated[Text, About("What else there is to say, which stands under the network")] = ""
     learning_rates: Annotated[
         tuple[Rate, ...],
-        Meta(min_length=2, max_length=8, description="a list of two to eight learning rates"),
+        Meta(min_length=2, max_length=8, description="a list of two to eight learning rates, each from 0 to 1,000,000"),
         About("Those that the sheet Learning rates compares"),
     ] = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 10.0, 1000.0)
     notation: Annotated[
@@ -187,7 +189,7 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
     ] = "half squared error"
     batch_size: Annotated[
         Whole | Literal["all"],
-        Meta(description='a whole number of samples for each update, or "all"'),
+        Meta(description='a whole number of samples for each update, from 1 to 1,000,000, or "all"'),
         About("How many samples to look at before the weights change"),
     ] = 1
     order: Annotated[
@@ -197,7 +199,7 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
     ] = "given"
     seed: Annotated[
         int,
-        Meta(ge=0, le=2**32 - 1, description="a whole number from 0 on"),
+        Meta(ge=0, le=LARGEST_SEED, description=f"a whole number from 0 to {LARGEST_SEED:,}"),
         About("What draws the numbers, the same seed the same numbers"),
     ] = 0
     optimiser: Annotated[Method, About("How a weight follows its gradient", names=tuple(OPTIMISERS))] = GRADIENT_DESCENT
@@ -265,7 +267,7 @@ class Shorthand(Struct, frozen=True, kw_only=True):
     ]
     epochs: Annotated[
         int,
-        Meta(ge=1, description="a whole number from 1 on"),
+        Meta(ge=1, le=MOST_ITERATIONS, description=f"a whole number from 1 to {MOST_ITERATIONS:,}"),
         About("Or how often to go through all samples, in place of iterations", instead_of=("iterations",)),
     ]
 

@@ -35,8 +35,14 @@ def layer_keys() -> dict[str, Key]:
     return _keys(Layer, DrawnLayer)
 
 
-def description(annotation: Any) -> str:
-    """The words for what a field expects, which stand in its own annotation."""
+def description(annotation: Any, found: object = None) -> str:
+    """The words for what a field expects, which stand in its own annotation.
+
+    Args:
+        found: what stands there instead; of a number or a list of them it says which was meant.
+    """
+    if found is not None:
+        annotation = _alternative(annotation, is_list=isinstance(found, list | tuple))
     about = _first(annotation, About)
     if about is not None and about.names:
         return one_of(about.names)
@@ -44,6 +50,14 @@ def description(annotation: Any) -> str:
     if meta is None or meta.description is None:
         raise TypeError(f"no description in {annotation!r}")
     return str(meta.description)
+
+
+def element(annotation: Any) -> Any:
+    """The type of what a list of this type holds."""
+    listed = _alternative(annotation, is_list=True)
+    while get_origin(listed) is Annotated:
+        listed = listed.__origin__
+    return get_args(listed)[0]
 
 
 def one_of(known: Iterable[str], found: object = None) -> str:
@@ -69,14 +83,30 @@ def _first(annotation: Any, kind: type[Any]) -> Any:
     for each in getattr(annotation, "__metadata__", ()):
         if isinstance(each, kind):
             return each
-    for inner in alternatives(annotation):
+    for inner in _alternatives(annotation):
         if (found := _first(inner, kind)) is not None:
             return found
     return None
 
 
-def alternatives(annotation: Any) -> tuple[Any, ...]:
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
     """The types that a type stands for: the one that is annotated, or those of a union."""
     if get_origin(annotation) is Annotated:
         return (annotation.__origin__,)
-    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    return get_args(annotation) if _is_union(annotation) else ()
+
+
+def _alternative(annotation: Any, *, is_list: bool) -> Any:
+    """The one of a union's types that is a list, or is none; the type itself where there is no choice."""
+    if get_origin(annotation) is Annotated and _is_union(annotation.__origin__):
+        annotation = annotation.__origin__
+    fitting = [inner for inner in get_args(annotation) if _is_list(inner) == is_list] if _is_union(annotation) else []
+    return _alternative(fitting[0], is_list=is_list) if fitting else annotation
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, UnionType)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple or any(map(_is_list, _alternatives(annotation)))
