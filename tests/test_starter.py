@@ -29,6 +29,7 @@ from xlbackprop.network.softmax import SOFTMAX
 from xlbackprop.network.starter import MOST_WRITTEN, starter
 
 SMALL, LARGE = {"layers": "2,3,2"}, {"layers": "8,7,2"}
+KEYS = definition_keys() | layer_keys()
 NAMES = (LOSSES, ACTIVATIONS, OPTIMISERS, SCHEDULES, METHODS, (SOFTMAX,))
 
 
@@ -142,10 +143,6 @@ def without(text: str, key: str) -> str:
     return re.sub(rf"^{key} = (\[\n(  .*\n)+\]|.*)\n", "", text, count=1, flags=re.MULTILINE)
 
 
-INSTEAD = {"samples": ("inputs", "targets"), "units": ("weights",), "initial": ("weights",)}
-"""Which settings have to go when another one comes."""
-
-
 @pytest.mark.parametrize("asked", [SMALL, LARGE, SMALL | {"samples": 4}], ids=["small", "large", "samples"])
 def test_what_is_in_a_comment_can_be_taken_out_of_it(asked: dict[str, Any], tmp_path: Path) -> None:
     text = starter("mine.toml", **asked)
@@ -158,7 +155,7 @@ def test_what_is_in_a_comment_can_be_taken_out_of_it(asked: dict[str, Any], tmp_
         if key == "samples" and asked is LARGE:
             continue  # its file has two columns of inputs
         changed = text
-        for other in (*INSTEAD.get(key, ()), key):
+        for other in (*KEYS[key].instead_of, *(name for name, about in KEYS.items() if key in about.instead_of), key):
             changed = without(changed, other)
         changed = changed.replace(line, line[1:], 1)
         if key == "initial":
@@ -281,11 +278,10 @@ def test_what_is_there_is_written_over_only_by_force(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["."], ".: this is a folder, expected a file name that ends in .toml"),
+        (["."], 'found ".", expected a file name that ends in .toml'),
         (["folder.toml", "--force"], "folder.toml: this is a folder"),
-        (["mine"], 'FILE: found "mine", expected a file name that ends in .toml'),
-        (["mine.xlsx"], 'FILE: found "mine.xlsx", expected a file name that ends in .toml'),
-        (["nowhere/mine.toml"], "nowhere: there is no such folder"),
+        (["mine"], 'found "mine", expected a file name that ends in .toml'),
+        (["mine.xlsx"], 'found "mine.xlsx", expected a file name that ends in .toml'),
         (["mine.toml", "--layers", "2,x,1"], '--layers: found "2,x,1"'),
         (["mine.toml", "--loss", "cross"], '--loss: there is no "cross"'),
         (["mine.toml", "--samples", "many"], "'many' is not a valid int"),

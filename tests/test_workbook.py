@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import openpyxl
@@ -229,3 +231,59 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
 def test_no_entry_is_of_the_large_kind_that_some_readers_refuse(classic: Path) -> None:
     with zipfile.ZipFile(classic) as archive:
         assert not [entry.filename for entry in archive.infolist() if entry.extract_version >= 45]
+
+
+ARGUMENTS: list[tuple[dict[str, Any], str]] = [
+    ({"path": "mine.toml"}, 'found "{folder}/mine.toml", expected a file name that ends in .xlsx'),
+    ({"path": ""}, 'found "{folder}", expected a file name that ends in .xlsx'),
+    ({"columns": "wide"}, 'columns: found the text "wide", expected one of "compact", "full"'),
+    ({"columns": "ful"}, 'expected one of "compact", "full"; did you mean "full"?'),
+    ({"columns": None}, 'columns: found nothing, expected one of "compact", "full"'),
+    ({"columns": ["full"]}, "columns: found a list of 1, expected one of"),
+    (
+        {"sheets": "walkthrough"},
+        'sheets: found the text "walkthrough", expected a list of names, such as ["walkthrough"]',
+    ),
+    ({"sheets": []}, "sheets: found none, expected one or more of start-here, walkthrough"),
+    ({"sheets": ["your-trun"]}, 'sheets: there is no sheet "your-trun"; did you mean "your-turn"?'),
+    ({"sheets": ["walkthrough", 3]}, "sheets: found 3 in it, expected names: start-here, walkthrough"),
+    ({"iteration": 68}, "iteration: found 68, expected a whole number from 0 to 67"),
+    ({"iteration": -1}, "iteration: found -1, expected a whole number from 0 to 67"),
+    ({"iteration": 1.0}, "iteration: found 1.0, expected a whole number from 0 to 67"),
+    ({"iteration": True}, "iteration: found true, expected a whole number from 0 to 67"),
+    ({"iteration": "1"}, 'iteration: found the text "1", expected a whole number from 0 to 67'),
+    ({"definition": "classic"}, 'definition: found the text "classic", expected what load gives'),
+    (
+        {"definition": replace(load(), title="a" * 201)},
+        "title: found a text of 201 characters, expected one line of text",
+    ),
+    ({"definition": replace(load(), title="a\nb")}, 'title: found the text "a\\nb", expected one line of text'),
+    (
+        {"definition": replace(load(), learning_rate=1e9)},
+        "learning_rate: found 1000000000.0, expected a number from 0 to",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), ARGUMENTS, ids=[message[:60] for _, message in ARGUMENTS])
+def test_an_argument_that_cannot_be_used_is_told_before_any_work(
+    change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.toml").write_text("mine")
+    arguments = {"definition": load(), **change}
+    arguments["path"] = tmp_path / arguments.get("path", "a.xlsx")
+    with (
+        patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
+        pytest.raises(UserError) as told,
+    ):
+        build(**arguments)
+    assert message.replace("{folder}", str(tmp_path)) in str(told.value)
+    assert (tmp_path / "mine.toml").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"]
+
+
+def test_the_numbers_of_numpy_are_numbers(classic: Path, tmp_path: Path) -> None:
+    numpy = replace(load(), learning_rate=np.float64(1), iterations=np.int64(68), inputs=np.array([0.05, 0.1]))
+    assert build(numpy, tmp_path / "a.xlsx").read_bytes() == classic.read_bytes()
+    assert build(load(), tmp_path / "a.xlsx", iteration=np.int64(3)).read_bytes() != classic.read_bytes()
+    np.testing.assert_array_equal(train(numpy).values, train(load()).values)

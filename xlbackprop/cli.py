@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xlbackprop import terminal
-from xlbackprop.errors import UserError, told
+from xlbackprop.errors import UserError, count, told
 
 if TYPE_CHECKING:
     from xlbackprop.engine.trace import Trace
@@ -21,6 +22,14 @@ _UsageError: Any = typer.BadParameter.__base__  # what click raises for every mi
 _CHARACTERS_AT_A_TIME = 1 << 16
 _BROKEN_PIPE = 128 + 13
 """As the shell tells it of a program that SIGPIPE has ended."""
+
+
+class _EndedError(BaseException):
+    """A signal has asked the program to end; no `except Exception` is to take it for a mistake."""
+
+    def __init__(self, signal: int) -> None:
+        self.signal = signal
+
 
 app = typer.Typer(
     name="xlbackprop",
@@ -69,6 +78,20 @@ class Engine(StrEnum):
     libreoffice = "libreoffice"
 
 
+def _path(text: str) -> Path:
+    if not text:
+        raise typer.BadParameter("found an empty name, expected that of a file or a folder")
+    return Path(text)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        terminal.say(f"xlbackprop {version('xlbackprop')}")
+        raise typer.Exit
+
+
 Template = Annotated[str, typer.Argument(help="A ready-made template by name, or the path of your own TOML file.")]
 Iterations = Annotated[
     int | None,
@@ -77,12 +100,27 @@ Iterations = Annotated[
 LearningRate = Annotated[float | None, typer.Option(metavar="X", help="η, in place of the template's value.")]
 
 
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and no more.")
+    ] = False,
+) -> None:
+    """What every command takes."""
+
+
 @app.command()
 def build(
     template: Template = "classic",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The workbook to write (default: output/TEMPLATE.xlsx)."),
+        typer.Option(
+            "--output",
+            "-o",
+            parser=_path,
+            metavar="FILE",
+            help="The workbook to write (default: output/TEMPLATE.xlsx).",
+        ),
     ] = None,
     iterations: Iterations = None,
     learning_rate: LearningRate = None,
@@ -114,8 +152,9 @@ def build(
             listener=listener,
             left_out=lambda title, reason: missing.append(f"Without the sheet {title}: {reason}.\n"),
         )
+    iterations_made = count(definition.iterations, "iteration")
     terminal.say(
-        f"Wrote {target}: {definition.title}, {definition.iterations} iterations at η = {definition.learning_rate:g}.\n"
+        f"Wrote {target}: {definition.title}, {iterations_made} at η = {definition.learning_rate:g}.\n"
         f"{''.join(missing)}"
         "Open it in Excel, LibreOffice or Google Sheets and change a number in bold blue; everything else follows."
     )
@@ -123,7 +162,7 @@ def build(
 
 @app.command()
 def new(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The definition to write (.toml).")],
+    file: Annotated[Path, typer.Argument(parser=_path, metavar="FILE", help="The definition to write (.toml).")],
     layers: Annotated[
         str, typer.Option(metavar="N,N…", help="Units of every layer, the inputs first, such as 2,3,1.")
     ] = "2,2,2",
@@ -151,7 +190,7 @@ def new(
     """
     import tomllib
 
-    from xlbackprop.files import written_beside
+    from xlbackprop.files import as_typed, atomic_write
     from xlbackprop.network.loading import parse
     from xlbackprop.network.starter import starter
     from xlbackprop.walkthrough import fit
@@ -168,23 +207,28 @@ def new(
         seed=seed,
     )
     fit(parse(tomllib.loads(text), source=str(file)), Columns.compact.value)
-    with written_beside(file) as beside:
+    with atomic_write(file) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
-    terminal.say(
-        f"Wrote {file}. Change what you like in it; the comments say what there is.\nThen: xlbackprop build {file}"
-    )
+    terminal.say(f"Wrote {file}. Change what you like in it; the comments say what there is.")
+    terminal.say(f"Then: xlbackprop build {as_typed(file)}")
 
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Workbooks (.xlsx), ours or anybody's.")],
+    files: Annotated[
+        list[Path], typer.Argument(parser=_path, metavar="FILE…", help="Workbooks (.xlsx), ours or anybody's.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print an array, one object a file.")] = False,
     annotate: Annotated[
-        Path | None, typer.Option(metavar="OUT.xlsx", help="Write a copy with the wrong cells marked (one FILE only).")
+        Path | None,
+        typer.Option(
+            parser=_path, metavar="OUT.xlsx", help="Write a copy with the wrong cells marked (one FILE only)."
+        ),
     ] = None,
     engine: Annotated[Engine, typer.Option(help="What recalculates the workbook.")] = Engine.ironcalc,
     map_file: Annotated[
-        Path | None, typer.Option("--map", metavar="FILE", help="A TOML file: which quantity stands in which column.")
+        Path | None,
+        typer.Option("--map", parser=_path, metavar="FILE", help="A TOML file: which quantity stands in which column."),
     ] = None,
 ) -> None:
     """Tell whether a backpropagation spreadsheet is right.
@@ -265,9 +309,10 @@ def explain(
 
 @app.command()
 def render(
-    file: Annotated[Path, typer.Argument(help="The workbook to print.")],
+    file: Annotated[Path, typer.Argument(parser=_path, metavar="FILE", help="The workbook to print.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where to put it (default: beside FILE).")
+        Path | None,
+        typer.Option("--output", "-o", parser=_path, metavar="DIR", help="Where to put it (default: beside FILE)."),
     ] = None,
     format: Annotated[Handout, typer.Option(help="One document, or one picture a page.")] = Handout.pdf,
 ) -> None:
@@ -283,11 +328,14 @@ def render(
 
 def run() -> None:
     """Run the command line and end with its exit code; whatever goes wrong is one message and never a traceback."""
+    _heed_signals()
     sys.unraisablehook = lambda _: None  # after Ctrl-C, generators that are torn down complain of closed files
     try:
         code = _run()
     except KeyboardInterrupt:
         code = 130
+    except _EndedError as error:
+        code = 128 + error.signal
     sys.exit(code)
 
 
@@ -311,18 +359,28 @@ def _run() -> int:
     return int(code)
 
 
+def _heed_signals() -> None:
+    """Let a polite end from outside take the same way as Ctrl-C, so that nothing half-written is left behind."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has it ignored
+            signal.signal(number, _end)
+
+
+def _end(number: int, _: object) -> None:
+    raise _EndedError(number)
+
+
 def _require_iteration(definition: Definition, iteration: int) -> None:
     if not 0 <= iteration < definition.iterations:
         raise UserError(f"--iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
 
 
 def _require_new_definition(file: Path, *, force: bool) -> None:
-    if file.is_dir():
-        raise UserError(f"{file}: this is a folder, expected a file name that ends in .toml")
-    if file.suffix.lower() != ".toml":
-        raise UserError(f'FILE: found "{file}", expected a file name that ends in .toml')
-    if not file.parent.is_dir():
-        raise UserError(f"{file.parent}: there is no such folder")
+    from xlbackprop.files import require_ending, require_writable
+
+    require_ending(file, ".toml")
+    require_writable(file)
     if file.exists() and not force:
         raise UserError(f"{file}: is there already; --force writes over it")
 
@@ -330,11 +388,7 @@ def _require_new_definition(file: Path, *, force: bool) -> None:
 def _target(output: Path | None, name: str) -> Path:
     if output is None:
         return Path("output") / f"{name}.xlsx"
-    if output.is_dir():
-        return output / f"{name}.xlsx"
-    if output.suffix.lower() != ".xlsx":
-        raise UserError(f'-o: found "{output}", expected a file name that ends in .xlsx')
-    return output
+    return output / f"{name}.xlsx" if output.is_dir() else output
 
 
 def _print_json(values: Trace, chosen: range) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -86,3 +87,36 @@ def at_most(found: int, most: int, what: str) -> str:
 def count(number: int, thing: str, things: str = "") -> str:
     """A number of things in words: `1 iteration`, `2 iterations`."""
     return f"1 {thing}" if number == 1 else f"{number:,} {things or thing + 's'}"
+
+
+def one_of(known: Iterable[str], found: object = None) -> str:
+    """The words for a choice of names, with the nearest of them to what was found."""
+    listed = ", ".join(f'"{name}"' for name in known)
+    near = nearest(found, known) if isinstance(found, str) else None
+    return f'one of {listed}; did you mean "{near}"?' if near else f"one of {listed}"
+
+
+def shown(value: object) -> str:
+    """What was found, in words that fit on a line."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case str():
+            visible = "".join(each if each.isprintable() else repr(each)[1:-1] for each in value)
+            return f'the text "{visible}"' if len(value) <= 60 else f"a text of {len(value)} characters"
+        case float() if math.isnan(value):
+            return "nan (not a number)"
+        case float() if math.isinf(value):
+            return "an infinite number"
+        case int() if value.bit_length() > 200:
+            return "a number of more than 60 digits"
+        case int() | float():
+            return f"{value}"
+        case list() | tuple():
+            return "an empty list" if not value else f"a list of {len(value)}"
+        case dict():
+            return "a section"
+        case _:
+            return f"{value!s}"

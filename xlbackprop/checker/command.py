@@ -13,6 +13,7 @@ from xlbackprop.checker.checking import Checked, checked
 from xlbackprop.checker.report.findings import EXIT_CODES
 from xlbackprop.checker.table.column_map import load as load_map
 from xlbackprop.errors import UserError
+from xlbackprop.files import require_ending, require_writable
 from xlbackprop.progress import waiting
 
 
@@ -22,24 +23,36 @@ def run(files: Sequence[Path], *, as_json: bool, annotate: Path | None, engine: 
     Raises:
         UserError: an option cannot be used.
     """
-    if annotate is not None and len(files) != 1:
-        raise UserError(f"--annotate: found {len(files)} files, expected one")
+    if annotate is not None:
+        _require_copy(files, annotate)
     table_map = load_map(map_file) if map_file is not None else None
     results = []
     for path in files:
         with waiting(f"checking {path.name}"):
             results.append(checked(path, engine=engine, table_map=table_map))
     reports = [replace(each.report, file=terminal.safe_line(path)) for each, path in zip(results, files, strict=True)]
-    kept = _annotate(results[0], annotate) if annotate is not None else None
     if as_json:
         terminal.say_json(msgspec.json.format(msgspec.json.encode(reports), indent=2).decode())
     else:
         from xlbackprop.checker.report.terminal import show
 
         show(reports, terminal.console())
-        if kept:
-            terminal.say(kept)
+    if annotate is not None and (kept := _annotate(results[0], annotate)):
+        (terminal.say_beside if as_json else terminal.say)(kept)
     return max(EXIT_CODES[report.status] for report in reports)
+
+
+def _require_copy(files: Sequence[Path], target: Path) -> None:
+    """See to it, before any work, that a copy of the one file can be written."""
+    if len(files) != 1:
+        raise UserError(f"--annotate: found {len(files)} files, expected one")
+    try:
+        require_ending(target, ".xlsx")
+        require_writable(target)
+    except UserError as error:
+        raise UserError(f"--annotate: {error}") from None
+    if target.exists() and files[0].exists() and target.samefile(files[0]):
+        raise UserError(f"--annotate: {target} is the file that is checked; choose another name for the copy")
 
 
 def _annotate(checked: Checked, target: Path) -> str:

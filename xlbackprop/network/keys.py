@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
 
-from xlbackprop.errors import nearest
+from xlbackprop.errors import one_of
 from xlbackprop.network.definition import About, Definition, DrawnLayer, Layer, Shorthand
 
 
@@ -58,13 +57,6 @@ def element(annotation: Any) -> Any:
     while get_origin(listed) is Annotated:
         listed = listed.__origin__
     return get_args(listed)[0]
-
-
-def one_of(known: Iterable[str], found: object = None) -> str:
-    """The words for a choice of names, with the nearest of them to what was found."""
-    listed = ", ".join(f'"{name}"' for name in known)
-    near = nearest(found, known) if isinstance(found, str) else None
-    return f'one of {listed}; did you mean "{near}"?' if near else f"one of {listed}"
 
 
 def _keys(*kinds: type[Any]) -> dict[str, Key]:

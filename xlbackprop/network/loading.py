@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from xlbackprop.errors import DefinitionError, Problem, UserError, at_most, count
+from xlbackprop.errors import DefinitionError, Problem, UserError, at_most, count, shown
 from xlbackprop.given_files import toml_of
 from xlbackprop.network.csv_samples import read_samples
 from xlbackprop.network.definition import (
@@ -22,7 +22,7 @@ from xlbackprop.network.definition import (
 )
 from xlbackprop.network.initial_weights import draw
 from xlbackprop.network.templates import locate
-from xlbackprop.network.validation import plain, problem_beside, read_struct, read_value, shape_problems, shown
+from xlbackprop.network.validation import plain, problem_beside, read_struct, read_value, shape_problems
 
 
 def load(

@@ -8,11 +8,13 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from statistics import median_low
 
 from msgspec import Struct
 
 from xlbackprop.errors import UserError, did_you_mean
+from xlbackprop.files import as_typed
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.definition import GRADIENT_DESCENT, MOST_UNITS, Method
 from xlbackprop.network.initial_weights import draw
@@ -129,12 +131,7 @@ def starter(
     optimiser = _known("--optimiser", optimiser or GRADIENT_DESCENT.name, OPTIMISERS)
     wish = _Wish(sizes, activations, loss, samples, optimiser, seed)
     _require_sense(wish, file)
-    return _HEADER.format(file=_argument(file)) + "\n".join(_lines(wish)) + "\n"
-
-
-def _argument(file: str) -> str:
-    """A file name as one types it."""
-    return "FILE" if not file.isprintable() else f'"{file}"' if " " in file else file
+    return _HEADER.format(file=as_typed(Path(file))) + "\n".join(_lines(wish)) + "\n"
 
 
 def _default(key: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from xlbackprop.errors import Problem, at_most, count, did_you_mean
+from xlbackprop.errors import Problem, at_most, count, did_you_mean, one_of, shown
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.definition import (
     Comparison,
@@ -23,7 +22,7 @@ from xlbackprop.network.definition import (
     rows_of,
 )
 from xlbackprop.network.initial_weights import METHODS
-from xlbackprop.network.keys import definition_keys, description, element, layer_keys, one_of
+from xlbackprop.network.keys import definition_keys, description, element, layer_keys
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.network.optimisers import OPTIMISERS, WEIGHT_DECAY, Hyperparameter
 from xlbackprop.network.schedules import SCHEDULES
@@ -279,28 +278,3 @@ def _culprit(value: object, kind: Any, message: str) -> tuple[str, object, str]:
 def plain(value: object) -> object:
     """A number or an array of NumPy's as Python has it; everything else stays as it is."""
     return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
-
-
-def shown(value: object) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return str(value).lower()
-        case str():
-            visible = "".join(each if each.isprintable() else repr(each)[1:-1] for each in value)
-            return f'the text "{visible}"' if len(value) <= 60 else f"a text of {len(value)} characters"
-        case float() if math.isnan(value):
-            return "nan (not a number)"
-        case float() if math.isinf(value):
-            return "an infinite number"
-        case int() if value.bit_length() > 200:
-            return "a number of more than 60 digits"
-        case int() | float():
-            return f"{value}"
-        case list() | tuple():
-            return "an empty list" if not value else f"a list of {len(value)}"
-        case dict():
-            return "a section"
-        case _:
-            return f"{value!s}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import SupportsIndex
 
 from msgspec.structs import replace
 from openpyxl.packaging.core import DocumentProperties
@@ -13,9 +15,10 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import train
-from xlbackprop.errors import UserError, did_you_mean
+from xlbackprop.errors import UserError, did_you_mean, shown
+from xlbackprop.files import require_ending, require_writable
 from xlbackprop.grid import NoRoomError
-from xlbackprop.network import Definition, to_properties
+from xlbackprop.network import Definition, to_properties, validated
 from xlbackprop.progress import Listener, nobody
 from xlbackprop.walkthrough import Lesson, fit
 from xlbackprop.workbook.sheets.registry import SHEETS, Sheet, name_of
@@ -37,7 +40,7 @@ def build(
     *,
     columns: str = "compact",
     sheets: Collection[str] | None = None,
-    iteration: int = 0,
+    iteration: SupportsIndex = 0,
     listener: Listener = nobody,
     left_out: Callable[[str, str], None] = _ignored,
 ) -> Path:
@@ -59,9 +62,11 @@ def build(
     Raises:
         UserError: the file cannot be written, there is no such sheet or iteration, or no room for it.
     """
+    definition = validated(definition)
     path = Path(path)
-    if not 0 <= iteration < definition.iterations:
-        raise UserError(f"iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
+    require_ending(path, ".xlsx")
+    require_writable(path)
+    iteration = _iteration(iteration, definition.iterations - 1)
     arrangement = fit(definition, columns)
     chosen = _chosen(sheets, definition, arrangement.table.derivation, left_out)
     lesson = Lesson(definition, arrangement, train(definition, listener=listener), iteration=iteration)
@@ -70,6 +75,16 @@ def build(
     pages[0].sheet.sheet_view.tabSelected = True
     save(workbook, {page.sheet.title: page.content() for page in pages}, path, listener)
     return path
+
+
+def _iteration(found: SupportsIndex, last: int) -> int:
+    try:
+        number = operator.index(found)
+    except TypeError:
+        number = -1
+    if isinstance(found, bool) or not 0 <= number <= last:
+        raise UserError(f"iteration: found {shown(found)}, expected a whole number from 0 to {last:,}")
+    return number
 
 
 def _filled(
@@ -114,6 +129,11 @@ def _chosen(
             if reason is not None and reason.is_size:
                 left_out(sheet.title, reason.words)
         return [sheet for sheet in SHEETS if reasons[sheet.name] is None]
+    if isinstance(sheets, str):
+        raise UserError(f'sheets: found {shown(sheets)}, expected a list of names, such as ["{sheets}"]')
+    if not all(isinstance(name, str) for name in sheets):
+        wrong = next(name for name in sheets if not isinstance(name, str))
+        raise UserError(f"sheets: found {shown(wrong)} in it, expected names: {', '.join(reasons)}")
     if not sheets:
         raise UserError(f"sheets: found none, expected one or more of {', '.join(reasons)}")
     asked = set(map(name_of, sheets))

@@ -35,7 +35,7 @@ from openpyxl.xml.constants import (
     SHEET_MAIN_NS,
 )
 
-from xlbackprop.files import written_beside
+from xlbackprop.files import atomic_write
 from xlbackprop.progress import Listener, nobody
 from xlbackprop.workbook.xlsx.charts import unpacked
 from xlbackprop.workbook.xlsx.drawing import Drawing
@@ -55,7 +55,7 @@ def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path, l
     Raises:
         UserError: the file cannot be written or is open in a spreadsheet program; what was there is untouched.
     """
-    with written_beside(path) as beside, ZipFile(beside, "w", ZIP_DEFLATED) as archive:
+    with atomic_write(path) as beside, ZipFile(beside, "w", ZIP_DEFLATED) as archive:
         _Writer(workbook, archive, contents, listener).save()
 
 
