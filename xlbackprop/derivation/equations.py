@@ -55,7 +55,6 @@ from xlbackprop.symbols import (
     Symbol,
     apply,
     conditional,
-    substitute,
     sum_of,
 )
 
@@ -342,7 +341,7 @@ def _gradient(definition: Definition, parameter: str) -> Expression:
 
 
 def _learned(definition: Definition, parameter: str, sentence: str) -> Quantity:
-    """A weight or a bias with its update, over quantities of the iteration before."""
+    """A weight or a bias with its update."""
     optimiser, settings = OPTIMISERS[definition.optimiser.name], _method_symbols(definition)
     rate = Symbol(LEARNING_RATE if definition.schedule.name == "constant" else RATE_NOW)
     states: list[Expression] = []
@@ -359,9 +358,7 @@ def _learned(definition: Definition, parameter: str, sentence: str) -> Quantity:
         step = Stable(step, kept)
     if definition.samples_a_batch > 1:
         step = conditional(Symbol(IN_BATCH), Symbol(BATCH_SIZE), Symbol(parameter), step)
-    constant = {LEARNING_RATE, *(symbol.name for symbol in settings.values() if isinstance(symbol, Symbol))}
-    update = substitute(step, lambda symbol: symbol if symbol.name in constant else Symbol(symbol.name, previous=True))
-    return Quantity(parameter, Role.WEIGHT, sentence, update=update)
+    return Quantity(parameter, Role.WEIGHT, sentence, update=step)
 
 
 def _derivative(of: str, by: str, expression: Expression, why: str = "") -> Quantity:

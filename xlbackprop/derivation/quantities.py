@@ -38,7 +38,7 @@ class Quantity(Struct, frozen=True):
     expression: Expression | None = None
     """Its definition within an iteration; None for a number that is given."""
     update: Expression | None = None
-    """For what is learned: its value from the iteration before."""
+    """For what is learned: its value in the next iteration."""
     derivative_of: tuple[str, str] | None = None
     """For ∂y/∂x: the names of y and x."""
 
@@ -78,7 +78,7 @@ class Derivation(Struct, frozen=True, dict=True):
         return self._inlined(expression, columns)
 
     def updated(self, name: str, columns: Collection[str]) -> Expression:
-        """The update of what is learned, over the learning rate and `columns` of the iteration before only.
+        """The update of what is learned, over `columns` only: its value in the next iteration.
 
         Raises:
             ValueError: the quantity is not learned.
@@ -86,15 +86,7 @@ class Derivation(Struct, frozen=True, dict=True):
         update = self[name].update
         if update is None:
             raise ValueError(f"{name} is not learned")
-
-        def replace(symbol: Symbol) -> Expression:
-            if symbol.name not in self.quantities or symbol.name in columns:
-                return symbol
-            return substitute(
-                self.expanded(symbol.name, columns), lambda inner: Symbol(inner.name, previous=symbol.previous)
-            )
-
-        return substitute(update, replace)
+        return self._inlined(update, columns)
 
     def chain(self, gradient: str) -> Expression:
         """A gradient as its links: ∂E/∂w5 as ∂E/∂a_o1 · ∂a_o1/∂o1 · ∂o1/∂w5."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.grid import column_letter
 from xlbackprop.network import ITERATION, LEARNING_RATE, ORDER
-from xlbackprop.symbols import Formula, Listed, Symbol, at_the_start
+from xlbackprop.symbols import Formula, Listed, Old, Symbol, at_the_start
 
 WALKTHROUGH = "Walkthrough"
 """The sheet on which the iteration table stands."""
@@ -135,7 +135,7 @@ class Table(Struct, frozen=True, dict=True):
             return f"{letter}{{above}}+1"
         quantity = self.derivation[name]
         if quantity.update is not None:
-            return self._reading.read(quantity.update)
+            return self._reading.read(quantity.update).replace("{row}", "{above}")
         if quantity.expression is None:
             return f"{letter}${self.first_row}"
         return self._reading.read(self.derivation.expanded(name, self._known))
@@ -157,7 +157,7 @@ class Table(Struct, frozen=True, dict=True):
             return samples_range(self.derivation, symbol.name, self.iterations)
         if symbol.name in self.derivation.settings:
             return self.setting_cell(symbol.name)
-        return self._letters[symbol.name] + ("{above}" if symbol.previous else "{row}")
+        return self._letters[symbol.name] + ("{above}" if isinstance(symbol, Old) else "{row}")
 
 
 def samples_range(derivation: Derivation, name: str, iterations: int) -> str:

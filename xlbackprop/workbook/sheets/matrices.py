@@ -560,7 +560,7 @@ def _suffix(layer: int, layers: int) -> str:
 
 def _unconditional(update: Expression) -> Expression:
     """An update as it is at the end of a batch."""
-    if isinstance(update, Conditional) and update.left == Symbol(IN_BATCH, previous=True):
+    if isinstance(update, Conditional) and update.left == Symbol(IN_BATCH):
         return update.otherwise
     return update
 
