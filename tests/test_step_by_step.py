@@ -90,7 +90,7 @@ def test_symbols_have_subscripts_in_the_cells_own_font(tmp_path: Path) -> None:
         xml = book.read("xl/worksheets/sheet2.xml").decode()
     cell = re.search(rf'<c r="A{row}".*?</c>', xml)
     assert cell is not None
-    runs = re.findall(r"<r><rPr>(.*?)</rPr><t [^>]*>(.*?)</t></r>", cell.group())
+    runs = re.findall(r"<r><rPr>(.*?)</rPr><t[^>]*>(.*?)</t></r>", cell.group())
     assert [(text, "subscript" in properties) for properties, text in runs] == [("a", False), ("h1", True)]
     assert all("<b/>" in properties and 'rgb="00FFFFFF"' in properties for properties, _ in runs)
 
