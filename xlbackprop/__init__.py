@@ -1,5 +1,7 @@
 """xlbackprop: spreadsheets that show, with live formulas, how a neural network learns.
 
+from xlbackprop import build, check, explain, load, train
+
 definition = load("classic", learning_rate=0.5)
 trace = train(definition)
 trace["∂E/∂w5"][0]
