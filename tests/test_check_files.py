@@ -25,7 +25,7 @@ from xlbackprop import build, check, load, train
 from xlbackprop.checker.file import recalculate
 from xlbackprop.cli import app
 from xlbackprop.errors import UserError
-from xlbackprop.network.embedded import from_properties, to_properties
+from xlbackprop.network.embedded import from_workbook, to_properties
 
 SLIP = SLIPS["the other activation's derivative"][0]
 
@@ -326,15 +326,15 @@ def test_the_definition_goes_through_the_properties() -> None:
         definition = load(template)
         properties = to_properties(definition)
         assert all(len(text) <= 255 for text in properties.values())
-        found = from_properties(properties)
+        found = from_workbook(properties, ())
         assert found is not None
         assert (found.layers, found.inputs, found.notation) == (
             definition.layers,
             definition.inputs,
             definition.notation,
         )
-    assert from_properties({}) is None
-    assert from_properties({"xlbackprop definition 001": "{"}) is None
+    assert from_workbook({}, ()) is None
+    assert from_workbook({"xlbackprop definition 001": "{"}, ["xlbackprop definition 001 {"]) is None
 
 
 def test_only_the_walkthrough_of_a_workbook_of_ours_is_judged(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.networks import contents
 from xlbackprop import UserError, load
 from xlbackprop.errors import DefinitionError
-from xlbackprop.network.embedded import from_properties, to_properties
+from xlbackprop.network.embedded import from_workbook, to_cells, to_properties
 from xlbackprop.network.initial_weights import METHODS, draw
 from xlbackprop.network.loading import parse, validated
 from xlbackprop.network.templates import names
@@ -343,7 +343,8 @@ def test_drawn_weights_have_the_spread_of_their_method(method: str) -> None:
 @given(contents())
 def test_a_definition_survives_the_workbook(content: dict[str, Any]) -> None:
     definition = parse(content, source="generated")
-    assert from_properties(to_properties(definition)) == definition
+    assert from_workbook(to_properties(definition), ()) == definition
+    assert from_workbook({}, to_cells(definition)) == definition
 
 
 def test_values_given_in_place_of_the_templates_own() -> None:

@@ -25,7 +25,7 @@ from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Derivation
 from xlbackprop.errors import DefinitionError
 from xlbackprop.network.definition import Comparison, Method
-from xlbackprop.network.embedded import from_properties, to_properties
+from xlbackprop.network.embedded import from_workbook, to_properties
 from xlbackprop.network.loading import parse
 from xlbackprop.network.optimisers import OPTIMISERS, SETTINGS, WEIGHT_DECAY
 from xlbackprop.walkthrough.arrangement import arrange
@@ -392,7 +392,7 @@ def test_a_workbook_that_compares_nothing_has_no_such_sheet(tmp_path: Path) -> N
 
 def test_the_comparisons_stay_in_the_workbook() -> None:
     definition = load("optimisers")
-    assert from_properties(to_properties(definition)) == definition
+    assert from_workbook(to_properties(definition), ()) == definition
 
 
 def test_what_a_run_is_set_by() -> None:

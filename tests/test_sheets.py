@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tests import judges
 from tests.networks import deep
+from tests.sheets import shown
 from xlbackprop import Definition, UserError, build, load
 from xlbackprop.workbook.sheets.registry import SHEETS
 
@@ -32,7 +33,7 @@ every_definition = pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda
 
 
 def test_all_sheets_in_order(tmp_path: Path) -> None:
-    titles = openpyxl.load_workbook(build(load(), tmp_path / "book.xlsx")).sheetnames
+    titles = shown(build(load(), tmp_path / "book.xlsx"))
     assert [title for title in titles if title in TITLES] == TITLES
     assert [title.lower().replace(" ", "-") for title in titles] == list(SHEETS_OF_ONE_SAMPLE)
 
@@ -47,7 +48,7 @@ def test_all_sheets_in_order(tmp_path: Path) -> None:
 )
 def test_chosen_sheets(asked: list[str], there: list[str], tmp_path: Path) -> None:
     path = build(load(), tmp_path / "book.xlsx", sheets=asked)
-    assert openpyxl.load_workbook(path).sheetnames == there
+    assert shown(path) == there
     assert not judges.errors(judges.ironcalc_judge(path, {}))
 
 

@@ -18,7 +18,7 @@ from xlbackprop.checker.table.recognise import Table, mapped, tables
 from xlbackprop.checker.table.understand import understand
 from xlbackprop.checker.worlds import Shape
 from xlbackprop.derivation import derive
-from xlbackprop.network import CONSTANT, GRADIENT_DESCENT, WEIGHT_DECAY, Definition, from_properties, short_label
+from xlbackprop.network import CONSTANT, GRADIENT_DESCENT, WEIGHT_DECAY, Definition, from_workbook, short_label
 
 OUR_SHEET = "Walkthrough"
 
@@ -97,10 +97,10 @@ def _find(book: Book, table_map: Map | None) -> list[Table]:
 def _definition(book: Book) -> Definition | None:
     """The definition that a workbook of ours carries."""
     part = next((part for kind, part in relationships(book.container, "").values() if kind == "custom-properties"), "")
-    if part not in book.container.names:
-        return None
-    elements = book.container.tree(part).all("property")
-    return from_properties({element.attributes.get("name", ""): element.content() for element in elements})
+    elements = book.container.tree(part).all("property") if part in book.container.names else ()
+    properties = {element.attributes.get("name", ""): element.content() for element in elements}
+    values = (cell.value for sheet in book.sheets for cell in sheet.cells.values())
+    return from_workbook(properties, (value for value in values if isinstance(value, str)))
 
 
 def _labels(definition: Definition) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from xlbackprop.network.activations import ACTIVATIONS, Activation
 from xlbackprop.network.definition import CONSTANT, GRADIENT_DESCENT, LARGEST_NUMBER, Definition, Layer, Method
-from xlbackprop.network.embedded import from_properties, to_properties
+from xlbackprop.network.embedded import from_workbook, to_cells, to_properties
 from xlbackprop.network.loading import validated
 from xlbackprop.network.losses import LOSSES, Outputs
 from xlbackprop.network.names import (

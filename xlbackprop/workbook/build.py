@@ -18,7 +18,7 @@ from xlbackprop.engine import train
 from xlbackprop.errors import UserError, did_you_mean, shown
 from xlbackprop.files import require_ending, require_writable
 from xlbackprop.grid import NoRoomError
-from xlbackprop.network import Definition, to_properties, validated
+from xlbackprop.network import Definition, to_cells, to_properties, validated
 from xlbackprop.progress import Listener, nobody
 from xlbackprop.walkthrough import Lesson, fit
 from xlbackprop.workbook.sheets.registry import SHEETS, Sheet, name_of
@@ -94,7 +94,8 @@ def _filled(
     workbook = _empty(lesson.definition)
     lesson = replace(lesson, sheets=tuple(sheet.title for sheet in chosen))
     try:
-        return workbook, [sheet.fill(workbook, lesson) for sheet in chosen]
+        pages = [sheet.fill(workbook, lesson) for sheet in chosen]
+        return workbook, [*pages, _definition_page(workbook, lesson.definition)]
     except NoRoomError as error:
         if error.sheet in {sheet.title for sheet in required}:
             raise
@@ -113,6 +114,16 @@ def _empty(definition: Definition) -> Workbook:
     workbook.calculation.fullCalcOnLoad = True
     theme.add_styles(workbook)
     return workbook
+
+
+def _definition_page(workbook: Workbook, definition: Definition) -> Page:
+    """A hidden sheet that holds the definition for those who check the workbook after other programs have saved it."""
+    page = Page(workbook, "Definition")
+    page.sheet.sheet_state = "hidden"
+    page.text("A1", "What this workbook was made from, for `xlbackprop check`.")
+    for row, text in enumerate(to_cells(definition), 2):
+        page.text(f"A{row}", text)
+    return page
 
 
 def _chosen(
