@@ -12,10 +12,11 @@ import msgspec
 import pytest
 
 from tests import handmade
-from tests.test_architecture import MODULES
+from tests.test_architecture import MODULES, ROOMS
 from tests.test_check import SLIPS
-from xlbackprop import Report, check
+from xlbackprop import Report, check, load, train
 from xlbackprop.checker.report.findings import EXIT_CODES
+from xlbackprop.walkthrough.size import fit
 
 PROJECT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"), *PROJECT.glob("benchmarks/*.md")])
@@ -98,3 +99,36 @@ def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
         if not target.startswith("https://"):
             assert (document.parent / target).exists(), target
+
+
+def test_the_rooms_are_those_of_the_document() -> None:
+    text = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [re.split(r" ?\| ?", line.strip("| ")) for line in text.splitlines() if re.match(r"\| \d", line)]
+    assert {room: taken for _, room, taken, *_ in rows} == ROOMS
+    floors = {room: int(floor) for floor, room, *_ in rows}
+    assert max(floors.values()) <= 7
+    for room, taken in ROOMS.items():
+        assert floors[room] == 1 + max((floors[other] for other in taken.split()), default=0)
+    drawing = text.partition("```\n")[2].partition("```")[0]
+    drawn = re.findall(r"^(\d) (.*)$", drawing, re.MULTILINE)
+    assert {room: int(floor) for floor, rooms in drawn for room in re.findall(r"\w+", rooms)} == floors
+
+
+def test_what_the_walks_name_is_there() -> None:
+    text = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## First walk")[2]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in MODULES.values())
+    modules = {module.rpartition(".")[2] for module in MODULES}
+    for name in re.findall(r"`(?:[\w]+\.)*(\w+)(?:\(.*?\))?`", text):
+        defined = re.search(rf"(def|class) {name}\b|^ *{name}\b(:| =)", code, re.MULTILINE) is not None
+        assert defined or name in NAMED | modules, name
+    definition = load()
+    table = fit(definition, "compact").table
+    assert f"{table.first_formula('∂E/∂w3')}`".format(row=33) in text
+    assert f"`{table.formula('w3')}`" in text
+    assert table.learning_rate_cell == "$G$31"
+    shown = re.findall(r"0\.000\d+…", text)
+    assert shown[0] == f"{train(definition)['∂E/∂w3'][0]:.10f}"[: len(shown[0]) - 1] + "…"
+
+
+NAMED = {"by_weight", "eta", "expected", "toml"}
+"""Names of cells and fields, which are no definitions."""
