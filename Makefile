@@ -20,7 +20,7 @@ test: .venv/installed
 	$(BIN)/python -m pytest -n auto
 
 quick: .venv/installed
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow and not thorough"
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -123,6 +123,7 @@ def test_the_recalculation_has_a_time_limit(right: Path, monkeypatch: pytest.Mon
     assert any("was stopped" in note.message for note in report.notes)
 
 
+@pytest.mark.thorough
 def test_nothing_that_is_broken_at_random_raises(right: Path) -> None:
     """Fuzzing: bytes of the file, of its unpacked parts, and of the texts in them, changed, cut and doubled."""
     generator = random.Random(7)

@@ -24,6 +24,7 @@ by_gradients = definitions().map(
 """Networks whose updates need no more than the gradients of their own row."""
 
 
+@pytest.mark.thorough
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(definition=by_gradients)
 def test_other_activations_and_losses_are_judged(definition: Definition, tmp_path: Path) -> None:
@@ -31,6 +32,7 @@ def test_other_activations_and_losses_are_judged(definition: Definition, tmp_pat
     assert (report.status, report.findings) == ("ok", ()), report
 
 
+@pytest.mark.thorough
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(definition=by_gradients, data=st.data())
 def test_a_mistake_is_found_in_its_cell(definition: Definition, data: st.DataObject, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_build_of_ones_own_definition(tmp_path: Path) -> None:
     assert (tmp_path / "output" / "mine.xlsx").is_file()
 
 
+@pytest.mark.thorough
 def test_a_sheet_without_room_is_told(tmp_path: Path) -> None:
     layers = "[[layers]]\nunits = 40\n[[layers]]\nunits = 1\n"
     text = f'title="T"\nteaches="t."\ninputs=[1]\ntargets=[0]\nlearning_rate=1\niterations=2\n{layers}'
@@ -194,6 +195,7 @@ def test_a_copy_is_never_the_file_itself_and_the_report_is_not_lost(tmp_path: Pa
     assert (tmp_path / "a.xlsx").read_bytes() == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interrupted_build_leaves_nothing_behind(sent: str, tmp_path: Path) -> None:
     # the command as it is, but heeding signals also where the tests run in the background, which ignores them

@@ -64,6 +64,7 @@ def test_first_iteration_below_the_threshold(tmp_path: Path) -> None:
     assert cells[TITLE, "B11"] == "Small first with η = 10, at iteration 2"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("rates", "verdict"),
     [((0.0,) * 8, "stuck"), ((100.0,) * 8, "went up first, then converged"), ((0.01,) * 8, "still falling")],
@@ -86,6 +87,7 @@ def test_a_loss_of_zero_stays_on_the_logarithmic_axis(tmp_path: Path) -> None:
     assert cells[TITLE, "B7"] == 1e-30
 
 
+@pytest.mark.thorough
 def test_more_iterations_than_a_classroom_opens_are_left_out(tmp_path: Path) -> None:
     cells = filled(tmp_path, load(iterations=MOST_COMPARED_ITERATIONS + 50))
     assert cells[TITLE, "A7"] == f"loss at iteration {MOST_COMPARED_ITERATIONS - 1}"

@@ -96,6 +96,7 @@ def test_no_table_stands_higher_than_reckoned(definition: Definition) -> None:
     assert table(definition).header_row >= LEAST_HEADER_ROW
 
 
+@pytest.mark.thorough
 def test_columns_just_within_and_just_beyond(tmp_path: Path) -> None:
     # n inputs, 20 outputs: 41 n + 82 columns
     within = network(397, 20)
@@ -188,6 +189,7 @@ def weighted_sum(sources: int) -> str:
     return "=" + "+".join(f"{letters[weight]}{row}*{letters[source]}{row}" for weight, source in pairs)
 
 
+@pytest.mark.thorough
 def test_a_formula_just_within_is_built_and_one_just_beyond_refused(tmp_path: Path) -> None:
     sources = bisect_right(range(1000), MOST_CHARACTERS, lo=400, key=lambda count: len(weighted_sum(count)))
     within = network(sources - 1, 1, iterations=80)
@@ -231,6 +233,7 @@ def test_rows_above_the_table_count_too(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_more_columns_are_refused_where_fewer_have_room(tmp_path: Path) -> None:
     definition = network(50, 60, 50)
     assert fit(definition, "compact")
@@ -244,6 +247,7 @@ def test_more_columns_are_refused_where_fewer_have_room(tmp_path: Path) -> None:
     assert f"{columns - MOST_COLUMNS:,} too many" in str(caught.value)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("definition", "left_out"),
     [

@@ -228,6 +228,7 @@ def test_part_of_an_epoch_is_no_loss_to_judge_by(title: str, definition: Definit
     assert cells[title, "B4"] == pytest.approx(first[3] / 10, rel=0.1)
 
 
+@pytest.mark.thorough
 def test_more_iterations_than_a_classroom_opens_are_left_out(tmp_path: Path) -> None:
     cells = filled(tmp_path, load("optimisers", iterations=MOST_COMPARED_ITERATIONS + 50))
     assert row_of(cells, f"loss at iteration {MOST_COMPARED_ITERATIONS - 1}")
@@ -299,6 +300,7 @@ def test_enormous_steps(judge: Callable[..., Cells], tmp_path: Path) -> None:
     assert_agree(judge(generated, changes), expected(changed, tmp_path), "η = 1,000,000")
 
 
+@pytest.mark.thorough
 @settings(max_examples=8)
 @given(definitions(), st.lists(st.sampled_from(EVERY), min_size=2, max_size=6))
 def test_generated_networks(definition: Definition, compare: list[Comparison]) -> None:

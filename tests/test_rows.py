@@ -32,6 +32,7 @@ def book(folder: Path, name: str) -> tuple[Workbook, Page, Path]:
     return workbook, Page(workbook, "Sheet"), folder / f"{name}.xlsx"
 
 
+@pytest.mark.thorough
 @settings(max_examples=25)
 @given(rows=st.integers(1, 1200), first_row=st.integers(2, 40), first_column=st.integers(3, 30), data=st.data())
 def test_a_block_is_its_cells(

@@ -244,6 +244,7 @@ def test_nothing_is_made_up_for_a_network_that_is_too_large() -> None:
     assert process_time() - start < 0.5
 
 
+@pytest.mark.thorough
 def test_from_the_command_line_to_the_workbook(tmp_path: Path) -> None:
     asked = ["--layers", "3,2,2", "--activation", "tanh", "--loss", "categorical-cross-entropy", "--samples", "4"]
     done = run("new", "mine.toml", *asked, "--optimiser", "adam", "--seed", "3", cwd=tmp_path)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from openpyxl.worksheet.worksheet import Worksheet
 from openxml_audit import OpenXmlValidator
 
+from tests.cases import thorough_but
 from tests.judges import carried, formula_cells, stored
 from xlbackprop import UserError, build, load, train
 from xlbackprop.derivation.equations import derive
@@ -52,7 +53,7 @@ def test_the_table_carries_the_engines_values(template: str, columns: str, tmp_p
         np.testing.assert_array_equal(np.array(column, dtype=float), trace[name], err_msg=name)
 
 
-@pytest.mark.parametrize("template", names())
+@pytest.mark.parametrize("template", thorough_but(names(), "classic", "and-or"))
 def test_every_formula_carries_a_value(template: str, tmp_path: Path) -> None:
     path = build(load(template, iterations=ITERATIONS), tmp_path / "book.xlsx")
     assert carried(path).keys() == formula_cells(path).keys()
@@ -131,7 +132,12 @@ def test_the_file_recalculates_when_it_is_opened(sheet: Worksheet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "columns"), [("mazur", "full"), *((template, "compact") for template in VALIDATED)]
+    ("template", "columns"),
+    [
+        ("classic", "compact"),
+        *(pytest.param(template, "compact", marks=pytest.mark.thorough) for template in VALIDATED[1:]),
+        pytest.param("mazur", "full", marks=pytest.mark.thorough),
+    ],
 )
 def test_parts_are_valid_against_the_schema(template: str, columns: str, tmp_path: Path) -> None:
     path = build(load(template, iterations=ITERATIONS), tmp_path / "book.xlsx", columns=columns)
