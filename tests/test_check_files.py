@@ -278,6 +278,12 @@ def test_a_map_settles_what_labels_do_not_say(tmp_path: Path) -> None:
     assert "Z33:Z44" in run(path, "--map", table, "--json")[1]
     table.write_text("\n".join(['sheet = "Sheet1"', "header = 32", *lines]), encoding="utf-8")
     assert run(path, "--map", table)[0] == 1
+    table.write_text("\ufeff" + "\n".join(['sheet = "Sheet1"', *lines]), encoding="utf-8")
+    assert run(path, "--map", table)[0] == 1
+    table.write_text("\n".join(['sheet = "Sheet2"', *lines]), encoding="utf-8")
+    code, said = run(path, "--map", table, "--json")
+    assert code == 2
+    assert 'there is no sheet \\"Sheet2\\", which the map names; did you mean \\"Sheet1\\"?' in said
 
 
 @pytest.mark.parametrize(
@@ -288,11 +294,15 @@ def test_a_map_settles_what_labels_do_not_say(tmp_path: Path) -> None:
         ("w1 = 3", "letters"),
         ("", "no columns"),
         ("header = 0", "header"),
+        ('h1 = "A"\nH1 = "B"', "H1: found h1 a second time, expected every quantity once"),
+        ('"dE/dw1" = "A"\n"∂E/∂w1" = "A"', "found ∂E/∂w1 a second time"),
+        ('h1 = "ZZZ"', "h1: found 'ZZZ', expected the letters of a column, XFD is the last"),
+        ("learning_rate = 0,5", "a number has a decimal point and no comma"),
     ],
 )
 def test_a_map_with_a_mistake_is_told(content: str, words: str, right: Path, tmp_path: Path) -> None:
     table = tmp_path / "map.toml"
-    table.write_text(content)
+    table.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=words):
         run(right, "--map", table)
 

@@ -305,20 +305,99 @@ def test_samples_from_a_file_beside_the_definition(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"samples.csv: there is no such file"),
-        ("", "found 0 columns, expected more than 1"),
-        ("a\n1\n", "found 1 columns, expected more than 1: inputs, then 1 targets"),
-        ("a,b\n", "found no sample"),
-        ("a,b\n1,2,3\n", "line 2: found 3 columns, expected 2"),
-        ("a,b\n1,x\n", 'line 2, column 2: found "x", expected a number'),
-        ("a,b\n1,nan\n", r"targets\[1\]\[1\]: found nan"),
+        (None, "samples.csv: there is no such file"),
+        ("", "samples.csv: found 0 columns, expected more than 1: inputs, then 1 target, with commas or semicolons"),
+        ("a\n1\n", "samples.csv: found 1 column, expected more than 1: inputs, then 1 target,"),
+        ("a,b\n", "samples.csv: found no sample"),
+        ("a,b\n1,2,3\n", "line 2: found 3 columns, expected 2 as in the first line; a number has a decimal point"),
+        ("a,b\n1\n", "line 2: found 1 column, expected 2 as in the first line"),
+        ("a,b\n0,5,0,25\n", "line 2: found 4 columns, expected 2 as in the first line; a number has a decimal point"),
+        (
+            'a,b\n"0,5",1\n',
+            'line 2, column 1: found the text "0,5", expected a number from −1,000,000 to 1,000,000, with a',
+        ),
+        ("a;b\n0,5;1\n", " with a decimal point: 0.5"),
+        ("a,b\n1,x\n", 'line 2, column 2: found the text "x", expected a number from −1,000,000 to 1,000,000'),
+        ("a,b\n1,nan\n", 'line 2, column 2: found the text "nan", expected a number'),
+        ("a,b\n1,inf\n", 'line 2, column 2: found the text "inf", expected a number'),
+        ("a,b\n1,1e999\n", 'line 2, column 2: found the text "1e999", expected a number'),
+        ("a,b\n1,1000001\n", 'line 2, column 2: found the text "1000001", expected a number'),
+        ("a,b\n1,1_000\n", 'line 2, column 2: found the text "1_000", expected a number'),
+        ("a,b\n1,٣\n", 'line 2, column 2: found the text "٣", expected a number'),
+        ("a,b\n1,\n", "line 2, column 2: found an empty cell, expected a number"),
+        ("a,b\n\n1,2\n,\n1,x\n", 'line 5, column 2: found the text "x"'),
+        ('a,b\n"1\n",2\n1,x\n', 'line 4, column 2: found the text "x"'),
+        (
+            "0,0\n0,1\n1,1\n",
+            "line 1: found numbers, expected the names of the columns, then a line of numbers a sample",
+        ),
+        ("a,b\n1,x\n2,y\n", "samples.csv: 2 mistakes"),
     ],
 )
 def test_a_file_of_samples_that_cannot_be_used(content: str | None, message: str, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(WITH_SAMPLES)
     if content is not None:
-        (tmp_path / "samples.csv").write_text(content)
-    with pytest.raises(UserError, match=message):
+        (tmp_path / "samples.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        load(tmp_path / "mine.toml")
+    assert message in str(caught.value)
+    assert str(tmp_path / "samples.csv") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        SAMPLES,
+        "\ufeff" + SAMPLES,
+        SAMPLES.replace(",", ";"),
+        SAMPLES.replace(",", "\t"),
+        SAMPLES.replace("\n", "\r\n"),
+        SAMPLES.replace("i1,", '"i1, the first",').replace(",", ";").replace("i1;", "i1,"),
+        SAMPLES.replace("0,0,0", " 0.0 , +0,-0e3"),
+        "\n" + SAMPLES.replace("1,0", "\n,,\n1,.0"),
+    ],
+)
+def test_the_same_samples_however_they_are_written(written: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("\ufeff" + WITH_SAMPLES, encoding="utf-8")
+    (tmp_path / "samples.csv").write_text(written, encoding="utf-8", newline="")
+    assert [sample.inputs for sample in load(tmp_path / "mine.toml").samples] == [(0, 0), (0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines", "message"),
+    [
+        ('loss = "binary cross-entropy"', "i1,t1\n1,0.5\n\n1,1.5\n", "samples.csv, line 4, targets: found [1.5]"),
+        ('loss = "binary cross-entropy"', "i1,t1\n1,1.5\n", "samples.csv, line 2, targets: found [1.5]"),
+        (
+            "inputs = [1]",
+            "i1,t1\n1,1\n",
+            "samples: found inputs as well, expected either samples or inputs and targets",
+        ),
+        (
+            "targets = [1]",
+            "i1,t1\n1,1\n",
+            "samples: found targets as well, expected either samples or inputs and targets",
+        ),
+    ],
+)
+def test_a_mistake_of_a_sample_is_told_by_its_line(changes: str, lines: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(f"{changes}\n{WITH_SAMPLES}", encoding="utf-8")
+    (tmp_path / "samples.csv").write_text(lines, encoding="utf-8")
+    with pytest.raises(DefinitionError) as caught:
+        load(tmp_path / "mine.toml")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["5", "[1]", '""', "true"])
+def test_the_name_of_a_file_of_samples_is_a_text(name: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(WITH_SAMPLES.replace('"samples.csv"', name), encoding="utf-8")
+    with pytest.raises(DefinitionError, match=r"samples: found .*, expected its name; a line of column names"):
+        load(tmp_path / "mine.toml")
+
+
+def test_a_decimal_comma_in_a_definition_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(WITH_SAMPLES.replace("learning_rate = 1", "learning_rate = 0,5"))
+    with pytest.raises(UserError, match=r"mine.toml: this is not valid TOML: .*line 5.*; a number has a decimal point"):
         load(tmp_path / "mine.toml")
 
 

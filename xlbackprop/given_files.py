@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from pathlib import Path
@@ -75,9 +76,16 @@ def toml_of(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise UnfitFileError(path, "its lists or sections lie too deep in one another") from None
     except tomllib.TOMLDecodeError as error:
-        raise UnfitFileError(path, f"this is not valid TOML: {error}") from error
+        raise UnfitFileError(path, f"this is not valid TOML: {error}{_comma(written, error)}") from error
     except ValueError as error:  # a number of thousands of digits, a date that is none
         raise UnfitFileError(path, f"a value in it cannot be read: {str(error).partition(';')[0]}") from error
+
+
+def _comma(written: str, error: tomllib.TOMLDecodeError) -> str:
+    """What there is to add where a number with a decimal comma may be the mistake."""
+    place = re.search(r"at line (\d+)", str(error))
+    line = written.splitlines()[int(place[1]) - 1] if place else ""
+    return "; a number has a decimal point and no comma, such as 0.5" if re.search(r"\d,\d", line) else ""
 
 
 def _require_file(path: Path, mode: int) -> None:

@@ -18,6 +18,7 @@ from xlbackprop.checker.table.recognise import Table, mapped, tables
 from xlbackprop.checker.table.understand import understand
 from xlbackprop.checker.worlds import Shape
 from xlbackprop.derivation import derive
+from xlbackprop.errors import did_you_mean
 from xlbackprop.network import CONSTANT, GRADIENT_DESCENT, WEIGHT_DECAY, Definition, from_workbook, short_label
 
 OUR_SHEET = "Walkthrough"
@@ -66,6 +67,10 @@ def checked(path: Path, *, engine: str = "ironcalc", table_map: Map | None = Non
         beyond = _beyond(_definition(book))
         if beyond and table_map is None:
             return Checked(Report(str(path), "not_recognised", beyond), book)
+        wanted = None if table_map is None else table_map.sheet
+        if wanted is not None and wanted not in book.by_name:
+            missing = f'there is no sheet "{wanted}", which the map names; {did_you_mean(wanted, book.by_name)}'
+            return Checked(Report(str(path), "not_recognised", missing), book)
         understood = [understand(book, table) for table in _find(book, table_map)]
         if not book.formulas:
             recalculated = recalculate.Recalculated({})

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from xlbackprop.errors import DefinitionError, Problem, UserError, at_most, count, shown
 from xlbackprop.given_files import toml_of
-from xlbackprop.network.csv_samples import read_samples
+from xlbackprop.network.csv_samples import Samples, read_samples
 from xlbackprop.network.definition import (
     MOST_ITERATIONS,
     Definition,
@@ -45,12 +47,17 @@ def load(
     replaced = {key: plain(value) for key, value in given.items() if value is not None}
     if "iterations" in replaced:
         content.pop("epochs", None)
+    samples = _samples(content, path)
+    if samples is not None:
+        del content["samples"]
+        content |= {"inputs": samples.inputs, "targets": samples.targets}
     try:
-        return parse(_with_samples(content, path) | replaced, source=str(path))
+        return parse(content | replaced, source=str(path))
     except DefinitionError as error:
-        if all(problem.key in replaced for problem in error.problems):
-            raise DefinitionError(f"the values given for {template}", error.problems) from None
-        raise
+        source = (
+            f"the values given for {template}" if all(each.key in replaced for each in error.problems) else str(path)
+        )
+        raise DefinitionError(source, tuple(_placed(each, samples) for each in error.problems)) from None
 
 
 def validated(definition: Definition) -> Definition:
@@ -94,17 +101,29 @@ def parse(content: Mapping[str, object], *, source: str) -> Definition:
     return definition
 
 
-def _with_samples(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The content with the samples of the file that it names."""
+def _samples(content: Mapping[str, Any], path: Path) -> Samples | None:
+    """The samples of the file that a definition names; None where it names none."""
     if "samples" not in content:
-        return content
+        return None
+    problems: list[Problem] = []
     if (beside := problem_beside("samples", content)) is not None:
-        raise DefinitionError(str(path), (beside,))
+        problems.append(beside)
+    name = read_value(Shorthand, "samples", content["samples"], problems)
+    if problems:
+        raise DefinitionError(str(path), tuple(problems))
     layers = content.get("layers")
     last = layers[-1] if isinstance(layers, list) and layers and isinstance(layers[-1], dict) else {}
     outputs = last.get("units") or (len(last["weights"]) if isinstance(last.get("weights"), list) else None)
-    inputs, targets = read_samples(path, content["samples"], outputs)
-    return {key: value for key, value in content.items() if key != "samples"} | {"inputs": inputs, "targets": targets}
+    return read_samples(path, name, outputs)
+
+
+def _placed(problem: Problem, samples: Samples | None) -> Problem:
+    """A problem of samples from a file, told by the line in which they stand there."""
+    found = re.fullmatch(r"(inputs|targets)(?:\[(\d+)\])?", problem.key)
+    if samples is None or found is None:
+        return problem
+    line = samples.lines[int(found[2] or 1) - 1]
+    return replace(problem, key=f"{samples.path}, line {line}, {found[1]}")
 
 
 def _with_epochs(content: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, Any]:
@@ -139,4 +158,4 @@ def _drawn(definition: Definition) -> Definition:
         else:
             layers.append(layer)
         sources = layer.units
-    return msgspec.structs.replace(definition, layers=tuple(layers))
+    return replace(definition, layers=tuple(layers))

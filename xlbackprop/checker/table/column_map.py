@@ -10,7 +10,7 @@ from msgspec import Struct
 from xlbackprop.checker.table.labels import quantity
 from xlbackprop.errors import UserError
 from xlbackprop.given_files import UnfitFileError, toml_of
-from xlbackprop.grid import column_number
+from xlbackprop.grid import MOST_COLUMNS, column_number
 from xlbackprop.network import ITERATION, LEARNING_RATE
 
 _EXAMPLE = 'such as  h1 = "I"  or  "dE/dw1" = "X", and, where needed, sheet = "Sheet1", header = 32'
@@ -46,6 +46,10 @@ def load(path: Path) -> Map:
             raise UserError(f"--map {path}: “{key}” is no quantity of the walkthrough; expected lines {_EXAMPLE}")
         if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z]{1,3}", value):
             raise UserError(f'--map {path}: {key}: found {value!r}, expected the letters of a column, such as "I"')
+        if column_number(value) > MOST_COLUMNS:
+            raise UserError(f"--map {path}: {key}: found {value!r}, expected the letters of a column, XFD is the last")
+        if name in columns:
+            raise UserError(f"--map {path}: {key}: found {name} a second time, expected every quantity once")
         columns[name] = column_number(value)
     if not columns.keys() - {ITERATION, LEARNING_RATE}:  # these two fill no row of a table
         raise UserError(f"--map {path}: found no columns of a table, expected lines {_EXAMPLE}")
