@@ -292,4 +292,5 @@ def test_the_numbers_of_numpy_are_numbers(classic: Path, tmp_path: Path) -> None
     numpy = replace(load(), learning_rate=np.float64(1), iterations=np.int64(68), inputs=np.array([0.05, 0.1]))
     assert build(numpy, tmp_path / "a.xlsx").read_bytes() == classic.read_bytes()
     assert build(load(), tmp_path / "a.xlsx", iteration=np.int64(3)).read_bytes() != classic.read_bytes()
-    np.testing.assert_array_equal(train(numpy).values, train(load()).values)
+    few = replace(load(), learning_rate=np.float64(1), iterations=np.int64(68))
+    np.testing.assert_array_equal(train(few).values, train(load()).values)

@@ -19,7 +19,7 @@ from xlbackprop.engine.order import SampleOrder, sample_order
 from xlbackprop.engine.record import Record
 from xlbackprop.engine.trace import Array, Trace
 from xlbackprop.errors import UserError, at_most
-from xlbackprop.network import BATCH_SIZE, EPOCH, IN_BATCH, SAMPLE, TURN, UPDATE, Definition, validated
+from xlbackprop.network import BATCH_SIZE, EPOCH, IN_BATCH, SAMPLE, TURN, UPDATE, Definition
 from xlbackprop.progress import Listener, nobody
 
 _ITERATIONS_A_CHUNK = 1024
@@ -40,9 +40,9 @@ def train(definition: Definition, *, listener: Listener = nobody) -> Trace:
         without units, losses and learning rates included.
 
     Raises:
-        UserError: the definition has mistakes, or there would be more values than are kept, 500 million.
+        UserError: there would be more values than are kept, 500 million.
     """
-    return train_all([validated(definition)], listener=listener)[0]
+    return train_all([definition], listener=listener)[0]
 
 
 def train_all(definitions: Sequence[Definition], *, listener: Listener = nobody) -> list[Trace]:
