@@ -9,10 +9,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
+from openpyxl.styles.numbers import BUILTIN_FORMATS_REVERSE
+
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 FONT = ("b", "i", "strike", "u", "vertAlign", "sz", "color", "name", "family", "charset", "scheme")
 BORDER = ["left", "right", "top", "bottom", "diagonal"]
 SAYS_STYLE = {"showFirstColumn", "showLastColumn", "showRowStripes", "showColumnStripes"}
+
+MOST_FORMATS = 150
+"""Of a file's own number formats; Excel repairs a file that has 200 to 250 of them, depending on its language."""
 
 Parts = Mapping[str, str]
 """The text of every part of a file, by its path."""
@@ -25,7 +30,7 @@ def parts(path: Path) -> dict[str, str]:
 
 def faults(parts: Parts) -> list[str]:
     """Everything that is wrong with a file, in a word each."""
-    kinds = (_drawings, _relationships, _tables, _styles, _spaces, _numbers)
+    kinds = (_drawings, _relationships, _tables, _styles, _formats, _spaces, _numbers, _formulas, _ids)
     return [fault for kind in kinds for fault in kind(parts)]
 
 
@@ -92,6 +97,46 @@ def _styles(parts: Parts) -> Iterator[str]:
         places = [FONT.index(child.tag.removeprefix(MAIN)) for child in font]
         if places != sorted(places):
             yield "a font in another order"
+
+
+def _formats(parts: Parts) -> Iterator[str]:
+    sheet = ElementTree.fromstring(parts["xl/styles.xml"])
+    formats = sheet.find(f"{MAIN}numFmts")
+    listed = [] if formats is None else [(each.attrib["numFmtId"], each.attrib["formatCode"]) for each in formats]
+    if len(listed) > MOST_FORMATS:
+        yield f"{len(listed)} number formats"
+    codes = dict(listed)
+    if len(codes) != len(listed):
+        yield "two number formats with one number"
+    for each in sheet.iter(f"{MAIN}numFmt"):
+        number, code = each.attrib["numFmtId"], each.attrib["formatCode"]
+        if code in BUILTIN_FORMATS_REVERSE and number != str(BUILTIN_FORMATS_REVERSE[code]):
+            yield f"{code} is built in"
+        if codes.get(number, code) != code:
+            yield f"number {number} of a conditional format is another format's"
+
+
+def _formulas(parts: Parts) -> Iterator[str]:
+    for name, text in _of(parts, "xl/worksheets"):
+        for formula in re.findall(r'<f t="shared" ref=[^>]*>([^<]*)</f>', text):
+            for column, row in re.findall(r"!(\$?)[A-Z]{1,3}(\$?)[0-9]", formula):
+                if not (column and row):
+                    yield f"{name}: a shared formula refers to another sheet from where it stands: {formula}"
+        for formula in re.findall(r"<f[^>]*>([^<]*)</f>", text):
+            if re.search(r"(?<!SUM\()MMULT\(", formula):
+                yield f"{name}: a matrix that Excel would show with an @: {formula}"
+
+
+def _ids(parts: Parts) -> Iterator[str]:
+    for name, text in _of(parts, "xl/worksheets"):
+        shared = re.findall(r'<f t="shared" ref=[^>]* si="(\d+)"', text)
+        if len(shared) != len(set(shared)):
+            yield f"{name}: two shared formulas with one number"
+    book = parts["xl/workbook.xml"]
+    for what in (r'sheetId="(\d+)"', r'r:id="(\w+)"', r'<sheet name="([^"]*)"', r'<definedName (name="[^"]*"[^>]*)>'):
+        found = re.findall(what, book)
+        if len(found) != len(set(found)):
+            yield f"the workbook has two of one {what}"
 
 
 def _spaces(parts: Parts) -> Iterator[str]:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import openpyxl
 import pytest
-from msgspec.structs import replace
+from openpyxl.workbook.workbook import Workbook
 
+from tests import judges
 from tests.anatomy import faults, parts
+from tests.networks import sized
 from xlbackprop import build, load
+from xlbackprop.network.loading import parse
 from xlbackprop.network.templates import names
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.writer import save
 
 ITERATIONS = 8
 
@@ -30,6 +37,18 @@ PLANTED = {
     ("xl/styles.xml", '<b val="1"/><sz val="16"/>', '<sz val="16"/><b val="1"/>'): "a font in another order",
     ("xl/worksheets/sheet2.xml", "<t>inputs</t>", '<t xml:space="preserve">inputs</t>'): "xml:space",
     ("xl/worksheets/sheet2.xml", "<t>inputs</t>", "<t>inputs </t>"): "xml:space",
+    ("xl/styles.xml", 'numFmtId="165"', 'numFmtId="164"'): "two number formats with one number",
+    ("xl/styles.xml", '<numFmt numFmtId="165"', 152 * '<numFmt numFmtId="9" formatCode="x"/>'): "number formats",
+    ("xl/styles.xml", 'numFmtId="11" formatCode="0.00E+00"', 'numFmtId="170" formatCode="0.00E+00"'): "is built in",
+    (
+        "xl/styles.xml",
+        'numFmtId="11" formatCode="0.00E+00"',
+        'numFmtId="170" formatCode="0.00E+0"',
+    ): "is another format's",
+    ("xl/worksheets/sheet2.xml", "$G$31*", "'Your turn'!G31*"): "refers to another sheet from where it stands",
+    ("xl/worksheets/sheet4.xml", "SUM(MMULT(", "((MMULT("): "Excel would show with an @",
+    ("xl/worksheets/sheet2.xml", 'si="1"', 'si="0"'): "two shared formulas with one number",
+    ("xl/workbook.xml", 'sheetId="2"', 'sheetId="1"'): "the workbook has two of one",
     ("xl/worksheets/sheet2.xml", "<v>0.05</v>", "<v>-0.0</v>"): "-0.0 is stored",
     ("xl/worksheets/sheet2.xml", "<v>0.05</v>", "<v>4e-320</v>"): "4e-320 is stored",
 }
@@ -45,6 +64,34 @@ def test_nothing_is_spelled_as_some_readers_do_not_take_it(template: str, tmp_pa
     assert faults(parts(build(load(template, iterations=ITERATIONS), tmp_path / "book.xlsx"))) == []
 
 
+def test_a_wide_network_has_no_more_formats_than_excel_takes(tmp_path: Path) -> None:
+    wide = parse(sized(3, 5, 5, 5, 3), source="wide")
+    path = build(wide, tmp_path / "wide.xlsx", sheets=["walkthrough"])
+    assert faults(parts(path)) == []
+    shown = [value for value in judges.carried(path).values() if isinstance(value, str)]
+    assert len([value for value in shown if re.fullmatch(r"(\w+|∂.*) = −?[0-9.]+(e-?[0-9]+)?", value)]) > 100
+    recalculated = judges.ironcalc_judge(path, {})
+    assert {cell: value for cell, value in recalculated.items() if isinstance(value, str)} == {
+        cell: value for cell, value in judges.carried(path).items() if isinstance(value, str)
+    }
+
+
+def test_a_sheet_opens_where_there_is_something_to_change(classic: Path) -> None:
+    selected = {sheet.title: sheet.sheet_view.selection[-1].activeCell for sheet in openpyxl.load_workbook(classic)}
+    assert selected["Walkthrough"] == "G31"
+    for sheet in openpyxl.load_workbook(classic):
+        cells = {cell for limits in sheet.data_validations.dataValidation for cell in str(limits.sqref).split()}
+        assert selected[sheet.title] in (cells or {"A1"})
+
+
+def test_excel_marks_no_text_as_a_number_in_the_wrong_place(classic: Path) -> None:
+    for name, text in parts(classic).items():
+        numerals = set(re.findall(r'<c r="([A-Z]+\d+)"[^>]*><is><t>-?[0-9.]+(?:E[-+]?\d+)?</t>', text))
+        ignored = re.findall('<ignoredError sqref="([^"]*)" numberStoredAsText="1"/>', text)
+        assert numerals == set(" ".join(ignored).split()), name
+    assert "ignoredError" in parts(classic)["xl/worksheets/sheet1.xml"]
+
+
 @pytest.mark.parametrize(("place", "fault"), PLANTED.items())
 def test_what_they_do_not_take_is_seen(place: tuple[str, str, str], fault: str, classic: Path) -> None:
     part, right, wrong = place
@@ -56,8 +103,13 @@ def test_what_they_do_not_take_is_seen(place: tuple[str, str, str], fault: str, 
 
 
 def test_a_text_keeps_the_spaces_around_it(tmp_path: Path) -> None:
-    path = build(replace(load(iterations=1), title=" spaced \n"), tmp_path / "book.xlsx", sheets=["walkthrough"])
-    assert openpyxl.load_workbook(path)["Walkthrough"]["A1"].value == " spaced \n"
+    workbook = Workbook()
+    workbook.remove(workbook.active)
+    theme.add_styles(workbook)
+    page = Page(workbook, "Sheet")
+    page.text("A1", " spaced \n")
+    save(workbook, {"Sheet": page.content()}, tmp_path / "book.xlsx")
+    assert openpyxl.load_workbook(tmp_path / "book.xlsx")["Sheet"]["A1"].value == " spaced \n"
 
 
 BUILD = "from xlbackprop import build, load; build(load(iterations=8), 'book.xlsx')"

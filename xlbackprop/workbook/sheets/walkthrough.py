@@ -14,6 +14,7 @@ from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace
 from xlbackprop.grid import address, column_letter
 from xlbackprop.network import ITERATION, LEARNING_RATE, Definition, short_label
+from xlbackprop.symbols import short, short_formula
 from xlbackprop.walkthrough import (
     COLUMN_WIDTH,
     SETTING_COLUMN,
@@ -34,6 +35,9 @@ from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 _NOTE_WIDTH = 190
+_MOST_NODE_FORMATS = 100
+"""Each node that is a number takes a format for its name, of which Excel takes 200 in a file before it "repairs" it;
+in larger networks all nodes are texts."""
 _CHART_COLUMNS = 8
 
 
@@ -68,10 +72,15 @@ def _diagram(page: Page, picture: Diagram, table: Table, trace: Trace) -> None:
     for title in picture.titles:
         look = Look(theme.HEADING, align=title.align, indent=int(title.align == "left"))
         page.text(address(TOP_ROW, title.column), title.text, look)
+    has_formats = len(picture.nodes) <= _MOST_NODE_FORMATS
     for node in picture.nodes:
-        look = Look(theme.NODE, table.derivation[node.name].role, number_format=_node_format(node.name))
+        place, cell, role = address(node.row, node.column), table.cell(node.name), table.derivation[node.name].role
         value = float(trace[node.name][0])
-        page.formula(address(node.row, node.column), table.cell(node.name), value, look)
+        if has_formats:
+            page.formula(place, cell, value, Look(theme.NODE, role, number_format=_node_format(node.name)))
+        else:
+            label = f"{short_label(node.name)} = "
+            page.formula(place, f'"{label}"&{short_formula(cell)}', label + short(value), Look(theme.NODE, role))
     for arrow in picture.arrows:
         _arrow(page, arrow, table)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import groupby, islice
@@ -95,6 +96,12 @@ class SheetContent(Struct, frozen=True):
     blocks: Sequence[Block] = ()
     links: Sequence[Hyperlink] = ()
 
+    def numerals(self) -> list[str]:
+        """The addresses of texts that Excel would mark as numbers in the wrong place."""
+        return [
+            cell.address for cell in self.cells.values() if isinstance(cell.content, str) and _is_numeral(cell.content)
+        ]
+
 
 def rows_of(ws: Worksheet, content: SheetContent, listener: Listener) -> Iterator[str]:
     """The rows of a sheet as XML, many at a time: in each row its single cells and the cells of the blocks there."""
@@ -110,6 +117,13 @@ def rows_of(ws: Worksheet, content: SheetContent, listener: Listener) -> Iterato
     while chunk := list(islice(numbers, _ROWS_A_CHUNK)):
         yield "".join(_row(ws, row, singles.get(row, ()), blocks) for row in chunk)
         listener(f"writing {ws.title}", chunk[-1], last)
+
+
+def _is_numeral(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _row(

@@ -180,6 +180,11 @@ class _Shell(WorksheetWriter):
         self._growing = self.tail
 
     def write_drawings(self) -> None:
+        """Write what stands between the page setup and the tables."""
+        numerals = self._content.numerals()
+        if numerals:
+            mark = f'<ignoredError sqref="{" ".join(numerals)}" numberStoredAsText="1"/>'
+            self.tail.append(f"<ignoredErrors>{mark}</ignoredErrors>")
         if self._content.drawing:
             relationship = Relationship(type="drawing", Target="")
             self._rels.append(relationship)
