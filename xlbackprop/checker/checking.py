@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.file import recalculate
-from xlbackprop.checker.file.book import Book, read, relationships
+from xlbackprop.checker.file.book import Book, relationships
+from xlbackprop.checker.file.book import read as read_book
 from xlbackprop.checker.file.container import UnreadableError
 from xlbackprop.checker.judgement.table_judge import judge_table
 from xlbackprop.checker.report.findings import Report
@@ -48,20 +50,28 @@ def check(path: str | Path, *, engine: str = "ironcalc", map_file: str | Path | 
     return checked(Path(path), engine=engine, table_map=table_map).report
 
 
-def checked(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None) -> Checked:
+def checked(
+    path: Path,
+    *,
+    engine: str = "ironcalc",
+    table_map: Map | None = None,
+    read: Callable[[int], None] = lambda formulas: None,
+) -> Checked:
     """A workbook's report, and what was read of it.
 
     Args:
         path: the file.
         engine: what recalculates it, `ironcalc` or `libreoffice`.
         table_map: where the quantities stand, when the labels do not say it.
+        read: called once the file is read, with the number of its formulas.
 
     Raises:
         UserError: LibreOffice was asked for and is not there.
     """
     embedded = recalculate.Engine() if engine == "ironcalc" else None
     try:
-        book = read(path)
+        book = read_book(path)
+        read(book.formulas)
         if embedded is not None and book.formulas:
             embedded.ask(book)
         beyond = _beyond(_definition(book))
