@@ -17,8 +17,10 @@ from openxml_audit import OpenXmlValidator
 
 from tests.cases import thorough_but
 from tests.judges import carried, formula_cells, stored
+from tests.networks import sized
 from xlbackprop import UserError, build, load, train
 from xlbackprop.derivation.equations import derive
+from xlbackprop.network.loading import parse
 from xlbackprop.network.templates import names
 from xlbackprop.walkthrough.arrangement import arrange
 from xlbackprop.workbook.xlsx import writer
@@ -107,18 +109,58 @@ def test_texts_use_the_names_of_the_table(sheet: Worksheet) -> None:
     assert "a_02" not in texts
 
 
-def test_the_chart_shows_every_iteration_and_its_axes(classic: Path) -> None:
-    (chart,) = openpyxl.load_workbook(classic)["Walkthrough"]._charts
+def test_the_charts_show_every_iteration_and_their_axes(classic: Path) -> None:
+    large, small = openpyxl.load_workbook(classic)["Walkthrough"]._charts
     loss = train(load())["E_total"]
-    series = chart.series[0]
-    assert series.val.numRef.f == "Walkthrough!$W$33:$W$100"
-    assert [float(point.v) for point in series.val.numRef.numCache.pt] == pytest.approx(loss, rel=1e-15)
-    assert [float(point.v) for point in series.cat.numRef.numCache.pt] == list(range(68))
-    for axis, title in ((chart.x_axis, "iteration"), (chart.y_axis, "E_total")):
-        assert axis.delete is False
+    for chart in (large, small):
+        series = chart.series[0]
+        assert series.yVal.numRef.f == "Walkthrough!$W$33:$W$100"
+        assert [float(point.v) for point in series.yVal.numRef.numCache.pt] == pytest.approx(loss, rel=1e-15)
+        assert [float(point.v) for point in series.xVal.numRef.numCache.pt] == list(range(68))
+        assert (chart.x_axis.scaling.max - chart.x_axis.scaling.min) / chart.x_axis.majorUnit <= 10
+        assert chart.x_axis.delete is chart.y_axis.delete is False
+    for axis, title in ((large.x_axis, "iteration"), (large.y_axis, "E_total")):
         assert axis.title.tx.rich.p[0].r[0].t == title
     with zipfile.ZipFile(classic) as archive:
         assert 'descr="Line chart of the loss' in archive.read("xl/drawings/drawing1.xml").decode()
+
+
+def test_cause_and_effect_stand_on_one_screen(sheet: Worksheet) -> None:
+    """η and a chart beside it, in the rows above it that hold no box; and all of it small enough for a projector."""
+    _, small = sheet._charts
+    assert sheet["F31"].value == "η ="
+    assert (small.anchor._from.row, small.anchor.to.row, small.anchor._from.col) == (26, 30, 7)
+    heights = [sheet.row_dimensions[row].height or 15 for row in range(1, 35)]
+    assert sheet.sheet_view.zoomScale == 75
+    assert sum(heights) * 0.75 * 96 / 72 <= 768 - 182  # what the bars of a program take
+
+
+def test_the_number_of_the_iteration_is_first_in_sight_where_the_class_does_not_say_where(tmp_path: Path) -> None:
+    sheet = openpyxl.load_workbook(build(load("xor"), tmp_path / "book.xlsx", sheets=["walkthrough"]))["Walkthrough"]
+    assert [cell.value for cell in sheet[39]][:4] == ["iteration", "sample", "epoch", "in batch"]
+    assert sheet.freeze_panes == "B1"
+
+
+@pytest.mark.parametrize("template", ["classic", "regression", "optimisers", "dead-relu", "xor"])
+def test_the_hint_names_rates_that_the_template_compares(template: str, tmp_path: Path) -> None:
+    definition = load(template)
+    sheet = openpyxl.load_workbook(build(definition, tmp_path / "book.xlsx", sheets=["walkthrough"]))["Walkthrough"]
+    (hint,) = (
+        str(cell.value) for row in sheet for cell in row if str(cell.value).startswith("← the learning rate: try ")
+    )
+    rates = [float(text) for text in hint.partition(": try ")[2].split(", ")]
+    assert len(set(rates)) == 3
+    assert set(rates) <= set(definition.learning_rates) - {definition.learning_rate}
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 1, 1)])
+def test_columns_are_wide_enough_where_the_table_is_narrow(sizes: tuple[int, ...], tmp_path: Path) -> None:
+    definition = parse(sized(*sizes), source="narrow")
+    sheet = openpyxl.load_workbook(build(definition, tmp_path / "book.xlsx", sheets=["walkthrough"]))["Walkthrough"]
+    (widths,) = {(each.min, each.max): each.width for each in sheet.column_dimensions.values()}.items()
+    assert widths[0][0] == 1
+    assert widths[0][1] >= 20
+    assert widths[1] == 12
 
 
 def test_the_learning_rate_is_held_to_its_range(sheet: Worksheet) -> None:

@@ -14,7 +14,6 @@ from xlbackprop.network import (
     ACTIVATIONS,
     BATCH_SIZE,
     EPOCH,
-    EPOCH_LOSS,
     IN_BATCH,
     ITERATION,
     LARGEST_NUMBER,
@@ -25,7 +24,6 @@ from xlbackprop.network import (
     OPTIMISERS,
     ORDER,
     RATE_NOW,
-    RUNNING_LOSS,
     SAMPLE,
     SCHEDULES,
     TURN,
@@ -185,14 +183,6 @@ def _loss(definition: Definition) -> Iterator[Quantity]:
     several = len(definition.samples) > 1
     words = "the loss of this sample: how wrong the network is about it" if several else _LOSS_SENTENCE
     yield Quantity(names.total_loss, Role.LOSS, words, total)
-    if several:
-        turn = _turn(definition)
-        mean = (Old(RUNNING_LOSS) * (turn - 1) + Symbol(names.total_loss)) / turn
-        yield Quantity(RUNNING_LOSS, Role.LOSS, "the mean loss in the epoch so far", mean)
-        so_far, before = Symbol(RUNNING_LOSS), Old(EPOCH_LOSS)
-        unfinished = conditional(Symbol(EPOCH), 2, so_far, before)
-        sentence = "the mean loss of the last complete epoch, which training makes small"
-        yield Quantity(EPOCH_LOSS, Role.LOSS, sentence, conditional(turn, len(definition.samples), unfinished, so_far))
 
 
 _LOSS_SENTENCE = "the loss: how wrong the whole network is, which training makes small"

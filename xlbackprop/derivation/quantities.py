@@ -8,7 +8,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from xlbackprop.network import EPOCH_LOSS, GRADIENT_DESCENT, Names, derivative
+from xlbackprop.network import GRADIENT_DESCENT, Names, derivative
 from xlbackprop.symbols import Expression, Listed, Old, Symbol, substitute, symbols
 
 
@@ -140,11 +140,6 @@ class Derivation(Struct, frozen=True, dict=True):
     def typeset(self) -> tuple[str, ...]:
         """The names that are set with subscripts wherever they occur: those of all quantities but derivatives."""
         return (*(name for name in self.quantities if "/" not in name), *self.settings)
-
-    @property
-    def loss_shown(self) -> str:
-        """The loss to look at from iteration to iteration: with many samples, the mean of the last epoch."""
-        return EPOCH_LOSS if self.samples > 1 else self.names.total_loss
 
     def lengths(self, columns: Collection[str]) -> Mapping[str, int]:
         """How many symbols stand in the definition of every quantity when it is written out over `columns`."""

@@ -195,7 +195,7 @@ def _complete(network: Equations, samples: NDArray[np.integer], record: Record, 
 
 
 def _place(order: SampleOrder, record: Record, values: Array) -> None:
-    """Fill in where every iteration stands in its epoch and its batch, and the mean losses of the epochs."""
+    """Fill in where every iteration stands in its epoch and its batch."""
     columns = {
         SAMPLE: order.sample,
         TURN: order.turn,
@@ -206,17 +206,3 @@ def _place(order: SampleOrder, record: Record, values: Array) -> None:
     }
     for name, block in record.order.items():
         values[..., block] = columns[name][:, np.newaxis, np.newaxis]
-    if order.samples > 1:
-        losses = values[..., record.total_loss]
-        running, whole = record.epoch_losses.start, record.epoch_losses.start + 1
-        complete: Array | None = None
-        for start in range(0, len(values), order.samples):
-            epoch = slice(start, start + order.samples)
-            taken = losses[epoch]
-            turns = np.arange(1, len(taken) + 1)[:, np.newaxis, np.newaxis]
-            means = np.cumsum(taken, axis=0) / turns
-            values[epoch, :, running] = means[..., 0]
-            values[epoch, :, whole] = means[..., 0] if complete is None else complete
-            if len(taken) == order.samples:
-                complete = means[-1, :, 0]
-                values[epoch.stop - 1, :, whole] = complete

@@ -8,7 +8,6 @@ from xlbackprop.network.losses import LOSSES, Outputs
 from xlbackprop.network.names import (
     BATCH_SIZE,
     EPOCH,
-    EPOCH_LOSS,
     IN_BATCH,
     ITERATION,
     LEARNING_RATE,
@@ -16,7 +15,6 @@ from xlbackprop.network.names import (
     MEAN_LOSS,
     ORDER,
     RATE_NOW,
-    RUNNING_LOSS,
     SAMPLE,
     TURN,
     UPDATE,

@@ -69,7 +69,7 @@ def least_columns(definition: Definition) -> int:
     network = inputs + 2 * outputs + weights + biases + 2 * sum(units) + 1
     deltas = sum(units) if _longest_gradient(definition) > MOST_SYMBOLS else 0
     gradients = learned * (1 + len(states) + (batch > 1)) + sum(state.correction is not None for state in states)
-    order = (4 + (definition.order == "shuffled") + 3 * (batch > 1)) if samples > 1 else 0
+    order = (2 + (definition.order == "shuffled") + 3 * (batch > 1)) if samples > 1 else 0
     rate = definition.schedule.name != "constant"
     return network + deltas + gradients + order + rate + 1
 

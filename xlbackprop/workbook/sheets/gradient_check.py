@@ -382,8 +382,8 @@ def _chart(page: Page, places: Places, values: Mapping[str, Sequence[float]]) ->
         )
         for letter, (label, numbers), (colour, dash, marker) in zip("CD", values.items(), looks, strict=True)
     ]
-    chart = charts.line_chart("Error of the measured gradient", "ε", "error", curves, logarithmic_from=_SMALLEST_ERROR)
-    chart.x_axis.number_format = theme.POWER_FORMAT
+    title = "Error of the measured gradient"
+    chart = charts.curve_chart(title, "ε", "error", curves, logarithmic=True, powers_across=True)
     chart.legend.position = "b"
     charts.place(chart, first - 1, _CHART_COLUMNS[0], last, _CHART_COLUMNS[1])
     page.sheet.add_chart(chart)

@@ -11,6 +11,7 @@ from xlbackprop.derivation import Role
 from xlbackprop.network import ACTIVATIONS, LEARNING_RATE, derivative
 from xlbackprop.symbols import Mathematics, Symbol, Typesetter
 from xlbackprop.walkthrough import WALKTHROUGH, Lesson
+from xlbackprop.workbook.panels.working import plain
 from xlbackprop.workbook.sheets.registry import SHEETS
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
@@ -77,7 +78,7 @@ def _changes(page: Page, row: int, lesson: Lesson) -> int:
         (
             LEARNING_RATE,
             table.learning_rate_cell.replace("$", ""),
-            "Try 0.1, then 2, then 1000, and watch the loss chart.",
+            f"Try {', then '.join(map(plain, lesson.rates_to_try))}, and watch the loss chart.",
         ),
         (weight, table.cell(weight), "Start from another weight: what moves in the first row, and what does not?"),
         (target, first_target, "Ask for another output: the same steps lead there."),

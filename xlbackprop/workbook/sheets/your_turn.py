@@ -115,7 +115,7 @@ class _Exercise(Lines):
         self._heading(GIVEN)
         for given in givens(self._derivation):
             self._given(given)
-        self._page.show_tiny_numbers(f"C{_HEADER_ROW + 2}:C{self.row}")
+        self._page.show_extreme_numbers(f"C{_HEADER_ROW + 2}:C{self.row}")
 
     def calculated(self) -> None:
         asked = questions(self._derivation, self._lesson.table)

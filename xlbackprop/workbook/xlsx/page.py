@@ -158,19 +158,18 @@ class Page:
         """Give a row the height for some lines of text."""
         self.sheet.row_dimensions[row].height = lines * ROW_HEIGHT + ROW_PADDING
 
-    def show_tiny_numbers(self, cells: str, *, largest: float | None = None) -> None:
-        """Let the numbers in a range that six decimals would show as zero appear in scientific notation.
+    def show_extreme_numbers(self, cells: str, *, largest: float = theme.LARGEST_PLAIN) -> None:
+        """Let numbers that six decimals would show as zero, or that a column is too narrow for, be scientific.
 
         Args:
-            largest: so do numbers that are larger than this, in a narrow column; None for none.
+            largest: what is as large as this, or larger, is too large for the columns.
         """
         first = cells.partition(":")[0]
         style = DifferentialStyle(
             numFmt=NumberFormat(numFmtId=builtin_format_id(theme.TINY_FORMAT), formatCode=theme.TINY_FORMAT)
         )
-        is_tiny = f"ABS({first})<0.0001"
-        condition = is_tiny if largest is None else f"OR({is_tiny},ABS({first})>={largest:g})"
-        rule = Rule(type="expression", dxf=style, formula=[f"AND({first}<>0,{condition})"])
+        condition = f"OR(ABS({first})<0.0001,ABS({first})>={largest:g})"
+        rule = Rule(type="expression", dxf=style, formula=[f"AND(ISNUMBER({first}),{first}<>0,{condition})"])
         self.sheet.conditional_formatting.add(cells, rule)
 
     def print_setup(self, title: str, repeated_rows: str | None = None, *, landscape: bool = True) -> None:
