@@ -243,6 +243,11 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
         return self.layers[-1].activation == SOFTMAX
 
     @property
+    def target_range(self) -> tuple[float, float]:
+        """Between which numbers every target is."""
+        return LOSSES[self.loss].target_range or (-LARGEST_NUMBER, LARGEST_NUMBER)
+
+    @property
     def weight_limit(self) -> float | None:
         """Between which number and its negative weights are kept, so that no product of them overflows; None: freely.
 

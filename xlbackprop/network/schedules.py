@@ -26,7 +26,10 @@ class Schedule(Struct, frozen=True):
     settings: tuple[Hyperparameter, ...] = ()
 
 
-_FACTOR = Hyperparameter("factor", "γ", "what the learning rate is multiplied by", 0.5, most=1.0)
+LEAST_FACTOR = 0.001
+"""Spreadsheet programs do not know 0 to the power of 0, and no smaller one can be told from it after two updates."""
+
+_FACTOR = Hyperparameter("factor", "γ", "what the learning rate is multiplied by", 0.5, LEAST_FACTOR, 1.0)
 _EVERY = Hyperparameter("every", "K", "after how many updates the learning rate falls", 10, 1, 1e6)
 _PERIOD = Hyperparameter("period", "K", "over how many updates the learning rate falls", 50, 1, 1e6)
 _LOWEST = Hyperparameter("lowest", "η_min", "the learning rate at the end of the fall", 0.0, most=1e6)
@@ -48,7 +51,9 @@ SCHEDULES: Mapping[str, Schedule] = {
         rate=lambda first, k, s: first * Raised(s["factor"], k),
         sentence="the learning rate of this iteration: multiplied by γ after every update",
         settings=(
-            Hyperparameter("factor", "γ", "what the learning rate is multiplied by after every update", 0.99, most=1.0),
+            Hyperparameter(
+                "factor", "γ", "what the learning rate is multiplied by after every update", 0.99, LEAST_FACTOR, 1.0
+            ),
         ),
     ),
     # Loshchilov and Hutter, ICLR (2017), eq. 5.

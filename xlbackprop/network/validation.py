@@ -247,16 +247,17 @@ def _loss_problems(definition: Definition) -> Iterator[Problem]:
     if loss.goes_with not in (None, last):
         found = f'"{definition.loss}" with the activation "{last}" in the last layer'
         yield Problem("loss", found, f'activation = "{loss.goes_with}" there')
-    if loss.goes_with is None:
+    if loss.target_range is None:
         return
+    low, high = loss.target_range
     for index, targets in enumerate(rows_of(definition.targets), 1):
         key = (
             f"targets[{index}]"
             if len(definition.targets) > 1 and isinstance(definition.targets[0], tuple)
             else "targets"
         )
-        if not all(0 <= target <= 1 for target in targets):
-            yield Problem(key, f"{list(targets)}", "numbers from 0 to 1, for a cross-entropy")
+        if not all(low <= target <= high for target in targets):
+            yield Problem(key, f"{list(targets)}", f"numbers from {low:g} to {high:g}, for a {definition.loss}")
         elif loss.goes_with == SOFTMAX and abs(sum(targets) - 1) > _SUM_OF_SHARES:
             yield Problem(key, f"{sum(targets):g} in all", "1 in all: each target is the share of one class")
 

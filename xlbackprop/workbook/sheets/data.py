@@ -95,9 +95,12 @@ def _samples(page: Page, lesson: Lesson) -> None:
         page.formula(f"A{row}", f"ROW()-{_HEADER_ROW}", row - _HEADER_ROW, counted)
         for index, value in enumerate((*sample.inputs, *sample.targets), 2):
             page.number(address(row, index), value)
-    last = address(FIRST_SAMPLE_ROW + len(samples) - 1, 1 + len(derivation.sampled))
+    last_row, targets = FIRST_SAMPLE_ROW + len(samples) - 1, 2 + len(samples[0].inputs)
     words = "A number of one sample; every iteration that takes the sample uses it."
-    page.limit(f"B{FIRST_SAMPLE_ROW}:{last}", "Sample", words, -LARGEST_NUMBER, LARGEST_NUMBER)
+    inputs = f"B{FIRST_SAMPLE_ROW}:{address(last_row, targets - 1)}"
+    page.limit(inputs, "Sample", words, -LARGEST_NUMBER, LARGEST_NUMBER)
+    outputs = f"{address(FIRST_SAMPLE_ROW, targets)}:{address(last_row, 1 + len(derivation.sampled))}"
+    page.limit(outputs, "Target", words, *lesson.definition.target_range)
 
 
 def _order(page: Page, lesson: Lesson) -> None:

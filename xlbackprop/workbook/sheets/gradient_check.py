@@ -320,7 +320,7 @@ _LOSS = Look(theme.CALCULATION, Role.LOSS, "0.0000000000")
 
 
 def _limit_formula(plus: str, minus: str, epsilon: str, weight: str, gradient: str) -> str:
-    return f"{_ROUNDINGS:.0E}*(SQRT({plus}+{minus})+{plus}+{minus}+ABS({weight}*{gradient}))/{epsilon}"
+    return f"{_ROUNDINGS:.0E}*(SQRT(ABS({plus}+{minus}))+{plus}+{minus}+ABS({weight}*{gradient}))/{epsilon}"
 
 
 def _summary(page: Page, places: Places, verdicts: list[str]) -> None:
