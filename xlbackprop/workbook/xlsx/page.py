@@ -198,7 +198,7 @@ class Page:
         limits.showInputMessage = limits.showErrorMessage = True  # else neither is shown and nothing is refused
         limits.promptTitle, limits.prompt, limits.errorTitle, limits.error = title, prompt, title, error
         limits.add(address)
-        self._changeable = self._changeable or address
+        self._changeable = self._changeable or address.partition(":")[0]
         self.sheet.add_data_validation(limits)
 
     def content(self) -> SheetContent:
