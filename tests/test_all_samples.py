@@ -157,3 +157,8 @@ def test_a_step_for_one_sample_may_cost_the_others(tmp_path: Path) -> None:
         assert str(words).startswith("No: the loss of all 4 samples went up" if after > before else "Yes")
         told.append(words)
     assert any(str(words).endswith("the step was made for this sample alone.") for words in told)
+
+
+def test_the_sheet_opens_at_the_first_number_of_the_first_sample(tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(build(load("xor"), tmp_path / "book.xlsx", sheets=["data"]))
+    assert "B6" in [selection.activeCell for selection in book["Data"].sheet_view.selection]
