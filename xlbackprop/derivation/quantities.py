@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from functools import cached_property
 
@@ -144,11 +144,18 @@ class Derivation(Struct, frozen=True, dict=True):
     def lengths(self, columns: Collection[str]) -> Mapping[str, int]:
         """How many symbols stand in the definition of every quantity when it is written out over `columns`."""
         known, lengths = frozenset(columns), dict[str, int]()
-        for name, quantity in self.quantities.items():
-            if quantity.expression:
-                used = [symbol.name for symbol in symbols(quantity.expression)]
-                lengths[name] = sum(1 if each in known else lengths.get(each, 1) for each in used)
+        for name, used in self._used.items():
+            lengths[name] = sum(1 if each in known else lengths.get(each, 1) for each in used)
         return lengths
+
+    @cached_property
+    def _used(self) -> Mapping[str, Sequence[str]]:
+        """The names in the definition of every quantity that has one, as often as they stand there."""
+        return {
+            name: [symbol.name for symbol in symbols(quantity.expression)]
+            for name, quantity in self.quantities.items()
+            if quantity.expression
+        }
 
     @cached_property
     def constants(self) -> tuple[str, ...]:

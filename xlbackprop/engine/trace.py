@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
@@ -13,7 +14,7 @@ from xlbackprop.network import Names, Row
 Array = NDArray[np.float64]
 
 
-class Trace(Struct, frozen=True, eq=False):
+class Trace(Struct, frozen=True, eq=False, dict=True):
     """Every intermediate value of a training run, by iteration and by the walkthrough's names.
 
     Iteration 0 holds the initial weights, iteration k what k updates have made of them. Made by `train`.
@@ -35,7 +36,14 @@ class Trace(Struct, frozen=True, eq=False):
         Raises:
             UnknownQuantityError: no quantity here is called that.
         """
-        return self.values[:, self.quantities.index(self.names.resolve(name, self.quantities))]
+        if name not in self._columns:
+            name = self.names.resolve(name, self.quantities)
+        return self.values[:, self._columns[name]]
+
+    @cached_property
+    def _columns(self) -> Mapping[str, int]:
+        """Where each quantity stands in the values."""
+        return {name: column for column, name in enumerate(self.quantities)}
 
     def __len__(self) -> int:
         """The number of iterations."""
@@ -52,4 +60,4 @@ class Trace(Struct, frozen=True, eq=False):
     def after(self, name: str, iteration: int) -> float:
         """What a weight or a bias that is learned has become after an iteration."""
         is_last = iteration == len(self) - 1
-        return self.final[name] if is_last else float(self.values[iteration + 1, self.quantities.index(name)])
+        return self.final[name] if is_last else float(self.values[iteration + 1, self._columns[name]])

@@ -23,6 +23,7 @@ from xlbackprop.workbook.xlsx.spelling import escaped, text_element
 Value = float | str | bool
 
 _ROWS_A_CHUNK = 512
+_NO_NUMBER = "a number that is infinite, or none, cannot stand in a spreadsheet cell"
 _SMALLEST = float(np.finfo(float).smallest_normal)
 _ROW = "\0"
 """Stands for the number of the row in a template."""
@@ -168,34 +169,25 @@ def _block_cells(block: Block, first_shared: int) -> Iterator[str]:
     A formula is written once, and all rows of its column share it, which halves the file and the time of writing it.
     The shared formulas of a sheet are counted; those of this block begin at `first_shared`.
     """
-    letters = [column_letter(index) for index, _ in enumerate(block.columns, block.first_column)]
-    filled = [
-        f'<c r="{letter}{_ROW}" s="{column.style}">{_counted(column, index)}<v>%s</v></c>'
-        for index, (letter, column) in enumerate(zip(letters, block.columns, strict=True), first_shared)
-    ]
-    template = "".join(filled)
+    first, others = [], []
+    for index, column in enumerate(block.columns):
+        letter = column_letter(block.first_column + index)
+        opening, number = f'<c r="{letter}{_ROW}" s="{column.style}">', f'si="{first_shared + index}"'
+        if column.formula is None:
+            first.append(f"{opening}<v>%s</v></c>")
+            others.append(first[-1])
+            continue
+        formula = escaped(column.formula.format(row=block.first_row, above=block.first_row - 1)).replace("%", "%%")
+        reference = f"{letter}{block.rows[0]}:{letter}{block.rows[-1]}"
+        first.append(f'{opening}<f t="shared" ref="{reference}" {number}>{formula}</f><v>%s</v></c>')
+        others.append(f'{opening}<f t="shared" {number}/><v>%s</v></c>')
+    template, others_template = "".join(first), "".join(others)
     for start in range(0, len(block.rows), _ROWS_A_CHUNK):
         columns = [column.values[start : start + _ROWS_A_CHUNK] for column in block.columns]
         numbers = spelled(np.column_stack(columns).ravel())
-        places = range(0, len(numbers), len(columns))
-        texts = [
-            template.replace(_ROW, str(row)) % tuple(numbers[place : place + len(columns)])
-            for row, place in enumerate(places, block.first_row + start)
-        ]
-        if not start:
-            for index, (letter, column) in enumerate(zip(letters, block.columns, strict=True), first_shared):
-                if column.formula is None:
-                    continue
-                formula = escaped(column.formula.format(row=block.first_row, above=block.first_row - 1))
-                reference = f"{letter}{block.rows[0]}:{letter}{block.rows[-1]}"
-                whole = f'<f t="shared" ref="{reference}" si="{index}">{formula}</f>'
-                texts[0] = texts[0].replace(f'<f t="shared" si="{index}"/>', whole)
-        yield from texts
-
-
-def _counted(column: BlockColumn, index: int) -> str:
-    """The place of a formula that the column shares under a number."""
-    return "" if column.formula is None else f'<f t="shared" si="{index}"/>'
+        for row, place in enumerate(range(0, len(numbers), len(columns)), block.first_row + start):
+            yield template.replace(_ROW, str(row)) % tuple(numbers[place : place + len(columns)])
+            template = others_template
 
 
 def _typed(value: Value) -> tuple[str, str]:
@@ -206,7 +198,10 @@ def _typed(value: Value) -> tuple[str, str]:
         case str():
             return ' t="str"', escaped(value)
         case _:
-            return "", spelled([value])[0]
+            if not math.isfinite(value):
+                raise ValueError(_NO_NUMBER)
+            number = value.item() if isinstance(value, np.generic) else value
+            return "", repr(number if abs(number) >= _SMALLEST else type(number)(0))
 
 
 def spelled(values: Sequence[float] | Array) -> list[str]:
@@ -219,6 +214,6 @@ def spelled(values: Sequence[float] | Array) -> list[str]:
     """
     numbers = np.asarray(values, dtype=float)
     if not np.isfinite(numbers).all():
-        raise ValueError("a number that is infinite, or none, cannot stand in a spreadsheet cell")
+        raise ValueError(_NO_NUMBER)
     told = np.where(np.abs(numbers) < _SMALLEST, 0.0, numbers)
     return json.encode(told.tolist()).decode()[1:-1].split(",") if len(told) else []
