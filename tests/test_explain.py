@@ -41,7 +41,9 @@ def test_every_chain_is_complete_and_in_order(definition: Definition, data: st.D
 def test_a_gradient_of_the_class_network() -> None:
     text = as_text(explain(load(), "dE/dw1"))
     assert text.startswith("∂E/∂w1 is how much E_total changes when w1 changes (iteration 0 of 0 to 67).\n\ngiven\n")
-    assert "∂E/∂w1 = ∂E/∂h1 · ∂h1/∂w1\n       = 0.0063 · 0.05\n       = 0.000316993396\n" in text
+    assert (
+        "∂E/∂w1 = ∂E/∂h1 · ∂h1/∂w1\n       = 0.0063399 · 0.05\n       ≈ 0.000317  (0.000316993396 unrounded)\n" in text
+    )
     assert "∂h1/∂w1 = i1\n        = 0.05\n\n" in text
     assert text.endswith(
         "written out: ∂E/∂w1 = ((a_o1 − t1) · a_o1 · (1 − a_o1) · w5 + (a_o2 − t2) · a_o2 · (1 − a_o2) · w7)"
@@ -51,14 +53,20 @@ def test_a_gradient_of_the_class_network() -> None:
 
 def test_a_weight_comes_from_the_update_before() -> None:
     explanation = explain(load("mazur"), "w5", 1)
-    assert "new w5 = w5 − η · ∂E/∂w5\n       = 0.4 − 0.5 · 0.0822\n       = 0.35891648" in as_text(explanation)
+    assert (
+        "new w5 = w5 − η · ∂E/∂w5\n       = 0.4 − 0.5 · 0.082167\n       ≈ 0.35892  (0.35891648 unrounded)"
+        in as_text(explanation)
+    )
     assert "  η = 0.5\n" in as_text(explanation)
     assert as_text(explain(load("mazur"), "w5")).endswith("\ngiven\n  w5 = 0.4")
 
 
 def test_markdown_has_subscripts_and_no_stray_underscores() -> None:
     text = as_markdown(explain(load(), "∂E/∂w5"))
-    assert "| ∂E/∂w<sub>5</sub> | ∂E/∂o<sub>1</sub> · ∂o<sub>1</sub>/∂w<sub>5</sub> | 0.0254 · 0.5069 |" in text
+    assert (
+        "| ∂E/∂w<sub>5</sub> | ∂E/∂o<sub>1</sub> · ∂o<sub>1</sub>/∂w<sub>5</sub> | 0.025412 · 0.50687 ≈ 0.012881 |"
+        in text
+    )
     assert "_" not in text
     assert {line.count("|") for line in text.splitlines() if line.startswith("|")} == {6}
 

@@ -11,10 +11,18 @@ from hypothesis import strategies as st
 
 from tests import judges
 from xlbackprop.symbols.expression import Call, Exponential, Function, Number, Symbol
-from xlbackprop.symbols.live_numbers import LiveNumbers, bracketed_formula, short_formula
-from xlbackprop.symbols.mathematics import Numbers, bracketed, short
+from xlbackprop.symbols.live_numbers import (
+    LiveNumbers,
+    bracketed_formula,
+    exponent_formula,
+    held_formula,
+    result_formula,
+    short_formula,
+)
+from xlbackprop.symbols.mathematics import Numbers, bracketed, result, short
 
 TRICKY = [0.0, 0.0275, -0.5, 0.06175, 0.06174999999999999, 1.00005, 9.9996e-6, 9.99949e-6, 0.00099996, 0.001, -4.386e-4]
+TRICKY += [9.9999499e-5, 9.99995e-5, 99999.4999, 999995.0, 1e-280, 1.23455, -0.000100005]
 TRICKY += [999999.99999, 1e6, -1.5e12, 1e20, 0.1 + 0.2, 123456.12345, 1e-15, 100.0, 99.9999999, -3.02, 0.2004, 1 / 3]
 X, Y = Symbol("x"), Symbol("y")
 SIGMOID = Function("σ", lambda x: 1 / (1 + Exponential(-x)))
@@ -24,14 +32,18 @@ EXPRESSIONS = (X * (1 - Y), X - Y * X, (Y - X) ** 2 * Number(0.5), Call(SIGMOID,
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0.506874566764534, "0.5069"),
+        (0.506874566764534, "0.50687"),
         (0.15, "0.15"),
         (-1.0, "−1"),
         (0.0, "0"),
         (-0.0, "0"),
-        (0.000351776, "3.518e−4"),
-        (0.06174999999999999, "0.0618"),
-        (2.5e7, "2.500e7"),
+        (0.000351776, "0.00035178"),
+        (0.0000351776, "3.5178E-05"),
+        (0.0617449999999999, "0.061745"),
+        (0.999996, "1"),
+        (123456.0, "123460"),
+        (2.5e7, "2.5E+07"),
+        (-1.2345678e-20, "−1.2346E-20"),
     ],
 )
 def test_short_numbers(value: float, text: str) -> None:
@@ -103,3 +115,56 @@ def _formulas(rows: dict[str, int]) -> list[str]:
 def _printed(values: dict[str, float]) -> list[str]:
     numbers = Numbers(lambda symbol: values[symbol.name])
     return [numbers.read(expression) for expression in EXPRESSIONS]
+
+
+ROUGHS = (0.0, 1e-8, 4e-6, -4e-5, 3e-4, 0.02, -0.6, 1.0)
+"""How far a calculation with rounded numbers may lie from the value, as a share of it."""
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.floats(-1e9, 1e9).filter(lambda x: x == 0 or abs(x) > 1e-11), min_size=1, max_size=8))
+@example(TRICKY)
+def test_live_results_are_the_printed_ones(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
+    path, expected = _results(values, tmp_path_factory.mktemp("results"))
+    model = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
+    model.evaluate()
+    book = formualizer.load_workbook(str(path))
+    book.evaluate_all()
+    for (row, column), text in expected.items():
+        assert model.get_cell_value(0, row, column) == text
+        assert (book.get_value("Sheet", row, column) or "") == text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [judges.libreoffice, judges.gnumeric])
+def test_live_results_in_programs(program, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path, expected = _results(TRICKY, tmp_path)
+    (tmp_path / "judged").mkdir()
+    actual = program([path], tmp_path / "judged")[0]
+    for (row, column), text in expected.items():
+        assert (actual.get(("Sheet", openpyxl.utils.cell.get_column_letter(column) + str(row))) or "") == text
+
+
+def _results(values: list[float], folder: Path) -> tuple[Path, dict[tuple[int, int], str]]:
+    """A sheet with every number, what it is for a calculation that is somewhat off, and the text of the result."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    expected = {}
+    row = 0
+    for value in values:
+        for share in ROUGHS:
+            row += 1
+            rough = value * (1 + share)
+            sheet.cell(row, 1, value)
+            sheet.cell(row, 2, rough)
+            formulas = (
+                exponent_formula(f"A{row}"),
+                held_formula(f"A{row}", f"B{row}", f"C{row}"),
+                result_formula(f"A{row}", f"B{row}", f"D{row}", f"C{row}"),
+            )
+            for column, formula in enumerate(formulas, 3):
+                sheet.cell(row, column, f"={formula}")
+            expected[row, 5] = result(value, rough)
+    path = folder / "results.xlsx"
+    book.save(path)
+    return path, expected

@@ -49,13 +49,13 @@ def test_every_quantity_in_the_order_of_the_calculation(definition: Definition, 
 
 def test_the_class_network_by_line(tmp_path: Path) -> None:
     written = lines(build(load(), tmp_path / "book.xlsx", sheets=ONLY))
-    assert written["h1"][:2] == ("w1 · i1 + w2 · i2", "0.15 · 0.05 + 0.2 · 0.1")
-    assert written["ah1"][:2] == ("σ(h1)", "1/(1 + exp(−0.0275))")
-    assert written["E1"][:2] == ("½(t1 − ao1)²", "½(0.5 − 0.6065)²")
-    assert written["∂E/∂w1"][:2] == ("∂E/∂h1 · ∂h1/∂w1", "0.0063 · 0.05")
-    assert written["new w1"][:2] == ("w1 − η · ∂E/∂w1", "0.15 − 1 · 3.170e−4")
+    assert written["h1"][:2] == ("w1 · i1 + w2 · i2", "0.15 · 0.05 + 0.2 · 0.1 = 0.0275")
+    assert written["ah1"][:2] == ("σ(h1)", "1/(1 + exp(−0.0275)) ≈ 0.50687")
+    assert written["E1"][:2] == ("½(t1 − ao1)²", "½(0.5 − 0.60648)² ≈ 0.005669")
+    assert written["∂E/∂w1"][:2] == ("∂E/∂h1 · ∂h1/∂w1", "0.0063399 · 0.05 ≈ 0.000317")
+    assert written["new w1"][:2] == ("w1 − η · ∂E/∂w1", "0.15 − 1 · 0.00031699 ≈ 0.14968")
     assert written["new E"][1:] == (
-        "from 0.0142 to 0.0134",
+        "from 0.014181 to 0.013378",
         pytest.approx(0.013378, abs=1e-6),
         "Yes: the loss went down.",
     )

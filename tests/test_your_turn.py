@@ -11,13 +11,26 @@ import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests import judges
 from tests.cases import thorough_but
 from tests.judges import Cells, Changes
 from tests.networks import deep
 from xlbackprop import Definition, build, load, train
-from xlbackprop.workbook.sheets.your_turn import DECIMALS_CELL, ITERATION_CELL, PROGRESS_CELL, RIGHT, TITLE, WRONG
+from xlbackprop.derivation.equations import derive
+from xlbackprop.network.templates import names as template_names
+from xlbackprop.symbols.expression import Symbol
+from xlbackprop.workbook.sheets.your_turn import (
+    DIGITS_CELL,
+    ITERATION_CELL,
+    MOST_QUESTIONS,
+    PROGRESS_CELL,
+    RIGHT,
+    TITLE,
+    WRONG,
+    questions,
+)
 
 Judge = Callable[[Path, Changes], Cells]
 ONLY = ["your-turn"]
@@ -109,7 +122,7 @@ def test_a_wrong_answer_does_not_make_those_that_follow_from_it_wrong(judge: Jud
     assert [marks(path, cells)[symbol] for symbol in ("ah1", "o1", "E1", "∂E/∂w5", "new w5")] == [RIGHT] * 5
     assert cells[TITLE, PROGRESS_CELL] == "7 of 29 answered, 5 right"
     row = rows(path)
-    assert cells[TITLE, f"E{row['h1']}"] == "h1 = w1 · i1 + w2 · i2"
+    assert cells[TITLE, f"E{row['h1']}"] == "Too large: h1 = w1 · i1 + w2 · i2"
     assert cells[TITLE, f"E{row['ah1']}"] == "Right for the numbers that you typed above."
     # what was not answered follows from what was
     assert cells[TITLE, f"G{row['o2']}"] == pytest.approx(0.5 * answers["ah1"] + 0.55 * answers["ah2"])
@@ -120,23 +133,115 @@ _SEVEN = ("h1", "ah1", "o1", "ao1", "E1", "∂E/∂w5", "new w5")
 
 @both_judges
 @pytest.mark.parametrize(
-    ("decimals", "answer", "mark"),
+    ("digits", "symbol", "answer", "mark"),
     [
-        (4, 0.0275, RIGHT),
-        (4, 0.0276, RIGHT),
-        (4, 0.0277, WRONG),
-        (6, 0.0276, WRONG),
-        (1, 0.1, RIGHT),
-        ("x", 0.0276, RIGHT),
+        (3, "h1", 0.0275, RIGHT),
+        (3, "h1", 0.02754, RIGHT),
+        (3, "h1", 0.02756, WRONG),
+        (3, "h1", -0.0275, WRONG),
+        (3, "h1", 0, WRONG),
+        (2, "h1", 0.028, RIGHT),
+        (4, "h1", 0.02754, WRONG),
+        ("x", "h1", 0.02754, RIGHT),
+        (3, "∂E/∂w1", 0.000317, RIGHT),
+        (3, "∂E/∂w1", 0.00032, WRONG),
+        (3, "∂E/∂w1", 0.00022, WRONG),
+        (3, "∂E/∂w1", 0, WRONG),
+        (2, "∂E/∂w1", 0.00032, RIGHT),
+        (3, "∂E/∂w3", 0.000352, RIGHT),
+        (3, "∂E/∂w3", 0.0003518, RIGHT),
+        (3, "∂E/∂w3", 0.00035187, WRONG),
+        (3, "new w1", 0.149683, RIGHT),
+        (3, "new w1", 0.14968, RIGHT),
+        (3, "new w1", 0.15, WRONG),
+        (3, "new w1", 0.1497, WRONG),
+        (3, "new w5", 0.387, RIGHT),
+        (3, "new w5", 0.4, WRONG),
     ],
 )
-def test_the_decimals_that_have_to_be_right(
-    decimals: float | str, answer: float, mark: str, judge: Judge, tmp_path: Path
+def test_the_digits_that_have_to_be_right(
+    digits: float | str, symbol: str, answer: float, mark: str, judge: Judge, class_book: Path
 ) -> None:
-    path = build(CLASSIC, tmp_path / "book.xlsx", sheets=ONLY)
-    cells = judge(path, {**typed(path, {"h1": answer}), (TITLE, DECIMALS_CELL): decimals})
-    assert marks(path, cells)["h1"] == mark
+    cells = judge(class_book, {**typed(class_book, {symbol: answer}), (TITLE, DIGITS_CELL): digits})
+    assert marks(class_book, cells)[symbol] == mark
     assert not judges.errors(cells)
+
+
+@both_judges
+@pytest.mark.parametrize(
+    ("symbol", "answer", "hint"),
+    [
+        ("∂E/∂w3", 0.00035186866513539, "Does a_h1 stand where a_h2 belongs?"),
+        ("∂E/∂w5", -0.0128808, "Only the sign is wrong. The slope of the loss is output minus target."),
+        ("∂E/∂w5", 0.0327321, "Is the factor (1 − a_o1) left out?"),
+        ("∂E/∂ah1", 0.0245685, "Already updated: w5, w7? Every gradient belongs to the old weights."),
+        ("new w1", 0.150317, "Plus instead of minus? w1 goes against the gradient, downhill."),
+        ("new w1", 0.15, "Is the step left out? This is w1 itself."),
+        ("new w1", 0.1497, "The step is small: give more decimals."),
+        ("h1", 0.0281, "Nearly: is a number on the way rounded too much? h1 = w1 · i1 + w2 · i2"),
+        ("h1", 0.5, "Too large: h1 = w1 · i1 + w2 · i2"),
+        ("h1", -0.6, "The sign is wrong: h1 = w1 · i1 + w2 · i2"),
+        ("h1", 46024, "Was that a fraction? It became a date: type it as in =1/3."),
+        ("h1", "1/3", "A fraction has to be calculated: type it with = before it, as in =1/3."),
+        ("h1", "0,0275", "Another decimal mark: here a number looks like 0.5."),
+        ("h1", "one", "Type a number, such as 0.5."),
+    ],
+)
+def test_a_hint_names_what_is_wrong(
+    symbol: str, answer: float | str, hint: str, judge: Judge, class_book: Path
+) -> None:
+    cells = judge(class_book, typed(class_book, {symbol: answer}))
+    assert marks(class_book, cells)[symbol] == WRONG
+    assert cells[TITLE, f"E{rows(class_book)[symbol]}"] == hint
+
+
+@both_judges
+def test_near_zero_an_answer_is_as_exact_as_the_others_of_its_kind(judge: Judge, tmp_path: Path) -> None:
+    definition = replace(CLASSIC, inputs=(0.05, 0.0))
+    path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
+    right = right_answers(definition, path)
+    assert (right["∂E/∂w2"], right["∂E/∂w4"]) == (0, 0)
+    largest = max(abs(right[f"∂E/∂w{index}"]) for index in (1, 3))
+    for answer, mark in ((0.0, RIGHT), (0.0004 * largest, RIGHT), (0.0006 * largest, WRONG), (0.001, WRONG)):
+        assert marks(path, judge(path, typed(path, {"∂E/∂w2": answer})))["∂E/∂w2"] == mark
+
+
+@both_judges
+def test_where_all_of_a_kind_are_zero_only_zero_is_right(judge: Judge, tmp_path: Path) -> None:
+    definition = replace(CLASSIC, inputs=(0.0, 0.0))
+    path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
+    for symbol in ("h1", "∂E/∂w1"):
+        for answer, mark in ((0.0, RIGHT), (1e-9, WRONG), (-0.1, WRONG)):
+            assert marks(path, judge(path, typed(path, {symbol: answer})))[symbol] == mark
+
+
+@both_judges
+@pytest.mark.parametrize("digits", [2, 3, 4, 5])
+@pytest.mark.parametrize("name", ["classic", "classic-01-99", "mazur"])
+def test_what_is_right_rounded_to_the_digits_asked_is_never_called_a_slip(
+    name: str, digits: int, judge: Judge, tmp_path: Path
+) -> None:
+    definition = load(name, iterations=4)
+    path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
+    for more in (0, 1, 2):
+        answers = {
+            symbol: float(f"{value:.{digits + more - 1}e}")
+            for symbol, value in right_answers(definition, path).items()
+            if not symbol.startswith("new")
+        }
+        cells = judge(path, {**typed(path, answers), (TITLE, DIGITS_CELL): digits})
+        wrong = {symbol for symbol in answers if marks(path, cells)[symbol] != RIGHT}
+        assert not wrong
+
+
+@pytest.mark.parametrize("name", template_names())
+def test_no_more_is_asked_than_a_person_would_calculate(name: str) -> None:
+    definition = load(name)
+    lines = questions(derive(definition))
+    asked = [question for question in lines if question.is_asked]
+    assert 5 <= len(asked) <= MOST_QUESTIONS
+    assert not any(isinstance(question.expression, Symbol) for question in asked)
+    assert {"E_mean", "E_epoch"}.isdisjoint(question.name for question in asked)
 
 
 @both_judges
@@ -147,9 +252,10 @@ def test_the_same_absurd_answer_everywhere(answer: float | str | bool, judge: Ju
     assert not judges.errors(cells)
     if isinstance(answer, str) or abs(answer) > 1e10:
         right = {symbol for symbol, mark in marks(deep_book, cells).items() if mark != WRONG}
-        assert all(symbol.startswith("∂E/∂b") for symbol in right), "a bias's gradient is what was typed for its delta"
+        assert all(symbol.startswith("∂E/∂b") or symbol == "Etotal" for symbol in right), "they repeat what was typed"
     if isinstance(answer, str):
-        assert cells[TITLE, f"E{rows(deep_book)['h1,1']}"] == "Type a number, such as 0.5."
+        hint = "Another decimal mark: here a number looks like 0.5." if "," in answer else "Type a number, such as 0.5."
+        assert cells[TITLE, f"E{rows(deep_book)['h1,1']}"] == hint
 
 
 @pytest.mark.thorough
@@ -192,7 +298,12 @@ def test_only_answers_and_choices_can_be_typed(tmp_path: Path) -> None:
     answers = {f"C{row}" for row in rows(tmp_path / "book.xlsx").values()}
     assert sheet.protection.sheet
     assert sheet.protection.password is None
-    assert unlocked == answers | {ITERATION_CELL, DECIMALS_CELL}
+    assert unlocked == answers | {ITERATION_CELL, DIGITS_CELL}
+
+
+@pytest.fixture(scope="module")
+def class_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(CLASSIC, tmp_path_factory.mktemp("class") / "book.xlsx", sheets=ONLY)
 
 
 @pytest.fixture(scope="module")

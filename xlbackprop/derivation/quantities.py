@@ -92,6 +92,23 @@ class Derivation(Struct, frozen=True, dict=True):
         """A gradient as its links: ∂E/∂w5 as ∂E/∂a_o1 · ∂a_o1/∂o1 · ∂o1/∂w5."""
         return self.expanded(gradient, self._ends_of_chains)
 
+    def siblings(self, name: str) -> tuple[str, ...]:
+        """The quantities of the same kind in the same layer, in their order, the quantity itself among them."""
+        known = self.names.base
+        ending = max((base for base in known if name.endswith(base)), key=len, default="")
+        row = next((row for row in self._rows if ending in row), ())
+        beginning = name.removesuffix(ending) if ending else ""
+        found = tuple(beginning + each for each in row if beginning + each in self.quantities)
+        return found if name in found else (name,)
+
+    @cached_property
+    def _rows(self) -> tuple[tuple[str, ...], ...]:
+        """The names that are no derivatives, layer by layer and kind by kind."""
+        names = self.names
+        weights = [tuple(weight for row in rows for weight in row) for rows in names.weights]
+        units = [*names.pre_activations, *names.activations]
+        return (names.inputs, names.targets, *weights, *names.biases, *units, names.losses)
+
     def dependents(self, on: str) -> frozenset[str]:
         """The quantities that change within an iteration when `on` does."""
         found = {on}

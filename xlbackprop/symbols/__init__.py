@@ -1,5 +1,6 @@
 """Symbolic expressions, and one file for each way to read them."""
 
+from xlbackprop.symbols.evaluation import evaluated
 from xlbackprop.symbols.expression import (
     Apply,
     Builtin,
@@ -31,6 +32,24 @@ from xlbackprop.symbols.expression import (
 )
 from xlbackprop.symbols.formula import FUNCTIONS, Formula, WrittenFormula
 from xlbackprop.symbols.latex import Latex, LatexNumbers, latex_name, latex_number
-from xlbackprop.symbols.live_numbers import LiveNumbers, bracketed_formula, short_formula
-from xlbackprop.symbols.mathematics import Mathematics, Numbers, bracketed, matrix_mathematics, short
+from xlbackprop.symbols.live_numbers import (
+    LiveNumbers,
+    bracketed_formula,
+    exponent_formula,
+    held_formula,
+    mantissa_formula,
+    result_formula,
+    short_formula,
+    text_formula,
+)
+from xlbackprop.symbols.mathematics import (
+    Mathematics,
+    Numbers,
+    bracketed,
+    held,
+    matrix_mathematics,
+    result,
+    rounded,
+    short,
+)
 from xlbackprop.symbols.typesetting import Piece, Typesetter

@@ -74,10 +74,15 @@ FUNCTIONS = {
 """What spreadsheets call the built-in functions."""
 
 
+def as_written(stable: Stable) -> Expression:
+    """The telling of a value that starts from the quantities which a reader writes."""
+    written, computed = ({symbol.label for symbol in symbols(each)} for each in children(stable))
+    # of the same quantities both tell the same, and only one of them in every program
+    return stable.computed if written == computed else stable.written
+
+
 class WrittenFormula(Formula):
     """A spreadsheet formula from the quantities that a reader writes, which may be an error for extreme numbers."""
 
     def stable(self, stable: Stable) -> tuple[str, Binding]:
-        written, computed = ({symbol.label for symbol in symbols(each)} for each in children(stable))
-        # of the same quantities both tell the same, and only one of them in every program
-        return self._text(stable.computed if written == computed else stable.written)
+        return self._text(as_written(stable))

@@ -108,5 +108,5 @@ def latex_name(name: str) -> str:
 
 def latex_number(text: str) -> str:
     """A number as `short` writes it, with its power of ten raised."""
-    digits, _, exponent = text.replace("−", "-").partition("e")
-    return f"{digits} \\cdot 10^{{{exponent}}}" if exponent else digits
+    digits, _, exponent = text.replace("−", "-").partition("E")
+    return f"{digits} \\cdot 10^{{{int(exponent)}}}" if exponent else digits

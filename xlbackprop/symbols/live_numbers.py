@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from xlbackprop.symbols.expression import Expression, Symbol
-from xlbackprop.symbols.mathematics import NUDGE, SMALLEST_WITH_DECIMALS, SMALLEST_WITHOUT, WrittenOut
+from xlbackprop.symbols.mathematics import DIGITS, LARGEST_POWER, NUDGE, SMALLEST, SMALLEST_POWER, WrittenOut
 from xlbackprop.symbols.reading import Binding
 
 
@@ -40,20 +40,71 @@ _REFERENCE = "\0"
 """Stands on both sides of a reference while a formula is put together from text and references."""
 
 
-def short_formula(cell: str) -> str:
-    """The spreadsheet formula, without its equals sign, for what `short` makes of the number in a cell.
+def exponent_formula(cell: str) -> str:
+    """The formula of the power of ten of the number in a cell, once it is rounded to `DIGITS` digits."""
+    # the mantissa is rounded, so that the next power of ten begins at 9.99995
+    carried = f"{10 - 0.5 * 10.0 ** (1 - DIGITS):.{DIGITS}f}"
+    return f"INT(LOG10(MAX(ABS({cell}),1E{SMALLEST})/{carried})+{NUDGE:G})+1"
+
+
+def mantissa_formula(cell: str, exponent: str) -> str:
+    """The formula of the digits of the number in a cell, given its power of ten: from 1 to below 10, or 0."""
+    return _rounded_at(cell, exponent, DIGITS)
+
+
+def text_formula(mantissa: str, exponent: str) -> str:
+    """The formula of the text of a rounded number: what `Rounded.text` says.
 
     It writes the reader's own decimal mark, and never an error value for a number.
     """
-    nudged = f"{cell}*(1+{NUDGE:G})"
     # one decimal for every rounding that would change the number; a program's ROUND is not exact to the last bit
-    decimals = "+".join(f"(ABS(ROUND({nudged},4)-ROUND({cell},{places}))>1E-9)" for places in range(4))
-    # the mantissa is rounded to three decimals, so that the next power of ten begins at 9.9995
-    exponent = f"(INT(LOG10(MAX(ABS({cell}),1E-300)/9.9995))+1)"
-    with_decimals = f"FIXED({nudged},{decimals},TRUE)"
-    scientific = f'FIXED({nudged}/10^{exponent},3,TRUE)&"e"&{exponent}'
-    limits = f"AND(ABS({cell})>={SMALLEST_WITH_DECIMALS},ABS({cell})<{SMALLEST_WITHOUT:.0f})"
-    return f'IF({cell}=0,"0",SUBSTITUTE(IF({limits},{with_decimals},{scientific}),"-","−"))'
+    decimals = "+".join(f"(ABS({mantissa}-ROUND({mantissa},{places}))>1E-9)" for places in range(DIGITS - 1))
+    with_decimals = f"FIXED({mantissa}*10^{exponent},MAX(0,{decimals}-{exponent}),TRUE)"
+    limits = f"AND({exponent}>={SMALLEST_POWER},{exponent}<={LARGEST_POWER})"
+    power = f'IF({exponent}<0,"-","+")&IF(ABS({exponent})<10,"0","")&ABS({exponent})'
+    scientific = f'FIXED({mantissa},{decimals},TRUE)&"E"&{power}'
+    number = f"IF({limits},{_with_minus(with_decimals)},{_with_minus(scientific, until='&')})"
+    return f'IF({mantissa}=0,"0",{number})'
+
+
+def held_formula(cell: str, rough: str, exponent: str) -> str:
+    """The formula of the digits that a calculation with rounded numbers gives too, see `held`; empty for none.
+
+    Args:
+        rough: the cell with what the calculation comes to, or with a text where that is an error.
+    """
+    found = '""'
+    for digits in range(1, DIGITS + 1):
+        ours, theirs = (_rounded_at(number, exponent, digits) for number in (cell, rough))
+        found = f"IF(ABS({ours}-{theirs})<1E-9,{ours},{found})"
+    is_near = f"IF(ISNUMBER({rough}),ABS({rough}/10^{exponent})<100,FALSE)"
+    return f'IF({is_near},{found},"")'
+
+
+def result_formula(cell: str, rough: str, mantissa: str, exponent: str) -> str:
+    """The formula of what `result` says, given the digits that hold, or a text for none, and their power of ten.
+
+    Args:
+        rough: the cell with what the calculation with rounded numbers comes to, as for `held_formula`.
+    """
+    is_exact = ",".join(f"ABS({mantissa}-{number}/10^{exponent})<=1E-9" for number in (cell, rough))
+    return f'IF(ISNUMBER({mantissa}),IF(AND({is_exact})," = "," ≈ ")&{text_formula(mantissa, exponent)},"")'
+
+
+def short_formula(cell: str) -> str:
+    """The formula for what `short` makes of the number in a cell, where it has no cells for its parts."""
+    exponent = f"({exponent_formula(cell)})"
+    return text_formula(f"({mantissa_formula(cell, exponent)})", exponent)
+
+
+def _rounded_at(cell: str, exponent: str, digits: int) -> str:
+    return f"ROUND({cell}*(1+{NUDGE:G})/10^{exponent},{digits - 1})"
+
+
+def _with_minus(formula: str, until: str = "") -> str:
+    """The formula of a text with a proper minus sign in front of a negative number."""
+    number, joint, rest = formula.partition(until) if until else (formula, "", "")
+    return f'SUBSTITUTE({number},"-","−"){joint}{rest}'
 
 
 def bracketed_formula(cell: str) -> str:

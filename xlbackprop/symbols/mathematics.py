@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
+from msgspec import Struct
+
+from xlbackprop.symbols.evaluation import evaluated
 from xlbackprop.symbols.expression import Builtin, Call, Conditional, Expression, Symbol, children, substitute, symbols
 from xlbackprop.symbols.reading import Binding, Reading
 
@@ -66,7 +69,7 @@ class WrittenOut(Mathematics):
 
 
 class Numbers(WrittenOut):
-    """Mathematics with the numbers put in: `(0.6065 − 0.5) · 0.6065 · (1 − 0.6065) · 0.5069`."""
+    """Mathematics with the numbers put in: `(0.60648 − 0.5) · 0.60648 · (1 − 0.60648) · 0.50687`."""
 
     def __init__(self, value: Callable[[Symbol], float]) -> None:
         """`value` gives the number that a quantity has."""
@@ -75,24 +78,92 @@ class Numbers(WrittenOut):
     def symbol(self, symbol: Symbol) -> str:
         return short(self._value(symbol))
 
+    def result(self, expression: Expression, value: float) -> str:
+        """What a pocket calculator makes of the text of an expression, as far as that is its value: ` ≈ 0.012881`."""
+        rough = evaluated(expression, lambda symbol: rounded(self._value(symbol)).value)
+        return result(value, rough)
+
+
+DIGITS = 5
+"""Significant digits of a number put in."""
 
 NUDGE = 1e-11
 """A number half way between two roundings may lie a hair below in one program: a larger hair takes it up in all."""
 
-SMALLEST_WITH_DECIMALS, SMALLEST_WITHOUT = 0.001, 1e6
+SMALLEST_POWER, LARGEST_POWER = -4, 5
+"""The powers of ten of numbers that are written without one."""
+
+SMALLEST = -300
+"""The power of ten of the smallest numbers, and of 0."""
 
 
-def short(value: float) -> str:
-    """A number as one writes it in a hand calculation: four decimals, or four digits where they would vanish."""
-    if value == 0:
-        return "0"
-    nudged = value * (1 + NUDGE)
-    if SMALLEST_WITH_DECIMALS <= abs(value) < SMALLEST_WITHOUT:
-        text = f"{nudged:.4f}".rstrip("0").rstrip(".")
-    else:
-        digits, _, exponent = f"{nudged:.3e}".partition("e")
-        text = f"{digits}e{int(exponent)}"
-    return text.replace("-", "−")
+class Rounded(Struct, frozen=True):
+    """A number of few digits, as mantissa · 10^exponent with 1 ≤ |mantissa| < 10; 0 has the mantissa 0."""
+
+    mantissa: float
+    exponent: int
+
+    @property
+    def value(self) -> float:
+        return self.mantissa * 10.0**self.exponent
+
+    @property
+    def text(self) -> str:
+        """The number in decimals, or with E where it is very large or small, as a spreadsheet shows it."""
+        if self.mantissa == 0:
+            return "0"
+        written = repr(abs(self.mantissa)).removesuffix(".0")
+        decimals = len(written.partition(".")[2])
+        sign = "−" if self.mantissa < 0 else ""
+        if SMALLEST_POWER <= self.exponent <= LARGEST_POWER:
+            return f"{sign}{abs(self.value):.{max(0, decimals - self.exponent)}f}"
+        return f"{sign}{written}E{self.exponent:+03d}"
+
+
+def rounded(value: float, digits: int = DIGITS) -> Rounded:
+    """A number rounded to so many significant digits."""
+    if abs(value) < 10.0**SMALLEST:
+        return Rounded(_rounded_at(value, SMALLEST, digits), SMALLEST)
+    mantissa, _, exponent = f"{value * (1 + NUDGE):.{digits - 1}e}".partition("e")
+    return Rounded(float(mantissa), int(exponent))
+
+
+def short(value: float, digits: int = DIGITS) -> str:
+    """A number as one writes it in a hand calculation."""
+    return rounded(value, digits).text
+
+
+def held(value: float, rough: float | None) -> Rounded | None:
+    """As many digits of a result as a calculation with rounded numbers gives too; None where it gives none of them.
+
+    Args:
+        rough: what the calculation with rounded numbers comes to; None for an error.
+    """
+    exponent = rounded(value).exponent
+    if rough is None or abs(rough) >= 10.0 ** (exponent + 2):
+        return None
+    for digits in range(DIGITS, 0, -1):
+        ours, theirs = (_rounded_at(number, exponent, digits) for number in (value, rough))
+        if abs(ours - theirs) < _SAME:
+            return Rounded(ours, exponent)
+    return None
+
+
+_SAME = 1e-9
+"""Two mantissas that are no further apart than this are the same."""
+
+
+def _rounded_at(value: float, exponent: int, digits: int) -> float:
+    return round(value * (1 + NUDGE) / 10.0**exponent, digits - 1) + 0.0
+
+
+def result(value: float, rough: float | None) -> str:
+    """What stands behind a calculation with rounded numbers: ` = 0.0275`, ` ≈ 0.4325` or nothing."""
+    known = held(value, rough)
+    if known is None or rough is None:
+        return ""
+    is_exact = all(abs(known.mantissa - number / 10.0**known.exponent) <= _SAME for number in (value, rough))
+    return (" = " if is_exact else " ≈ ") + known.text
 
 
 def bracketed(text: str) -> str:

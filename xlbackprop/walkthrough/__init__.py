@@ -5,6 +5,7 @@ from xlbackprop.walkthrough.diagram import TOP_ROW, Arrow, Diagram
 from xlbackprop.walkthrough.lesson import Lesson
 from xlbackprop.walkthrough.loss_curve import LossCurve
 from xlbackprop.walkthrough.size import fit
+from xlbackprop.walkthrough.slips import MOST_SLIPS, LikelySlip, likely_slips
 from xlbackprop.walkthrough.steps import GIVEN, UPDATE, Given, givens, moment, sections, updated_name, updates
 from xlbackprop.walkthrough.table import (
     DATA,
@@ -13,5 +14,6 @@ from xlbackprop.walkthrough.table import (
     SETTING_COLUMN,
     WALKTHROUGH,
     Table,
+    compact,
     curve_column,
 )

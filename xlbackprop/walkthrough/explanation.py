@@ -22,6 +22,7 @@ from xlbackprop.symbols import (
     Typesetter,
     latex_name,
     latex_number,
+    short,
     symbols,
 )
 from xlbackprop.walkthrough.steps import Moment, givens, moment, updated_name
@@ -155,7 +156,10 @@ def _text(explanation: Explanation) -> Iterator[str]:
             yield f"\n{step.name} = {mathematics.read(step.expression)}"
             if not isinstance(step.expression, Symbol):
                 yield f"{indent}= {numbers.read(step.expression)}"
-            yield f"{indent}= {_value(step)}"
+                result = numbers.result(step.expression, step.value)
+                yield f"{indent[:-1]}{result}" + ("" if result.startswith(" =") else f"  ({_value(step)} unrounded)")
+            else:
+                yield f"{indent}= {_value(step)}"
     if explanation.written_out is not None:
         yield f"\nwritten out: {explanation.name} = {mathematics.read(explanation.written_out)}"
 
@@ -173,14 +177,17 @@ def _markdown(explanation: Explanation) -> Iterator[str]:
     for step in explanation.steps:
         written = ("given", "")
         if step.expression is not None:
-            written = (typeset(mathematics.read(step.expression)), numbers.read(step.expression))
+            told = numbers.read(step.expression)
+            if not isinstance(step.expression, Symbol):
+                told += numbers.result(step.expression, step.value)
+            written = (typeset(mathematics.read(step.expression)), told)
         yield f"| {' | '.join([typeset(step.name), *written, _value(step), typeset(step.sentence)])} |"
     if explanation.written_out is not None:
         yield f"\nWritten out: {typeset(f'{explanation.name} = {mathematics.read(explanation.written_out)}')}"
 
 
 def _latex(explanation: Explanation) -> Iterator[str]:
-    mathematics, numbers = Latex(), LatexNumbers(explanation.moment.value)
+    mathematics, numbers, plain = Latex(), LatexNumbers(explanation.moment.value), Numbers(explanation.moment.value)
     yield f"% {explanation.headline}"
     yield r"{\allowdisplaybreaks % a chain may be longer than a page; needs the package amsmath"
     yield r"\begin{align*}"
@@ -193,6 +200,10 @@ def _latex(explanation: Explanation) -> Iterator[str]:
         lines.append(f"{name} &= {mathematics.read(step.expression)}")
         if not isinstance(step.expression, Symbol):
             lines.append(f"&= {numbers.read(step.expression)}")
+            sign, _, digits = plain.result(step.expression, step.value).strip().partition(" ")
+            if sign == "≈":
+                lines.append(f"&\\approx {latex_number(digits)} \\quad ({value} \\text{{ unrounded}})")
+                continue
         lines.append(f"&= {value}")
     if explanation.written_out is not None:
         lines.append(f"{_latex_name(explanation.name)} &= {mathematics.read(explanation.written_out)}")
@@ -209,4 +220,4 @@ def _latex_name(name: str) -> str:
 
 def _value(step: Step) -> str:
     """A value with so many digits that the reader can go on calculating."""
-    return f"{step.value:.{_DIGITS}g}".replace("e-0", "e-").replace("-", "−")
+    return short(step.value, _DIGITS)

@@ -26,7 +26,7 @@ DOWN, UP = "Yes: the loss{of} went down.", "No: the loss{of} went up{though}."
 
 SAME_WITHIN = 1e-12
 """Programs differ in the last digits."""
-_FIRST_COLUMN = 9
+_FIRST_COLUMN = 14
 _HEADER_ROW = 5
 _WRITTEN = Look(theme.MATHEMATICS, align="left", indent=1, wrap=True)
 _PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)

@@ -10,10 +10,19 @@ from xlbackprop.symbols import (
     Formula,
     LiveNumbers,
     Numbers,
+    Symbol,
+    WrittenFormula,
     bracketed,
     bracketed_formula,
-    short,
-    short_formula,
+    evaluated,
+    exponent_formula,
+    held,
+    held_formula,
+    mantissa_formula,
+    result,
+    result_formula,
+    rounded,
+    text_formula,
 )
 from xlbackprop.walkthrough import GIVEN, UPDATE, Lesson, givens, sections, updated_name, updates
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
@@ -33,7 +42,11 @@ _WIDTHS = {"A": 13.0, "B": 44.0, "C": 56.0, "D": 14.0, "E": 46.0}
 """Characters; together they fit a screen of 1366 pixels."""
 
 _TEXT_COLUMN, _BRACKETED_COLUMN = "F", "G"
-_WIDE_NUMBER = -0.1234
+_EXPONENT_COLUMN, _MANTISSA_COLUMN = "H", "I"
+"""The value of the line as it is put into later ones: its power of ten, and its digits from 1 to below 10."""
+_ROUGH_COLUMN, _HELD_COLUMN, _RESULT_COLUMN = "J", "K", "L"
+"""What a pocket calculator makes of the numbers put in, as many digits of it as the value has, and these as text."""
+_WIDE_NUMBER = -0.12345
 
 
 def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
@@ -60,7 +73,7 @@ def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
     lines.update()
     lines.worth_it()
     page.show_extreme_numbers(f"D{_HEADER_ROW + 1}:D{lines.row}")
-    page.hide((_TEXT_COLUMN, _BRACKETED_COLUMN))
+    page.hide("FGHIJKL")
     page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
     page.sheet.print_area = f"A1:E{lines.row}"
     return page
@@ -75,6 +88,9 @@ class _Lines(Lines):
         self._numbers = Numbers(self._moment.value)
         self._wide = Numbers(lambda _: _WIDE_NUMBER)
         self._formula = Formula(lambda symbol: f"D{self._rows[symbol.label]}")
+        self._rough = WrittenFormula(
+            lambda symbol: "({1}{0}*10^{2}{0})".format(self._rows[symbol.label], _MANTISSA_COLUMN, _EXPONENT_COLUMN)
+        )
         self._live = LiveNumbers(
             lambda symbol: f"{_TEXT_COLUMN}{self._rows[symbol.label]}",
             lambda symbol: f"{_BRACKETED_COLUMN}{self._rows[symbol.label]}",
@@ -143,15 +159,38 @@ class _Lines(Lines):
         if expression is not None:
             mathematics = self._mathematics.read(expression)
             page.typeset(f"B{row}", self._typesetter.set(mathematics), _WRITTEN)
-            page.formula(f"C{row}", self._live.formula(expression), self._numbers.read(expression), _WRITTEN)
-            lines += [page.lines(mathematics, "B"), page.lines(self._wide.read(expression), "C")]
+            live, printed, wide = (
+                self._live.formula(expression),
+                self._numbers.read(expression),
+                self._wide.read(expression),
+            )
+            if not isinstance(expression, Symbol):
+                live, printed = f"{live}&{_RESULT_COLUMN}{row}", printed + self._calculated(expression, value)
+                wide += self._wide.result(Symbol(name), _WIDE_NUMBER)
+            page.formula(f"C{row}", live, printed, _WRITTEN)
+            lines += [page.lines(mathematics, "B"), page.lines(wide, "C")]
         style = theme.RESULT if name == self._derivation.names.total_loss else theme.CALCULATION
         page.formula(f"D{row}", formula, value, Look(style, role, theme.number_format(role)))
         page.typeset(f"E{row}", self._typesetter.set(sentence), _PROSE)
         plain, in_brackets = f"{_TEXT_COLUMN}{row}", f"{_BRACKETED_COLUMN}{row}"
-        page.formula(plain, short_formula(f"D{row}"), short(value), _HELPER)
-        page.formula(in_brackets, bracketed_formula(plain), bracketed(short(value)), _HELPER)
+        exponent, mantissa, number = f"{_EXPONENT_COLUMN}{row}", f"{_MANTISSA_COLUMN}{row}", rounded(value)
+        page.formula(exponent, exponent_formula(f"D{row}"), number.exponent, _HELPER)
+        page.formula(mantissa, mantissa_formula(f"D{row}", exponent), number.mantissa, _HELPER)
+        page.formula(plain, text_formula(mantissa, exponent), number.text, _HELPER)
+        page.formula(in_brackets, bracketed_formula(plain), bracketed(number.text), _HELPER)
         page.heights(row, max(lines))
+
+    def _calculated(self, expression: Expression, value: float) -> str:
+        """Put down, out of sight, what the numbers put in come to, and give the digits of it that hold as text."""
+        row, page = self.row, self._page
+        cell, exponent = f"D{row}", f"{_EXPONENT_COLUMN}{row}"
+        rough, known, text = (f"{column}{row}" for column in (_ROUGH_COLUMN, _HELD_COLUMN, _RESULT_COLUMN))
+        number = evaluated(expression, lambda symbol: rounded(self._moment.value(symbol)).value)
+        digits = held(value, number)
+        page.formula(rough, f'IFERROR({self._rough.read(expression)},"")', "" if number is None else number, _HELPER)
+        page.formula(known, held_formula(cell, rough, exponent), "" if digits is None else digits.mantissa, _HELPER)
+        page.formula(text, result_formula(cell, rough, known, exponent), result(value, number), _HELPER)
+        return result(value, number)
 
     def _origin(self, *, is_learned: bool) -> None:
         """Say of the line just put down where its number comes from."""

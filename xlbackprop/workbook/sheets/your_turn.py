@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
+from collections.abc import Sequence
 
+from msgspec import Struct
 from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import Font, PatternFill
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
+from xlbackprop.grid import column_letter, column_number
 from xlbackprop.network import derivative
-from xlbackprop.symbols import Expression, Formula, WrittenFormula
-from xlbackprop.walkthrough import GIVEN, UPDATE, Given, Lesson, Table, givens, sections, updates
+from xlbackprop.symbols import Call, Expression, Formula, Symbol, WrittenFormula, evaluated, symbols
+from xlbackprop.walkthrough import (
+    GIVEN,
+    MOST_SLIPS,
+    UPDATE,
+    Given,
+    Lesson,
+    LikelySlip,
+    compact,
+    givens,
+    likely_slips,
+    sections,
+    updated_name,
+    updates,
+)
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration, whole_number
 from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
 from xlbackprop.workbook.xlsx import theme
@@ -19,17 +36,37 @@ from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Your turn"
-ITERATION_CELL, DECIMALS_CELL, PROGRESS_CELL = "C3", "C4", "E3"
+ITERATION_CELL, DIGITS_CELL, PROGRESS_CELL = "C3", "C4", "E3"
 RIGHT, WRONG = "✓", "✗"
 
-_DECIMALS, _MOST_DECIMALS = 4, 10
-_USED_ITERATION, _TOLERANCE = "F3", "F4"
+MOST_QUESTIONS = 30
+"""More than a lesson has time for; of a larger network fewer units are asked, and the others worked out."""
+
+_DIGITS, _MOST_DIGITS = 3, 10
+_USED_ITERATION, _USED_DIGITS = "F3", "F4"
 _HEADER_ROW = 5
 _WIDTHS = {"A": 13.0, "B": 66.0, "C": 18.0, "D": 5.0, "E": 74.0}
 """Characters; together they fit a screen of 1366 pixels."""
 
 _TRUE, _EXPECTED, _USED = "F", "G", "H"
 """The columns of the right value, of what follows from the reader's earlier answers, and of what later lines use."""
+
+_TRUE_ALLOWANCE, _EXPECTED_ALLOWANCE = "I", "J"
+"""How far an answer may be from either of them."""
+
+_REACH, _SLIP = "K", "L"
+"""How near an answer has to be to what a slip gives to show it, and the number of the slip that it shows, or 0."""
+
+_FIRST_SLIP = "M"
+
+_DECISIVE = 4
+"""An answer shows a slip when it is so many times nearer to what the slip gives than to what is right."""
+
+_ROUNDINGS = 1e-15
+"""What is left of a weighted sum that is 0 but for the last digits of its terms."""
+
+_LEAST_STEP = 1e-6
+"""The share of a weight below which its step is lost in the six decimals in which the weight is shown."""
 
 _LARGEST_ANSWER = "1E15"
 """Later lines go on with no answer beyond this: products of a dozen such numbers are still numbers."""
@@ -42,11 +79,11 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet with everything but the answers."""
     page = list_page(workbook, TITLE, _WIDTHS)
     page.text("A2", "One iteration by hand. Right is what follows from your own numbers above, or from the exact ones.")
-    for row, label in ((3, "iteration"), (4, "decimals that have to be right")):
+    for row, label in ((3, "iteration"), (4, "significant digits that have to be right")):
         page.text(f"B{row}", label, Look(theme.HEADING, align="right", indent=1))
         page.heights(row, 1)
     choice = choose_iteration(page, lesson, ITERATION_CELL, _USED_ITERATION)
-    _tolerance(page)
+    _digits(page)
     headers = ("symbol", "what it is", "your answer", "", "hint")
     list_header(page, _HEADER_ROW, _WIDTHS, headers)
     exercise = _Exercise(page, lesson, choice)
@@ -54,32 +91,68 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
     first = exercise.row + 1
     exercise.calculated()
     exercise.update()
+    exercise.allowances()
     _progress(page, f"D{first}:D{exercise.row}", exercise.questions)
     _colour_marks(page, f"D{first}:D{exercise.row}")
-    page.hide((_TRUE, _EXPECTED, _USED))
+    last_helper = column_letter(column_number(_FIRST_SLIP) + MOST_SLIPS - 1)
+    page.hide(column_letter(column) for column in range(column_number(_TRUE), column_number(last_helper) + 1))
     page.sheet.protection.enable()
     page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
     page.sheet.print_area = f"A1:E{exercise.row}"
     return page
 
 
-def questions(derivation: Derivation, table: Table) -> tuple[str, ...]:
-    """What is asked within an iteration: the columns of the table, and what reaches each hidden unit."""
+class Question(Struct, frozen=True):
+    """A line below what is given: asked, or worked out for the reader where others like it are asked."""
+
+    name: str
+    expression: Expression
+    """Over what is given and the lines before it."""
+    is_asked: bool
+
+
+def questions(derivation: Derivation) -> tuple[Question, ...]:
+    """What a person would calculate of one iteration: the columns of the original, and what reaches each hidden unit.
+
+    What repeats a number that stands there already, and a mean over several iterations, is worked out; so are, in a
+    large network, all but the first ones of each kind in each layer.
+    """
     names = derivation.names
     between = {derivative(names.total_loss, unit) for layer in names.activations[:-1] for unit in layer}
-    wanted = between | set(table.quantities)
-    return tuple(name for section in sections(derivation) for name in section.names if name in wanted)
+    wanted = between | set(compact(derivation))
+    told = [name for section in sections(derivation) for name in section.names if name in wanted]
+    known = {*told, *derivation.given}
+    lines = {name: derivation.expanded(name, known - {name}) for name in told}
+    updates_of = {name: derivation[name].update for name in derivation.learned}
+    lines |= {updated_name(name): update for name, update in updates_of.items() if update is not None}
+    candidates = [name for name, expression in lines.items() if _is_work(derivation, name, expression)]
+    places = {name: derivation.siblings(name).index(name) for name in candidates if name in derivation.quantities}
+    places |= {updated_name(name): derivation.siblings(name).index(name) for name in derivation.learned}
+    most = max(places.values(), default=0) + 1
+    while most > 1 and sum(places[name] < most for name in candidates) > MOST_QUESTIONS:
+        most -= 1
+    asked = {name for name in candidates if places[name] < most}
+    return tuple(Question(name, expression, name in asked) for name, expression in lines.items())
 
 
-def _tolerance(page: Page) -> None:
+def _is_work(derivation: Derivation, name: str, expression: Expression) -> bool:
+    """Whether there is something to calculate, and from this iteration alone but for what an optimiser remembers."""
+    if isinstance(expression, Call) and isinstance(expression.body, Symbol):
+        return False
+    quantity = derivation.quantities.get(name)
+    is_mean = quantity is not None and quantity.role is Role.LOSS and name in derivation.carried
+    return not isinstance(expression, Symbol) and not is_mean
+
+
+def _digits(page: Page) -> None:
     look = Look(theme.INPUT, number_format=theme.PLAIN_FORMAT, unlocked=True)
-    page.number(DECIMALS_CELL, _DECIMALS, look)
-    page.limit(DECIMALS_CELL, "Decimals", "How exact an answer has to be.", 0, _MOST_DECIMALS, whole=True)
-    decimals = whole_number(DECIMALS_CELL, 0, _MOST_DECIMALS, _DECIMALS)
-    page.formula(_TOLERANCE, f"10^-({decimals})", 10.0**-_DECIMALS, Look(theme.CALCULATION))
-    said = f'"An answer is right when it differs by no more than "&FIXED({_TOLERANCE},{decimals},TRUE)&"."'
-    words = f"An answer is right when it differs by no more than {10.0**-_DECIMALS:.{_DECIMALS}f}."
-    page.formula(f"E{DECIMALS_CELL[1:]}", said, words, Look(theme.TEXT, align="left", indent=1))
+    page.number(DIGITS_CELL, _DIGITS, look)
+    page.limit(DIGITS_CELL, "Significant digits", "How exact an answer has to be.", 1, _MOST_DIGITS, whole=True)
+    used = whole_number(DIGITS_CELL, 1, _MOST_DIGITS, _DIGITS)
+    page.formula(_USED_DIGITS, used, _DIGITS, Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
+    parts = ("Right when ", " significant digits agree; near 0, to that share of the others of its kind.")
+    said = f'"{parts[0]}"&{_USED_DIGITS}&"{parts[1]}"'
+    page.formula(f"E{DIGITS_CELL[1:]}", said, str(_DIGITS).join(parts), Look(theme.TEXT, align="left", indent=1))
 
 
 def _progress(page: Page, marks: str, number: int) -> None:
@@ -105,11 +178,15 @@ class _Exercise(Lines):
     def __init__(self, page: Page, lesson: Lesson, choice: Choice) -> None:
         super().__init__(page, lesson, choice, _HEADER_ROW, _WIDTHS)
         self.questions = 0
+        self._rows: dict[str, int] = {}
+        self._known = dict(self._values)
+        self._updated: dict[str, Expression] = {}
         self._true: dict[str, str] = {}
         self._used: dict[str, str] = {}
         self._true_formula = Formula(lambda symbol: self._true[symbol.label])
         self._used_formula = Formula(lambda symbol: self._used[symbol.label])
         self._written_formula = WrittenFormula(lambda symbol: self._used[symbol.label])
+        self._questions = {question.name: question for question in questions(self._derivation)}
 
     def given(self) -> None:
         self._heading(GIVEN)
@@ -118,70 +195,254 @@ class _Exercise(Lines):
         self._page.show_extreme_numbers(f"C{_HEADER_ROW + 2}:C{self.row}")
 
     def calculated(self) -> None:
-        asked = questions(self._derivation, self._lesson.table)
         columns = self._lesson.table.quantities
-        known = {*asked, *self._derivation.given}
         for section in sections(self._derivation):
-            names = [name for name in section.names if name in asked]
+            names = [name for name in section.names if name in self._questions]
             if names:
                 self._heading(section.heading)
             for name in names:
-                expression = self._derivation.expanded(name, known)
-                formula = self._choice.value(name) if name in columns else self._true_formula.read(expression)
-                quantity = self._derivation[name]
-                self._question(name, quantity.role, quantity.sentence, expression, formula, self._values[name])
+                question, quantity = self._questions[name], self._derivation[name]
+                formula = self._choice.value(name) if name in columns else self._true_formula.read(question.expression)
+                self._line(question, quantity.role, quantity.sentence, name, formula, self._values[name])
+                self._learn(name)
 
     def update(self) -> None:
         self._heading(UPDATE)
-        for each in updates(self._derivation, self._lesson.trace, self._lesson.iteration):
+        for each, name in zip(
+            updates(self._derivation, self._lesson.trace, self._lesson.iteration), self._derivation.learned, strict=True
+        ):
+            question = self._questions[each.name]
             formula = self._true_formula.read(each.expression)
-            self._question(each.name, each.role, each.sentence, each.expression, formula, each.value)
+            self._line(question, each.role, each.sentence, name, formula, each.value)
+
+    def allowances(self) -> None:
+        """How far from right an answer may be, which depends on the numbers of the same kind, so that they come last.
+
+        A new weight is judged by its step too: of 0.15 − 0.000317 the first three digits say nothing of the step.
+        """
+        for name, row in self._rows.items():
+            learned = name.removeprefix(updated_name(""))
+            kin = [self._true[name.removesuffix(learned) + each] for each in self._derivation.siblings(learned)]
+            values = [self._value_of(name.removesuffix(learned) + each) for each in self._derivation.siblings(learned)]
+            is_sum = any(name in units for units in self._derivation.names.pre_activations)
+            before = self._used[learned] if learned != name else None
+            for column, number in ((_TRUE_ALLOWANCE, _TRUE), (_EXPECTED_ALLOWANCE, _EXPECTED)):
+                formula = _allowance(f"{number}{row}", kin, is_sum=is_sum, before=before)
+                old = self._known[learned] if before else None
+                value = _allowed(self._value_of(name), values, is_sum=is_sum, before=old)
+                self._page.formula(f"{column}{row}", formula, value, _HELPER)
+
+    def _value_of(self, name: str) -> float:
+        return self._known[name]
+
+    def _learn(self, name: str) -> None:
+        """Once a gradient is known, so is what its weight will become, where that takes nothing else."""
+        for learned in self._derivation.learned:
+            update = self._derivation[learned].update
+            assert update is not None
+            if name in (used := {symbol.label for symbol in symbols(update)}) and used <= self._used.keys():
+                self._updated[learned] = update
 
     def _given(self, given: Given) -> None:
         self.row += 1
         self._name(given.label, given.role, given.sentence)
         look = Look(theme.CALCULATION, given.role, theme.number_format(given.role))
-        self._page.formula(f"C{self.row}", self._choice.given(given), self._moment.value(given.symbol), look)
+        self._known[given.label] = self._moment.value(given.symbol)
+        self._page.formula(f"C{self.row}", self._choice.given(given), self._known[given.label], look)
         self._page.heights(self.row, self._page.lines(given.sentence, "B"))
         self._true[given.label] = self._used[given.label] = f"C{self.row}"
 
-    def _question(
-        self, name: str, role: Role, sentence: str, expression: Expression, formula: str, value: float
-    ) -> None:
+    def _line(self, question: Question, role: Role, sentence: str, name: str, formula: str, value: float) -> None:
         self.row += 1
+        row, page = self.row, self._page
+        self._name(question.name, role, sentence)
+        self._known[question.name] = value
+        page.formula(f"{_TRUE}{row}", formula, value, _HELPER)
+        following = self._following(question.expression)
+        if question.is_asked:
+            page.formula(f"{_EXPECTED}{row}", following, value, _HELPER)
+            self._asked(
+                question, sentence, value, likely_slips(self._derivation, name, question.expression, self._updated)
+            )
+            self._used[question.name] = f"{_USED}{row}"
+        else:
+            look = Look(theme.CALCULATION, role, theme.VALUE_FORMAT)
+            page.formula(f"C{row}", following, value, look)
+            page.show_extreme_numbers(f"C{row}")
+            page.text(f"E{row}", "worked out for you, from the numbers above", _HINT)
+            page.heights(row, page.lines(sentence, "B"))
+            self._used[question.name] = f"C{row}"
+        self._true[question.name] = f"{_TRUE}{row}"
+
+    def _asked(self, question: Question, sentence: str, value: float, slips: tuple[LikelySlip, ...]) -> None:
         self.questions += 1
         row, page = self.row, self._page
-        self._name(name, role, sentence)
-        answer, mark = f"C{row}", f"D{row}"
-        page.blank(answer, Look(theme.INPUT, unlocked=True))
-        close = " ".join(
-            f"ABS({answer}-{column}{row})<={_TOLERANCE}*1.000001," for column in (_EXPECTED, _TRUE)
-        ).rstrip(",")
-        judged = f'IF(ISNUMBER({answer}),IF(OR({close}),"{RIGHT}","{WRONG}"),"{WRONG}")'
-        page.formula(mark, f'IFERROR(IF({answer}="","",{judged}),"{WRONG}")', "", _MARK)
-        mathematics = self._mathematics.read(expression)
-        hint = f"{name} = {mathematics}"
-        said = (
-            f'IF({mark}="{WRONG}",IF(ISNUMBER({answer}),{_literal(hint)},"Type a number, such as "&0.5&"."),'
-            f'IF({mark}="{RIGHT}",IF(ABS({answer}-{_TRUE}{row})>{_TOLERANCE}*1.000001,'
-            f'"Right for the numbers that you typed above.",""),""))'
-        )
-        page.formula(f"E{row}", f'IFERROR({said},"")', "", _HINT)
-        page.formula(f"{_TRUE}{row}", formula, value, _HELPER)
-        page.formula(f"{_EXPECTED}{row}", self._following(expression), value, _HELPER)
-        is_used = f"IF(ISNUMBER({answer}),ABS({answer})<{_LARGEST_ANSWER},FALSE)"
-        page.formula(f"{_USED}{row}", f"IF({is_used},{answer},{_EXPECTED}{row})", value, _HELPER)
-        page.heights(row, max(page.lines(sentence, "B"), page.lines(hint, "E")))
-        self._true[name], self._used[name] = f"{_TRUE}{row}", f"{_USED}{row}"
+        self._rows[question.name] = row
+        cells = _Cells(row)
+        page.blank(cells.answer, Look(theme.INPUT, unlocked=True))
+        page.formula(cells.mark, cells.marked(), "", _MARK)
+        hint = f"{question.name} = {self._mathematics.read(question.expression)}"
+        page.formula(cells.hint, cells.hinted(hint, slips, is_update=question.name not in self._values), "", _HINT)
+        is_used = f"IF(ISNUMBER({cells.answer}),ABS({cells.answer})<{_LARGEST_ANSWER},FALSE)"
+        page.formula(f"{_USED}{row}", f"IF({is_used},{cells.answer},{_EXPECTED}{row})", value, _HELPER)
+        page.formula(cells.reach, cells.reached(), "", _HELPER)
+        page.formula(cells.slip, cells.shown(len(slips)), 0, _HELPER)
+        for place, slip in enumerate(slips):
+            given = evaluated(slip.expression, lambda symbol: self._known[symbol.label])
+            formula = f"IFERROR({self._written_formula.read(slip.expression)},{_EXPECTED}{row})"
+            page.formula(cells.slip_value(place), formula, value if given is None else given, _HELPER)
+        questions = [slip.question for slip in slips]
+        lines = max(page.lines(_NEARLY + hint, "E"), *(page.lines(words, "E") for words in questions), 1)
+        page.heights(row, max(page.lines(sentence, "B"), lines))
 
     def _following(self, expression: Expression) -> str:
         """The formula of what follows from the reader's own answers, as the mathematics is written where that works."""
         written, stable = self._written_formula.read(expression), self._used_formula.read(expression)
-        return f"IFERROR({written},{'0' if written == stable else f'IFERROR({stable},0)'})"
+        true = f"{_TRUE}{self.row}"
+        return f"IFERROR({written},{true if written == stable else f'IFERROR({stable},{true})'})"
 
     def _name(self, name: str, role: Role, sentence: str) -> None:
         self._page.typeset(f"A{self.row}", self._typesetter.set(name), Look(theme.SYMBOL, role))
         self._page.typeset(f"B{self.row}", self._typesetter.set(sentence), _PROSE)
+
+
+class _Cells(Struct, frozen=True):
+    """The cells of one question, and the formulas that judge its answer."""
+
+    row: int
+
+    @property
+    def answer(self) -> str:
+        return f"C{self.row}"
+
+    @property
+    def mark(self) -> str:
+        return f"D{self.row}"
+
+    @property
+    def hint(self) -> str:
+        return f"E{self.row}"
+
+    @property
+    def reach(self) -> str:
+        return f"{_REACH}{self.row}"
+
+    @property
+    def slip(self) -> str:
+        return f"{_SLIP}{self.row}"
+
+    def slip_value(self, place: int) -> str:
+        """What a slip gives, by its place from 0."""
+        return f"{column_letter(column_number(_FIRST_SLIP) + place)}{self.row}"
+
+    def marked(self) -> str:
+        """Right is an answer that is near enough to one of both numbers, unless it shows a slip."""
+        # a share, because programs take very small numbers for equal
+        close = ",".join(f"{self._share(number, allowed)}<=1.000001" for number, allowed in _RIGHT_ONES)
+        judged = f'IF(AND({self.slip}=0,OR({close})),"{RIGHT}","{WRONG}")'
+        answered = f'IF(ISNUMBER({self.answer}),{judged},"{WRONG}")'
+        return f'IFERROR(IF({self.answer}="","",{answered}),"{WRONG}")'
+
+    def hinted(self, mathematics: str, slips: tuple[LikelySlip, ...], *, is_update: bool) -> str:
+        """The hint below: the slip that the answer shows, or what is wrong with it, and how it is calculated."""
+        answer, expected = self.answer, f"{_EXPECTED}{self.row}"
+        size = f'IF(ABS({answer})>ABS({expected}),"Too large: ","Too small: ")'
+        size = f'IF({self._off(_EXPECTED)}<=0.05*ABS({expected}),"{_NEARLY}",{size})'
+        near_zero = f"{_EXPECTED_ALLOWANCE}{self.row}"
+        above, below = f">{near_zero}", f"<-{near_zero}"
+        opposite = f"OR(AND({answer}{above},{expected}{below}),AND({answer}{below},{expected}{above}))"
+        seen = f'IF({opposite},"The sign is wrong: ",{size})&{_literal(mathematics)}'
+        if is_update:
+            half = _half_unit(expected, _DIGITS_USED)
+            seen = f'IF({self._off(_EXPECTED)}<={half},"The step is small: give more decimals.",{seen})'
+        is_date = f"AND({answer}=INT({answer}),{answer}>36500,{answer}<73500,ABS({expected})<1000)"
+        number = f'IF({is_date},"Was that a fraction? It became a date: type it as in =1/3.",{seen})'
+        if slips:
+            said = ",".join(_literal(slip.question) for slip in slips)
+            number = f"IF({self.slip}>0,CHOOSE(MAX(1,{self.slip}),{said}),{number})"
+        own = f"{self._share(_TRUE, _TRUE_ALLOWANCE)}>1.000001"
+        right = f'IF({own},"Right for the numbers that you typed above.","")'
+        is_marked = f'IF({self.mark}="{WRONG}",IF(ISNUMBER({answer}),{number},{_text_hint(answer)}),'
+        return f'IFERROR({is_marked}IF({self.mark}="{RIGHT}",{right},"")),"")'
+
+    def reached(self) -> str:
+        """Nothing for what is right to the last digit, or rounded to the digits asked or two more: it shows no slip."""
+        answer = self.answer
+        rounded = ",".join(
+            f"ABS({answer}/({unit}*{allowed}{self.row})-ROUND({number}{self.row}/({unit}*{allowed}{self.row}),0))<=1E-6"
+            for number, allowed in _RIGHT_ONES
+            for unit in ("2", "0.2", "0.02")
+        )
+        exact = ",".join(f"{self._share(number, allowed)}<=1E-6" for number, allowed in _RIGHT_ONES)
+        off = ",".join(self._off(number) for number, _ in _RIGHT_ONES)
+        return f'IFERROR(IF(ISNUMBER({answer}),IF(OR({exact},{rounded}),"",MIN({off})/{_DECISIVE}),""),"")'
+
+    def shown(self, slips: int) -> str:
+        """The number of the first slip that the answer is far nearer to than to what is right, or 0."""
+        if not slips:
+            return "0"
+        answer, true, expected = self.answer, f"{_TRUE}{self.row}", f"{_EXPECTED}{self.row}"
+        found = "0"
+        for place in reversed(range(slips)):
+            value = self.slip_value(place)
+            # with the exact numbers a slip is as far from right as with the reader's own rounded ones
+            off = f"MIN(ABS({answer}-{value}),ABS({answer}-{true}-{value}+{expected}))"
+            found = f"IF({off}/MAX(1E-300,MIN({self.reach},ABS({value})/200))<1,{place + 1},{found})"
+        return f"IFERROR(IF(ISNUMBER({self.reach}),{found},0),0)"
+
+    def _share(self, number: str, allowed: str) -> str:
+        """How far the answer is from a number, as a share of what is allowed."""
+        return f"{self._off(number)}/MAX(1E-300,{allowed}{self.row})"
+
+    def _off(self, column: str) -> str:
+        return f"ABS({self.answer}-{column}{self.row})"
+
+
+_RIGHT_ONES = ((_EXPECTED, _EXPECTED_ALLOWANCE), (_TRUE, _TRUE_ALLOWANCE))
+_NEARLY = "Nearly: is a number on the way rounded too much? "
+_DIGITS_USED = "$" + _USED_DIGITS[0] + "$" + _USED_DIGITS[1:]
+
+
+def _allowance(number: str, kin: Sequence[str], *, is_sum: bool, before: str | None) -> str:
+    """The formula of half a unit of the last digit that has to be right, near 0 in a number as large as its kin."""
+    listed = ",".join(kin)
+    size = f"MAX({listed},-MIN({listed}))"
+    unit, share = _half_unit(number, _DIGITS_USED), f"ABS({number})/MAX(1E-300,{size})"
+    allowed = f"IF({share}<10^-{_DIGITS_USED},0.5*{size}/10^{_DIGITS_USED},{unit})"
+    if is_sum:
+        return f"MAX({_ROUNDINGS:G},{allowed})"
+    if before is None:
+        return allowed
+    step = _half_unit(f"({number}-{before})", f"MAX(1,{_DIGITS_USED}-1)")
+    return f"MIN({allowed},MAX({step},{_LEAST_STEP:.6f}*ABS({before})))"
+
+
+def _allowed(number: float, kin: Sequence[float], *, is_sum: bool, before: float | None) -> float:
+    """The value of the same formula for the digits that the sheet begins with."""
+    size = max(map(abs, kin))
+    share = abs(number) / max(1e-300, size) < 10.0**-_DIGITS
+    allowed = 0.5 * size / 10**_DIGITS if share else _half_of_unit(number, _DIGITS)
+    if is_sum:
+        return max(_ROUNDINGS, allowed)
+    if before is None:
+        return allowed
+    return min(allowed, max(_half_of_unit(number - before, max(1, _DIGITS - 1)), _LEAST_STEP * abs(before)))
+
+
+def _half_unit(number: str, digits: str) -> str:
+    return f"0.5*10^(INT(LOG10(MAX(ABS({number}),1E-300))+1E-9)-{digits}+1)"
+
+
+def _half_of_unit(number: float, digits: int) -> float:
+    return 0.5 * 10.0 ** (math.floor(math.log10(max(abs(number), 1e-300)) + 1e-9) - digits + 1)
+
+
+def _text_hint(answer: str) -> str:
+    """What to say of an answer that is no number."""
+    fraction = "A fraction has to be calculated: type it with = before it, as in =1/3."
+    has_mark = f'OR(ISNUMBER(FIND(",",{answer})),ISNUMBER(FIND(".",{answer})))'
+    mark = '"Another decimal mark: here a number looks like "&0.5&"."'
+    return f'IF(ISNUMBER(FIND("/",{answer})),"{fraction}",IF({has_mark},{mark},"Type a number, such as "&0.5&"."))'
 
 
 _PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)

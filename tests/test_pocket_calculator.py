@@ -1,0 +1,110 @@
+"""A pocket calculator goes over what is printed: numbers put in give the result that stands behind them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import openpyxl
+import pytest
+from hypothesis import given, settings
+
+from tests import judges
+from tests.networks import deep, definitions
+from xlbackprop import Definition, build, load
+from xlbackprop.derivation.equations import derive
+from xlbackprop.network.templates import names
+from xlbackprop.walkthrough.explanation import as_text, explain
+from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL, TITLE
+
+POWERS = {"⁰": "0", "¹": "1", "²": "2", "³": "3", "⁴": "4", "⁻": "-"}
+NUMBER = r"[−-]?\d+(?:\.\d+)?(?:E[+-]?\d+)?"
+
+
+def pressed(text: str) -> float:
+    """What a pocket calculator shows for a printed calculation."""
+    code = text
+    if condition := re.fullmatch(r"(.*) if (.*) < (.*), else (.*)", text):
+        then, left, right, otherwise = condition.groups()
+        return pressed(then if pressed(left) < pressed(right) else otherwise)
+    code = re.sub(r"½(?=\()", "0.5*", code).replace("½", "0.5").replace("π", str(math.pi))
+    code = re.sub("[⁰¹²³⁴⁻]+", lambda found: "**" + "".join(POWERS[letter] for letter in found.group()), code)
+    code = re.sub(r"\|([^|]*)\|", r"abs(\1)", code)
+    code = code.replace("⌊", "floor(").replace("⌋", ")").replace("√", "sqrt")
+    code = code.replace("·", "*").replace("−", "-").replace("^", "**")
+    known = {name: getattr(math, name) for name in ("exp", "tanh", "cos", "sqrt", "floor")}
+    known |= {"ln": math.log, "abs": abs, "min": min, "max": max, "mod": lambda x, y: x % y}
+    return float(eval(code, {"__builtins__": {}}, known))  # what is evaluated was printed by us
+
+
+def assert_true(line: str) -> None:
+    """The calculation gives the result to the digits printed, and is exact where it says so."""
+    calculation, sign, result = re.split(r" (=|≈) (?=[^=≈]*$)", line)
+    assert re.fullmatch(NUMBER, result), line
+    digits = max(0, len(result.partition("E")[0].partition(".")[2])) - int(result.partition("E")[2] or 0)
+    shown, found = float(result.replace("−", "-")), pressed(calculation)
+    if shown and not result.partition("E")[0].partition(".")[2]:
+        digits -= len(re.search(r"0*$", result.partition("E")[0]).group())  # type: ignore[union-attr]
+    half = 0.5 * 10.0**-digits
+    assert abs(found - shown) <= half * 1.0001 + 1e-15, line
+    if sign == "=":
+        assert found == pytest.approx(shown, rel=1e-6, abs=1e-14), line
+
+
+def calculations(text: str) -> Iterator[str]:
+    """The lines of an explanation that have numbers put in, each with its result."""
+    for block in text.split("\n\n"):
+        if " = " not in block:
+            continue
+        sides = [side.strip() for side in block.splitlines()]
+        for calculation, result in pairwise(sides):
+            told = re.match(rf"([=≈] {NUMBER})(?:  \(.*unrounded\))?$", result)
+            if told and calculation.startswith("= "):
+                yield f"{calculation[2:]} {told.group(1)}"
+
+
+@pytest.mark.parametrize("iteration", [0, 3, -1])
+@pytest.mark.parametrize("name", names())
+def test_step_by_step(name: str, iteration: int, tmp_path: Path) -> None:
+    definition = load(name)
+    iteration %= definition.iterations
+    path = build(definition, tmp_path / "book.xlsx", iteration=iteration, sheets=["step-by-step"])
+    sheet = openpyxl.load_workbook(path, data_only=True)[TITLE]
+    lines = [str(cell.value) for cell in sheet["C"][5:] if cell.value]
+    told = [line for line in lines if re.search(r" (=|≈) ", line)]
+    assert len(told) > 0.6 * len([line for line in lines if re.search(r"[·+(/]", line)])
+    for line in told:
+        assert_true(line)
+
+
+@pytest.mark.parametrize("rate", [0.1, 100, 1000])
+def test_step_by_step_live(rate: float, tmp_path: Path) -> None:
+    path = build(load("classic"), tmp_path / "book.xlsx", sheets=["step-by-step"])
+    for iteration in (0, 1, 67):
+        cells = judges.ironcalc_judge(path, {("Walkthrough", "G31"): rate, (TITLE, ITERATION_CELL): iteration})
+        lines = [str(value) for (sheet, cell), value in cells.items() if sheet == TITLE and cell.startswith("C")]
+        told = [line for line in lines if re.search(r" (=|≈) ", line)]
+        assert len(told) > 20
+        for line in told:
+            assert_true(line)
+
+
+@settings(max_examples=15, deadline=None)
+@given(definitions())
+def test_explanations(definition: Definition) -> None:
+    for name in derive(definition).quantities:
+        for line in calculations(as_text(explain(definition, name, definition.iterations - 1))):
+            assert_true(line)
+
+
+@pytest.mark.parametrize("definition", [*map(load, names()), deep()], ids=lambda each: each.title)
+def test_explanations_of_templates(definition: Definition) -> None:
+    found = 0
+    for name in (f"∂E/∂{definition.names.weights[0][0][0]}", definition.names.total_loss):
+        for line in calculations(as_text(explain(definition, name, 1))):
+            assert_true(line)
+            found += 1
+    assert found > 5

@@ -1,0 +1,88 @@
+"""The reading as a number, as a spreadsheet would calculate it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from xlbackprop.symbols.expression import (
+    Apply,
+    Builtin,
+    Call,
+    Conditional,
+    Difference,
+    Exponential,
+    Expression,
+    Negation,
+    Number,
+    Power,
+    Product,
+    Quotient,
+    Raised,
+    Stable,
+    Sum,
+    Symbol,
+    children,
+)
+from xlbackprop.symbols.formula import LARGEST_EXPONENT, as_written
+
+Value = Callable[[Symbol], float]
+
+
+def evaluated(expression: Expression, value: Value) -> float | None:
+    """The number that `WrittenFormula` gives, or None where a spreadsheet would show an error."""
+    try:
+        result = _number(expression, value)
+    except (ArithmeticError, ValueError):
+        return None
+    return result if math.isfinite(result) else None
+
+
+def _number(expression: Expression, value: Value) -> float:
+    match expression:
+        case Symbol():
+            return value(expression)
+        case Number(number):
+            return number
+        case Call():
+            return _number(expression.body, value)
+        case Stable():
+            return _number(as_written(expression), value)
+        case Conditional(left, right, then, otherwise):
+            is_less = _number(left, value) < _number(right, value)
+            return _number(then if is_less else otherwise, value)
+        case Power(base, exponent):
+            return float(_number(base, value) ** exponent)
+    parts = [_number(part, value) for part in children(expression)]
+    match expression:
+        case Sum():
+            return sum(parts)
+        case Product():
+            return math.prod(parts)
+        case Difference():
+            return parts[0] - parts[1]
+        case Quotient():
+            return parts[0] / parts[1]
+        case Negation():
+            return -parts[0]
+        case Exponential():
+            return math.exp(min(LARGEST_EXPONENT, parts[0]))
+        case Raised():
+            return math.pow(*parts)
+        case Apply(function, _):
+            return _FUNCTIONS[function](*parts)
+        case _:
+            raise TypeError(f"no number for {type(expression).__name__}")
+
+
+_FUNCTIONS: dict[Builtin, Callable[..., float]] = {
+    Builtin.LOGARITHM: math.log,
+    Builtin.SQUARE_ROOT: math.sqrt,
+    Builtin.HYPERBOLIC_TANGENT: math.tanh,
+    Builtin.COSINE: math.cos,
+    Builtin.ABSOLUTE: abs,
+    Builtin.FLOOR: math.floor,
+    Builtin.MAXIMUM: lambda *numbers: max(numbers),
+    Builtin.MINIMUM: lambda *numbers: min(numbers),
+    Builtin.REMAINDER: lambda dividend, divisor: dividend % divisor,
+}
