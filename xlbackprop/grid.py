@@ -12,6 +12,16 @@ MOST_CHARACTERS = 8_192
 """Of a formula, with its equals sign."""
 MOST_ARGUMENTS = 255
 """Of a function in a formula."""
+LONGEST_TEXT = 32_767
+"""Of a cell; lengths of texts are those in UTF-16, as the file format counts them."""
+LONGEST_QUOTED_TEXT = 255
+"""Within a formula."""
+LONGEST_HEADER = 255
+"""Of a printed page, with its codes; a footer is as long."""
+LONGEST_PROPERTY = 255
+"""Of a document."""
+
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
 class NoRoomError(UserError):
@@ -28,12 +38,39 @@ class NoRoomError(UserError):
         super().__init__(f'no sheet "{sheet}" for this walkthrough, it is too large: {problem}')
 
 
+def length(text: str) -> int:
+    """How long a text is for the file format: a character beyond U+FFFF, such as most emoji, counts twice."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def cut(text: str, most: int) -> str:
+    """A text, or its beginning with an ellipsis where it is longer than it may be."""
+    if length(text) <= most:
+        return text
+    while length(text) > most - 1:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def text_problem(key: str, text: str) -> Problem | None:
+    """What keeps a text from standing in a cell; None if it can stand there."""
+    if len(text) * 2 <= LONGEST_TEXT or (found := length(text)) <= LONGEST_TEXT:
+        return None
+    expected = at_most(found, LONGEST_TEXT, "the characters of a cell")
+    return Problem(key, f"{found:,} characters", expected)
+
+
 def formula_problem(key: str, formula: str) -> Problem | None:
     """What keeps a formula, given without its equals sign, from standing in a cell; None if it can stand there."""
     characters = 1 + len(formula)
     if characters > MOST_CHARACTERS:
         expected = at_most(characters, MOST_CHARACTERS, "the characters of a formula")
         return Problem(key, f"{characters:,} characters", expected)
+    if len(formula) > LONGEST_QUOTED_TEXT // 2 and '"' in formula:
+        longest = max(map(length, _QUOTED.findall(formula)), default=0)
+        if longest > LONGEST_QUOTED_TEXT:
+            expected = at_most(longest, LONGEST_QUOTED_TEXT, "the characters of a text in a formula")
+            return Problem(key, f"a text of {longest:,} characters", expected)
     if formula.count(",") >= MOST_ARGUMENTS and (arguments := most_arguments(formula)) > MOST_ARGUMENTS:
         expected = at_most(arguments, MOST_ARGUMENTS, "the arguments of a function")
         return Problem(key, f"{arguments:,} arguments of a function", expected)

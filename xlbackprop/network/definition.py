@@ -54,7 +54,7 @@ Line = Annotated[
     Meta(
         min_length=1,
         max_length=200,
-        pattern=r"\A[^\x00-\x1f\x7f\ufffe\uffff]*\Z",  # control characters have no place in it
+        pattern=r"\A[^\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]*\Z",  # control characters have no place in it
         description="one line of text, 200 characters at most",
     ),
 ]
@@ -62,7 +62,7 @@ Text = Annotated[
     str,
     Meta(
         max_length=2000,
-        pattern=r"\A[^\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]*\Z",  # what XML has no place for
+        pattern=r"\A[^\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]*\Z",  # what XML has no place for
         description="text, 2,000 characters at most",
     ),
 ]

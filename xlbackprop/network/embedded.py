@@ -5,6 +5,7 @@ Programs that save the file anew drop the properties, or spell them otherwise, w
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 
@@ -17,6 +18,8 @@ from xlbackprop.network.loading import parse
 _PREFIX = "xlbackprop definition "
 _LONGEST = 240
 """Excel keeps 255 characters of a property, so the definition goes into several."""
+_BEYOND = re.compile("[\U00010000-\U0010ffff]")
+"""Characters that count twice for Excel."""
 _PIECE = re.compile(rf"{_PREFIX}(\d+)\s*(.*)", re.DOTALL)
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 """How the file format spells characters that XML has not; some programs spell others so as well."""
@@ -26,6 +29,7 @@ def to_properties(definition: Definition) -> dict[str, str]:
     """The definition, but for its note, as text properties of a workbook."""
     content = {key: value for key, value in msgspec.to_builtins(definition).items() if key != "note"}
     text = msgspec.json.encode(content).decode().replace("_x", r"\u005fx")
+    text = _BEYOND.sub(lambda match: json.dumps(match[0])[1:-1], text)
     pieces = [text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST)]
     return {f"{_PREFIX}{number:03}": _firm(piece) for number, piece in enumerate(pieces, 1)}
 

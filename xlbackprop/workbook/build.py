@@ -17,7 +17,7 @@ from xlbackprop.derivation import Derivation
 from xlbackprop.engine import train
 from xlbackprop.errors import UserError, did_you_mean, shown
 from xlbackprop.files import require_ending, require_writable
-from xlbackprop.grid import NoRoomError
+from xlbackprop.grid import LONGEST_PROPERTY, NoRoomError, cut
 from xlbackprop.network import Definition, to_cells, to_properties, validated
 from xlbackprop.progress import Listener, nobody
 from xlbackprop.walkthrough import Lesson, fit
@@ -161,8 +161,8 @@ def _chosen(
 
 def _properties(definition: Definition) -> DocumentProperties:
     return DocumentProperties(
-        title=definition.title,
-        description=definition.teaches,
+        title=cut(definition.title, LONGEST_PROPERTY),
+        description=cut(definition.teaches, LONGEST_PROPERTY),
         creator="xlbackprop",
         language="en",
         created=_NO_TIME,

@@ -17,11 +17,22 @@ from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.views import Selection
 
 from xlbackprop.errors import Problem, at_most
-from xlbackprop.grid import MOST_COLUMNS, MOST_ROWS, NoRoomError, column_letter, formula_problem
+from xlbackprop.grid import (
+    LONGEST_HEADER,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    NoRoomError,
+    column_letter,
+    cut,
+    formula_problem,
+    length,
+    text_problem,
+)
 from xlbackprop.symbols import Piece
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.drawing import CellSize, Drawing
 from xlbackprop.workbook.xlsx.rows import Block, Calculation, Cell, SheetContent, Style, Value
+from xlbackprop.workbook.xlsx.spelling import literal
 from xlbackprop.workbook.xlsx.theme import Look
 
 ROW_HEIGHT = 15.0
@@ -85,6 +96,8 @@ class Page:
     def formula(self, address: str, formula: str, value: Value, look: Look) -> None:
         """Put down a formula (without its equals sign) and the value it has now."""
         self._require_room(formula_problem(f"the formula in {address}", formula))
+        if isinstance(value, str):
+            self._require_room(text_problem(f"the result in {address}", value))
         self._put(address, look, Calculation(formula, value))
 
     def blank(self, address: str, look: Look) -> None:
@@ -186,7 +199,7 @@ class Page:
         if repeated_rows:
             sheet.print_title_rows = repeated_rows
         sheet.page_margins.left = sheet.page_margins.right = 0.4
-        sheet.oddHeader.left.text = title.replace("&", "&&")
+        sheet.oddHeader.left.text = _header(title, LONGEST_HEADER - len("&L&R&A"))
         sheet.oddHeader.right.text = "&A"
         sheet.oddFooter.center.text = "&P / &N"
 
@@ -224,6 +237,9 @@ class Page:
     ) -> None:
         row, column = coordinate_to_tuple(address)
         self._require_place(row, column)
+        if isinstance(content, str | tuple):
+            text = content if isinstance(content, str) else "".join(piece.text for piece in content)
+            self._require_room(text_problem(f"the text in {address}", text))
         self._cells[row, column] = Cell(address, self._style(look, quoted=quoted), content)
 
     def _require_place(self, row: int, column: int) -> None:
@@ -244,3 +260,12 @@ class Page:
                 cell._style.quotePrefix = 1
             style = self._styles[look, quoted] = Style.of(int(cell.style_id), cell.font)
         return style
+
+
+def _header(text: str, most: int) -> str:
+    """A text as a page's header has it, where & begins a code, or as much of it as there is room for."""
+    for longest in range(len(text), -1, -1):
+        written = literal(cut(text, longest) if longest < len(text) else text).replace("&", "&&")
+        if length(written) <= most:
+            return written
+    return ""

@@ -18,7 +18,7 @@ from xlbackprop.grid import column_letter
 from xlbackprop.progress import Listener
 from xlbackprop.symbols import Piece
 from xlbackprop.workbook.xlsx.drawing import Drawing
-from xlbackprop.workbook.xlsx.spelling import escaped, text_element
+from xlbackprop.workbook.xlsx.spelling import escaped, literal, text_element
 
 Value = float | str | bool
 
@@ -196,7 +196,7 @@ def _typed(value: Value) -> tuple[str, str]:
         case bool():
             return ' t="b"', str(int(value))
         case str():
-            return ' t="str"', escaped(value)
+            return ' t="str"', escaped(literal(value))
         case _:
             if not math.isfinite(value):
                 raise ValueError(_NO_NUMBER)

@@ -11,6 +11,7 @@ Every program reads these forms, and some that are used in classes read no other
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Protocol
@@ -52,6 +53,7 @@ _CHILDREN: Mapping[str, tuple[str, ...]] = {
     "font": ("b", "i", "strike", "u", "vertAlign", "sz", "color", "name", "family", "charset", "scheme"),
 }
 """The order of an element's children, where openpyxl has another."""
+_CODE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _COMPLETE = {"border"}
 """The elements that have all their children, if only empty ones."""
 
@@ -115,7 +117,12 @@ def complete(table: Table) -> Table:
 def text_element(text: str) -> str:
     """The element of a text; what is said of its spaces is said only where they would be lost otherwise."""
     space = ' xml:space="preserve"' if text != text.strip() else ""
-    return f"<t{space}>{escaped(text)}</t>"
+    return f"<t{space}>{escaped(literal(text))}</t>"
+
+
+def literal(text: str) -> str:
+    """A text in which nothing is read as a code of the file format: there, `_x000A_` stands for the end of a line."""
+    return _CODE.sub("_x005F_", text)
 
 
 def escaped(text: str) -> str:
