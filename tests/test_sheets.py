@@ -26,7 +26,7 @@ SHEETS_OF_ONE_SAMPLE = [sheet.name for sheet in SHEETS if sheet.name not in ("da
 TITLES = ["Start here", "Walkthrough", "Step by step", "Your turn"]
 PORTABLE = {"ABS", "AND", "COUNT", "COUNTIF", "EXP", "FIXED", "IF", "IFERROR", "INDEX", "INT", "ISNUMBER", "LEFT"}
 PORTABLE |= {"LOG10", "MATCH", "MAX", "MIN", "MMULT", "MOD", "OR", "ROUND", "ROW", "SQRT", "SUBSTITUTE", "SUM"}
-PORTABLE |= {"CHOOSE", "FIND", "SUMPRODUCT"}
+PORTABLE |= {"AVERAGE", "CHOOSE", "FIND", "MEDIAN", "RIGHT", "SUMIF", "SUMPRODUCT"}
 """Functions that Excel 2010 and later, LibreOffice, Google Sheets and Gnumeric share, and that are not volatile."""
 
 DEFINITIONS = (load("classic"), load("mazur"), deep())

@@ -19,6 +19,8 @@ from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 _POINT, _SAMPLE = "point", "sample"
+_MOST_SYMBOLS = 150
+"""A loss of all outputs in one formula; the cells of longer ones have columns of their own."""
 
 
 class Passes(Struct, frozen=True):
@@ -84,8 +86,11 @@ def put_samples(page: Page, lesson: Lesson, curve: LossCurve, header_row: int, f
 
 def loss_columns(derivation: Derivation) -> tuple[str, ...]:
     """What is calculated of a sample on the way to its loss."""
-    total = derivation.names.total_loss
-    return (*forward_columns(derivation, [total]), total)
+    total, losses = derivation.names.total_loss, derivation.names.losses
+    forward = forward_columns(derivation, [total])
+    if derivation.lengths({*forward, *derivation.given})[total] > _MOST_SYMBOLS:
+        return (*forward_columns(derivation, losses), *losses, total)
+    return (*forward, total)
 
 
 def pass_columns(derivation: Derivation) -> tuple[str, ...]:
