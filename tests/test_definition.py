@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.networks import contents
-from xlbackprop import UserError, load
+from xlbackprop import UserError, load, train
 from xlbackprop.errors import DefinitionError
 from xlbackprop.network.embedded import from_workbook, to_cells, to_properties
 from xlbackprop.network.initial_weights import METHODS, draw
@@ -469,3 +469,16 @@ def test_a_template_that_does_not_exist(asked: str, message: str) -> None:
 def test_a_folder_is_no_definition(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="this is a folder"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("depth", [1, 5, 11, 12, 40])
+def test_values_stay_within_numbers_however_deep_a_network_is(depth: int) -> None:
+    layer = {"weights": [[1e6]], "activation": "identity"}
+    content: dict[str, Any] = {"title": "T", "teaches": "t.", "learning_rate": 1.0, "iterations": 3}
+    content |= {"inputs": [1.0], "targets": [0.0], "layers": [layer] * depth}
+    if depth > 11:
+        with pytest.raises(DefinitionError, match=r"activations up to 1e\+72"):
+            parse(content, source="deep")
+        return
+    with np.errstate(all="raise", under="ignore"):
+        assert np.isfinite(train(parse(content, source="deep")).values).all()

@@ -24,6 +24,7 @@ from xlbackprop import cli, programs
 from xlbackprop.checker import checking, workers
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import read
+from xlbackprop.checker.report import annotated_copy
 from xlbackprop.checker.workers import Outcome, Request, checked_by_workers
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="devices, limits and signals of POSIX")
@@ -398,3 +399,77 @@ def test_tables_with_names_are_recalculated(right: Path) -> None:
     values = engine.answer().values
     engine.stop()
     assert values["Sheet1", 1, 36] == 5.0
+
+
+# the annotated copy
+
+
+def test_a_merge_over_everything_is_no_copy_and_the_report_is_kept(tmp_path: Path) -> None:
+    wrong = handmade.write(tmp_path / "wrong.xlsx", SLIP)
+    merged = b'</sheetData><mergeCells count="1"><mergeCell ref="A1:XFD1048576"/></mergeCells>'
+    path = _with_part(wrong, SHEET, lambda data: data.replace(b"</sheetData>", merged))
+    done = run("check", str(path), "--annotate", "copy.xlsx", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "1 mistake in 12 cells" in done.stdout
+    assert "17,179,869,184 cells are merged" in done.stderr
+    assert not (tmp_path / "copy.xlsx").exists()
+
+
+def test_the_copy_keeps_rich_text(tmp_path: Path) -> None:
+    path = handmade.write(tmp_path / "rich.xlsx", SLIP)
+    bold = openpyxl.cell.text.InlineFont(b=True)
+    rich = openpyxl.cell.rich_text.CellRichText("a ", openpyxl.cell.rich_text.TextBlock(bold, "bold"), " word")
+    workbook = openpyxl.load_workbook(path)
+    workbook["Sheet1"]["A3"] = rich
+    workbook.save(path)
+    assert run("check", str(path), "--annotate", "copy.xlsx", cwd=tmp_path).returncode == 1
+    found = openpyxl.load_workbook(tmp_path / "copy.xlsx", rich_text=True)["Sheet1"]["A3"].value
+    assert found == rich
+
+
+DRAWN = {
+    "a picture": ("<xdr:pic/>", "1 picture on Sheet1"),
+    "pictures": ("<xdr:pic/><xdr:pic/>", "2 pictures on Sheet1"),
+    "a shape": ("<xdr:sp/>", "1 shape"),
+    "a diagram": ("<xdr:graphicFrame/>", "1 chart or diagram on Sheet1"),
+    "something newer": ("<mc:AlternateContent/>", "what newer programs have drawn on Sheet1"),
+}
+RELATED = {
+    "image": "a picture behind the cells on Sheet1",
+    "slicer": "slicers on Sheet1",
+    "threadedComment": "comment threads on Sheet1",
+    "unheardOf": "what another program has added (unheardOf) on Sheet1",
+}
+
+
+def _related(path: Path, kind: str, part: str, content: str) -> Path:
+    """A workbook whose first sheet has one more part."""
+    target = path.with_name("related.xlsx")
+    space = "http://schemas.openxmlformats.org"
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as copy:
+        for entry in source.namelist():
+            copy.writestr(entry, source.read(entry))
+        copy.writestr(part, content)
+        copy.writestr(
+            "xl/worksheets/_rels/sheet1.xml.rels",
+            f'<Relationships xmlns="{space}/package/2006/relationships"><Relationship Id="rId1" '
+            f'Type="{space}/officeDocument/2006/relationships/{kind}" Target="/{part}"/></Relationships>',
+        )
+    return target
+
+
+@pytest.mark.parametrize("case", [*DRAWN, *RELATED, "extLst"])
+def test_the_copy_says_what_it_has_lost(case: str, right: Path) -> None:
+    if case in DRAWN:
+        inner, words = DRAWN[case]
+        anchor = f"<xdr:oneCellAnchor>{inner}</xdr:oneCellAnchor>"
+        spaces = 'xmlns:xdr="http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing" xmlns:mc="x"'
+        path = _related(right, "drawing", "xl/drawings/drawing1.xml", f"<xdr:wsDr {spaces}>{anchor}</xdr:wsDr>")
+    elif case in RELATED:
+        path, words = _related(right, case, "xl/other/other1.xml", "<a/>"), RELATED[case]
+    else:
+        path = _with_part(right, SHEET, lambda data: data.replace(b"</worksheet>", b"<extLst/></worksheet>"))
+        words = "what newer programs add to a sheet"
+    book = read(path)
+    lost = annotated_copy._lost(book, openpyxl.load_workbook(right))
+    assert any(words in each for each in lost), lost

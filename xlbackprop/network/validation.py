@@ -34,6 +34,9 @@ MOST_COMPARED = 6
 MOST_WEIGHTS = 250_000
 """Of a network; with a name for each and each derivative, more of them take gigabytes."""
 
+LARGEST_ACTIVATION = 1e70
+"""Its square is the loss, and optimisers take the squares of gradients that are as large as that."""
+
 _OF_A_DEFINITION, _OF_A_LAYER = definition_keys(), layer_keys()
 _KEYS = _OF_A_DEFINITION | _OF_A_LAYER
 
@@ -214,6 +217,21 @@ def shape_problems(definition: Definition) -> Iterator[Problem]:
     if weights > MOST_WEIGHTS:
         yield Problem("layers", f"{weights:,} weights", at_most(weights, MOST_WEIGHTS, "the weights of a network"))
     yield from _loss_problems(definition)
+    yield from _growth_problems(definition)
+
+
+def _growth_problems(definition: Definition) -> Iterator[Problem]:
+    """Values that pass what numbers can hold, as they do in deep networks whose activations have no bounds."""
+    most = max(abs(each) for row in rows_of(definition.inputs) for each in row)
+    for index, layer in enumerate(definition.layers, 1):
+        if layer.activation not in ACTIVATIONS or ACTIVATIONS[layer.activation].bounded:
+            most = 1.0
+        elif isinstance(layer, Layer):
+            most = 1 + max(sum(map(abs, row)) for row in layer.weights) * most + max(map(abs, layer.biases), default=0)
+        if most > LARGEST_ACTIVATION:
+            expected = f"{LARGEST_ACTIVATION:g} at most: smaller weights, fewer layers or activations with bounds"
+            yield Problem(f"layers[{index}]", f"activations up to {most:.0e}", expected)
+            return
 
 
 def _uneven(key: str, values: Samples) -> Iterator[Problem]:

@@ -41,7 +41,7 @@ class Container:
     def __init__(self, path: Path) -> None:
         self._budget = LARGEST_TOTAL
         try:
-            data = content_of(path, most=LARGEST_FILE)
+            self.data = data = content_of(path, most=LARGEST_FILE)
         except UnfitFileError as error:
             raise UnreadableError(error.reason) from error
         _refuse_other_kinds(data, path)

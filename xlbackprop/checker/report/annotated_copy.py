@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,12 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.properties import PageSetupProperties
 
-from xlbackprop.checker.file.book import Book, relationships
-from xlbackprop.checker.file.container import UnreadableError
+from xlbackprop.checker.file.book import Book, main_part, relationships
+from xlbackprop.checker.file.container import Container, Element, UnreadableError
 from xlbackprop.checker.report.findings import Finding, Report, shortened
-from xlbackprop.errors import UserError
+from xlbackprop.errors import UserError, count
 from xlbackprop.files import atomic_write
+from xlbackprop.grid import column_number
 
 _MARK = PatternFill("solid", fgColor="FFC7CE")
 _LINE = Side("mediumDashed", color="C00000")
@@ -32,11 +36,43 @@ _TOP = Alignment(vertical="top")
 _TOP_WRAPPED = Alignment(vertical="top", wrap_text=True)
 _COMMENT_SIZE = (360, 150)
 """Pixels: enough for the words of a mistake."""
+_MOST_MERGED = 1_000_000
+_MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\b[^<>]*\bref=["']([^"']*)""")
+_CORNER = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
+
+_KEPT = {
+    *("officeDocument", "worksheet", "chartsheet", "styles", "theme", "sharedStrings", "calcChain", "sheetMetadata"),
+    *("hyperlink", "table", "comments", "vmlDrawing", "drawing", "pivotTable", "pivotCacheDefinition"),
+}
+"""The kinds of parts that openpyxl carries over, and those whose absence nobody sees."""
 _LOST = {
+    "control": "form controls",
     "ctrlProp": "form controls",
     "slicer": "slicers",
+    "slicerCache": "slicers",
+    "timeline": "timelines",
     "threadedComment": "comment threads",
+    "person": "the names of those who comment",
     "oleObject": "embedded objects",
+    "package": "embedded objects",
+    "image": "a picture behind the cells",
+    "printerSettings": "the settings of the printer",
+    "externalLink": "links to other workbooks",
+    "vbaProject": "macros",
+    "attachedToolbars": "toolbars",
+    "dialogsheet": "a dialogue sheet",
+    "macrosheet": "a macro sheet",
+    "xlMacrosheet": "a macro sheet",
+    "connections": "connections to data elsewhere",
+    "queryTable": "connections to data elsewhere",
+    "customXml": "hidden data of other programs",
+    "customProperty": "hidden data of other programs",
+    "damaged": "parts that are damaged",
+}
+_LOST_ELEMENTS = {
+    b"extLst": "what newer programs add to a sheet (sparklines, icons, bars, lists from other sheets)",
+    b"customSheetViews": "views that were saved",
+    b"legacyDrawingHF": "pictures in the header or footer",
 }
 
 
@@ -54,22 +90,36 @@ def annotate(book: Book, report: Report, target: Path) -> tuple[str, ...]:
     Raises:
         UserError: the copy cannot be written.
     """
+    _refuse_large_merges(book)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl names what it drops one by one; _lost says it in words
         try:
-            workbook = openpyxl.load_workbook(book.path, keep_links=False)
+            workbook = openpyxl.load_workbook(io.BytesIO(book.container.data), keep_links=False, rich_text=True)
+        except MemoryError:
+            raise
         except Exception as error:  # openpyxl raises whatever its many parts raise
-            raise UserError(f"--annotate: {book.path} cannot be copied: openpyxl does not read it") from error
+            raise UserError(f"{book.path} cannot be copied: openpyxl does not read it") from error
+        lost = _lost(book, workbook)
         for finding in report.findings:
             _mark(workbook, finding)
-        try:
-            lost = _lost(book)
-        except UnreadableError:
-            lost = ("drawings that are damaged",)
         _summary(workbook, report, lost)
         with atomic_write(target) as beside:
             workbook.save(beside)
     return lost
+
+
+def _refuse_large_merges(book: Book) -> None:
+    """openpyxl makes every cell of a merged range, and there may be 17,000 million of them."""
+    for sheet in book.sheets:
+        cells = 0
+        for reference in _MERGED.findall(book.container.read(sheet.part)):
+            corners = [_CORNER.fullmatch(corner) for corner in reference.decode("utf-8", "replace").split(":")]
+            (left, top), (right, bottom) = [
+                (column_number(corner[1]), int(corner[2])) if corner else (1, 1) for corner in (corners[0], corners[-1])
+            ]
+            cells += (abs(right - left) + 1) * (abs(bottom - top) + 1)
+        if cells > _MOST_MERGED:
+            raise UserError(f"{book.path} cannot be copied: {cells:,} cells are merged on its sheet {sheet.name}")
 
 
 def _mark(workbook: Workbook, finding: Finding) -> None:
@@ -143,22 +193,64 @@ def _summary(workbook: Workbook, report: Report, lost: Sequence[str]) -> None:
         cell.fill, cell.alignment = _MARK, _TOP_WRAPPED
 
 
-def _lost(book: Book) -> tuple[str, ...]:
+def _lost(book: Book, workbook: Workbook) -> tuple[str, ...]:
     """What openpyxl does not carry over."""
+    container = book.container
     lost: dict[str, None] = {}
     for sheet in book.sheets:
-        for kind, part in relationships(book.container, sheet.part).values():
-            if kind == "drawing" and part in book.container.names:
-                tree = book.container.tree(part)
-                shapes = len(tree.all("sp")) + len(tree.all("cxnSp")) + len(tree.all("grpSp"))
-                if shapes:
-                    lost[f"{shapes} shapes with their text in the drawing on {sheet.name}"] = None
-            elif _LOST.get(kind):
-                lost[f"{_LOST[kind]} on {sheet.name}"] = None
-    if any("externalLink" in name for name in book.container.names):
-        lost["links to other workbooks"] = None
-    if any(name.endswith("vbaProject.bin") for name in book.container.names):
-        lost["macros"] = None
+        where = f"on {sheet.name}"
+        copied = workbook[sheet.name]
+        for kind, part in _related(container, sheet.part):
+            if kind == "drawing":
+                lost |= dict.fromkeys(f"{what} {where}" for what in _lost_of_drawing(container, part, copied))
+            elif kind not in _KEPT:
+                lost[f"{_LOST.get(kind, f'what another program has added ({kind})')} {where}"] = None
+        content = container.read(sheet.part)
+        for tag, what in _LOST_ELEMENTS.items():
+            if re.search(rb"<(?:\w+:)?" + tag + rb"\b", content):
+                lost[f"{what} {where}"] = None
+    for kind, _ in _related(container, main_part(container)):
+        if kind not in _KEPT:
+            lost[_LOST.get(kind, f"what another program has added ({kind})")] = None
     if book.formulas:
         lost["the stored values of formulas, until a spreadsheet program opens the copy and calculates them"] = None
     return tuple(lost)
+
+
+def _related(container: Container, part: str) -> list[tuple[str, str]]:
+    try:
+        return list(relationships(container, part).values())
+    except UnreadableError:
+        return [("damaged", "")]
+
+
+def _lost_of_drawing(container: Container, part: str, copied: Any) -> Iterator[str]:
+    """What openpyxl leaves out of a drawing, by what it has found there."""
+    try:
+        tree = container.tree(part)
+    except UnreadableError:
+        yield "a drawing that is damaged"
+        return
+    counts = Counter(element.tag for anchor in tree.children for element in _elements(anchor))
+    if shapes := counts["sp"] + counts["cxnSp"] + counts["grpSp"]:
+        yield f"{count(shapes, 'shape')} with their text in the drawing"
+    if (pictures := counts["pic"] - len(copied._images)) > 0:
+        yield count(pictures, "picture")
+    if (charts := counts["graphicFrame"] - len(copied._charts)) > 0:
+        yield f"{count(charts, 'chart or diagram', 'charts or diagrams')}"
+    if counts["AlternateContent"]:
+        yield "what newer programs have drawn"
+    if any(kind in ("chartStyle", "chartColorStyle", "chartUserShapes") for kind in _kinds_of_charts(container, part)):
+        yield "some of the looks of charts"
+
+
+def _elements(element: Element) -> Iterator[Element]:
+    yield element
+    for tag in ("sp", "cxnSp", "grpSp", "pic", "graphicFrame", "AlternateContent"):
+        yield from element.all(tag)
+
+
+def _kinds_of_charts(container: Container, drawing: str) -> Iterator[str]:
+    for kind, chart in _related(container, drawing):
+        if kind == "chart":
+            yield from (inner for inner, _ in _related(container, chart))
