@@ -86,7 +86,7 @@ def test_only_files_are_read(
         case "pipe":
             os.mkfifo(path)
         case "socket":
-            os.chdir(tmp_path)
+            monkeypatch.chdir(tmp_path)
             with socket.socket(socket.AF_UNIX) as bound:
                 bound.bind("given.toml")
         case "folder":
@@ -368,6 +368,54 @@ def test_many_files_are_reported_in_their_order(right: Path, tmp_path: Path) -> 
     assert [report["file"] for report in reports] == [str(path) for path in files]
     assert [report["status"] for report in reports] == ["ok", "mistakes", "unreadable"] * 4
     assert not any(note["kind"] == "not_recalculated" for report in reports for note in report["notes"])
+
+
+# the reading
+
+
+CELLS = [
+    '<c r="A1"><v>0.10000000000000001</v></c>',
+    '<c r="B1" s="3"><v>1E-3</v></c>',
+    '<c r="C1"><v>1_000</v></c>',
+    '<c r="D1" t="b"><v>1</v></c>',
+    '<c r="E1" t="str"><f>"a"&amp;"&lt;"</f><v>a&lt;</v></c>',
+    '<c r="F1" t="inlineStr"><is><t xml:space="preserve"> t &amp; &#8706; </t></is></c>',
+    '<c r="G1" t="inlineStr"><is><r><t>r</t></r><r><t>ich</t></r></is></c>',
+    '<c r="H1"><f t="shared" ref="H1:H3" si="0">A1*2</f><v>0.2</v></c>',
+    '<c r="H2"><f t="shared" si="0"/><v>0.4</v></c>',
+    '<c r="H3"><f si="0" t="shared"></f><v>0.6</v></c>',
+    '<c r="I1"><f aca="false">SUM(A1:B1)</f><v/></c>',
+    '<c r="J1" t="e"><f>1/0</f><v>#DIV/0!</v></c>',
+    '<c r="K1" t="array"><v>nan</v></c>',
+    '<c r="L1"/>',
+    "<c><v>3</v></c>",
+    "<c r='N1'><v>4</v></c>",
+    '<c r="O1"><f t="array" ref="O1:P1">A1:B1*2</f><v>1</v></c>',
+    '<c r="Q1" t="str"><f>"é∂"</f><v>é∂</v></c>',
+]
+"""Cells as programs write them, by one pattern or by none."""
+
+
+@pytest.mark.parametrize("chosen", [CELLS, *([each] for each in CELLS)], ids=lambda chosen: chosen[0][:40])
+def test_cells_are_read_alike_by_their_pattern_and_as_any_xml(chosen: list[str], right: Path) -> None:
+    """A comment in a part has all of it read as XML."""
+
+    def cells(around: str) -> list[tuple[object, ...]]:
+        added = _above(f'<row r="1">{around}{"".join(chosen)}</row>')
+        sheet = read(_with_part(right, SHEET, added)).sheets[0]
+        return [
+            (place, repr(cell.value), cell.digits, cell.formula.written(*place) if cell.formula else None)
+            for place, cell in sheet.cells.items()
+        ]
+
+    assert cells("") == cells("<!-- -->")
+    assert len(cells("")) > 300
+
+
+@pytest.mark.parametrize("broken", ['<c r="A1"><v>\x01</v></c>', '<c r="A1"><v>&none;</v></c>', '<c r="A1"><v>1</c>'])
+def test_what_is_no_xml_is_refused_by_either_way(broken: str, right: Path) -> None:
+    path = _with_part(right, SHEET, _above(f'<row r="1">{broken}</row>'))
+    assert checking.check(path).status == "unreadable"
 
 
 # the recalculation

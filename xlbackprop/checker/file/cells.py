@@ -13,9 +13,14 @@ class Cell(Struct, gc=False):
 
     value: float | str | None
     """As stored; an error value is its text, such as `#NUM!`."""
-    digits: str = ""
-    """The text of a number as the file has it."""
+    other_digits: str = ""
+    """The text of a number as the file has it, where that is not the shortest that says the same."""
     formula: Formula | None = None
+
+    @property
+    def digits(self) -> str:
+        """The text of a number as the file has it; empty where there is none."""
+        return self.other_digits or (repr(self.value) if isinstance(self.value, float) else "")
 
     @property
     def number(self) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -85,10 +84,12 @@ class Container:
             raise UnreadableError(f"the file is damaged: its part {_shown(name)} cannot be unpacked") from None
         return b"".join(chunks)
 
-    def parse(self, name: str, start: Start, end: End, data: Data, without: re.Pattern[bytes] | None = None) -> None:
+    def parse(
+        self, name: str, start: Start, end: End, data: Data, reduced: Callable[[bytes], bytes] = lambda content: content
+    ) -> None:
         """Read one part as XML and call back for every element (local names, without namespaces) and every text.
 
-        Elements that match `without` are passed over, which is much faster than to hear of them.
+        What `reduced` takes out of the part is passed over, which is much faster than to hear of it.
         """
         depth = 0
 
@@ -111,10 +112,7 @@ class Container:
         parser.CharacterDataHandler = data
         parser.StartDoctypeDeclHandler = _refuse_doctype
         try:
-            content = self.read(name)
-            if without is not None and b"<![CDATA[" not in content:
-                content = without.sub(b"", content)
-            parser.Parse(content, True)
+            parser.Parse(reduced(self.read(name)), True)
         except (expat.ExpatError, ValueError, LookupError):
             raise UnreadableError(f"the file is damaged: its part {_shown(name)} is not well-formed XML") from None
 
