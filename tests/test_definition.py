@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.networks import contents
@@ -399,6 +399,20 @@ def test_a_decimal_comma_in_a_definition_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(WITH_SAMPLES.replace("learning_rate = 1", "learning_rate = 0,5"))
     with pytest.raises(UserError, match=r"mine.toml: this is not valid TOML: .*line 5.*; a number has a decimal point"):
         load(tmp_path / "mine.toml")
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(written=st.text(st.sampled_from('ab,;\t\n\r"01.5e-−٣ \x00'), max_size=40))
+def test_any_file_of_samples_is_taken_or_explained(written: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(WITH_SAMPLES, encoding="utf-8")
+    (tmp_path / "samples.csv").write_text(written, encoding="utf-8", newline="")
+    lines = [line for line in re.split(r"[\r\n]+", written) if line.strip(",;\t ")]
+    message, taken = "", 0
+    try:
+        taken = len(load(tmp_path / "mine.toml").samples)
+    except UserError as error:
+        message = str(error)
+    assert str(tmp_path / "samples.csv") in message or 1 <= taken < len(lines)
 
 
 def test_drawn_weights_are_written_out_and_the_same_for_a_seed() -> None:

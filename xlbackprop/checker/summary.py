@@ -12,6 +12,7 @@ from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.effect import effect
 from xlbackprop.checker.notes.surroundings import look_around
 from xlbackprop.checker.report.findings import Note, Report
+from xlbackprop.errors import count
 from xlbackprop.grid import column_letter, column_number
 
 
@@ -32,14 +33,14 @@ def summary(path: Path, book: Book, verdicts: Sequence[Verdict], recalculated: r
     if not ours:
         return Report(str(path), "not_recognised", _declined(book, verdicts), found, (), tuple(notes))
     rows = sum(table.rows for table in found)
-    where = f"{_count(len(found), 'table')} with {_count(rows, 'row')}"
+    where = f"{count(len(found), 'table')} with {count(rows, 'row')}"
     if not findings:
         judged = sum(verdict.judged for verdict in ours)
         return Report(str(path), "ok", f"no mistake in {where}: {judged:,} cells judged", found, (), tuple(notes))
     first = findings[0]
     size = sum(_size(block) for finding in findings for block in finding.cells)
     message = (
-        f"{_count(len(findings), 'mistake')} in {_count(size, 'cell')} of {where}; the first is in"
+        f"{count(len(findings), 'mistake')} in {count(size, 'cell')} of {where}; the first is in"
         f" {first.sheet}!{first.cells[0].partition(':')[0]}: {first.message}"
     )
     return Report(str(path), "mistakes", message, found, findings, tuple(notes))
@@ -49,7 +50,7 @@ def _recognition(verdict: Verdict) -> Iterator[Note]:
     """What was recognised in a table, what not, and how sure that is."""
     table, meaning = verdict.table, verdict.meaning
     sizes = "-".join(map(str, meaning.shape.sizes))
-    words = f"a {sizes} network, {_count(len(table.lines), 'quantity', 'quantities')} by their labels"
+    words = f"a {sizes} network, {count(len(table.lines), 'quantity', 'quantities')} by their labels"
 
     def letter(line: int) -> str:
         return f"row {line}" if table.transposed else f"column {column_letter(line)}"
@@ -103,7 +104,3 @@ def _size(cells: str) -> int:
     corners = [re.fullmatch(r"([A-Z]+)(\d+)", corner) for corner in cells.split(":")]
     (left, top), (right, bottom) = [(column_number(m[1]), int(m[2])) for m in (corners[0], corners[-1]) if m]
     return (right - left + 1) * (bottom - top + 1)
-
-
-def _count(number: int, thing: str, things: str = "") -> str:
-    return f"1 {thing}" if number == 1 else f"{number:,} {things or thing + 's'}"

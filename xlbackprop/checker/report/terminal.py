@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xlbackprop.checker.report.findings import Finding, Report, shortened
+from xlbackprop.errors import count
 from xlbackprop.terminal import safe_line
 
 _SIGNS = {
@@ -37,7 +38,7 @@ def _one(report: Report, console: Console) -> None:
         value = "" if rate.value is None else f" = {rate.value:.6g}"
         where = f" in {rate.cell}" if rate.cell else ""
         eta = f", η{value}{where}" if value or where else ", no learning rate found"
-        console.print(Text(safe_line(f"  {table.sheet}!{table.range}: {table.rows} rows{eta}"), "dim"))
+        console.print(Text(safe_line(f"  {table.sheet}!{table.range}: {count(table.rows, 'row')}{eta}"), "dim"))
     if report.findings:
         console.print(_findings(report.findings))
     for note in report.notes:

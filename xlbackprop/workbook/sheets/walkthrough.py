@@ -168,8 +168,9 @@ def _last_loss(page: Page, lesson: Lesson) -> None:
     if table.derivation.samples == 1:
         words, cell = f"loss in the last row, {last}:", last
     else:
-        epochs = f"{lesson.curve_places[-1]:g}"
-        words, cell = f"loss of all {table.derivation.samples} samples after {epochs} epochs:", f"{DATA}!{last}"
+        epochs = lesson.curve_places[-1]
+        after = "1 epoch" if epochs == 1 else f"{epochs:g} epochs"
+        words, cell = f"loss of all {table.derivation.samples} samples after {after}:", f"{DATA}!{last}"
     page.text(f"M{row}", words, Look(theme.HEADING, align="right"))
     value = float(lesson.curve_losses[-1])
     page.formula(f"N{row}", cell, value, Look(theme.RESULT, number_format=theme.VALUE_FORMAT))
