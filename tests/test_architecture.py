@@ -75,6 +75,13 @@ def test_a_room_takes_from_another_what_its_face_hands_on(module: str) -> None:
     assert others <= FACES | {"xlbackprop.network.softmax"}  # its functions are told by the name of their module
 
 
+@cache
+def taken_from(path: Path) -> tuple[ast.ImportFrom, ...]:
+    """What a file takes from modules by name."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return tuple(node for node in nodes if isinstance(node, ast.ImportFrom))
+
+
 @pytest.mark.parametrize("face", [face for face in sorted(FACES) if MODULES[face].name == "__init__.py"])
 def test_a_face_hands_on_what_others_take_and_defines_nothing(face: str) -> None:
     _, *body = ast.parse(MODULES[face].read_text(encoding="utf-8")).body
@@ -83,8 +90,8 @@ def test_a_face_hands_on_what_others_take_and_defines_nothing(face: str) -> None
     taken = {
         alias.name
         for path in [*MODULES.values(), *HOUSE.with_name("tests").glob("*.py")]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom) and node.module == face
+        for node in taken_from(path)
+        if node.module == face
         for alias in node.names
     }
     assert handed <= taken, f"nobody takes {handed - taken}"

@@ -270,6 +270,7 @@ def test_what_is_only_unusual_is_no_mistake(trap: str, tmp_path: Path) -> None:
     assert report.tables[0].learning_rate.value == 0.5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "trap", [trap for trap in TRAPS if "one iteration" not in trap and trap != "no pre-activations"]
 )

@@ -159,6 +159,7 @@ def test_one_iteration_is_one_iteration(tmp_path: Path) -> None:
     assert ", 1 iteration at η" in run("build", "--iterations", "1", "--sheets", "walkthrough", cwd=tmp_path).stdout
 
 
+@pytest.mark.thorough
 def test_every_command_makes_the_folders_that_are_missing(tmp_path: Path) -> None:
     assert run("new", "a/b/mine.toml", cwd=tmp_path).returncode == 0
     assert run("build", "a/b/mine.toml", "-o", "c/d/mine.xlsx", "--iterations", "2", cwd=tmp_path).returncode == 0
@@ -175,6 +176,7 @@ def test_a_definition_with_any_name_can_be_built_by_the_command_that_is_told(tmp
     assert (tmp_path / "output" / "it's $mine.xlsx").is_file()
 
 
+@pytest.mark.thorough
 def test_a_copy_is_never_the_file_itself_and_the_report_is_not_lost(tmp_path: Path) -> None:
     assert run("build", "-o", "a.xlsx", "--iterations", "2", cwd=tmp_path).returncode == 0
     before = (tmp_path / "a.xlsx").read_bytes()

@@ -234,6 +234,7 @@ def test_what_is_made_in_python_is_held_to_the_same(change: dict[str, Any], mess
     assert message in str(caught.value)
 
 
+@pytest.mark.thorough
 @given(contents())
 def test_a_valid_definition_stays_as_it_is(content: dict[str, Any]) -> None:
     definition = parse(content, source="generated")
@@ -257,6 +258,7 @@ def test_all_mistakes_are_reported_together() -> None:
     ]
 
 
+@pytest.mark.thorough
 @given(contents())
 def test_generated_definitions_are_valid(content: dict[str, Any]) -> None:
     parse(content, source="generated")
@@ -433,6 +435,7 @@ def test_drawn_weights_have_the_spread_of_their_method(method: str) -> None:
     assert abs(weights.mean()) < 0.02
 
 
+@pytest.mark.thorough
 @given(contents())
 def test_a_definition_survives_the_workbook(content: dict[str, Any]) -> None:
     definition = parse(content, source="generated")

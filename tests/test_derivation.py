@@ -179,6 +179,7 @@ def test_column_letters(index: int, letters: str) -> None:
     assert column_letter(index) == letters
 
 
+@pytest.mark.thorough
 @given(definitions())
 def test_lengths_are_those_of_what_is_written_out(definition: Definition) -> None:
     derivation = derive(definition)

@@ -157,6 +157,7 @@ def test_saturation_is_silent() -> None:
             assert np.all(np.isfinite(trace.values))
 
 
+@pytest.mark.thorough
 @given(st.data())
 def test_many_networks_at_once_are_each_alone(data: st.DataObject) -> None:
     first = data.draw(definitions())

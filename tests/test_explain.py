@@ -20,6 +20,7 @@ from xlbackprop.symbols.expression import symbols
 from xlbackprop.walkthrough.explanation import FORMATS, as_latex, as_markdown, as_text, explain
 
 
+@pytest.mark.thorough
 @given(definitions(), st.data())
 def test_every_chain_is_complete_and_in_order(definition: Definition, data: st.DataObject) -> None:
     trace = train(definition)

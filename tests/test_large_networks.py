@@ -135,6 +135,7 @@ def test_nothing_overlaps_in_a_network_of_any_size(sizes: list[int], bias: float
     assert all(len(box.box.lines) <= MOST_LINES for box in arrangement.boxes)
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(definitions())
 def test_nothing_overlaps_whatever_the_options_are(definition: Definition) -> None:

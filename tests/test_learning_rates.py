@@ -129,6 +129,7 @@ def test_charts_store_every_curve_and_differ_in_more_than_colour(tmp_path: Path)
         assert chart.x_axis.scaling.max / chart.x_axis.majorUnit <= 10
 
 
+@pytest.mark.thorough
 def test_it_fits_a_laptop_and_its_charts_are_told(tmp_path: Path) -> None:
     filled(tmp_path, load("mazur"))
     sheets.assert_fits_a_laptop(tmp_path, TITLE)

@@ -63,6 +63,7 @@ def refusal(definition: Definition, tmp_path: Path) -> list[str]:
     return problems
 
 
+@pytest.mark.thorough
 @settings(max_examples=100)
 @given(definitions())
 def test_no_table_has_fewer_columns_than_reckoned(definition: Definition) -> None:
@@ -90,6 +91,7 @@ def test_a_bias_that_many_units_share_and_learn_brings_columns_for_the_deltas(un
     assert least_columns(definition) == len(table(definition).columns) == columns
 
 
+@pytest.mark.thorough
 @settings(max_examples=50)
 @given(definitions())
 def test_no_table_stands_higher_than_reckoned(definition: Definition) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests import judges, sheets
+from tests.cases import thorough_but
 from tests.judges import Cells, Changes
 from tests.networks import definitions
 from tests.test_judges import QUICK_JUDGES, assert_agree
@@ -97,7 +98,11 @@ DEFINITIONS = {
     "every optimiser": replace(load("classic", iterations=12), compare=EVERY),
     "many samples": replace(parse(MANY_SAMPLES, source="many"), compare=EVERY),
 }
-every_definition = pytest.mark.parametrize("definition", DEFINITIONS.values(), ids=DEFINITIONS.keys())
+every_definition = pytest.mark.parametrize(
+    "definition",
+    thorough_but(DEFINITIONS.values(), DEFINITIONS["every optimiser"]),
+    ids=DEFINITIONS.keys(),
+)
 
 
 # The template keeps its word
@@ -333,6 +338,7 @@ def test_spreadsheet_programs_agree(judge: Callable[..., list[Cells]], tmp_path:
         assert_agree({cell: actual.get(cell) for cell in values}, values, file.stem)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("absurd", ["a word", 1e300, -1e300, 0.0, None])
 @pytest.mark.parametrize("judge", QUICK_JUDGES)
 @every_definition
@@ -373,6 +379,7 @@ def test_charts_store_every_curve_and_differ_in_more_than_colour(tmp_path: Path)
             np.testing.assert_allclose(points, shown, rtol=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("runs", [1, 6])
 def test_it_fits_a_laptop_and_its_charts_are_told(runs: int, tmp_path: Path) -> None:
     filled(tmp_path, replace(load("mazur"), compare=EVERY[:runs]))

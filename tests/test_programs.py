@@ -94,6 +94,7 @@ def _assert_nothing_was_run(folder: Path, done: subprocess.CompletedProcess[str]
         assert "not_recalculated" not in kinds
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("way", WAYS)
 def test_no_command_runs_what_lies_beside_the_hand_in(traps: Path, way: str, command: str) -> None:

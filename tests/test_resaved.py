@@ -128,6 +128,7 @@ def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return build(load(request.param, iterations=12), tmp_path_factory.mktemp("original") / "book.xlsx")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("resave", IN_PYTHON)
 def test_a_resaved_workbook_is_judged_like_the_original(
     resave: Callable[[Path, Path], Path], original: Path, tmp_path: Path
@@ -144,6 +145,7 @@ def test_a_workbook_that_a_program_saved_is_judged_like_the_original(
     assert said(resave(original, tmp_path)) == said(original)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("resave", IN_PYTHON)
 def test_a_mistake_is_the_same_mistake_after_saving(resave: Callable[[Path, Path], Path], tmp_path: Path) -> None:
     right = build(load(iterations=12), tmp_path / "book.xlsx", sheets=["walkthrough"])

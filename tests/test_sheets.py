@@ -35,6 +35,12 @@ every_definition = pytest.mark.parametrize(
 )
 
 
+@pytest.fixture(scope="module")
+def classic(tmp_path_factory: pytest.TempPathFactory) -> openpyxl.Workbook:
+    """The workbook of the class network, which is only looked at."""
+    return openpyxl.load_workbook(build(load(), tmp_path_factory.mktemp("classic") / "book.xlsx"))
+
+
 def test_all_sheets_in_order(tmp_path: Path) -> None:
     titles = shown(build(load(), tmp_path / "book.xlsx"))
     assert [title for title in titles if title in TITLES] == TITLES
@@ -55,6 +61,7 @@ def test_chosen_sheets(asked: list[str], there: list[str], tmp_path: Path) -> No
     assert not judges.errors(judges.ironcalc_judge(path, {}))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SHEETS_OF_ONE_SAMPLE)
 def test_every_sheet_does_without_the_others(name: str, tmp_path: Path) -> None:
     path = build(deep(), tmp_path / "book.xlsx", sheets=[name])
@@ -115,21 +122,20 @@ def test_every_sheet_prints_on_the_width_of_the_paper(definition: Definition, tm
 
 
 @pytest.mark.parametrize("title", ["Start here", "Step by step", "Your turn"])
-def test_teaching_sheets_fit_a_screen_of_1366_pixels(title: str, tmp_path: Path) -> None:
-    sheet = openpyxl.load_workbook(build(load(), tmp_path / "book.xlsx"))[title]
+def test_teaching_sheets_fit_a_screen_of_1366_pixels(title: str, classic: openpyxl.Workbook) -> None:
+    sheet = classic[title]
     shown = [dimension for dimension in sheet.column_dimensions.values() if not dimension.hidden]
     pixels = sum(round(dimension.width * 7 + 5) * (dimension.max - dimension.min + 1) for dimension in shown)
     assert pixels <= 1366 - 60  # row numbers and scroll bar
 
 
-def test_headers_stay_in_sight_where_that_leaves_room(tmp_path: Path) -> None:
-    book = openpyxl.load_workbook(build(load(), tmp_path / "book.xlsx"))
-    assert book["Step by step"].freeze_panes == book["Your turn"].freeze_panes == "A6"
-    assert book["Walkthrough"].freeze_panes is None
+def test_headers_stay_in_sight_where_that_leaves_room(classic: openpyxl.Workbook) -> None:
+    assert classic["Step by step"].freeze_panes == classic["Your turn"].freeze_panes == "A6"
+    assert classic["Walkthrough"].freeze_panes is None
     # there Excel shows the names in place of the column letters, because the cells are a table
-    table = book["Walkthrough"].tables["iterations"]
+    table = classic["Walkthrough"].tables["iterations"]
     assert table.ref == "A32:AF100"
-    assert [column.name for column in table.tableColumns] == [cell.value for cell in book["Walkthrough"][32]]
+    assert [column.name for column in table.tableColumns] == [cell.value for cell in classic["Walkthrough"][32]]
 
 
 @pytest.mark.parametrize(
@@ -140,8 +146,10 @@ def test_headers_stay_in_sight_where_that_leaves_room(tmp_path: Path) -> None:
         ("Your turn", "C3", "whole", "67"),
     ],
 )
-def test_choices_are_restricted_and_explained(title: str, cell: str, kind: str, most: str, tmp_path: Path) -> None:
-    sheet = openpyxl.load_workbook(build(load(), tmp_path / "book.xlsx"))[title]
+def test_choices_are_restricted_and_explained(
+    title: str, cell: str, kind: str, most: str, classic: openpyxl.Workbook
+) -> None:
+    sheet = classic[title]
     rule = next(rule for rule in sheet.data_validations.dataValidation if cell in rule.sqref)
     assert (rule.type, rule.operator, rule.formula1, rule.formula2) == (kind, "between", "0", most)
     assert rule.showErrorMessage

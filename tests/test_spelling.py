@@ -129,6 +129,7 @@ SURROUNDINGS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("surroundings", SURROUNDINGS)
 def test_the_bytes_do_not_depend_on_what_else_is_there(surroundings: str, classic: Path, tmp_path: Path) -> None:
     environment, program = SURROUNDINGS[surroundings]

@@ -111,6 +111,7 @@ def test_check_obeys_no_name_no_sheet_and_no_text(options: list[str], tmp_path: 
         assert done.stdout.count("[red].xlsx") == len(names) - 1
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize("text", [text for text in OBEYED if text != "\x00"])
 @pytest.mark.parametrize(
