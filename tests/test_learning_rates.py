@@ -134,3 +134,12 @@ def test_it_fits_a_laptop_and_its_charts_are_told(tmp_path: Path) -> None:
     filled(tmp_path, load("mazur"))
     sheets.assert_fits_a_laptop(tmp_path, TITLE)
     sheets.assert_charts_are_told(tmp_path, TITLE, 2)
+
+
+def test_the_charts_end_within_the_first_screen(tmp_path: Path) -> None:
+    filled(tmp_path, load())
+    sheet = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]
+    heights = [
+        sheet.row_dimensions[row].height or 15 for row in range(1, 1 + max(c.anchor.to.row for c in sheet._charts))
+    ]
+    assert sum(heights) * 96 / 72 <= 768 - 182  # what the bars of a program take

@@ -41,6 +41,8 @@ _LOWEST_POWER, _HIGHEST_POWER = 1e-10, 1e6
 _LEAST_FIRST = 1e-12
 """What stands for a first loss of 0, of which there are no multiples."""
 _ROWS_BETWEEN = 3
+_LAST_ROW_OF_A_SCREEN, _LEAST_CHART_ROWS = 25, 10
+"""What the axes of the charts are called stands within a screen of 768 pixels, unless the charts got too low."""
 
 _CURVES = (
     ("1B5E93", "lgDashDotDot"),
@@ -226,7 +228,8 @@ class Summary(Struct, frozen=True, dict=True):
 
     @property
     def _chart_rows(self) -> tuple[int, int]:
-        return self.loss_row + 4, self.loss_row + 18
+        top = self.loss_row + 4
+        return top, max(_LAST_ROW_OF_A_SCREEN, top + _LEAST_CHART_ROWS)
 
     def head(self, title: str, once: str, name: str) -> None:
         """Put down the headline, the threshold and what stands before the rows of the table."""
@@ -423,7 +426,7 @@ class Summary(Struct, frozen=True, dict=True):
             columns: the last columns that the charts cover.
         """
         page = self.page
-        told = (f"{title}, cut off at twice the start", "The same by powers of ten, down to 10⁻¹⁰ of the start")
+        told = (f"{title}, cut off at twice the start", "By powers of ten, to 10⁻¹⁰ of the start")
         loss = "loss of all samples" if self.samples > 1 else "loss"
         (top, bottom), (middle, last) = self._chart_rows, columns
         for index, (text, left, right, axis) in enumerate(
