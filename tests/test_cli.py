@@ -188,7 +188,7 @@ def test_a_copy_is_never_the_file_itself_and_the_report_is_not_lost(tmp_path: Pa
     broken = (
         "import xlbackprop.checker.command as c, errno\ndef fail(*_): raise OSError(errno.ENOSPC, 'full', 'b.xlsx')"
     )
-    code = f"{broken}\nc._annotate = fail\nimport xlbackprop.__main__ as m\nm.main()"
+    code = f"{broken}\nc.atomic_write = fail\nimport xlbackprop.__main__ as m\nm.main()"
     command = [sys.executable, "-c", code, "check", "a.xlsx", "--annotate", "b.xlsx"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 2
