@@ -9,7 +9,8 @@ Nature 323 (1986), cited below as RHW with the number of the equation.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,15 @@ from xlbackprop.engine.equations import Equations
 from xlbackprop.engine.order import SampleOrder, sample_order
 from xlbackprop.engine.record import Record
 from xlbackprop.engine.trace import Array, Trace
+from xlbackprop.engine.unrolled import LEAST_ITERATIONS, MOST_PARAMETERS, Unrolled, unrolled
 from xlbackprop.errors import UserError, at_most
 from xlbackprop.network import BATCH_SIZE, EPOCH, IN_BATCH, SAMPLE, TURN, UPDATE, Definition
 from xlbackprop.progress import Listener, nobody
 
 _ITERATIONS_A_CHUNK = 1024
+
+Views = tuple[list[Array], list[Array]]
+"""The weights and the biases of every layer, in an array of all of them."""
 
 MOST_VALUES = 500_000_000
 """Of a trace: 4 GB."""
@@ -105,8 +110,7 @@ def _learn(network: Equations, order: SampleOrder, record: Record, values: Array
     """
     parameters = network.all_parameters()
     gradients = np.zeros_like(parameters)
-    weights, biases = network.split(parameters)
-    by_weights, by_biases = network.split(gradients)
+    views, gradient_views = network.split(parameters), network.split(gradients)
     learned = [record.parameters.index(place) for place in record.learned]
     all_learned = len(learned) == parameters.shape[-1]  # a choice of some takes longer than all that precedes it
     states = [np.zeros_like(parameters) for _ in record.states]
@@ -119,19 +123,19 @@ def _learn(network: Equations, order: SampleOrder, record: Record, values: Array
         network.learning_rates, updates[:, np.newaxis, np.newaxis], network.schedule_settings
     )
     rates = np.broadcast_to(rates, (len(values), *network.learning_rates.shape))
+    is_plain = order.batch_size == 1 and not states
+    written = _written_down(network, parameters, learned, rates) if is_plain else None
     for start in range(0, len(values), _ITERATIONS_A_CHUNK):
         listener("training", start, len(values))
         chunk = slice(start, start + _ITERATIONS_A_CHUNK)
         places = (order.sample, order.in_batch, order.ends_batch, order.update)
-        steps = zip(*(each[chunk].tolist() for each in places), rates[chunk], strict=True)
+        steps: Iterable[tuple[Any, ...]] = zip(*(each[chunk].tolist() for each in places), rates[chunk], strict=True)
+        if written is not None and _ran(written, network, order.sample[chunk], rates[chunk], parameters, history):
+            steps = ()
         for index, (sample, place, ends_batch, count, rate) in enumerate(steps):
             history[index] = parameters
             inputs, targets = network.inputs[sample - 1], network.targets[sample - 1]
-            layers = network.forward(inputs, weights, biases)
-            for layer, back in enumerate(network.backward(inputs, targets, weights, layers)):
-                by_weights[layer][...] = back.by_weight
-                if network.learns_biases and biases[layer].shape[-1]:
-                    by_biases[layer][...] = network.by_bias(layer, back.delta)
+            _put_gradients(network, inputs, targets, views, gradient_views)
             followed = gradients
             if order.batch_size > 1:
                 means = gradients.copy() if place == 1 else means + (gradients - means) / place
@@ -156,6 +160,53 @@ def _learn(network: Equations, order: SampleOrder, record: Record, values: Array
     if record.rate_now.stop > record.rate_now.start:
         values[..., record.rate_now] = rates
     return np.asarray(parameters[..., learned])
+
+
+def _put_gradients(network: Equations, inputs: Array, targets: Array, parameters: Views, gradients: Views) -> None:
+    """Compute the gradients of one iteration into views of where they are to stand."""
+    weights, biases = parameters
+    by_weights, by_biases = gradients
+    layers = network.forward(inputs, weights, biases)
+    for layer, back in enumerate(network.backward(inputs, targets, weights, layers)):
+        by_weights[layer][...] = back.by_weight
+        if network.learns_biases and biases[layer].shape[-1]:
+            by_biases[layer][...] = network.by_bias(layer, back.delta)
+
+
+def _written_down(network: Equations, parameters: Array, learned: list[int], rates: Array) -> Unrolled | None:
+    """The iteration of plain gradient descent as a small network runs it fastest; None where NumPy is as fast."""
+    networks, count = parameters.shape
+    if networks > 1 or count > MOST_PARAMETERS or len(rates) < LEAST_ITERATIONS:
+        return None
+
+    def iteration(before: Array, inputs: Array, targets: Array, rate: Array) -> Array:
+        gradients, after = np.zeros_like(before), before.copy()
+        _put_gradients(network, inputs, targets, network.split(before), network.split(gradients))
+        after[..., learned] = network.updated(before, gradients, [], 0, rate)[..., learned]
+        return after
+
+    try:
+        return unrolled(iteration, parameters, network.inputs[0], network.targets[0], rates[0])
+    except ArithmeticError:
+        return None
+
+
+def _ran(
+    written: Unrolled,
+    network: Equations,
+    samples: NDArray[np.integer],
+    rates: Array,
+    parameters: Array,
+    history: Array,
+) -> bool:
+    """Whether the iterations of some samples could be run as written down; the parameters are then those after them."""
+    rows = list(map(tuple, np.concatenate([network.inputs, network.targets], axis=-1)[:, 0].tolist()))
+    taken = [rows[sample - 1] for sample in samples.tolist()]
+    try:
+        parameters[...] = written.train(parameters, taken, rates.ravel().tolist(), history)
+    except ArithmeticError:
+        return False
+    return True
 
 
 def _complete(network: Equations, samples: NDArray[np.integer], record: Record, values: Array) -> None:
