@@ -140,6 +140,8 @@ def _cells(page: Page, row: int) -> int:
         page.text(f"E{row}", words, Look(theme.TEXT, align="left", indent=1))
     row += 1
     page.text(f"D{row}", "Each kind of number has its colour, the same on every sheet: see the symbols above.")
+    row += 1
+    page.text(f"D{row}", "All else is protected from slips; Review, Unprotect Sheet lifts that (no password).")
     return row + 1
 
 

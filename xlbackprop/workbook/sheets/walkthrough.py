@@ -15,7 +15,7 @@ from openpyxl.worksheet.table import TableColumn
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace
 from xlbackprop.grid import address, column_letter
-from xlbackprop.network import ITERATION, LEARNING_RATE, Definition, short_label
+from xlbackprop.network import ITERATION, LARGEST_NUMBER, LEARNING_RATE, Definition, short_label
 from xlbackprop.symbols import short, short_formula
 from xlbackprop.walkthrough import (
     COLUMN_WIDTH,
@@ -178,7 +178,7 @@ def _last_loss(page: Page, lesson: Lesson) -> None:
 
 
 def _table(page: Page, table: Table, trace: Trace) -> None:
-    columns = []
+    columns, given = [], []
     for name in table.columns:
         values = np.arange(float(table.iterations)) if name == ITERATION else trace[name]
         value = float(values[0])
@@ -187,9 +187,12 @@ def _table(page: Page, table: Table, trace: Trace) -> None:
         formula = table.first_formula(name)
         if formula is None:
             page.number(table.cell(name), value, Look(theme.INPUT, number_format=theme.VALUE_FORMAT))
+            given.append(table.cell(name))
         else:
             page.formula(table.cell(name), formula.format(row=table.first_row), value, look)
         columns.append(BlockColumn(page.style_number(look), table.formula(name), values[1:]))
+    words = "A number that the training begins with: every later row follows from it."
+    page.limit(" ".join(given), "The first row", words, -LARGEST_NUMBER, LARGEST_NUMBER)
     if table.iterations > 1:
         page.block(Block(table.first_row + 1, columns))
     _name_columns(page, table)

@@ -32,7 +32,7 @@ from xlbackprop.walkthrough import (
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration, whole_number
 from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.page import DECIMAL_MARK, Page
 from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Your turn"
@@ -92,11 +92,11 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
     exercise.calculated()
     exercise.update()
     exercise.allowances()
+    exercise.limits()
     _progress(page, f"D{first}:D{exercise.row}", exercise.questions)
     _colour_marks(page, f"D{first}:D{exercise.row}")
     last_helper = column_letter(column_number(_FIRST_SLIP) + MOST_SLIPS - 1)
     page.hide(column_letter(column) for column in range(column_number(_TRUE), column_number(last_helper) + 1))
-    page.sheet.protection.enable()
     page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
     page.sheet.print_area = f"A1:E{exercise.row}"
     return page
@@ -145,7 +145,7 @@ def _is_work(derivation: Derivation, name: str, expression: Expression) -> bool:
 
 
 def _digits(page: Page) -> None:
-    look = Look(theme.INPUT, number_format=theme.PLAIN_FORMAT, unlocked=True)
+    look = Look(theme.INPUT, number_format=theme.PLAIN_FORMAT)
     page.number(DIGITS_CELL, _DIGITS, look)
     page.limit(DIGITS_CELL, "Significant digits", "How exact an answer has to be.", 1, _MOST_DIGITS, whole=True)
     used = whole_number(DIGITS_CELL, 1, _MOST_DIGITS, _DIGITS)
@@ -232,6 +232,13 @@ class _Exercise(Lines):
                 value = _allowed(self._value_of(name), values, is_sum=is_sum, before=old)
                 self._page.formula(f"{column}{row}", formula, value, _HELPER)
 
+    def limits(self) -> None:
+        """Let the answers be numbers only, and say how a number and a fraction are typed."""
+        answers = " ".join(f"C{row}" for row in self._rows.values())
+        refusal = f"A number, please. {DECIMAL_MARK} A fraction is calculated: =1/3."
+        most = float(_LARGEST_ANSWER)
+        self._page.limit(answers, "Your answer", "", -most, most, optional=True, refusal=refusal)
+
     def _value_of(self, name: str) -> float:
         return self._known[name]
 
@@ -279,7 +286,7 @@ class _Exercise(Lines):
         row, page = self.row, self._page
         self._rows[question.name] = row
         cells = _Cells(row)
-        page.blank(cells.answer, Look(theme.INPUT, unlocked=True))
+        page.blank(cells.answer, Look(theme.INPUT))
         page.formula(cells.mark, cells.marked(), "", _MARK)
         hint = f"{question.name} = {self._mathematics.read(question.expression)}"
         page.formula(cells.hint, cells.hinted(hint, slips, is_update=question.name not in self._values), "", _HINT)

@@ -54,6 +54,8 @@ _TEXT = Look()
 _INPUT = Look(theme.INPUT)
 _LINK = Look(theme.LINK)
 
+DECIMAL_MARK = "Write it with the decimal mark of your program: 0.5 or 0,5."
+
 _EMU_A_POINT = 12700
 _EMU_A_PIXEL = 9525
 
@@ -66,6 +68,7 @@ class Page:
         self.sheet.sheet_format.defaultRowHeight = ROW_HEIGHT
         self.sheet.sheet_format.customHeight = True
         self.sheet.sheet_view.showGridLines = False
+        self._protect()
         headers = self.sheet.HeaderFooter
         headers.evenHeader = headers.evenFooter = headers.firstHeader = headers.firstFooter = None
         self.drawing = Drawing()
@@ -124,8 +127,15 @@ class Page:
         *,
         whole: bool = False,
         optional: bool = False,
+        refusal: str = "",
     ) -> None:
-        """Let a cell take only a number from `low` to `high`, and say what it is for when it is selected."""
+        """Let cells take only a number from `low` to `high`, and say what it is for when one is selected.
+
+        Args:
+            address: a cell, a range, or several of either with spaces between them.
+            prompt: nothing is said without one.
+            refusal: what is said to who types anything else; by default the limits, and the decimal mark.
+        """
         kind = "whole " if whole else ""
         limits = DataValidation(
             type=kind.strip() or "decimal",
@@ -134,7 +144,9 @@ class Page:
             formula2=f"{high:.15G}",
             allow_blank=optional,
         )
-        self._validate(address, limits, title, prompt, f"A {kind}number from {low:,.15g} to {high:,.15g}, please.")
+        mark = "" if whole else f" {DECIMAL_MARK}"
+        refusal = refusal or f"A {kind}number from {_spaced(low)} to {_spaced(high)}, please.{mark}"
+        self._validate(address, limits, title, prompt, refusal)
 
     def choice(self, address: str, text: str, choices: str, title: str, prompt: str) -> None:
         """Put down a text that the reader can exchange for another out of a range of cells."""
@@ -207,11 +219,20 @@ class Page:
         """The size of a cell in a column of a width in characters and a row of the normal height."""
         return CellSize(round(width * 7 + 5) * _EMU_A_PIXEL, round(ROW_HEIGHT * _EMU_A_POINT))
 
+    def _protect(self) -> None:
+        """Keep a slip of the keyboard from what is not the reader's; looks and column widths stay theirs."""
+        protection = self.sheet.protection
+        protection.enable()
+        protection.formatCells = protection.formatColumns = protection.formatRows = False
+        protection.objects = protection.scenarios = False
+
     def _validate(self, address: str, limits: DataValidation, title: str, prompt: str, error: str) -> None:
-        limits.showInputMessage = limits.showErrorMessage = True  # else neither is shown and nothing is refused
+        limits.showErrorMessage = True  # else nothing is refused
+        limits.showInputMessage = bool(prompt)
         limits.promptTitle, limits.prompt, limits.errorTitle, limits.error = title, prompt, title, error
-        limits.add(address)
-        self._changeable = self._changeable or address.partition(":")[0]
+        for cells in address.split():
+            limits.add(cells)
+        self._changeable = self._changeable or address.replace(" ", ":").partition(":")[0]
         self.sheet.add_data_validation(limits)
 
     def content(self) -> SheetContent:
@@ -269,3 +290,8 @@ def _header(text: str, most: int) -> str:
         if length(written) <= most:
             return written
     return ""
+
+
+def _spaced(number: float) -> str:
+    """A number without a comma, which could be taken for a decimal mark."""
+    return f"{number:,.15g}".replace(",", "\N{NO-BREAK SPACE}").replace("-", "−")

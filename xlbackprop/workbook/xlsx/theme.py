@@ -88,8 +88,6 @@ class Look(Struct, frozen=True):
     wrap: bool = False
     turned: bool = False
     """Written from bottom to top."""
-    unlocked: bool = False
-    """Whether the reader can type here although the sheet is protected."""
 
 
 COLUMN_HEAD = Look(HEADING, align="center", shaded=True, wrap=True)
@@ -123,6 +121,7 @@ def add_styles(workbook: Workbook) -> None:
             fill=_solid("FFFBE0"),
             border=Border(left=thin, right=thin, top=thin, bottom=Side(style="medium", color=CHANGEABLE)),
             alignment=Alignment(horizontal="right", vertical="center"),
+            protection=Protection(locked=False),
         ),
         NamedStyle(CALCULATION, font=_font(), border=boxed, alignment=middle),
         NamedStyle(RESULT, font=_font(bold=True), border=boxed, alignment=middle),
@@ -151,8 +150,6 @@ def apply(look: Look, cell: Cell) -> None:
         )
     if look.turned:
         cell.alignment = Alignment(horizontal="center", vertical="center", text_rotation=90)
-    if look.unlocked:
-        cell.protection = Protection(locked=False)
     if look.edges:
         edge = Side(style="thin", color=INK)
         cell.border = Border(**{_SIDES[side]: edge for side in look.edges})
