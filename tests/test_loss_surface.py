@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openpyxl
 import pytest
 from msgspec.structs import replace
@@ -87,11 +88,24 @@ def test_the_path_marks_the_cells_that_it_visits(tmp_path: Path) -> None:
     assert 15 < sum(visit != -1 for visit in visits) < 40
 
 
-def test_a_single_weight_still_has_a_surface(tmp_path: Path) -> None:
-    hidden = replace(load().layers[0], weights=((0.3,),))
-    definition = replace(load(), inputs=(1.0,), targets=(0.5,), layers=(hidden,))
-    cells = filled(tmp_path, definition)
-    assert grid(cells, 5, 0)[2] == grid(cells, 5, 20)[2] != grid(cells, 6, 0)[2]
+def test_a_single_weight_has_a_curve(tmp_path: Path) -> None:
+    layer = replace(load().layers[0], weights=((0.3,),))
+    definition = replace(load(iterations=12), inputs=(1.0,), targets=(0.5,), layers=(layer,))
+    path = build(definition, tmp_path / "book.xlsx", sheets=["loss-surface"])
+    row = TOP + STEPS - 1
+    for rate, changed in ((1.0, {}), (8.0, {("Walkthrough", "G31"): 8.0})):
+        cells = judges.ironcalc_judge(path, changed)
+        assert not judges.errors(cells)
+        trace = train(replace(definition, learning_rate=rate))
+        letters = [get_column_letter(LEFT + step) for step in range(STEPS)]
+        weights = np.array([cells[TITLE, f"{letter}{row + 1}"] for letter in letters], float)
+        losses = [cells[TITLE, f"{letter}{row}"] for letter in letters]
+        assert losses == pytest.approx(0.5 * (1 / (1 + np.exp(-weights)) - 0.5) ** 2)
+        assert weights[0] < trace["w1"].min() <= trace["w1"].max() < weights[-1]
+    (chart,) = openpyxl.load_workbook(path)[TITLE]._charts
+    along = [float(point.v) for point in chart.series[1].yVal.numRef.numCache.pt]
+    assert along == pytest.approx(train(definition)["E_total"])
+    assert not [value for (sheet, _), value in judges.stored(path).items() if sheet == TITLE and "two" in str(value)]
 
 
 def test_the_reader_picks_from_the_names_of_the_weights(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from xlbackprop.engine import Array, evaluate
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import ITERATION, LARGEST_NUMBER, Names
 from xlbackprop.symbols import short, short_formula
-from xlbackprop.walkthrough import Lesson
+from xlbackprop.walkthrough import WALKTHROUGH, Lesson
 from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, given, used
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page
@@ -62,6 +62,7 @@ _SUBTITLE = (
     "The loss for every pair of values of two weights, while the others stay as they are at one iteration."
     " The darker, the larger the loss; in a box: training passes here."
 )
+_SUBTITLE_OF_A_CURVE = "The loss for every value of the only weight, and the way that training takes along it."
 _CLEARLY = 1e-6
 _FLAT = 1.01
 """A map whose largest loss is not this many times the smallest one is flat."""
@@ -170,22 +171,30 @@ def loss_surface(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENER
     views = (choices.across or View(first), choices.upwards or View(last))
     iteration = choices.iteration
     if iteration is None:
-        iteration = 0 if lesson.derivation.samples == 1 else iterations - 1
+        iteration = 0 if lesson.derivation.samples == 1 or _has_one_weight(lesson) else iterations - 1
     _headline(page, lesson, iterations)
     _choose(page, lesson, views, iteration)
     axes, others = _axes(page, lesson, views, iterations, iteration)
     visits = _path(page, lesson, axes, iterations)
     points = _points(page, lesson, axes, others, iteration, visits)
-    _grid(page, points, axes)
-    _end(page, lesson, points, visits, others, iteration)
+    if _has_one_weight(lesson):
+        _curve(page, lesson, points, axes[0], iterations)
+    else:
+        _grid(page, points, axes)
+        _end(page, lesson, points, visits, others, iteration)
+        _chart(page, axes, points, iterations)
     _scale(page, points)
-    _chart(page, axes, points, iterations)
     page.widths("A", 8)
     page.widths(map(column_letter, range(_GRID_COLUMN, _LAST_GRID_COLUMN + 1)), 5)
     page.widths([column_letter(_LAST_GRID_COLUMN + 1)], 2)
     page.widths(map(column_letter, range(_SIDE_COLUMN, points.next_column + 3)), 12)
     page.handout(lesson.definition.title, f"A1:{column_letter(_LAST_SIDE_COLUMN)}{_ACROSS_ROW}")
     return page
+
+
+def _has_one_weight(lesson: Lesson) -> bool:
+    """Whether there is a curve to see, where others have a surface."""
+    return len(lesson.derivation.learned) == 1
 
 
 def _opposite(names: Names) -> tuple[str, str]:
@@ -206,7 +215,7 @@ def _headline(page: Page, lesson: Lesson, iterations: int) -> None:
         title, told = f'IF({condition},"{text}",{title})', text if holds else told
     page.formula("A1", f'"{TITLE}: "&{title}', f"{TITLE}: {told}", Look(theme.TITLE))
     page.sheet.row_dimensions[1].height = 24
-    page.text("A2", _SUBTITLE)
+    page.text("A2", _SUBTITLE_OF_A_CURVE if _has_one_weight(lesson) else _SUBTITLE)
     page.text(
         address(1, _WORKING_COLUMN),
         "Working: the path, taken from the Walkthrough, and one forward pass for every point of the grid",
@@ -231,7 +240,9 @@ def _choose(page: Page, lesson: Lesson, views: Sequence[View], iteration: int) -
     """The cells in which the reader picks the weights and what part of the surface to see."""
     for column, text in enumerate(("weight", "centre", "reach"), _SIDE_COLUMN + 1):
         page.text(address(_GRID_ROW, column), text, theme.COLUMN_HEAD)
-    for direction, (view, label) in enumerate(zip(views, ("→ across", "↑ upwards"), strict=True)):
+    if _has_one_weight(lesson):
+        views = views[:1]
+    for direction, (view, label) in enumerate(zip(views, ("→ across", "↑ upwards"), strict=False)):
         weight, centre, reach = input_cells(direction)
         page.text(address(_CHOICE_ROWS[direction], _SIDE_COLUMN), label, Look(theme.HEADING, align="right"))
         page.choice(weight, view.weight, _names(lesson), "Weight", "Pick one of the weights.")
@@ -243,6 +254,10 @@ def _choose(page: Page, lesson: Lesson, views: Sequence[View], iteration: int) -
         note = "Leave it empty, and the grid follows the path."
         page.limit(centre, "Centre", note, -LARGEST_NUMBER, LARGEST_NUMBER, optional=True)
         page.limit(reach, "Reach", note, _SMALLEST_REACH, LARGEST_NUMBER, optional=True)
+    if _has_one_weight(lesson):
+        page.text(address(_OTHERS_ROW + 1, _SIDE_COLUMN), _EMPTY, Look(theme.NOTE))
+        page.blank(ITERATION_CELL, Look())
+        return
     last = lesson.table.iterations - 1
     page.text(address(_OTHERS_ROW, _SIDE_COLUMN), "others from", Look(theme.HEADING, align="right"))
     page.number(ITERATION_CELL, iteration)
@@ -351,9 +366,12 @@ def _points(
     x_values = "${}${row}:${}${row}".format(*grid_columns, row=_ACROSS_ROW)
     y_values = f"$A${_GRID_ROW}:$A${_ACROSS_ROW - 1}"
     x, y = np.tile(across.values, STEPS), np.repeat(upwards.values[::-1], STEPS)
+    upwards_formula = f"INDEX({y_values},INT({number}/{STEPS})+1,1)"
+    if _has_one_weight(lesson):
+        y, upwards_formula = np.zeros_like(y), "0"
     coordinates = [
         BlockColumn(weight, f"INDEX({x_values},1,MOD({number},{STEPS})+1)", x),
-        BlockColumn(weight, f"INDEX({y_values},INT({number}/{STEPS})+1,1)", y),
+        BlockColumn(weight, upwards_formula, y),
     ]
     page.block(Block(first, coordinates, _POINTS_COLUMN))
     for letter, text in zip(letters, ("across", "upwards"), strict=True):
@@ -449,6 +467,65 @@ def _weights(
         kept, by_x, by_y = (f"${letter}${row}" for row in rows)
         expressions[name] = f"({kept}+{by_x}*${letters[0]}{{row}}+{by_y}*${letters[1]}{{row}})"
     return expressions
+
+
+def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iterations: int) -> None:
+    """Put down the losses over the only weight in one row, and draw them with the way of the training."""
+    row = _ACROSS_ROW - 1
+    losses = points.losses[:STEPS]
+    turned = Look(theme.SURFACE, Role.WEIGHT, _AXIS_FORMAT, turned=True)
+    for step in range(STEPS):
+        value = float(across.values[step])
+        page.formula(address(_ACROSS_ROW, _GRID_COLUMN + step), across.value_formula(step), value, turned)
+    page.sheet.row_dimensions[_ACROSS_ROW].height = 48
+    head, name = Look(theme.HEADING, align="center"), across.view.weight
+    page.text(f"A{row}", "loss", head)
+    page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{name} →", head)
+    style = page.style_number(Look(theme.SURFACE, number_format=_LOSS_FORMAT))
+    columns = [
+        BlockColumn(style, f"INDEX({points.losses_range},{number},1)", losses[number - 1 : number])
+        for number in range(1, STEPS + 1)
+    ]
+    page.block(Block(row, columns, _GRID_COLUMN))
+    ends = [column_letter(column) for column in (_GRID_COLUMN, _LAST_GRID_COLUMN)]
+    page.sheet.conditional_formatting.add(f"{ends[0]}{row}:{ends[1]}{row}", _colours())
+    page.sheet.conditional_formatting.add(f"{SCALE_CELLS[0]}:{SCALE_CELLS[-1]}", _colours())
+
+    def whole(line: int) -> str:
+        return f"'{TITLE}'!${ends[0]}${line}:${ends[1]}${line}"
+
+    curves = [
+        charts.Curve(
+            label_reference=f"'{TITLE}'!$A${row}",
+            label="loss",
+            categories_reference=whole(_ACROSS_ROW),
+            categories=across.values.tolist(),
+            values_reference=whole(row),
+            values=losses.tolist(),
+            colour=theme.SHADES[Role.LOSS].dark,
+        )
+    ]
+    if lesson.derivation.samples == 1:  # else the way is told from epoch to epoch, not from iteration to iteration
+        label = address(_LEGEND_ROW, _WORKING_COLUMN + 1)
+        page.text(label, "training", theme.COLUMN_HEAD)
+        first, last = (_loss_after(lesson, made)[0].rpartition("!")[2] for made in (0, iterations))
+        curves.append(
+            charts.Curve(
+                label_reference=f"'{TITLE}'!{absolute(label)}",
+                label="training",
+                categories_reference=f"'{TITLE}'!{_path_range(0, iterations)}",
+                categories=across.path.tolist(),
+                values_reference=f"{WALKTHROUGH}!{first}:{last}",
+                values=lesson.curve_losses[:iterations].tolist(),
+                colour=_PATH,
+                marker="circle",
+            )
+        )
+    chart = charts.scatter_chart("The loss over the only weight", name, "loss", curves)
+    charts.name_axis(chart.x_axis, f"'{TITLE}'!{across.name_cell}", name)
+    charts.place(chart, _GRID_ROW, 1, row - 1, _LAST_GRID_COLUMN)
+    page.sheet.add_chart(chart)
+    page.drawing.describe(chart, "Chart of the loss over the only weight, and of the way that training takes along it")
 
 
 def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
