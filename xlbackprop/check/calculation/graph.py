@@ -81,6 +81,7 @@ class Graph:
         self.problems: dict[int, str] = {}
         """Formula cells that cannot be followed, and why."""
         self._operands = 0
+        self._readers: tuple[Identities, Identities] | None = None
         self._build(by_formula, known)
         self.kind_of = np.full(self.size, -1, dtype=np.int64)
         self.place_of = np.zeros(self.size, dtype=np.int64)
@@ -128,6 +129,19 @@ class Graph:
             node = int(operands[0])
         return node
 
+    def readers(self, node: int) -> Identities:
+        """The formula cells that read a cell."""
+        if self._readers is None:
+            targets = [np.repeat(kind.cells, kind.operands.shape[1]) for kind in self.kinds]
+            sources = [kind.operands.ravel() for kind in self.kinds]
+            source = np.concatenate(sources) if sources else np.zeros(0, dtype=np.int64)
+            target = np.concatenate(targets) if targets else np.zeros(0, dtype=np.int64)
+            order = np.argsort(source, kind="stable")
+            starts = np.searchsorted(source[order], np.arange(self.size + 1))
+            self._readers = (target[order], starts)
+        found, starts = self._readers
+        return found[starts[node] : starts[node + 1]]
+
     def _build(self, by_formula: dict[tuple[int, str], list[int]], known: dict[int, Formula]) -> None:
         groups: dict[tuple[object, ...], list[tuple[Identities, Identities]]] = {}
         programs: dict[tuple[object, ...], tuple[Formula, Program]] = {}
@@ -165,9 +179,9 @@ class Graph:
             (self._corner(formula, leaf[1], rows, columns), self._corner(formula, leaf[-1], rows, columns))
             if leaf[0] != "name"
             else self._defined(leaf[1], len(rows))
-            for leaf in _leaves(tree)
+            for leaf in leaves_of(tree)
         ]
-        leaves = list(_leaves(tree))
+        leaves = list(leaves_of(tree))
         heights = [last[0] - first[0] + 1 for (_, first), (_, last) in corners]
         widths = [last[1] - first[1] + 1 for (_, first), (_, last) in corners]
         shapes = np.stack([*heights, *widths], axis=1) if corners else np.zeros((len(rows), 0), dtype=np.int64)
@@ -253,14 +267,14 @@ def _with_slots(node: Node, numbers: Iterator[int]) -> Node:
     return (node[0], *(_with_slots(part, numbers) for part in node[1:]))
 
 
-def _leaves(node: Node) -> Iterator[Node]:
+def leaves_of(node: Node) -> Iterator[Node]:
     """The references, ranges and names of a tree, left to right."""
     if node[0] in {"ref", "range", "name"}:
         yield node
         return
     parts: Iterable[Node] = node[2] if node[0] == "call" else [part for part in node[1:] if isinstance(part, tuple)]
     for part in parts:
-        yield from _leaves(part)
+        yield from leaves_of(part)
 
 
 class Order(Struct, frozen=True):

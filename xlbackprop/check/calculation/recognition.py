@@ -13,6 +13,7 @@ from xlbackprop.check.book import Book
 from xlbackprop.check.calculation.evaluation import Cut, Evaluation
 from xlbackprop.check.calculation.graph import TEXT, Graph, order_of
 from xlbackprop.check.calculation.program import Identities
+from xlbackprop.check.calculation.threads import Threads, expected_parameters, threads
 from xlbackprop.check.calculation.updates import find_updates
 from xlbackprop.check.calculation.worlds import FREE, worlds_of
 from xlbackprop.check.formula import Node, parts
@@ -44,6 +45,7 @@ class Model(Struct, eq=False):
     """Which nodes the updates are calculated from, within a step."""
     steps: Array
     """What the updates add to their parameters, of shape (updates, worlds)."""
+    threads: Threads
     rate_choices: Identities
     """For each update the cells that may hold its learning rate, the first column for none."""
 
@@ -86,7 +88,10 @@ def model_of(book: Book) -> Model:
     depends = _dependents(evaluation, parameters)
     steps = evaluation.results[targets] - evaluation.seen[parameters]
     choices = _rate_choices(graph, targets, parameters, depends)
-    return Model(graph, targets, parameters, evaluation, depends, _ancestors(evaluation, targets), steps, choices)
+    feeds = _ancestors(evaluation, targets)
+    threaded = threads(graph, updates.targets, parameters)
+    expected = expected_parameters(parameters, threaded.strayed)
+    return Model(graph, targets, expected, evaluation, depends, feeds, steps, threaded, choices)
 
 
 def _roots(graph: Graph, targets: Identities, parameters: Identities) -> Identities:
