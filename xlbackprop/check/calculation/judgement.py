@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from xlbackprop.check.calculation.graph import TEXT, Graph
 from xlbackprop.check.calculation.names import place, told
-from xlbackprop.check.calculation.recognition import Descent, Flags, Model
-from xlbackprop.check.calculation.repair import Repair, repair, rewritten
+from xlbackprop.check.calculation.recognition import Descent, Model
+from xlbackprop.check.calculation.repair import repair, rewritten
 from xlbackprop.check.calculation.step import Step, TooWideError, alike
 from xlbackprop.check.calculation.worlds import FREE
 from xlbackprop.engine import Array
@@ -20,6 +20,8 @@ _DEEPEST = 12
 _MOST_FORWARD = 60
 """Forward cells of a step up to which every cell is tried as what another stands for."""
 _MOST_TRIALS = 4000
+_WIDEST = 40
+"""Operands of a formula that are compared with those of another."""
 
 
 class Mistake(Struct, frozen=True):
@@ -91,22 +93,42 @@ class _Diagnosis:
         found: list[tuple[int, Array]] = []
         operands = self.graph.operands(node).tolist()
         program = self.step.program(node)
-        pool = self._pool()
+        pool = self._gradients() if node == self.target else []
+        pool = pool or self._pool()
         for slot in range(program.width):
             operand = operands[slot]
             if operand <= TEXT or operand in forward or operand == self.parameter or operand == node:
                 continue
-            if operand in given and (self.graph.is_formula(operand) or operand in self.model.rate_choices[self.model_index]):
+            is_rate = operand in self.model.rate_choices[self.model_index]
+            if operand in given and (self.graph.is_formula(operand) or is_rate):
                 continue
             if operands.count(operand) > 1 or operand not in self.step.values:
                 continue
             hits = np.flatnonzero(alike(self.step.replacing(node, slot, pool), wanted))
             for index in hits.tolist():
-                if not bool(alike(self.step.values[operand], pool[index])):
-                    found.append((operand, pool[index]))
-                    break
+                if bool(alike(self.step.values[operand], pool[index])):
+                    return None
+                found.append((operand, pool[index]))
+                break
         open_ = [one for one in found if not self._is_right_elsewhere(node, *one)]
         return open_[0] if len({operand for operand, _ in open_}) == 1 else None
+
+    def _gradients(self) -> list[Array]:
+        """The derivative by the parameter as the right updates beside this one read theirs, with its sign and factor."""
+        found: dict[float, Array] = {}
+        own = self.adjoint(self.parameter)
+        for index, member in enumerate(self.descent.members.tolist()):
+            target, parameter = int(self.model.targets[member]), int(self.model.parameters[member])
+            if not self.descent.is_right[index] or target not in self.step.updates:
+                continue
+            for operand in self.graph.operands(target).tolist():
+                if operand not in self.step.values or operand == parameter or not self.model.depends[operand]:
+                    continue
+                with np.errstate(all="ignore"):
+                    factor = self.step.values[operand] / self.adjoint(parameter)
+                if bool(alike(factor, np.full_like(factor, factor[0]))):
+                    found.setdefault(float(f"{factor[0]:.9g}"), own * factor[0])
+        return list(found.values())
 
     def _is_right_elsewhere(self, node: int, operand: int, wanted: Array) -> bool:
         """Whether a cell is right as it is, so that the formula that reads it reads the wrong one."""
@@ -168,45 +190,72 @@ def mistakes(model: Model, descent: Descent) -> list[Mistake]:
         return list(_climbing(model, descent))
     found: dict[int, Mistake] = {}
     wrong = [i for i, ok in enumerate(descent.is_right.tolist()) if not ok]
-    kinds: dict[str, list[int]] = defaultdict(list)
-    for index in wrong:
-        kinds[_signature(graph, int(model.targets[descent.members[index]]))].append(index)
     mended: set[int] = set()
+    tried: set[str] = set()
     for index in wrong:
-        if index in mended:
+        signature = _signature(graph, int(model.targets[descent.members[index]]))
+        if index in mended or signature in tried:
             continue
+        tried.add(signature)
         forward = _forward_mistake(model, descent, index)
         if forward is not None:
             mistake, others = forward
             found.setdefault(mistake.node, mistake)
             mended |= others
-    for members in kinds.values():
-        for index in members:
-            if index in mended:
-                continue
-            if descent.is_right_here[index] and not _is_told_apart(model, descent, index):
-                continue
-            try:
-                mistake = _Diagnosis(model, descent, index).mistake()
-            except TooWideError:
-                node = int(model.targets[descent.members[index]])
-                words = "does not go down by the derivative of the loss"
-                mistake = Mistake(node, "wrong_formula", words, "")
+            tried.discard(signature)
+    alike_: dict[str, list[int]] = defaultdict(list)
+    for index in wrong:
+        if index not in mended:
+            alike_[_signature(graph, int(model.targets[descent.members[index]]))].append(index)
+    for members in alike_.values():
+        for mistake in _shared_mistake(model, descent, members):
             found.setdefault(mistake.node, mistake)
     return list(found.values())
 
 
-def _signature(graph: Graph, node: int) -> str:
-    return f"{graph.kind_of[node]}:{[int(graph.kind_of[n]) for n in graph.operands(node).tolist()]}"
-
-
-def _is_told_apart(model: Model, descent: Descent, index: int) -> bool:
-    """Whether a step that is right with the sheet's own numbers alone becomes right in all worlds by one change."""
+def _shared_mistake(model: Model, descent: Descent, members: list[int]) -> Iterator[Mistake]:
+    """The mistake of updates whose formulas, and those of all cells that these read, are of the same kinds."""
+    graph = model.graph
+    first = int(model.targets[descent.members[members[0]]])
     try:
-        mistake = _Diagnosis(model, descent, index).mistake()
+        diagnosis = _Diagnosis(model, descent, members[0])
     except TooWideError:
-        return False
-    return mistake.kind == "wrong_cell"
+        for index in members:
+            node = int(model.targets[descent.members[index]])
+            yield Mistake(node, "wrong_formula", "does not go down by the derivative of the loss", "")
+        return
+    mistake = diagnosis.mistake()
+    if descent.is_right_here[members[0]] and mistake.kind != "wrong_cell":
+        return  # right with the numbers of the sheet, and nothing says that these may be others
+    path = _path(graph, first, mistake.node)
+    for index in members:
+        node = int(model.targets[descent.members[index]])
+        for slot in path:
+            node = int(graph.operands(node)[slot])
+        yield Mistake(node, mistake.kind, mistake.words, mistake.formula)
+
+
+def _path(graph: Graph, start: int, end: int) -> tuple[int, ...]:
+    """The operands through which one cell is read by another, first to last."""
+    ahead: list[tuple[int, tuple[int, ...]]] = [(start, ())]
+    seen = {start}
+    for node, path in ahead:
+        if node == end:
+            return path
+        for slot, operand in enumerate(graph.operands(node).tolist()):
+            if operand > TEXT and operand not in seen and len(path) < _DEEPEST:
+                seen.add(operand)
+                ahead.append((operand, (*path, slot)))
+    return ()
+
+
+def _signature(graph: Graph, node: int, depth: int = 3) -> str:
+    """The kinds of a formula and of what it reads, down to a depth."""
+    kind = int(graph.kind_of[node])
+    if kind < 0 or depth == 0:
+        return str(kind)
+    inner = [_signature(graph, operand, depth - 1) for operand in graph.operands(node).tolist()[:_WIDEST]]
+    return f"{kind}({','.join(inner)})"
 
 
 def _is_never_negative(model: Model, descent: Descent) -> bool:
@@ -401,19 +450,3 @@ def _start(model: Model, index: int) -> int:
         if operand > TEXT and bool(alike(model.evaluation.seen[operand], start)):
             return int(operand)
     return int(model.parameters[index])
-
-
-def rate_counts(descent: Descent) -> Counter[int]:
-    """The cells with learning rates, with how many right updates use each."""
-    return Counter(int(rate) for rate, right in zip(descent.rates, descent.is_right, strict=True) if right)
-
-
-def right_nodes(model: Model, descent: Descent) -> Flags:
-    """Cells of the backward pass from which right updates are calculated."""
-    proven = np.zeros(model.graph.size, dtype=np.bool_)
-    targets = model.targets[descent.members[descent.is_right]]
-    proven[targets] = True
-    return proven
-
-
-__all__ = ["Mistake", "Repair", "crossed_mistakes", "mistakes", "rate_counts", "right_nodes"]

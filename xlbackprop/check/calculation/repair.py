@@ -50,22 +50,23 @@ def _other_reference(step: Step, node: int, target: Array) -> Repair | None:
         return None
     values = [step.values[other] for other in candidates]
     operands = graph.operands(node)
-    best: tuple[tuple[int, ...], int, int] | None = None
-    for number, slot in enumerate(program.slots):
-        if slot.is_range or slot.size != 1:
-            continue
-        hits = alike(step.replacing(node, slot.start, values), target)
+    single = [number for number, slot in enumerate(program.slots) if not slot.is_range and slot.size == 1]
+    read = {number: int(operands[program.slots[number].start]) for number in single}
+    several = [tuple(n for n in single if read[n] == cell) for cell in dict.fromkeys(read.values())]
+    best: tuple[tuple[int, ...], tuple[int, ...], int] | None = None
+    for numbers in dict.fromkeys((*((number,) for number in single), *several)):
+        slots = [program.slots[number].start for number in numbers]
+        hits = alike(step.replacing(node, slots, values), target)
         for index in np.flatnonzero(hits).tolist():
-            rank = _distance(graph, node, int(operands[slot.start]), candidates[index])
+            rank = (len(numbers), *_distance(graph, node, read[numbers[0]], candidates[index]))
             if best is None or rank < best[0]:
-                best = (rank, number, candidates[index])
+                best = (rank, numbers, candidates[index])
     if best is None:
         return None
-    _, number, other = best
-    slot = program.slots[number]
-    old = int(operands[slot.start])
+    _, numbers, other = best
+    old = read[numbers[0]]
     sheet = graph.positions[node][0]
-    text = rewritten(graph, node, program.tree, {number: other})
+    text = rewritten(graph, node, program.tree, dict.fromkeys(numbers, other))
     used = told(graph, old, sheet) if old > TEXT else "an empty cell"
     return Repair("wrong_cell", f"uses {used} where {told(graph, other, sheet)} belongs", text)
 

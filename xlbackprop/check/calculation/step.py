@@ -63,29 +63,32 @@ class Step:
         self.forward = [node for node in self.nodes if node in self.adjoints]
 
     def _reached(self, parameter: int) -> list[int]:
-        """The cells that depend on a parameter or on another parameter beside it, up to the updates."""
-        cut = self.model.evaluation.is_cut
-        parameters = set(self.model.parameters.tolist())
+        """The cells that depend on a parameter or on another one of the same forward pass, up to the updates."""
+        model, graph = self.model, self.graph
         is_forward = (np.nan_to_num(self.descent.adjoint) != 0).any(axis=1)
-        seen: set[int] = set()
+        given = {parameter}
+        found: set[int] = set()
         ahead = [parameter]
-        visited = {parameter}
         while ahead:
             node = ahead.pop()
-            for reader in self.graph.readers(node).tolist():
-                if reader in seen:
-                    continue
-                seen.add(reader)
-                if len(seen) > LARGEST_STEP:
-                    raise TooWideError
-                for operand in self.graph.operands(reader).tolist() if is_forward[reader] else ():
-                    if operand in parameters and operand not in visited:
-                        visited.add(operand)
-                        ahead.append(operand)
-                if not cut[reader]:
-                    ahead.append(reader)
-        level = self.model.evaluation.order.level
-        return sorted(seen, key=lambda node: int(level[node]))
+            reached = [other for other in graph.readers(node).tolist() if other not in found]
+            if node not in given and is_forward[node]:
+                for other in graph.operands(node).tolist():
+                    if not model.depends[other] or other in given or other in found:
+                        continue
+                    if model.evaluation.is_cut[other] or not graph.is_formula(other):
+                        given.add(other)
+                        ahead.append(other)
+                    else:
+                        reached.append(other)
+            for other in dict.fromkeys(reached):
+                found.add(other)
+                if not model.evaluation.is_cut[other]:
+                    ahead.append(other)
+            if len(found) > LARGEST_STEP:
+                raise TooWideError
+        level = model.evaluation.order.level
+        return sorted(found, key=lambda node: int(level[node]))
 
     def operands_of(self, node: int) -> Array:
         """The numbers that a formula reads, of shape (operands, worlds)."""
@@ -148,10 +151,12 @@ class Step:
         except UnsupportedError:
             return np.full((operands.shape[0], operands.shape[2]), np.nan)
 
-    def replacing(self, node: int, slot: int, values: Sequence[Array]) -> Array:
+    def replacing(self, node: int, slot: int | list[int], values: Sequence[Array]) -> Array:
         """The values of a formula with each of several numbers in place of what one of its operands is."""
+        if not values:
+            return np.zeros((0, self.model.evaluation.worlds))
         operands = np.repeat(self.operands_of(node)[None], len(values), axis=0)
-        operands[:, slot] = np.array(values)
+        operands[:, slot] = np.array(values) if isinstance(slot, int) else np.array(values)[:, None]
         return self.tried(node, operands)
 
     def candidates(self) -> Iterator[int]:
