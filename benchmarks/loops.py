@@ -13,7 +13,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from xlbackprop import load
-from xlbackprop.engine import train_all
+from xlbackprop.engine.training import train_all
 
 ETA = 1.0
 INPUTS, TARGETS = [0.05, 0.10], [0.5, 0.5]

@@ -14,9 +14,9 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 
 from xlbackprop import load, train
-from xlbackprop.arrangement import arrange
-from xlbackprop.derivation import derive
-from xlbackprop.layout import Table
+from xlbackprop.derivation.equations import derive
+from xlbackprop.walkthrough.arrangement import arrange
+from xlbackprop.walkthrough.table import Table
 
 Cell = tuple[str | None, float]
 """A formula, with its equals sign, or none for a given number, and the value."""

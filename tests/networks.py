@@ -7,13 +7,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.definition import Definition
-from xlbackprop.loading import parse
-from xlbackprop.losses import LOSSES
-from xlbackprop.optimisers import OPTIMISERS
-from xlbackprop.schedules import SCHEDULES
-from xlbackprop.softmax import SOFTMAX
+from xlbackprop.network.activations import ACTIVATIONS
+from xlbackprop.network.definition import Definition
+from xlbackprop.network.loading import parse
+from xlbackprop.network.losses import LOSSES
+from xlbackprop.network.optimisers import OPTIMISERS
+from xlbackprop.network.schedules import SCHEDULES
+from xlbackprop.network.softmax import SOFTMAX
 
 numbers = st.floats(-2, 2, allow_nan=False).map(lambda value: round(value, 4))
 shares = st.floats(0, 1, allow_nan=False).map(lambda value: round(value, 4))

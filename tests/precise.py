@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 import mpmath
 
 from xlbackprop import Definition
-from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.expression import (
+from xlbackprop.engine.order import passes
+from xlbackprop.network.activations import ACTIVATIONS
+from xlbackprop.network.losses import LOSSES, Outputs
+from xlbackprop.network.softmax import SOFTMAX
+from xlbackprop.symbols.expression import (
     Apply,
     Builtin,
     Call,
@@ -26,9 +29,6 @@ from xlbackprop.expression import (
     Sum,
     Symbol,
 )
-from xlbackprop.losses import LOSSES, Outputs
-from xlbackprop.passes import passes
-from xlbackprop.softmax import SOFTMAX
 
 DIGITS = 60
 Values = Mapping[str, mpmath.mpf]

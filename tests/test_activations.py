@@ -12,13 +12,14 @@ import openpyxl
 import pytest
 
 from tests import precise
-from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.expression import Call, Expression, Symbol
-from xlbackprop.losses import LOSSES, Outputs
-from xlbackprop.optimisers import OPTIMISERS
-from xlbackprop.readings import Formula, Mathematics
-from xlbackprop.schedules import SCHEDULES
-from xlbackprop.softmax import jacobian, pull_back, softmax
+from xlbackprop.network.activations import ACTIVATIONS
+from xlbackprop.network.losses import LOSSES, Outputs
+from xlbackprop.network.optimisers import OPTIMISERS
+from xlbackprop.network.schedules import SCHEDULES
+from xlbackprop.network.softmax import jacobian, pull_back, softmax
+from xlbackprop.symbols.expression import Call, Expression, Symbol
+from xlbackprop.symbols.formula import Formula
+from xlbackprop.symbols.mathematics import Mathematics
 
 POINTS = (-30.0, -3.0, -0.7, -1e-3, 1e-3, 0.25, 1.0, 4.5, 30.0)
 EXTREME = (-1e12, -800.0, -40.0, 0.0, 40.0, 800.0, 1e12)

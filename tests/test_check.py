@@ -15,8 +15,8 @@ from openpyxl.utils.cell import range_boundaries
 from tests import handmade
 from tests.handmade import FIRST, LAST, cells
 from xlbackprop import build, load
-from xlbackprop.check.command import check
-from xlbackprop.check.findings import Report
+from xlbackprop.checker.checking import check
+from xlbackprop.checker.report.findings import Report
 
 D1, D2 = "([a_o1]-[t1])*[a_o1]*(1-[a_o1])", "([a_o2]-[t2])*[a_o2]*(1-[a_o2])"
 A1, A2 = "[a_h1]*(1-[a_h1])", "[a_h2]*(1-[a_h2])"

@@ -22,11 +22,11 @@ from tests import handmade, judges
 from tests.handmade import CLASSIC, FORMULAS, LETTERS
 from tests.test_check import D2, SLIPS, report_of, wrong_cells
 from xlbackprop import build, load, train
-from xlbackprop.check import recalculate
-from xlbackprop.check.command import check
+from xlbackprop.checker.checking import check
+from xlbackprop.checker.file import recalculate
 from xlbackprop.cli import app
-from xlbackprop.embedded import from_properties, to_properties
 from xlbackprop.errors import UserError
+from xlbackprop.network.embedded import from_properties, to_properties
 
 SLIP = SLIPS["the other activation's derivative"][0]
 
@@ -314,7 +314,7 @@ def test_libreoffice_recalculates_too(tmp_path: Path) -> None:
 
 def test_the_command_does_not_slow_the_others_down() -> None:
     """`build` must not import what only `check` needs."""
-    code = "import sys, xlbackprop.cli, xlbackprop.workbook as w; print([m for m in sys.modules if 'check.' in m])"
+    code = "import sys, xlbackprop.cli, xlbackprop.workbook as w; print([m for m in sys.modules if 'checker.' in m])"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[]"
 

@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from tests.networks import definitions
 from xlbackprop import Definition, build, load
-from xlbackprop.arrangement import arrange
-from xlbackprop.check.command import check
-from xlbackprop.definition import CONSTANT, GRADIENT_DESCENT, Method
-from xlbackprop.derivation import Role, derive
-from xlbackprop.optimisers import OPTIMISERS
+from xlbackprop.checker.checking import check
+from xlbackprop.derivation.equations import derive
+from xlbackprop.derivation.quantities import Role
+from xlbackprop.network.definition import CONSTANT, GRADIENT_DESCENT, Method
+from xlbackprop.network.optimisers import OPTIMISERS
+from xlbackprop.walkthrough.arrangement import arrange
 
 by_gradients = definitions().map(
     lambda definition: replace(definition, optimiser=GRADIENT_DESCENT, schedule=CONSTANT, batch_size=1)

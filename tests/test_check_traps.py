@@ -18,9 +18,9 @@ from tests.handmade import CLASSIC, FORMULAS, LETTERS, UPDATES
 from tests.networks import definitions
 from tests.test_check import A1, A2, D1, D2, report_of, wrong_cells
 from xlbackprop import Definition, build, load, train
-from xlbackprop.arrangement import arrange
-from xlbackprop.check.labels import is_learning_rate, quantity
-from xlbackprop.derivation import derive
+from xlbackprop.checker.table.labels import is_learning_rate, quantity
+from xlbackprop.derivation.equations import derive
+from xlbackprop.walkthrough.arrangement import arrange
 
 BY_SOURCE = {
     "h1": "[w1]*[i1]+[w3]*[i2]",

@@ -8,13 +8,15 @@ from msgspec.structs import replace
 
 from tests.networks import definitions
 from xlbackprop import Definition, load, train
-from xlbackprop.arrangement import Arrangement, arrange
-from xlbackprop.boxes import equation
-from xlbackprop.derivation import Derivation, Quantity, derive
-from xlbackprop.expression import Symbol, symbols
-from xlbackprop.layout import Table, column_letter, compact, full
-from xlbackprop.names import ITERATION, ORDER
-from xlbackprop.readings import Mathematics
+from xlbackprop.derivation.equations import derive
+from xlbackprop.derivation.quantities import Derivation, Quantity
+from xlbackprop.grid import column_letter
+from xlbackprop.network.names import ITERATION, ORDER
+from xlbackprop.symbols.expression import Symbol, symbols
+from xlbackprop.symbols.mathematics import Mathematics
+from xlbackprop.walkthrough.arrangement import Arrangement, arrange
+from xlbackprop.walkthrough.boxes import equation
+from xlbackprop.walkthrough.table import Table, compact, full
 
 ORIGINAL_COLUMNS = [
     "t1",

@@ -17,11 +17,12 @@ from msgspec.structs import replace
 from tests import precise
 from tests.networks import definitions
 from xlbackprop import Definition, load, train
-from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.engine import Trace, evaluate, train_all
+from xlbackprop.engine.order import passes
+from xlbackprop.engine.trace import Trace
+from xlbackprop.engine.training import evaluate, train_all
 from xlbackprop.errors import UnknownQuantityError
-from xlbackprop.names import derivative
-from xlbackprop.passes import passes
+from xlbackprop.network.activations import ACTIVATIONS
+from xlbackprop.network.names import derivative
 
 FIRST_ROW = {
     "h1": 0.0275,

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from tests.networks import deep, definitions
 from xlbackprop import Definition, UserError, load, train
-from xlbackprop.derivation import derive
-from xlbackprop.explain import FORMATS, as_latex, as_markdown, as_text, explain
-from xlbackprop.expression import symbols
-from xlbackprop.templates import names
+from xlbackprop.derivation.equations import derive
+from xlbackprop.network.templates import names
+from xlbackprop.symbols.expression import symbols
+from xlbackprop.walkthrough.explanation import FORMATS, as_latex, as_markdown, as_text, explain
 
 
 @given(definitions(), st.data())

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tests import judges, sheets
 from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
-from xlbackprop.derivation import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.workbook.sheets import gradient_check
 from xlbackprop.workbook.sheets.gradient_check import TITLE, Choices, Places
 

@@ -14,7 +14,7 @@ from tests.judges import Cells, Changes
 from tests.sheets import filled_by
 from tests.test_judges import QUICK_JUDGES, TEMPLATES, assert_agree, variants
 from xlbackprop import Definition, build, load
-from xlbackprop.derivation import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.workbook.sheets import gradient_check, learning_rates, loss_surface
 from xlbackprop.workbook.sheets.loss_surface import View
 

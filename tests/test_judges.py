@@ -19,10 +19,10 @@ from tests import judges
 from tests.judges import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, Cells, Changes
 from tests.networks import definitions
 from xlbackprop import Definition, build, load
-from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.arrangement import arrange
-from xlbackprop.derivation import derive
-from xlbackprop.loading import parse
+from xlbackprop.derivation.equations import derive
+from xlbackprop.network.activations import ACTIVATIONS
+from xlbackprop.network.loading import parse
+from xlbackprop.walkthrough.arrangement import arrange
 from xlbackprop.workbook.sheets import gradient_check, learning_rates, matrices, step_by_step, your_turn
 
 SHEET = "Walkthrough"

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from tests import judges
 from tests.networks import definitions, sized
 from xlbackprop import Definition, build, load
-from xlbackprop.activations import SIGMOID
-from xlbackprop.arrangement import Arrangement, arrange
-from xlbackprop.boxes import LONGEST_LINE, MOST_LINES, Box, boxes
-from xlbackprop.derivation import derive
-from xlbackprop.diagram import TOP_ROW, Diagram, diagram
-from xlbackprop.expression import Builtin, Call, Number, Symbol, abridged, apply, sum_of
-from xlbackprop.layout import compact
-from xlbackprop.loading import parse
-from xlbackprop.names import derivative
-from xlbackprop.readings import Mathematics
+from xlbackprop.derivation.equations import derive
+from xlbackprop.network.activations import SIGMOID
+from xlbackprop.network.loading import parse
+from xlbackprop.network.names import derivative
+from xlbackprop.symbols.expression import Builtin, Call, Number, Symbol, abridged, apply, sum_of
+from xlbackprop.symbols.mathematics import Mathematics
+from xlbackprop.walkthrough.arrangement import Arrangement, arrange
+from xlbackprop.walkthrough.boxes import LONGEST_LINE, MOST_LINES, Box, boxes
+from xlbackprop.walkthrough.diagram import TOP_ROW, Diagram, diagram
+from xlbackprop.walkthrough.table import compact
 
 SHAPES = [
     (4, 5, 3),

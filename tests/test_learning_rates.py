@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from tests import sheets
 from tests.judges import Cells
 from xlbackprop import Definition, load, train
+from xlbackprop.workbook.panels.run import MOST_ITERATIONS
 from xlbackprop.workbook.sheets import learning_rates
 from xlbackprop.workbook.sheets.learning_rates import TITLE, Choices
-from xlbackprop.workbook.training import MOST_ITERATIONS
 
 VERDICTS = {
     0.1: "still falling",

@@ -18,26 +18,26 @@ import pytest
 from hypothesis import given, settings
 
 from tests.networks import definitions, sized
-from xlbackprop import Definition, UserError, build
-from xlbackprop.arrangement import arrange
-from xlbackprop.derivation import derive
+from xlbackprop import Definition, UserError, build, train
+from xlbackprop.derivation.equations import derive
 from xlbackprop.errors import DefinitionError
-from xlbackprop.layout import COLUMN_SETS, Table, column_letter, require_room
-from xlbackprop.limits import (
-    LEAST_HEADER_ROW,
+from xlbackprop.grid import (
     MOST_CHARACTERS,
     MOST_COLUMNS,
-    MOST_ITERATIONS,
     MOST_ROWS,
     NoRoomError,
+    column_letter,
     formula_problem,
-    least_columns,
     most_arguments,
 )
-from xlbackprop.loading import parse
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.rows import Block, BlockColumn
-from xlbackprop.workbook.theme import Look, add_styles
+from xlbackprop.network.loading import parse
+from xlbackprop.walkthrough.arrangement import LEAST_HEADER_ROW, arrange
+from xlbackprop.walkthrough.explanation import FORMATS, explain
+from xlbackprop.walkthrough.size import fit, least_columns
+from xlbackprop.walkthrough.table import COLUMN_SETS, Table
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.theme import Look, add_styles
 
 
 def network(*sizes: int, **changes: Any) -> Definition:
@@ -48,11 +48,18 @@ def table(definition: Definition, columns: str = "compact") -> Table:
     return arrange(derive(definition), definition.iterations, columns).table
 
 
-def refusal(content: dict[str, Any]) -> list[str]:
-    """What is said of a definition that is too large."""
-    with pytest.raises(DefinitionError) as caught:
-        parse(content, source="mine.toml")
-    return [str(problem) for problem in caught.value.problems]
+def refusal(definition: Definition, tmp_path: Path) -> list[str]:
+    """What is said of a definition that is too large for a sheet, before any work is done for it."""
+    with (
+        pytest.raises(UserError) as caught,
+        patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
+        patch("xlbackprop.walkthrough.size.derive", side_effect=AssertionError("derived")),
+    ):
+        build(definition, tmp_path / "large.xlsx")
+    assert not list(tmp_path.iterdir())
+    title, *problems = str(caught.value).split("\n  ")
+    assert title == f"{definition.title}: too large for a sheet"
+    return problems
 
 
 @settings(max_examples=100)
@@ -88,43 +95,58 @@ def test_no_table_stands_higher_than_reckoned(definition: Definition) -> None:
     assert table(definition).header_row >= LEAST_HEADER_ROW
 
 
-def test_columns_just_within_and_just_beyond() -> None:
+def test_columns_just_within_and_just_beyond(tmp_path: Path) -> None:
     # n inputs, 20 outputs: 41 n + 82 columns
     within = network(397, 20)
     assert least_columns(within) == len(table(within).columns) == 41 * 397 + 82 <= MOST_COLUMNS
-    require_room(table(within), "within")
-    assert refusal(sized(398, 20)) == [
+    assert fit(within, "compact")
+    assert refusal(network(398, 20), tmp_path) == [
         "layers: found a table of at least 16,400 columns, expected 16,384 at most, the columns of a sheet; 16 too many"
     ]
 
 
-def test_rows_just_within_and_just_beyond() -> None:
-    within = network(2, 2, 2, iterations=MOST_ITERATIONS)
-    assert table(within).last_row == MOST_ROWS
-    require_room(table(within), "within")
-    assert refusal(sized(2, 2, 2, iterations=MOST_ITERATIONS + 1)) == [
-        "iterations: found 1048545, expected a whole number from 1 to 1,048,544, the rows of a sheet under the table's "
-        "header; 1 too many"
-    ]
-    epochs = sized(2, 2, 2, inputs=[[0, 1]] * 4, targets=[[0, 1]] * 4, epochs=300_000)
+def test_rows_just_within_and_just_beyond(tmp_path: Path) -> None:
+    within = network(2, 2, 2, iterations=MOST_ROWS - LEAST_HEADER_ROW)
+    assert fit(within, "compact").table.last_row == MOST_ROWS
+    beyond = network(2, 2, 2, iterations=MOST_ROWS - LEAST_HEADER_ROW + 1)
+    with pytest.raises(UserError, match=r"iterations: found 1,048,577 rows, .*; 1 too many"):
+        build(beyond, tmp_path / "beyond.xlsx")
+
+
+def test_a_training_that_is_too_long_for_anything() -> None:
+    epochs = sized(2, 2, 2, inputs=[[0, 1]] * 4, targets=[[0, 1]] * 4, epochs=3_000_000)
     del epochs["iterations"]
-    assert refusal(epochs) == [
-        "epochs: found 300000 epochs of 4 samples, 1,200,000 iterations, expected 1,048,544 at most, the rows of a "
-        "sheet under the table's header; 151,456 too many"
+    with pytest.raises(DefinitionError) as caught:
+        parse(epochs, source="mine.toml")
+    assert str(caught.value.problems[0]) == (
+        "epochs: found 3000000 epochs of 4 samples, 12,000,000 iterations, expected 10,000,000 at most, the iterations "
+        "of a training; 2,000,000 too many"
+    )
+    with pytest.raises(UserError, match=r"500,000,000 at most, the values of a training; .* too many"):
+        train(network(20, 20, 20, iterations=1_000_000))
+
+
+def test_a_network_that_no_sheet_can_hold_is_trained_and_explained(tmp_path: Path) -> None:
+    large = network(80, 80, 20)
+    trace = train(large)
+    assert len(trace) == 3
+    assert "∂E/∂w1 =" in FORMATS["text"](explain(large, "dE/dw1", 0))
+    columns = least_columns(large)
+    assert refusal(large, tmp_path) == [
+        f"layers: found a table of at least {columns:,} columns, expected 16,384 at most, the columns of a sheet; "
+        f"{columns - MOST_COLUMNS:,} too many"
     ]
 
 
-def test_sources_beyond_the_characters_of_a_formula() -> None:
-    assert network(1024, 1)
-    assert refusal(sized(1025, 1)) == [
+def test_sources_beyond_the_characters_of_a_formula(tmp_path: Path) -> None:
+    assert refusal(network(1025, 1), tmp_path) == [
         "layers[1]: found 1,025 sources a unit: formulas of at least 8,200 characters, expected 8,192 at most, the "
         "characters of a formula; 8 too many"
     ]
 
 
-def test_a_softmax_beyond_the_characters_of_a_formula() -> None:
-    assert network(1, 44, loss="categorical cross-entropy")
-    assert refusal(sized(1, 45, loss="categorical cross-entropy")) == [
+def test_a_softmax_beyond_the_characters_of_a_formula(tmp_path: Path) -> None:
+    assert refusal(network(1, 45, loss="categorical cross-entropy"), tmp_path) == [
         "layers[1]: found a softmax of 45 units: formulas of at least 8,280 characters, expected 8,192 at most, the "
         "characters of a formula; 88 too many"
     ]
@@ -134,15 +156,16 @@ def test_an_absurd_network_is_refused_in_no_time_and_nothing_is_drawn() -> None:
     content = sized(10_000, 10_000)
     tracemalloc.start()
     start = process_time()
-    with patch("xlbackprop.loading.draw", side_effect=AssertionError("drawn")):
-        columns, characters = refusal(content)
+    with (
+        patch("xlbackprop.network.loading.draw", side_effect=AssertionError("drawn")),
+        pytest.raises(DefinitionError) as caught,
+    ):
+        parse(content, source="mine.toml")
     seconds, (_, memory) = process_time() - start, tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # inputs, targets and losses, weights, units twice, the total, gradients, the iteration
-    reckoned = 10_000 + 2 * 10_000 + 10_000**2 + 2 * 10_000 + 1 + 10_000**2 + 1
-    assert f"a table of at least {reckoned:,} columns" in columns
-    assert f"{reckoned - MOST_COLUMNS:,} too many" in columns
-    assert "formulas of at least 80,000 characters" in characters
+    assert [str(problem) for problem in caught.value.problems] == [
+        "layers: found 100,000,000 weights, expected 250,000 at most, the weights of a network; 99,750,000 too many"
+    ]
     assert seconds < 0.5
     assert memory < 5_000_000
 
@@ -172,7 +195,10 @@ def test_a_formula_just_within_is_built_and_one_just_beyond_refused(tmp_path: Pa
     assert first[1:] in written_formulas(path)
     beyond = network(sources, 1, iterations=80)
     characters = len(weighted_sum(sources))
-    with pytest.raises(UserError) as caught, patch("xlbackprop.workbook.train", side_effect=AssertionError("trained")):
+    with (
+        pytest.raises(UserError) as caught,
+        patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
+    ):
         build(beyond, tmp_path / "beyond.xlsx")
     assert str(caught.value) == (
         f"{sources}-1: too large for a sheet\n  the formula of o1: found {characters:,} characters, expected 8,192 at "
@@ -183,17 +209,20 @@ def test_a_formula_just_within_is_built_and_one_just_beyond_refused(tmp_path: Pa
 
 def test_the_row_numbers_of_a_long_training_count_too() -> None:
     short, long = (network(500, 1, iterations=iterations) for iterations in (80, 100_000))
-    require_room(table(short), "short")
+    assert fit(short, "compact")
     with pytest.raises(UserError, match=r"the formula of o1: found .* characters"):
-        require_room(table(long), "long")
+        assert fit(long, "compact")
 
 
 def test_rows_above_the_table_count_too(tmp_path: Path) -> None:
     header_row = table(network(4, 5, 3)).header_row
     assert header_row > LEAST_HEADER_ROW
-    require_room(table(network(4, 5, 3, iterations=MOST_ROWS - header_row)), "within")
+    assert fit(network(4, 5, 3, iterations=MOST_ROWS - header_row), "compact")
     beyond = network(4, 5, 3, iterations=MOST_ROWS - header_row + 2)
-    with pytest.raises(UserError) as caught, patch("xlbackprop.workbook.train", side_effect=AssertionError("trained")):
+    with (
+        pytest.raises(UserError) as caught,
+        patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
+    ):
         build(beyond, tmp_path / "beyond.xlsx")
     assert str(caught.value) == (
         f"4-5-3: too large for a sheet\n  iterations: found 1,048,578 rows, with the header of the table in row "
@@ -203,9 +232,12 @@ def test_rows_above_the_table_count_too(tmp_path: Path) -> None:
 
 def test_more_columns_are_refused_where_fewer_have_room(tmp_path: Path) -> None:
     definition = network(50, 60, 50)
-    require_room(table(definition), "compact")
+    assert fit(definition, "compact")
     columns = len(COLUMN_SETS["full"](derive(definition))) + 1
-    with pytest.raises(UserError) as caught, patch("xlbackprop.workbook.train", side_effect=AssertionError("trained")):
+    with (
+        pytest.raises(UserError) as caught,
+        patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
+    ):
         build(definition, tmp_path / "full.xlsx", columns="full")
     assert f"columns: found {columns:,} in the table, expected 16,384 at most" in str(caught.value)
     assert f"{columns - MOST_COLUMNS:,} too many" in str(caught.value)

@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests import judges
-from xlbackprop.expression import Call, Exponential, Function, Number, Symbol
-from xlbackprop.readings import LiveNumbers, Numbers, bracketed, bracketed_formula, short, short_formula
+from xlbackprop.symbols.expression import Call, Exponential, Function, Number, Symbol
+from xlbackprop.symbols.live_numbers import LiveNumbers, bracketed_formula, short_formula
+from xlbackprop.symbols.mathematics import Numbers, bracketed, short
 
 TRICKY = [0.0, 0.0275, -0.5, 0.06175, 0.06174999999999999, 1.00005, 9.9996e-6, 9.99949e-6, 0.00099996, 0.001, -4.386e-4]
 TRICKY += [999999.99999, 1e6, -1.5e12, 1e20, 0.1 + 0.2, 123456.12345, 1e-15, 100.0, 99.9999999, -3.02, 0.2004, 1 / 3]

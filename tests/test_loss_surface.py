@@ -14,7 +14,7 @@ from openpyxl.utils.cell import coordinate_to_tuple
 from tests import sheets
 from tests.judges import Cells
 from xlbackprop import Definition, load, train
-from xlbackprop.templates import names
+from xlbackprop.network.templates import names
 from xlbackprop.workbook.sheets import loss_surface
 from xlbackprop.workbook.sheets.loss_surface import STEPS, TITLE, Choices, View
 

@@ -22,7 +22,7 @@ from tests.judges import Cells
 from tests.networks import deep, definitions
 from tests.test_judges import assert_agree
 from xlbackprop import Definition, UserError, build, load, train
-from xlbackprop.loading import parse
+from xlbackprop.network.loading import parse
 from xlbackprop.workbook.sheets.matrices import ITERATION_CELL, TITLE
 
 

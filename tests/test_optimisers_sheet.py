@@ -21,16 +21,17 @@ from tests.judges import Cells, Changes
 from tests.networks import definitions
 from tests.test_judges import QUICK_JUDGES, assert_agree
 from xlbackprop import Definition, UserError, build, load, train
-from xlbackprop.arrangement import arrange
-from xlbackprop.definition import Comparison, Method
-from xlbackprop.derivation import Derivation, derive
-from xlbackprop.embedded import from_properties, to_properties
+from xlbackprop.derivation.equations import derive
+from xlbackprop.derivation.quantities import Derivation
 from xlbackprop.errors import DefinitionError
-from xlbackprop.loading import parse
-from xlbackprop.optimisers import OPTIMISERS, SETTINGS, WEIGHT_DECAY
+from xlbackprop.network.definition import Comparison, Method
+from xlbackprop.network.embedded import from_properties, to_properties
+from xlbackprop.network.loading import parse
+from xlbackprop.network.optimisers import OPTIMISERS, SETTINGS, WEIGHT_DECAY
+from xlbackprop.walkthrough.arrangement import arrange
+from xlbackprop.workbook.panels.run import MOST_ITERATIONS
 from xlbackprop.workbook.sheets import learning_rates, optimisers
 from xlbackprop.workbook.sheets.optimisers import TITLE, Choices
-from xlbackprop.workbook.training import MOST_ITERATIONS
 
 SHEET = "optimisers"
 NAMES = ["Gradient descent", "Momentum", "RMSprop", "Adam"]

@@ -12,15 +12,15 @@ import pytest
 from msgspec import Struct
 
 from xlbackprop import Definition, train
-from xlbackprop.activations import ACTIVATIONS
-from xlbackprop.engine import Array, Trace
-from xlbackprop.loading import parse
-from xlbackprop.losses import LOSSES
-from xlbackprop.names import MEAN_LOSS, RATE_NOW, derivative
-from xlbackprop.optimisers import OPTIMISERS, WEIGHT_DECAY
-from xlbackprop.passes import passes
-from xlbackprop.schedules import SCHEDULES
-from xlbackprop.softmax import SOFTMAX
+from xlbackprop.engine.order import passes
+from xlbackprop.engine.trace import Array, Trace
+from xlbackprop.network.activations import ACTIVATIONS
+from xlbackprop.network.loading import parse
+from xlbackprop.network.losses import LOSSES
+from xlbackprop.network.names import MEAN_LOSS, RATE_NOW, derivative
+from xlbackprop.network.optimisers import OPTIMISERS, WEIGHT_DECAY
+from xlbackprop.network.schedules import SCHEDULES
+from xlbackprop.network.softmax import SOFTMAX
 
 torch = pytest.importorskip("torch", reason="PyTorch is an optional judge: pip install -e '.[torch]'")
 functional = torch.nn.functional

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import judges
-from xlbackprop.expression import (
+from xlbackprop.symbols.expression import (
     Difference,
     Exponential,
     Expression,
@@ -24,7 +24,8 @@ from xlbackprop.expression import (
     Symbol,
     symbols,
 )
-from xlbackprop.readings import Formula, Mathematics, Numbers
+from xlbackprop.symbols.formula import Formula
+from xlbackprop.symbols.mathematics import Mathematics, Numbers
 
 VALUES = {"a": 0.75, "b": -1.25, "c": 0.0625}
 CELLS = {"a": "A1", "b": "B1", "c": "C1"}

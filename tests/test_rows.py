@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from openpyxl.workbook.workbook import Workbook
 
 from tests import judges
-from xlbackprop.arrangement import address
-from xlbackprop.workbook import theme
-from xlbackprop.workbook.numerals import spelled
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.rows import Block, BlockColumn
-from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.writer import save
+from xlbackprop.grid import address
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, spelled
+from xlbackprop.workbook.xlsx.theme import Look
+from xlbackprop.workbook.xlsx.writer import save
 
 FORMULAS = ("A{above}+1", "B{row}*$A$1", 'IF(A{row}<2,"a&b",1%)', "B$2")
 LOOK = Look(theme.CALCULATION)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from tests import judges
 from tests.networks import deep
 from xlbackprop import Definition, UserError, build, load
-from xlbackprop.workbook import SHEETS
+from xlbackprop.workbook.sheets.registry import SHEETS
 
 SHEETS_OF_ONE_SAMPLE = [name for name in SHEETS if name not in ("data", "optimisers")]
 """The others are for several samples, and for walkthroughs that compare optimisers."""

@@ -11,9 +11,9 @@ import pytest
 from openpyxl import Workbook
 
 from xlbackprop import build, load, train
-from xlbackprop.arrangement import arrange
-from xlbackprop.derivation import derive
-from xlbackprop.engine import train_all
+from xlbackprop.derivation.equations import derive
+from xlbackprop.engine.training import train_all
+from xlbackprop.walkthrough.arrangement import arrange
 
 ITERATIONS = 3000
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.networks import deep
 from xlbackprop import Definition, build, load
-from xlbackprop.workbook import SHEETS
+from xlbackprop.workbook.sheets.registry import SHEETS
 from xlbackprop.workbook.sheets.start_here import PURPOSES, TITLE
 
 

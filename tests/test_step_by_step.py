@@ -12,7 +12,7 @@ import pytest
 from tests import judges
 from tests.networks import deep
 from xlbackprop import Definition, build, load, train
-from xlbackprop.derivation import derive
+from xlbackprop.derivation.equations import derive
 from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL, TITLE
 
 Line = tuple[object, ...]

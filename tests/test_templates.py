@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from tests import judges
 from tests.test_judges import assert_agree
-from xlbackprop import Definition, build, load, templates, train
-from xlbackprop.derivation import derive
-from xlbackprop.engine import Trace, evaluate
+from xlbackprop import Definition, build, load, train
+from xlbackprop.derivation.equations import derive
+from xlbackprop.engine.trace import Trace
+from xlbackprop.engine.training import evaluate
+from xlbackprop.network import templates
 from xlbackprop.workbook.sheets import gradient_check
 
 Array = NDArray[np.float64]

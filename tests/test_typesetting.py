@@ -5,8 +5,8 @@ from hypothesis import given
 
 from tests.networks import definitions
 from xlbackprop import Definition
-from xlbackprop.derivation import derive
-from xlbackprop.typesetting import Piece, Typesetter, parts
+from xlbackprop.derivation.equations import derive
+from xlbackprop.symbols.typesetting import Piece, Typesetter, parts
 
 
 @pytest.mark.parametrize(

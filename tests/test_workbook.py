@@ -15,10 +15,10 @@ from openxml_audit import OpenXmlValidator
 
 from tests.judges import carried, formula_cells, stored
 from xlbackprop import UserError, build, load, train
-from xlbackprop.arrangement import arrange
-from xlbackprop.derivation import derive
-from xlbackprop.templates import names
-from xlbackprop.workbook import writer
+from xlbackprop.derivation.equations import derive
+from xlbackprop.network.templates import names
+from xlbackprop.walkthrough.arrangement import arrange
+from xlbackprop.workbook.xlsx import writer
 
 COLUMN_SETS = ("compact", "full")
 VALIDATED = ("classic", "xor", "iris-mini", "dead-relu", "optimisers")

@@ -1,6 +1,5 @@
 """xlbackprop: spreadsheets that show, with live formulas, how a neural network learns.
 
-from xlbackprop import build, load, train
 
 definition = load("classic", learning_rate=0.5)
 trace = train(definition)
@@ -11,15 +10,21 @@ build(definition, "classic.xlsx")
 from __future__ import annotations
 
 import os
+import sys
+
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    del sys.path[0]  # `python -m xlbackprop`: the current folder holds the reader's files, not modules of ours
+
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from xlbackprop.definition import Definition
-    from xlbackprop.engine import Trace, train
+    from xlbackprop.engine.trace import Trace
+    from xlbackprop.engine.training import train
     from xlbackprop.errors import UserError
-    from xlbackprop.loading import load
-    from xlbackprop.workbook import build
+    from xlbackprop.network.definition import Definition
+    from xlbackprop.network.loading import load
+    from xlbackprop.workbook.build import build
 
 __all__ = ["Definition", "Trace", "UserError", "build", "load", "train"]
 
@@ -27,12 +32,12 @@ __all__ = ["Definition", "Trace", "UserError", "build", "load", "train"]
 os.environ.setdefault("OPENPYXL_LXML", "False")
 
 _HOMES = {
-    "Definition": "definition",
-    "Trace": "engine",
+    "Definition": "network.definition",
+    "Trace": "engine.training",
     "UserError": "errors",
     "build": "workbook",
-    "load": "loading",
-    "train": "engine",
+    "load": "network.loading",
+    "train": "engine.training",
 }
 
 

@@ -12,8 +12,8 @@ import typer
 from xlbackprop.errors import UserError
 
 if TYPE_CHECKING:
-    from xlbackprop.definition import Definition
-    from xlbackprop.engine import Trace
+    from xlbackprop.engine.trace import Trace
+    from xlbackprop.network.definition import Definition
 
 app = typer.Typer(
     name="xlbackprop",
@@ -90,9 +90,9 @@ def build(
     ] = None,
 ) -> None:
     """Write a workbook with live formulas and a loss chart."""
-    from xlbackprop.loading import load
+    from xlbackprop.network.loading import load
     from xlbackprop.progress import bar
-    from xlbackprop.workbook import build as build_workbook
+    from xlbackprop.workbook.build import build as build_workbook
 
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
     target = _target(output, Path(template).stem)
@@ -142,8 +142,12 @@ def new(
 
     It has a comment on everything that a definition may say.
     """
-    from xlbackprop.beside import written_beside
-    from xlbackprop.starter import starter
+    import tomllib
+
+    from xlbackprop.files import written_beside
+    from xlbackprop.network.loading import parse
+    from xlbackprop.network.starter import starter
+    from xlbackprop.walkthrough import fit
 
     _require_new_definition(file, force=force)
     text = starter(
@@ -156,6 +160,7 @@ def new(
         optimiser=optimiser,
         seed=seed,
     )
+    fit(parse(tomllib.loads(text), source=str(file)), Columns.compact.value)
     with written_beside(file) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
     typer.echo(
@@ -181,7 +186,7 @@ def check(
 
     Exit code 0: all right; 1: mistakes found; 2: a file could not be read or understood.
     """
-    from xlbackprop.check.command import run
+    from xlbackprop.checker.command import run
 
     raise typer.Exit(run(files, as_json=as_json, annotate=annotate, engine=engine.value, map_file=map_file))
 
@@ -192,8 +197,8 @@ def templates() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from xlbackprop.loading import load
-    from xlbackprop.templates import names
+    from xlbackprop.network.loading import load
+    from xlbackprop.network.templates import names
 
     table = Table("template", "what it teaches", box=None, header_style="bold", pad_edge=False)
     for name in names():
@@ -214,8 +219,8 @@ def trace(
     learning_rate: LearningRate = None,
 ) -> None:
     """Print every intermediate value of the training."""
-    from xlbackprop.engine import train
-    from xlbackprop.loading import load
+    from xlbackprop.engine.training import train
+    from xlbackprop.network.loading import load
     from xlbackprop.progress import bar
 
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
@@ -229,7 +234,7 @@ def trace(
         case Format.csv:
             _print_csv(values, chosen)
         case Format.table:
-            from xlbackprop.derivation import derive
+            from xlbackprop.derivation.equations import derive
 
             sentences = {name: quantity.sentence for name, quantity in derive(definition).quantities.items()}
             _print_table(values, sentences, iteration or 0)
@@ -243,9 +248,9 @@ def explain(
     format: Annotated[Markup, typer.Option(help="For the terminal, a web page or a paper.")] = Markup.text,
 ) -> None:
     """Print the steps that lead to one quantity, with their numbers."""
-    from xlbackprop.explain import FORMATS
-    from xlbackprop.explain import explain as explain_quantity
-    from xlbackprop.loading import load
+    from xlbackprop.network.loading import load
+    from xlbackprop.walkthrough.explanation import FORMATS
+    from xlbackprop.walkthrough.explanation import explain as explain_quantity
 
     definition = load(template)
     _require_iteration(definition, iteration)
@@ -262,7 +267,7 @@ def render(
 ) -> None:
     """Print a workbook as a handout, with LibreOffice."""
     from xlbackprop.progress import waiting
-    from xlbackprop.render import render as render_workbook
+    from xlbackprop.workbook.handout import render as render_workbook
 
     with waiting(f"printing {file.name}"):
         written = render_workbook(file, output, format=format.value)

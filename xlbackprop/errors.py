@@ -44,3 +44,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     choices = list(known)
     nearest = get_close_matches(word, choices, n=1, cutoff=0.5)
     return f'did you mean "{nearest[0]}"?' if nearest else f"there is: {', '.join(choices)}"
+
+
+def at_most(found: int, most: int, what: str) -> str:
+    """How much of something there can be, and by how much there is too much of it."""
+    return f"{most:,} at most, {what}; {found - most:,} too many"

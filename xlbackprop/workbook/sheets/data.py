@@ -6,19 +6,17 @@ import numpy as np
 from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.arrangement import address
-from xlbackprop.definition import LARGEST_NUMBER
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array, evaluate
-from xlbackprop.layout import DATA, FIRST_SAMPLE_ROW, column_letter
-from xlbackprop.names import ITERATION, ORDER, SAMPLE
-from xlbackprop.workbook import theme
-from xlbackprop.workbook.choice import Choice, choose_iteration
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.rows import Block, BlockColumn
-from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.working import Working, absolute, forward_columns
+from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.network import ITERATION, LARGEST_NUMBER, ORDER, SAMPLE
+from xlbackprop.walkthrough import DATA, FIRST_SAMPLE_ROW, Lesson
+from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
+from xlbackprop.workbook.panels.working import Working, forward_columns
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.theme import Look
 
 _HEADER_ROW = FIRST_SAMPLE_ROW - 1
 ITERATION_CELL = "C3"

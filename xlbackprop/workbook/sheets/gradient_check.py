@@ -9,17 +9,16 @@ import numpy as np
 from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.arrangement import address
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace, evaluate
-from xlbackprop.layout import column_letter
-from xlbackprop.names import ITERATION, derivative
-from xlbackprop.workbook import charts, theme
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.rows import Value
-from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.working import Working, bounded, given, used
+from xlbackprop.grid import address, column_letter
+from xlbackprop.network import ITERATION, derivative
+from xlbackprop.walkthrough import Lesson
+from xlbackprop.workbook.panels.working import Working, bounded, given, used
+from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Value
+from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Gradient check"
 

@@ -6,18 +6,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.arrangement import address
-from xlbackprop.definition import LARGEST_NUMBER
 from xlbackprop.engine import train_all
-from xlbackprop.layout import column_letter
-from xlbackprop.names import LEARNING_RATE
-from xlbackprop.workbook import outcome, theme
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.outcome import Compared, Summary
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.training import begin, put_run, run_columns, run_values, settings_elsewhere
-from xlbackprop.workbook.working import Working, bounded, given, plain
+from xlbackprop.grid import address, column_letter
+from xlbackprop.network import LARGEST_NUMBER, LEARNING_RATE
+from xlbackprop.walkthrough import Lesson
+from xlbackprop.workbook.panels import comparison as outcome
+from xlbackprop.workbook.panels.comparison import Compared, Summary
+from xlbackprop.workbook.panels.run import begin, put_run, run_columns, run_values, settings_elsewhere
+from xlbackprop.workbook.panels.working import Working, bounded, given, plain
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Learning rates"
 THRESHOLD_CELL = outcome.THRESHOLD_CELL

@@ -11,18 +11,16 @@ from openpyxl.styles import Border, Side
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.arrangement import address
-from xlbackprop.definition import LARGEST_NUMBER
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, evaluate
-from xlbackprop.layout import column_letter
-from xlbackprop.names import ITERATION, Names
-from xlbackprop.workbook import charts, theme
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.rows import Block, BlockColumn
-from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.working import Working, absolute, bounded, forward_columns, given, used
+from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.network import ITERATION, LARGEST_NUMBER, Names
+from xlbackprop.walkthrough import Lesson
+from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, given, used
+from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Loss surface"
 MOST_ITERATIONS = 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,25 +11,37 @@ from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.pagebreak import Break
 
-from xlbackprop.arrangement import address
 from xlbackprop.derivation import Role
-from xlbackprop.expression import Conditional, Expression, Symbol, substitute, symbols
-from xlbackprop.layout import WALKTHROUGH, column_letter
-from xlbackprop.losses import LOSSES
-from xlbackprop.names import BATCH_SIZE, IN_BATCH, ITERATION, MEAN_LOSS, SAMPLE, derivative
-from xlbackprop.optimisers import OPTIMISERS, state_name
-from xlbackprop.passes import passes
-from xlbackprop.readings import Formula, Mathematics
-from xlbackprop.steps import UPDATE, updated_name
-from xlbackprop.typesetting import Typesetter
-from xlbackprop.workbook import theme
-from xlbackprop.workbook.choice import Choice, choose_iteration
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.matrix import Matrix, counted_product, product
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.rows import Value
-from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.working import absolute
+from xlbackprop.engine import passes
+from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.network import (
+    BATCH_SIZE,
+    IN_BATCH,
+    ITERATION,
+    LOSSES,
+    MEAN_LOSS,
+    OPTIMISERS,
+    SAMPLE,
+    derivative,
+    state_name,
+)
+from xlbackprop.symbols import (
+    Conditional,
+    Expression,
+    Formula,
+    Mathematics,
+    Symbol,
+    Typesetter,
+    matrix_mathematics,
+    symbols,
+)
+from xlbackprop.walkthrough import UPDATE, WALKTHROUGH, Lesson, updated_name
+from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
+from xlbackprop.workbook.panels.matrix import Matrix, counted_product, product
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Value
+from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Matrices"
 ITERATION_CELL = "B3"
@@ -370,7 +382,7 @@ class _Matrices:
             kept = [[state_name(state, name) for name in row] for row in learned]
             told[kept[0][0]] = self._name(state.letter.upper(), layer)
             blocks.append((told[kept[0][0]], Role.MEMORY, kept))
-        formula = _matrix_mathematics(_unconditional(self._update(learned[0][0])), told)
+        formula = matrix_mathematics(_unconditional(self._update(learned[0][0])), told)
         in_the_same_way = f"; {self._name('b', layer)} in the same way" if also else ""
         self.row = self._caption(self.row, 1, f"{updated_name(weights)} = {formula}{in_the_same_way}")
         column = 1
@@ -533,7 +545,7 @@ class _Matrices:
         expression = self._derivation.expanded(name, self._rows.keys() - {name})
         matrix = self._matrices[name]
         if {symbol.name for symbol in symbols(expression)} <= self._matrices.keys():
-            return f"{matrix} = {_matrix_mathematics(expression, self._matrices)}"
+            return f"{matrix} = {matrix_mathematics(expression, self._matrices)}"
         return f"{matrix}, such as {name} = {Mathematics().read(expression)}"
 
     def _update(self, name: str) -> Expression:
@@ -597,27 +609,6 @@ class _Matrices:
             self._page.blank(address(self.row, column), _SECTION)
         self._page.text(f"A{self.row}", text, _SECTION)
         self.row += 1
-
-
-class _MatrixMathematics(Mathematics):
-    """Mathematics over whole matrices, which multiplies them cell by cell: `A ⊙ (1 − A)`."""
-
-    def __init__(self, matrices: Iterable[str]) -> None:
-        self._matrices = frozenset(matrices)
-
-    def product(self, factors: Sequence[Expression], texts: Sequence[str]) -> str:
-        """The text of a product: with ⊙ between matrices, with a dot beside a number."""
-        are_matrices = [any(symbol.name in self._matrices for symbol in symbols(factor)) for factor in factors]
-        if sum(are_matrices) < 2:
-            return super().product(factors, texts)
-        signs = [" ⊙ " if all(pair) else self.times for pair in pairwise(are_matrices)]
-        return "".join(part for pair in zip(texts, (*signs, ""), strict=True) for part in pair)
-
-
-def _matrix_mathematics(expression: Expression, matrices: Mapping[str, str]) -> str:
-    """What stands in one cell, told of whole matrices, given which matrix each of its symbols is a cell of."""
-    whole = substitute(expression, lambda symbol: Symbol(matrices.get(symbol.name, symbol.name)))
-    return _MatrixMathematics(matrices.values()).read(whole)
 
 
 def _matrix_names(lesson: Lesson) -> dict[str, str]:

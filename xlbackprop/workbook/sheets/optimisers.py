@@ -9,19 +9,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.arrangement import address
 from xlbackprop.derivation import Derivation, derive
 from xlbackprop.engine import train
-from xlbackprop.layout import column_letter
-from xlbackprop.names import LEARNING_RATE
-from xlbackprop.optimisers import OPTIMISERS, SETTINGS
-from xlbackprop.workbook import outcome, theme
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.outcome import Compared, Summary
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.training import begin, put_run, put_setting, run_columns, run_values, settings_elsewhere
-from xlbackprop.workbook.working import Working, bounded, given, used
+from xlbackprop.grid import address, column_letter
+from xlbackprop.network import LEARNING_RATE, OPTIMISERS, SETTINGS
+from xlbackprop.walkthrough import Lesson
+from xlbackprop.workbook.panels import comparison as outcome
+from xlbackprop.workbook.panels.comparison import Compared, Summary
+from xlbackprop.workbook.panels.run import begin, put_run, put_setting, run_columns, run_values, settings_elsewhere
+from xlbackprop.workbook.panels.working import Working, bounded, given, used
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Optimisers"
 THRESHOLD_CELL = outcome.THRESHOLD_CELL

@@ -7,17 +7,13 @@ from collections.abc import Iterator, Mapping
 
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.activations import ACTIVATIONS
 from xlbackprop.derivation import Role
-from xlbackprop.expression import Symbol
-from xlbackprop.layout import DATA, WALKTHROUGH
-from xlbackprop.names import LEARNING_RATE, derivative
-from xlbackprop.readings import Mathematics
-from xlbackprop.typesetting import Typesetter
-from xlbackprop.workbook import theme
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.theme import Look
+from xlbackprop.network import ACTIVATIONS, LEARNING_RATE, derivative
+from xlbackprop.symbols import Mathematics, Symbol, Typesetter
+from xlbackprop.walkthrough import DATA, WALKTHROUGH, Lesson
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Start here"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
-from xlbackprop.expression import Expression
-from xlbackprop.readings import (
+from xlbackprop.symbols import (
+    Expression,
     Formula,
     LiveNumbers,
     Numbers,
@@ -15,13 +15,12 @@ from xlbackprop.readings import (
     short,
     short_formula,
 )
-from xlbackprop.steps import GIVEN, UPDATE, givens, sections, updates
-from xlbackprop.workbook import theme
-from xlbackprop.workbook.choice import Choice, choose_iteration
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.lines import Lines, list_header, list_page
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.theme import Look
+from xlbackprop.walkthrough import GIVEN, UPDATE, Lesson, givens, sections, updates
+from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
+from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Step by step"
 ITERATION_CELL = "D3"

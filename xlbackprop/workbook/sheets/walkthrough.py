@@ -10,20 +10,28 @@ from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.table import Table as SheetTable
 from openpyxl.worksheet.table import TableColumn
 
-from xlbackprop.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox, address
-from xlbackprop.definition import Definition
 from xlbackprop.derivation import Role
-from xlbackprop.diagram import TOP_ROW, Arrow, Diagram
 from xlbackprop.engine import Trace
-from xlbackprop.layout import SETTING_COLUMN, WALKTHROUGH, Table, column_letter
-from xlbackprop.names import ITERATION, LEARNING_RATE, short_label
-from xlbackprop.workbook import charts, theme
-from xlbackprop.workbook.drawing import Point
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.rows import Block, BlockColumn
-from xlbackprop.workbook.theme import Look
-from xlbackprop.workbook.training import put_setting
+from xlbackprop.grid import address, column_letter
+from xlbackprop.network import ITERATION, LEARNING_RATE, Definition, short_label
+from xlbackprop.walkthrough import (
+    COLUMN_WIDTH,
+    SETTING_COLUMN,
+    TOP_ROW,
+    WALKTHROUGH,
+    Arrangement,
+    Arrow,
+    Diagram,
+    Lesson,
+    PlacedBox,
+    Table,
+)
+from xlbackprop.workbook.panels.run import put_setting
+from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.drawing import Point
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.theme import Look
 
 _NOTE_WIDTH = 190
 _CHART_COLUMNS = 8

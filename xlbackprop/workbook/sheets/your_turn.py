@@ -9,17 +9,14 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
-from xlbackprop.expression import Expression
-from xlbackprop.layout import Table
-from xlbackprop.names import derivative
-from xlbackprop.readings import Formula, WrittenFormula
-from xlbackprop.steps import GIVEN, UPDATE, Given, givens, sections, updates
-from xlbackprop.workbook import theme
-from xlbackprop.workbook.choice import Choice, choose_iteration, whole_number
-from xlbackprop.workbook.lesson import Lesson
-from xlbackprop.workbook.lines import Lines, list_header, list_page
-from xlbackprop.workbook.page import Page
-from xlbackprop.workbook.theme import Look
+from xlbackprop.network import derivative
+from xlbackprop.symbols import Expression, Formula, WrittenFormula
+from xlbackprop.walkthrough import GIVEN, UPDATE, Given, Lesson, Table, givens, sections, updates
+from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration, whole_number
+from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Your turn"
 ITERATION_CELL, DECIMALS_CELL, PROGRESS_CELL = "C3", "C4", "E3"

@@ -1,0 +1,113 @@
+"""One workbook checked: read, recalculated, recognised, judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from xlbackprop.checker.file import recalculate
+from xlbackprop.checker.file.book import Book, read, relationships
+from xlbackprop.checker.file.container import UnreadableError
+from xlbackprop.checker.judgement.table_judge import judge_table
+from xlbackprop.checker.report.findings import Report
+from xlbackprop.checker.summary import summary
+from xlbackprop.checker.table.column_map import Map
+from xlbackprop.checker.table.recognise import Table, mapped, tables
+from xlbackprop.checker.table.understand import understand
+from xlbackprop.checker.worlds import Shape
+from xlbackprop.derivation import derive
+from xlbackprop.network import CONSTANT, GRADIENT_DESCENT, WEIGHT_DECAY, Definition, from_properties, short_label
+
+OUR_SHEET = "Walkthrough"
+
+
+class Checked(Struct, frozen=True):
+    """A report, and the workbook that it is about where that could be read."""
+
+    report: Report
+    book: Book | None
+
+
+def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None) -> Checked:
+    """Check one workbook.
+
+    Args:
+        path: the file.
+        engine: what recalculates it, `ironcalc` or `libreoffice`.
+        table_map: where the quantities stand, when the labels do not say it.
+
+    Raises:
+        UserError: LibreOffice was asked for and is not there.
+    """
+    embedded = recalculate.Engine() if engine == "ironcalc" else None
+    try:
+        book = read(path)
+        if embedded is not None and book.formulas:
+            embedded.ask(book)
+        beyond = _beyond(_definition(book))
+        if beyond and table_map is None:
+            return Checked(Report(str(path), "not_recognised", beyond), book)
+        understood = [understand(book, table) for table in _find(book, table_map)]
+        if not book.formulas:
+            recalculated = recalculate.Recalculated({})
+        else:
+            recalculated = embedded.answer() if embedded is not None else recalculate.with_libreoffice(book)
+        verdicts = [judge_table(book, trees, meaning, recalculated.values) for trees, meaning in understood]
+        return Checked(summary(path, book, verdicts, recalculated), book)
+    except UnreadableError as error:
+        return Checked(Report(str(path), "unreadable", str(error)), None)
+    except RecursionError:
+        message = "its formulas refer to one another more deeply than can be followed"
+        return Checked(Report(str(path), "unreadable", message), None)
+    finally:
+        if embedded is not None:
+            embedded.stop()
+
+
+def _find(book: Book, table_map: Map | None) -> list[Table]:
+    if table_map is not None:
+        wanted = [sheet for sheet in book.sheets if table_map.sheet in (None, sheet.name)]
+        return [table for sheet in wanted for table in mapped(sheet, table_map.columns, table_map.header)]
+    definition = _definition(book)
+    ours = book.by_name.get(OUR_SHEET)
+    if definition is not None and ours is not None:
+        return tables(ours, _labels(definition), _shape(definition))
+    return [table for sheet in book.sheets for table in tables(sheet, {})]
+
+
+def _definition(book: Book) -> Definition | None:
+    """The definition that a workbook of ours carries."""
+    part = next((part for kind, part in relationships(book.container, "").values() if kind == "custom-properties"), "")
+    if part not in book.container.names:
+        return None
+    elements = book.container.tree(part).all("property")
+    return from_properties({element.attributes.get("name", ""): element.content() for element in elements})
+
+
+def _labels(definition: Definition) -> dict[str, str]:
+    """The labels of a workbook of ours, with the name that the checker uses for each quantity."""
+    classic = derive(replace(definition, notation="classic"))
+    return {short_label(own): name for own, name in zip(derive(definition).quantities, classic.quantities, strict=True)}
+
+
+def _shape(definition: Definition) -> Shape:
+    counts = tuple(len(layer.biases) for layer in definition.layers)
+    activations = tuple(layer.activation for layer in definition.layers)
+    return Shape(definition.names.sizes, counts, definition.train_biases, activations, definition.loss)
+
+
+def _beyond(definition: Definition | None) -> str:
+    """What in a workbook of ours cannot be judged: updates that need more than the gradient of their own row."""
+    if definition is None:
+        return ""
+    method = definition.optimiser
+    reasons = [
+        f"the optimiser {method.name}" if method.name != GRADIENT_DESCENT.name else "",
+        "weight decay" if method.settings[WEIGHT_DECAY.key] else "",
+        "a learning-rate schedule" if definition.schedule.name != CONSTANT.name else "",
+        "batches of several samples" if definition.samples_a_batch > 1 else "",
+    ]
+    named = [reason for reason in reasons if reason]
+    return f"this walkthrough trains with {' and '.join(named)}, which check does not judge yet" if named else ""

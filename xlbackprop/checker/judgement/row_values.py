@@ -1,0 +1,157 @@
+"""Values: the numbers of a table row by row, how exactly each is known, and what they should be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from xlbackprop.checker.file.cells import Cell
+from xlbackprop.checker.file.formula import Node, Position, UnsupportedError, evaluate, leaves
+from xlbackprop.checker.table.recognise import Table
+from xlbackprop.checker.worlds import ELSEWHERE
+from xlbackprop.engine import Array
+from xlbackprop.network import LEARNING_RATE
+
+Recalculated = Mapping[Position, float | str]
+"""What the formula cells give, by cell."""
+
+_LAST_BITS = 8e-16
+_TYPED_DECIMALS = 2
+"""An initial weight with no more decimals than this was typed, not rounded."""
+_DROPPED_ZEROS = 4
+"""The last digits may be zeros that are not stored, or fell to a narrow column; a number with still fewer was typed."""
+_DOUBLE_DIGITS = 15
+
+
+class Numbers:
+    """The numbers of one table, and the half unit of the last digit that each was stored with."""
+
+    def __init__(self, table: Table, recalculated: Recalculated) -> None:
+        self._table = table
+        self._recalculated = recalculated
+        self.values: dict[str, Array] = {}
+        self.doubts: dict[str, Array] = {}
+        self._lines: dict[int, Array] = {}
+        for name, line in table.lines.items():
+            self.values[name], self.doubts[name] = self._line(name, line)
+
+    def of(self, label: str) -> Array:
+        """The numbers of a quantity, one an iteration; nan where there is none."""
+        return self.values[label]
+
+    def on(self, line: int) -> Array:
+        """The numbers of any line, one an iteration."""
+        if line not in self._lines:
+            self._lines[line] = self._line("", line)[0]
+        return self._lines[line]
+
+    def expected(
+        self, tree: Node, elsewhere: Mapping[Position, float], rate: float | None = None
+    ) -> tuple[Array, Array]:
+        """What a right formula gives in every row from the row's own numbers, and how exactly that is known."""
+        rows = len(self._table.steps)
+
+        def known(node: Node) -> tuple[Any, Any]:
+            match node:
+                case ("q", name, distance) if name in self.values:
+                    return shifted(self.values[name], distance), shifted(self.doubts[name], distance)
+                case ("q", name, _) if name == LEARNING_RATE and rate is not None:
+                    return rate, 0.0
+                case ("line", line, distance, _):
+                    return shifted(self.on(line), distance), 0.0
+                case ("x", position):
+                    return elsewhere.get(position, np.nan), 0.0
+                case _:
+                    return np.nan, 0.0
+
+        def value(moved: Node | None) -> Array:
+            def leaf(node: Node) -> Any:
+                number, doubt = known(node)
+                return number + doubt if node == moved else number
+
+            try:
+                with np.errstate(all="ignore"):
+                    return np.broadcast_to(np.asarray(evaluate(tree, leaf), dtype=np.float64), (rows,))
+            except UnsupportedError:
+                return np.full(rows, np.nan)
+
+        right = value(None)
+        distinct = [leaf for leaf in dict.fromkeys(leaves(tree)) if leaf[0] == "q"]
+        doubt = np.abs(right) * 1e-12
+        for leaf in distinct:
+            doubt = doubt + np.abs(value(leaf) - right)
+        return right, doubt
+
+    def _line(self, name: str, line: int) -> tuple[Array, Array]:
+        table = self._table
+        cells = [table.sheet.cells.get(table.coordinates(line, step)) for step in range(len(table.steps))]
+        places = [table.coordinates(line, step) for step in range(len(table.steps))]
+        values = np.array([self._number(cell, place) for cell, place in zip(cells, places, strict=True)])
+        given = bool(re.fullmatch(r"[it]\d", name))
+        stored = [
+            cell.digits if cell is not None and (table.sheet.name, *place) not in self._recalculated else ""
+            for cell, place in zip(cells, places, strict=True)
+        ]
+        counts = [_digits(text) for text in stored]
+        whole = [significant >= _DOUBLE_DIGITS for _, significant in counts if significant]
+        rounded = 2 * sum(whole) <= len(whole)
+        most_decimals = max((decimals for decimals, significant in counts if significant < _DOUBLE_DIGITS), default=0)
+        doubts = np.abs(values) * _LAST_BITS
+        for step, (decimals, significant) in enumerate(counts):
+            typed = (
+                step == 0
+                and bool(re.fullmatch(r"[wb]\d+", name))
+                and (decimals <= _TYPED_DECIMALS or most_decimals - decimals > _DROPPED_ZEROS)
+            )
+            if rounded and stored[step] and significant < _DOUBLE_DIGITS and not given and not typed:
+                lost = most_decimals - decimals if significant else _DROPPED_ZEROS + 1
+                doubts[step] += 0.5 * 10.0 ** -(decimals if lost <= _DROPPED_ZEROS else most_decimals)
+        known = values[~np.isnan(values)]
+        if given and len(known) < len(values) and len(set(known.tolist())) == 1:
+            values = np.full(len(values), known[0])  # written once, meant for all rows
+            doubts = np.zeros(len(values))
+        return values, doubts
+
+    def _number(self, cell: Cell | None, place: tuple[int, int]) -> float:
+        recalculated = self._recalculated.get((self._table.sheet.name, *place))
+        if isinstance(recalculated, float):
+            return recalculated
+        if recalculated is not None or cell is None or cell.number is None:
+            return np.nan
+        return cell.number
+
+
+def _digits(text: str) -> tuple[int, int]:
+    """Decimals and significant digits of a number; 0.506875 has six even where a file says 0.50687499999999996."""
+    try:
+        shortest = repr(float(text))
+    except ValueError:
+        return 0, 0
+    match = re.fullmatch(r"-?(\d*)\.?(\d*)(?:e([+-]?\d+))?", shortest.removesuffix(".0"))
+    if match is None:
+        return 0, 0
+    whole, fraction, exponent = match[1], match[2], int(match[3] or 0)
+    return max(0, len(fraction) - exponent), len((whole + fraction).lstrip("0"))
+
+
+def half_unit(text: str, value: float) -> float:
+    """Half a unit of the last digit with which one number is stored."""
+    decimals, significant = _digits(text)
+    return 0.5 * 10.0**-decimals if 0 < significant < _DOUBLE_DIGITS else abs(value) * 1e-15
+
+
+def shifted(values: Array, distance: int) -> Array:
+    """The numbers so many rows away, one an iteration; nan outside the table."""
+    if distance == 0:
+        return values
+    if distance == ELSEWHERE:
+        return np.full(len(values), np.nan)
+    moved = np.full(len(values), np.nan)
+    if distance < 0:
+        moved[1:] = values[:-1]
+    else:
+        moved[:-1] = values[1:]
+    return moved

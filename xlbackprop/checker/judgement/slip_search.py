@@ -1,0 +1,75 @@
+"""Naming: the search for the slip in one formula, done once for all cells and sheets that share it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import numpy as np
+from msgspec import Struct
+
+from xlbackprop.checker.file.formula import Node, value_of
+from xlbackprop.checker.judgement.slip import Agreement, Scene, Slip
+from xlbackprop.checker.judgement.slips import name_formula_slip
+from xlbackprop.checker.worlds import CLOSENESS, WORLDS, Shape, world
+from xlbackprop.engine import Array
+from xlbackprop.network import LEARNING_RATE
+
+NEGATIVE = "−"
+"""Stands before the name of a quantity whose negative a helper holds."""
+
+
+class Setting(Struct, frozen=True):
+    """The worlds and the numbering that a formula is read in."""
+
+    shape: Shape
+    literals: tuple[tuple[str, float], ...]
+    changing_samples: bool
+    numbering: tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=512)
+def name_slip(setting: Setting, name: str, tree: Node, model: Node) -> Slip:
+    """The slip in a wrong formula.
+
+    Args:
+        setting: how to read it.
+        name: what the sheet calls the quantity that the formula should give.
+        tree: the formula as it stands, over the sheet's names; an unknown cell is `("x", position, number)`.
+        model: the right formula.
+    """
+    there = world(setting.shape, setting.literals, setting.changing_samples)
+    own_of = dict(setting.numbering)
+    label_of = {own: label for label, own in setting.numbering}
+    plain = name.removeprefix(NEGATIVE)
+    right = there.value(own_of.get(plain, plain), 0)
+    if right is None:
+        raise ValueError(f"{name} is no quantity of this network")
+    if name.startswith(NEGATIVE):
+        right = -right
+    candidates: dict[tuple[str, int], Array] = {}
+    order = sorted(there.values[0], key=lambda own: bool(re.fullmatch(r"∂.*/∂(?![wb]).*|∂[^E].*", own)))
+    candidates[LEARNING_RATE, 0] = there.values[0][LEARNING_RATE]
+    if re.fullmatch(r"[wb]\d+", plain):
+        candidates.update({(label_of.get(own, own), -1): there.values[-1][own] for own in order})
+    candidates.update({(label_of.get(own, own), 0): there.values[0][own] for own in order if own != LEARNING_RATE})
+
+    def leaf(node: Node) -> Array | float | None:
+        match node:
+            case ("q", str(label), distance):
+                return there.value(own_of.get(label) or label, distance)
+            case ("blank", _):
+                return 0.0
+            case ("x", _, number):
+                return float(number)
+            case _:
+                return None
+
+    def near(one: Array, other: Array) -> Agreement:
+        with np.errstate(all="ignore"):
+            return np.asarray((np.abs(one - other) <= CLOSENESS * np.abs(other) + 1e-13).all(axis=-1))
+
+    scene = Scene(plain, leaf, candidates, (WORLDS,), near)
+    found = value_of(tree, leaf, (WORLDS,))
+    slip = name_formula_slip(scene, tree, found, right, model)
+    return slip or Slip("wrong_formula", "does not give what it should")

@@ -1,0 +1,226 @@
+"""Stored numbers: cells without formulas, judged on their own row's numbers to the digits these were stored with."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from msgspec.structs import replace
+
+from xlbackprop.checker.file.formula import Node, Position
+from xlbackprop.checker.judgement.right_formula import Replacement
+from xlbackprop.checker.judgement.row_values import Numbers, shifted
+from xlbackprop.checker.judgement.slip import Agreement, Scene, Slip
+from xlbackprop.checker.judgement.slip_search import NEGATIVE
+from xlbackprop.checker.judgement.slips import name_value_slip
+from xlbackprop.checker.report.findings import Note
+from xlbackprop.checker.table.given_cells import labelled_rates
+from xlbackprop.checker.table.meaning import Meaning
+from xlbackprop.checker.table.trees import Trees
+from xlbackprop.checker.table.weight_numbering import other_numberings
+from xlbackprop.derivation import Role
+from xlbackprop.engine import Array
+from xlbackprop.grid import ranges
+
+_HALF = 0.5
+_SMALLEST = 1e-15
+_MARGIN = 2.0
+"""Numbers copied from what a cell shows may have been rounded twice."""
+
+
+class StoredNumbers:
+    """The numbers of one table that no formula gives."""
+
+    def __init__(
+        self,
+        trees: Trees,
+        replacement: Replacement,
+        meaning: Meaning,
+        numbers: Numbers,
+        known: Mapping[Position, float],
+        rate: float | None,
+    ) -> None:
+        self._trees = trees
+        self._table = trees.table
+        self._replacement = replacement
+        self._meaning = meaning
+        self._numbers = numbers
+        self._known = known
+        derivation = meaning.derivation
+        labels = [replacement.label(own) for own in derivation.quantities]
+        self.calculated = tuple(
+            label
+            for label in labels
+            if label in trees.core and (derivation[meaning.own(label)].expression is not None or self.is_learned(label))
+        )
+        self.rate = self._rate_shown() if rate is None else rate
+        self._expected: dict[str, tuple[Array, Array]] = {}
+        self._whole_rows: set[int] = set()
+
+    def is_learned(self, name: str) -> bool:
+        """Whether a quantity is a weight or bias that is updated from row to row."""
+        return self._meaning.derivation[self._meaning.own(name.removeprefix(NEGATIVE))].update is not None
+
+    def expected(self, name: str) -> tuple[Array, Array]:
+        """What a quantity should be in every row by the row's own numbers, and how exactly that is known."""
+        if name not in self._expected:
+            tree = self._replacement.tree(name)
+            self._expected[name] = self._numbers.expected(tree, self._known, self.rate)
+        return self._expected[name]
+
+    def slips(self) -> Iterator[tuple[str, list[int], Slip]]:
+        """The wrong numbers, by quantity: the rows and the likely mistake."""
+        rows = len(self._table.steps)
+        pasted: dict[str, list[int]] = {}
+        wrong: dict[str, list[int]] = {}
+        for name in self.calculated:
+            start = 1 if self.is_learned(name) else 0
+            plain, unfollowed = [], []
+            formulas = 0
+            for step in range(start, rows):
+                cell = self._table.cell(name, step)
+                if cell is not None and cell.formula is not None:
+                    formulas += 1
+                    if not self._trees.is_followed(self._table.lines[name], step):
+                        unfollowed.append(step)
+                elif cell is not None and cell.number is not None:
+                    plain.append(step)
+            if not plain and not unfollowed:
+                continue
+            right, doubt = self.expected(name)
+            with np.errstate(all="ignore"):
+                limit = _MARGIN * (doubt + self._numbers.doubts[name]) + _SMALLEST
+                differs = np.abs(self._numbers.of(name) - right) > limit
+            wrong[name] = [step for step in [*plain, *unfollowed] if differs[step]]
+            if formulas >= _HALF * (rows - start):
+                pasted[name] = plain
+        self._whole_rows = self._rows_without_formulas(pasted)
+        for name in self.calculated:
+            alone = [step for step in pasted.get(name, ()) if step not in self._whole_rows]
+            rest = [step for step in wrong.get(name, ()) if step not in alone]
+            if alone:
+                right_too = not set(alone) & set(wrong.get(name, ()))
+                words = "is a pasted number in a column of formulas" + ("" if right_too else ", and not the right one")
+                yield name, alone, Slip("pasted_value", words)
+            if rest:
+                slip = self._slip(name, rest)
+                yield name, self._with_undecided(name, rest, slip), slip
+
+    def _with_undecided(self, name: str, steps: list[int], slip: Slip) -> list[int]:
+        """All rows of a column, when a named slip accounts for those too whose digits are too few to decide."""
+        every = [step for step in range(len(self._table.steps)) if np.isfinite(self.expected(name)[0][step])]
+        cells = [self._table.cell(name, step) for step in every]
+        alike = all(cell is not None and cell.formula is None for cell in cells)
+        if slip.kind in {"wrong_value", "not_updated"} or not alike or 2 * len(steps) <= len(every):
+            return steps
+        return every if self._slip(name, every) == slip else steps
+
+    def notes(self) -> Iterator[Note]:
+        """What is worth saying about numbers that are no mistake."""
+        if self._whole_rows:
+            cells = [self._table.place(name, step) for name in self.calculated for step in self._whole_rows]
+            message = "whole rows hold pasted numbers, where the rows around them have formulas"
+            yield Note(self._table.sheet.name, ranges(cells), "pasted_rows", message)
+        for name in self._trees.core:
+            given = self._meaning.derivation.quantities.get(self._meaning.own(name))
+            if given is not None and given.role in (Role.INPUT, Role.TARGET) and name not in self._trees.constant:
+                numbers = self._numbers.of(name)
+                steps = [step for step in range(1, len(numbers)) if numbers[step] != numbers[step - 1]]
+                cells = [self._table.place(name, step) for step in steps if np.isfinite(numbers[step])]
+                message = f"{name} changes from row to row; was it filled down as a series by mistake?"
+                yield Note(self._table.sheet.name, ranges(cells), "changing_input", message)
+
+    def _rows_without_formulas(self, pasted: Mapping[str, list[int]]) -> set[int]:
+        counts = Counter(step for steps in pasted.values() for step in steps)
+        return {
+            step
+            for step in counts
+            if all(self._trees.key(name, step) is None for name in self.calculated) and counts[step] > 1
+        }
+
+    def _slip(self, name: str, steps: list[int]) -> Slip:
+        found = self._numbers.of(name)
+        learned = self.is_learned(name)
+        if learned and all(found[step] == found[step - 1] for step in steps):
+            return Slip("not_updated", "is the same as in the row above: it is not updated")
+        right, doubt = self.expected(name)
+        tolerance = (2 * (doubt + self._numbers.doubts[name]) + _SMALLEST)[steps]
+        candidates = {
+            (label, distance): shifted(self._numbers.of(label), distance)[steps]
+            for distance in ((-1, 0) if learned else (0,))
+            for own in self._meaning.derivation.quantities
+            if (label := self._replacement.label(own)) in self._numbers.values
+        }
+
+        def leaf(node: Node) -> Array | float | None:
+            match node:
+                case ("q", "η", _):
+                    return self.rate
+                case ("q", label, distance) if label in self._numbers.values:
+                    return shifted(self._numbers.of(label), distance)[steps]
+                case ("x", position):
+                    return self._known.get(position)
+                case _:
+                    return None
+
+        def near(one: Array, other: Array) -> Agreement:
+            with np.errstate(all="ignore"):
+                return np.asarray((np.abs(one - other) <= tolerance).all(axis=-1))
+
+        scene = Scene(name, leaf, candidates, (len(steps),), near)
+        slip = name_value_slip(scene, self._replacement.tree(name), found[steps], right[steps])
+        return slip or Slip("wrong_value", "is not what its own row gives")
+
+    def _rate_shown(self) -> float | None:
+        """The learning rate that the numbers themselves show, to the digits that are certain."""
+        estimates: list[tuple[float, float]] = []
+        for name in self.calculated:
+            gradient = f"∂E/∂{name}"
+            if not self.is_learned(name) or gradient not in self._numbers.values:
+                continue
+            weight, doubt = self._numbers.of(name), self._numbers.doubts[name]
+            slope, unsure = self._numbers.of(gradient)[:-1], self._numbers.doubts[gradient][:-1]
+            with np.errstate(all="ignore"):
+                rates = (weight[:-1] - weight[1:]) / slope
+                errors = (doubt[:-1] + doubt[1:] + _SMALLEST + np.abs(rates) * unsure) / np.abs(slope)
+            estimates += [
+                (error, rate)
+                for rate, error in zip(rates.tolist(), errors.tolist(), strict=True)
+                if np.isfinite(rate) and np.isfinite(error)
+            ]
+        if not estimates:
+            return None
+        best = sorted(estimates)[: max(1, len(estimates) // 2)]
+        rate = float(np.median([rate for _, rate in best]))
+        error = 2 * min((e for e, r in best if abs(r - rate) <= e + 1e-9 * abs(rate)), default=0.0) + 1e-6 * abs(rate)
+        for candidate in [
+            *labelled_rates(self._table.sheet).values(),
+            float(f"{rate:.2g}"),
+            float(f"{rate:.3g}"),
+            float(f"{rate:.4g}"),
+        ]:
+            if abs(candidate - rate) <= error:
+                return candidate
+        return rate
+
+
+def renumbered_by_values(trees: Trees, meaning: Meaning, numbers: Numbers) -> Meaning:
+    """The numbering of the weights under which fewest of the stored numbers are wrong."""
+    best, fewest = meaning, -1
+    for numbering in other_numberings(meaning):
+        trial = replace(meaning, numbering=numbering)
+        replacement = Replacement(trees, trial)
+        wrong = 0
+        for own, quantity in trial.derivation.quantities.items():
+            label = replacement.label(own)
+            if quantity.expression is None or label not in trees.core or not re.search(r"[howE]", label):
+                continue
+            right, doubt = numbers.expected(replacement.tree(label), {})
+            with np.errstate(all="ignore"):
+                limit = _MARGIN * (doubt + numbers.doubts[label]) + _SMALLEST
+                wrong += int((np.abs(numbers.of(label) - right) > limit).sum())
+        if fewest < 0 or wrong < fewest:
+            best, fewest = trial, wrong
+    return best

@@ -1,0 +1,427 @@
+"""The judgement of a table: every formula in random worlds, every number on its own row, one finding a mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.file.formula import Formula, Node, Position, parts, with_parts
+from xlbackprop.checker.judgement.right_formula import Replacement
+from xlbackprop.checker.judgement.row_values import Numbers, Recalculated
+from xlbackprop.checker.judgement.slip import Slip
+from xlbackprop.checker.judgement.slip_search import NEGATIVE, Setting, name_slip
+from xlbackprop.checker.judgement.stored_numbers import StoredNumbers, renumbered_by_values
+from xlbackprop.checker.report.findings import Finding, LearningRate, Note, TableFound, shortened
+from xlbackprop.checker.table.given_cells import labelled_rates
+from xlbackprop.checker.table.meaning import Judge, Meaning
+from xlbackprop.checker.table.recognise import Table
+from xlbackprop.checker.table.trees import Key, Trees
+from xlbackprop.checker.worlds import ELSEWHERE, close
+from xlbackprop.derivation import Role
+from xlbackprop.engine import Array
+from xlbackprop.grid import address, ranges
+from xlbackprop.network import LEARNING_RATE
+
+_FEWEST_FORWARD = 4
+"""Columns of the forward pass; with fewer it cannot be told whether a sheet or its reading is wrong."""
+
+
+_NEAR_E = 1e-5
+"""2.71828 is near enough: its effect on an activation is below a millionth."""
+_UNNAMED = frozenset({"wrong_formula", "wrong_value", "other_quantity"})
+
+
+class Place(Struct, frozen=True):
+    """What a mistake is ordered by: the first row it is made in, and the quantity's turn in the calculation."""
+
+    step: int
+    turn: int
+
+
+class Verdict(Struct, frozen=True):
+    """All that a table gives: what it is, its mistakes, its notes."""
+
+    found: TableFound
+    findings: tuple[tuple[Place, Finding], ...]
+    notes: tuple[Note, ...]
+    judged: int
+    """How many cells there were to judge."""
+    foreign: str
+    """Why the table is none of this walkthrough; empty when it is one."""
+    table: Table
+    meaning: Meaning
+    numbers: Numbers
+    elsewhere: Mapping[str, float]
+    """The numbers of what stands in cells beside the table, by name."""
+
+
+class Group(Struct):
+    """Cells of one line with one mistake; `name` is what the line should hold."""
+
+    line: int
+    name: str
+    steps: list[int]
+    slip: Slip
+    formula: Formula | None
+
+
+def judge_table(book: Book, trees: Trees, meaning: Meaning, recalculated: Recalculated) -> Verdict:
+    """Judge one table that is understood."""
+    table = trees.table
+    numbers = Numbers(table, recalculated)
+    if not any(trees.key(name, step) is not None for name in trees.core for step in range(len(table.steps))):
+        meaning = renumbered_by_values(trees, meaning, numbers)
+    return _TableJudge(book, trees, meaning, numbers, recalculated).verdict()
+
+
+class _TableJudge:
+    def __init__(
+        self, book: Book, trees: Trees, meaning: Meaning, numbers: Numbers, recalculated: Recalculated
+    ) -> None:
+        self._book = book
+        self._trees = trees
+        self._table = trees.table
+        self._meaning = meaning
+        self._numbers = numbers
+        self._recalculated = recalculated
+        self._judge = Judge(book, trees, meaning)
+        self._replacement = Replacement(trees, meaning)
+        self._setting = Setting(
+            meaning.shape, meaning.literals, meaning.changing_samples, tuple(sorted(meaning.numbering.items()))
+        )
+        self._notes: list[Note] = []
+        self._rate_cell, rate = self._learning_rate()
+        known = {position: value for position in meaning.cells if (value := self._number_at(position)) is not None}
+        self._elsewhere = {meaning.cells[position]: value for position, value in known.items()}
+        self._stored = StoredNumbers(trees, self._replacement, meaning, numbers, known, rate)
+
+        if self._rate_cell is None:
+            self._replacement.rate = self._stored.rate
+
+    def verdict(self) -> Verdict:
+        table = self._table
+        rate = LearningRate(self._rate_cell, self._stored.rate)
+        found = TableFound(table.sheet.name, table.range, len(table.steps), rate)
+        groups = list(self._formula_groups())
+        for name, steps, slip in self._stored.slips():
+            groups.append(Group(table.lines[name], name, steps, slip, None))
+        foreign = self._foreign() or self._misunderstood(groups)
+        if foreign:
+            return Verdict(found, (), (), 0, foreign, table, self._meaning, self._numbers, self._elsewhere)
+        together = list(_together(groups))
+        apart = [group for group in groups if not any(group in members for members in together)]
+        findings = [self._finding([group]) for group in _merged(apart)]
+        findings += [self._finding(sorted(members, key=self._first)) for members in together]
+        notes = [*self._notes, *self._stored.notes(), *self._numbering_note(), *self._label_note()]
+        notes += self._rate_note()
+        judged = sum(
+            cell is not None and (cell.formula is not None or cell.number is not None)
+            for name in self._stored.calculated
+            for step in range(1 if self._stored.is_learned(name) else 0, len(table.steps))
+            for cell in [table.cell(name, step)]
+        )
+        return Verdict(
+            found, tuple(findings), tuple(notes), judged, "", table, self._meaning, self._numbers, self._elsewhere
+        )
+
+    def _formula_groups(self) -> Iterator[Group]:
+        for name in self._stored.calculated:
+            yield from self._groups_of(self._table.lines[name], name)
+        for line, name in self._meaning.lines.items():
+            if name != LEARNING_RATE:
+                yield from self._groups_of(line, name)
+
+    def _groups_of(self, line: int, name: str) -> Iterator[Group]:
+        """The wrong formulas of one line, by formula."""
+        verdicts: dict[Key, Slip | None] = {}
+        groups: dict[int, Group] = {}
+        for step in range(1 if self._stored.is_learned(name) else 0, len(self._table.steps)):
+            key = self._trees.key_at(line, step)
+            if key is None:
+                continue
+            formula = self._table.sheet.cells[self._table.coordinates(line, step)].formula
+            assert formula is not None
+            if key not in verdicts:
+                verdicts[key] = self._slip_in(name, line, key, formula)
+            slip = verdicts[key]
+            if slip is None:
+                continue
+            group = groups.setdefault(id(formula), Group(line, name, [], slip, formula))
+            group.steps.append(step)
+            if len(group.steps) == 2 and slip.kind != "wrong_formula":
+                group.slip = slip  # what a fixed reference does shows from the second row on
+        yield from groups.values()
+
+    def _slip_in(self, name: str, line: int, key: Key, formula: Formula) -> Slip | None:
+        """The slip in a formula; None for one that is right."""
+        own = self._meaning.own(name.removeprefix(NEGATIVE))
+        right = self._meaning.world.value(NEGATIVE * name.startswith(NEGATIVE) + own, 0)
+        if right is None:
+            return None
+        others = {other: held for other, held in self._meaning.lines.items() if other != line}
+        tree = self._plain(self._trees.written_out(key, others))
+        found = self._judge.tree_value(self._trees.written_out(key, others))
+        if found is not None and close(found, right):
+            return None
+        broken = "#REF!" in formula.written(1 << 20, 1 << 13)
+        if not broken and not self._trees.tree_is_followed(key):
+            self._cannot_follow(formula, key)
+            return None  # its value is judged instead
+        if broken:
+            return Slip("broken_reference", "refers to a cell that was deleted (#REF!)")
+        slip = name_slip(self._setting, name, tree, self._plain(self._replacement.tree(name)))
+        if slip.kind == "rounded_constant" and abs(slip.wrong[1] - np.e) < _NEAR_E:
+            self._notes.append(Note(self._table.sheet.name, (), slip.kind, f"{name} {slip.words}"))
+            return None
+        if slip.kind == "wrong_learning_rate" and not _is_fixed(slip.wrong, formula):
+            return replace(slip, kind="learning_rate_drift")
+        steps = range(self._table.steps[0], self._table.steps[-1] + 1)
+        fixed = any(r.row_fixed and r.row in steps for r in formula.references)
+        if fixed and slip.wrong[:1] == ("q",) and slip.wrong[2] == ELSEWHERE:
+            for_ever = "from one and the same row for ever (the $ before its row number)"
+            if slip.kind == "wrong_row":
+                return replace(slip, kind="fixed_row", words=f"takes {slip.meant} {for_ever}")
+            return replace(
+                slip, kind="fixed_row", words=f"uses {slip.wrong[1]} where {slip.meant} belongs, and {for_ever}"
+            )
+        return slip
+
+    def _plain(self, node: Node) -> Node:
+        """A tree in which cells and lines whose meaning is known are written as quantities."""
+        match node:
+            case ("x", position):
+                known = self._meaning.cells.get(position)
+                if known is None:
+                    return ("x", position, self._number_at(position) or 0.0)
+                return ("q", self._replacement.label(known), 0)
+            case ("line", line, distance, _) | ("col", line, distance) if line in self._meaning.lines:
+                name = self._meaning.lines[line]
+                if name == LEARNING_RATE:
+                    return ("q", name, 0)
+                leaf = ("q", self._replacement.label(name.removeprefix(NEGATIVE)), distance)
+                return ("neg", leaf) if name.startswith(NEGATIVE) else leaf
+            case _:
+                inner = parts(node)
+                return with_parts(node, tuple(map(self._plain, inner))) if inner else node
+
+    def _cannot_follow(self, formula: Formula, key: Key) -> None:
+        problem = formula.problem or self._trees.problem(key)
+        message = f"formulas with {problem} cannot be followed; only their values are judged"
+        note = Note(self._table.sheet.name, (), "not_followed", message)
+        if note not in self._notes:
+            self._notes.append(note)
+
+    def _first(self, group: Group) -> tuple[int, int]:
+        return min(group.steps), self._turn(group.name)
+
+    def _finding(self, members: list[Group]) -> tuple[Place, Finding]:
+        """One finding for a mistake, made in one line or in several at once; the first is shown."""
+        group = members[0]
+        steps = sorted(set(group.steps))
+        place = self._table.coordinates(group.line, steps[0])
+        cell = self._table.sheet.cells[place]
+        key = self._trees.key_at(group.line, steps[0])
+        helpers = key is not None and _has_lines(self._trees.tree(key))
+        right = self._right(group.name)[steps]
+        cells = ranges([self._table.coordinates(member.line, step) for member in members for step in member.steps])
+        names = sorted({member.name.removeprefix(NEGATIVE) for member in members}, key=self._turn)
+        words = group.slip.words
+        if group.slip.kind == "learning_rate_drift":
+            rate = self._rate_cell or ""
+            words = (
+                f"lacks the $ in the reference to the learning rate {rate}, which drifts to other cells when copied:"
+                f" {address(*place)} {words}"
+            )
+        subject = f"{'each of ' * (len(names) > 1)}{_listed(names)} in {shortened(cells)}"
+        finding = Finding(
+            self._table.sheet.name,
+            cells,
+            _listed(names),
+            group.slip.kind,
+            f"={cell.formula.written(*place)}" if cell.formula is not None else _shown(cell.value),
+            self._replacement.formula(group.name, steps[0], helpers=helpers),
+            self._value(place),
+            float(right[0]) if np.isfinite(right[0]) else None,
+            f"{subject} {words}{_how_far(self._numbers.on(group.line)[steps], right)}",
+        )
+        return Place(self._table.steps[steps[0]], self._turn(group.name)), finding
+
+    def _turn(self, name: str) -> int:
+        return list(self._meaning.derivation.quantities).index(self._meaning.own(name.removeprefix(NEGATIVE)))
+
+    def _right(self, name: str) -> Array:
+        return self._stored.expected(name)[0]
+
+    def _value(self, place: tuple[int, int]) -> float | str | None:
+        recalculated = self._recalculated.get((self._table.sheet.name, *place))
+        return self._table.sheet.cells[place].value if recalculated is None else recalculated
+
+    def _number_at(self, position: Position) -> float | None:
+        value: float | str | None = self._recalculated.get(position)
+        if value is None:
+            sheet = self._book.by_name.get(position[0])
+            cell = sheet.cells.get(position[1:]) if sheet else None
+            value = cell.value if cell is not None else None
+        return value if isinstance(value, float) else None
+
+    def _learning_rate(self) -> tuple[str | None, float | None]:
+        for position, name in self._meaning.cells.items():
+            if name == LEARNING_RATE:
+                prefix = "" if position[0] == self._table.sheet.name else f"{position[0]}!"
+                return prefix + address(*position[1:]), self._number_at(position)
+        line = self._replacement.learning_rate_line
+        if line is not None:
+            place = self._table.coordinates(line, 0)
+            return address(*place), self._number_at((self._table.sheet.name, *place))
+        return None, dict(self._meaning.literals).get(LEARNING_RATE)
+
+    def _numbering_note(self) -> Iterator[Note]:
+        numbering = {label: own for label, own in self._meaning.numbering.items() if label.startswith("w")}
+        if numbering:
+            derivation = self._meaning.derivation
+            words = "; ".join(
+                f"{label} is {derivation[numbering[label]].sentence}"
+                for label in sorted(numbering, key=lambda label: int(label[1:]))
+            )
+            message = f"the sheet numbers the weights in its own way, consistently: {words}"
+            yield Note(self._table.sheet.name, (self._table.range,), "numbering", message)
+
+    def _foreign(self) -> str:
+        """Why this is another kind of network, when most of its activations are of another kind."""
+        if self._meaning.shape.activations:
+            return ""
+        labels = self._meaning.derivation.labels
+        pairs = [
+            pair
+            for outputs, units in zip(labels.activations, labels.pre_activations, strict=True)
+            for pair in zip(outputs, units, strict=True)
+        ]
+        others: dict[str, Callable[[Array], Array]] = {
+            "ReLU": lambda x: np.maximum(x, 0),
+            "tanh": np.tanh,
+            "leaky ReLU": lambda x: np.where(x > 0, x, 0.01 * x),
+            "linear": lambda x: x,
+        }
+        last = len(self._table.steps) - 1
+        for kind, function in others.items():
+            hits = judged = 0
+            for output, unit in pairs:
+                key = self._trees.key(output, last) if output in self._trees.core else None
+                argument = self._meaning.world.value(unit, 0)
+                value = None if key is None else self._judge.value(key)
+                judged += key is not None
+                hits += value is not None and argument is not None and close(value, function(argument))
+            if hits * 2 > judged:
+                return f"its activation function is {kind}, not the sigmoid"
+        return ""
+
+    def _misunderstood(self, groups: list[Group]) -> str:
+        """Why the labels cannot mean what they seem to: in real sheets the forward pass is hardly ever wrong.
+
+        A mistake that has a name is one all the same, wherever it is.
+        """
+        if self._table.certain:
+            return ""
+        forward = [
+            name
+            for name in self._stored.calculated
+            if self._meaning.derivation[self._meaning.own(name)].role in (Role.HIDDEN, Role.OUTPUT)
+            and any(self._table.cell(name, step) is not None for step in range(len(self._table.steps)))
+        ]
+        strange = {
+            group.name
+            for group in groups
+            if group.slip.kind in _UNNAMED and 2 * len(group.steps) > len(self._table.steps) and group.name in forward
+        }
+        if len(forward) >= _FEWEST_FORWARD and 2 * len(strange) >= len(forward):
+            named = ", ".join(sorted(strange))
+            return f"{named} hold something else than their labels say; a --map FILE that names the columns can tell"
+        return ""
+
+    def _rate_note(self) -> Iterator[Note]:
+        """Another learning rate is shown on the sheet than the one that its updates use."""
+        shown = labelled_rates(self._table.sheet)
+        used = self._stored.rate
+        if used is None or len(set(shown.values())) != 1 or used in shown.values():
+            return
+        (place, value), *_ = shown.items()
+        at = f" in {self._rate_cell}" if self._rate_cell else ""
+        message = f"{address(*place)} says that the learning rate is {value:g}, but the updates use {used:g}{at}"
+        yield Note(self._table.sheet.name, (address(*place),), "other_learning_rate", message)
+
+    def _label_note(self) -> Iterator[Note]:
+        for line, name in self._table.relabelled.items():
+            place = (line, self._table.header) if self._table.transposed else (self._table.header, line)
+            message = (
+                f"the label says {self._table.sheet.text(*place)}, but what stands there is {name}; judged as {name}"
+            )
+            yield Note(self._table.sheet.name, (address(*place),), "label", message)
+
+
+def _is_fixed(leaf: Node, formula: Formula) -> bool:
+    """Whether the reference that stands where η belongs stays the same wherever it is copied."""
+    fixed = [reference for reference in formula.references if reference.row_fixed and reference.column_fixed]
+    match leaf:
+        case ("n", _):
+            return True
+        case ("x" | "blank", (_, row, column), *_):
+            return any((reference.row, reference.column) == (row, column) for reference in fixed)
+        case _:
+            return bool(fixed)
+
+
+def _together(groups: list[Group]) -> Iterator[list[Group]]:
+    """The mistakes that are made in several lines at once: η that drifts, rows that only repeat the one above."""
+    drift = [group for group in groups if group.slip.kind == "learning_rate_drift"]
+    if drift:
+        yield drift
+    repeated: dict[tuple[str, tuple[int, ...]], list[Group]] = {}
+    for group in groups:
+        about_rate = group.slip.meant == LEARNING_RATE or group.slip.words == f"lacks the factor {LEARNING_RATE}"
+        if group.slip.kind == "not_updated" or (about_rate and group.slip.kind != "learning_rate_drift"):
+            repeated.setdefault((group.slip.words, tuple(group.steps)), []).append(group)
+    yield from (members for members in repeated.values() if len(members) > 1)
+
+
+def _merged(groups: list[Group]) -> list[Group]:
+    """One group for every mistake of a line: the same words make the same mistake."""
+    merged: dict[tuple[int, Slip], Group] = {}
+    for group in groups:
+        known = merged.setdefault((group.line, replace(group.slip, wrong=())), group)
+        if known is not group:
+            known.steps += group.steps
+    return list(merged.values())
+
+
+def _has_lines(node: Node) -> bool:
+    return node[0] == "line" or any(map(_has_lines, parts(node)))
+
+
+def _how_far(found: Array, right: Array) -> str:
+    """How far the numbers are from the right ones, in words."""
+    with np.errstate(all="ignore"):
+        off = np.abs(found - right) / np.abs(right)
+    off = off[np.isfinite(off)]
+    if not len(off):
+        return ""
+    if off.max() < 1e-12:
+        return "; with the present numbers it makes no difference, with others it does"
+    up_to = "up to " if len(off) > 1 and off.max() > 1.2 * off.min() else ""
+    return f"; it is {up_to}{percent(float(off.max()))} off"
+
+
+def _shown(value: float | str | None) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def percent(share: float) -> str:
+    """A share in words: `0.026 %`, `120 %`, `32 times its size`."""
+    return f"{share:.2g} times its size" if share >= 10 else f"{float(f'{100 * share:.2g}'):g} %"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

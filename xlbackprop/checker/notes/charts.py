@@ -1,0 +1,215 @@
+"""Charts: which cells they plot, whether those are all rows of the loss, and whether pasted curves still hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from xlbackprop.checker.file.book import Book, relationships
+from xlbackprop.checker.file.cells import Sheet
+from xlbackprop.checker.file.container import Container, Element
+from xlbackprop.checker.judgement.row_values import half_unit
+from xlbackprop.checker.judgement.table_judge import Verdict
+from xlbackprop.checker.notes.effect import trained
+from xlbackprop.checker.report.findings import Note
+from xlbackprop.engine import Array
+from xlbackprop.grid import Coordinates, column_number, ranges
+
+_FEWEST_POINTS = 5
+_MOST_POINTS = 5000
+_SAME_CURVE = 1e-3
+"""Relative; a curve that was pasted from a sheet with the usual slip is nearer than this to the right one."""
+_RANGE = re.compile(r"('(?:[^']|'')+'|[^!'(),]+)!\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
+
+
+class Series(Struct, frozen=True):
+    """One line of a chart: the cells it plots, and where its name stands."""
+
+    sheet: str
+    cells: tuple[Coordinates, ...]
+    name: str
+    name_place: Coordinates | None
+
+
+class Chart(Struct, frozen=True):
+    """One chart: its title and its lines."""
+
+    title: str
+    series: tuple[Series, ...]
+
+
+def chart_notes(book: Book, verdicts: Sequence[Verdict]) -> Iterator[Note]:
+    """Notes on the charts of a workbook."""
+    for sheet in book.sheets:
+        charts = list(_charts(book.container, sheet.part))
+        for chart in charts:
+            for series in chart.series:
+                yield from _rows(sheet, chart, series, verdicts)
+                yield from _pasted(book, sheet, series, verdicts)
+        yield from _quantities(sheet, charts, verdicts)
+
+
+def _charts(container: Container, part: str) -> Iterator[Chart]:
+    for kind, drawing in relationships(container, part).values():
+        if kind == "drawing" and drawing in container.names:
+            for inner, target in relationships(container, drawing).values():
+                if inner == "chart" and target in container.names:
+                    yield _chart(container.tree(target))
+
+
+def _chart(tree: Element) -> Chart:
+    title = tree.first("title")
+    series = []
+    for element in tree.all("ser"):
+        for tag in ("val", "yVal"):
+            values = element.first(tag)
+            formula = values.first("f") if values is not None else None
+            if formula is not None:
+                series.append(_series(formula.text, element.first("tx")))
+    return Chart(
+        "".join(run.text for run in title.all("t")) if title is not None else "",
+        tuple(one for one in series if one is not None),
+    )
+
+
+def _series(formula: str, name: Element | None) -> Series | None:
+    cells: list[Coordinates] = []
+    sheet = ""
+    for match in _RANGE.finditer(formula):
+        sheet = match[1].strip("'").replace("''", "'")
+        left, top = column_number(match[2]), int(match[3])
+        right, bottom = column_number(match[4] or match[2]), int(match[5] or match[3])
+        if (right - left + 1) * (bottom - top + 1) > _MOST_POINTS:
+            return None
+        cells += [(row, column) for row in range(top, bottom + 1) for column in range(left, right + 1)]
+    label = name.first("v") if name is not None else None
+    reference = _RANGE.match(name.content()) if name is not None and label is None else None
+    place = (int(reference[3]), column_number(reference[2])) if reference else None
+    return Series(sheet, tuple(cells), label.text if label is not None else "", place) if cells else None
+
+
+def _loss(verdict: Verdict) -> list[Coordinates]:
+    """The cells of E_total, one an iteration, that hold something."""
+    table = verdict.table
+    if "E_total" not in table.lines:
+        return []
+    places = [table.place("E_total", step) for step in range(len(table.steps))]
+    return [place for place in places if place in table.sheet.cells]
+
+
+def _rows(sheet: Sheet, chart: Chart, series: Series, verdicts: Sequence[Verdict]) -> Iterator[Note]:
+    for verdict in verdicts:
+        loss = _loss(verdict)
+        plotted = set(series.cells)
+        if series.sheet != verdict.table.sheet.name or not plotted & set(loss):
+            continue
+        missing = [place for place in loss if place not in plotted]
+        if not missing:
+            continue
+        which = []
+        if missing[0] == loss[0]:
+            count = next((index for index, place in enumerate(loss) if place in plotted), len(loss))
+            which.append("the first iteration" if count == 1 else f"the first {count} iterations")
+        if missing[-1] == loss[-1]:
+            count = next((index for index, place in enumerate(reversed(loss)) if place in plotted), len(loss))
+            which.append("the last iteration" if count == 1 else f"the last {count} iterations")
+        name = f"the chart “{chart.title}”" if chart.title else "a chart"
+        words = " and ".join(which) or "some iterations"
+        message = f"{name} plots {', '.join(ranges(list(series.cells)))} of E_total and leaves out {words}"
+        yield Note(sheet.name, ranges(missing), "chart_rows", message)
+
+
+def _quantities(sheet: Sheet, charts: Sequence[Chart], verdicts: Sequence[Verdict]) -> Iterator[Note]:
+    """A chart that is called a loss chart, or is the only one, and plots another quantity of the table."""
+    for chart in charts:
+        plotted: set[str] = set()
+        for series in chart.series:
+            plotted |= {
+                name
+                for verdict in verdicts
+                if series.sheet == verdict.table.sheet.name
+                for name in verdict.table.lines
+                if set(series.cells) & {verdict.table.place(name, step) for step in range(len(verdict.table.steps))}
+            }
+        called_loss = bool(re.search(r"loss|error|cost", chart.title, re.IGNORECASE))
+        if plotted and "E_total" not in plotted and (called_loss or not chart.title):
+            words = f"“{chart.title}”" if chart.title else "without a title"
+            message = f"the chart {words} plots {', '.join(sorted(plotted))}, not E_total"
+            yield Note(sheet.name, (), "chart_quantity", message)
+
+
+def _pasted(book: Book, sheet: Sheet, series: Series, verdicts: Sequence[Verdict]) -> Iterator[Note]:
+    """A curve of pasted numbers that training with its learning rate does not give any more."""
+    source = book.by_name.get(series.sheet)
+    if source is None or len(series.cells) < _FEWEST_POINTS:
+        return
+    cells = [source.cells.get(place) for place in series.cells]
+    numbers = [cell.number for cell in cells if cell is not None and cell.formula is None and cell.number is not None]
+    in_table = any(
+        series.sheet == verdict.table.sheet.name and set(series.cells) & set(_loss(verdict)) for verdict in verdicts
+    )
+    if in_table or len(numbers) < len(cells):
+        return
+    rate = _rate(source, series)
+    if rate is None:
+        return
+    doubts = np.array([half_unit(cell.digits, cell.number or 0.0) for cell in cells if cell is not None])
+    curve = np.array(numbers)
+    for exact in (True, False):
+        for verdict in verdicts:
+            own = verdict.found.learning_rate.value
+            if exact != (own is not None and abs(own - rate) <= 1e-9 * rate):
+                continue
+            right = (
+                verdict.numbers.of("E_total") if exact and _loss(verdict) else trained(verdict, rate, len(curve) + 1)
+            )
+            if right is None or not _begins_alike(curve, right):
+                continue
+            if not _agrees(curve, right, doubts):
+                message = (
+                    f"the plotted numbers for η = {rate:g} are pasted, and they are not what the table"
+                    f" {verdict.found.sheet}!{verdict.found.range} gives with this learning rate"
+                )
+                yield Note(source.name, ranges(list(series.cells)), "pasted_curve", message)
+            return
+
+
+def _rate(sheet: Sheet, series: Series) -> float | None:
+    """The learning rate that a curve is labelled with: in its name, or above its first number."""
+    row, column = series.cells[0]
+    texts = [series.name]
+    if series.name_place is not None:
+        texts.append(sheet.text(*series.name_place))
+    for above in (1, 2):
+        cell = sheet.cells.get((row - above, column))
+        if cell is not None:
+            texts.append(cell.value if isinstance(cell.value, str) else str(cell.value))
+    for text in texts:
+        match = re.search(r"\d+(?:\.\d+)?\s*$", text.strip().rstrip(")"))
+        if match and 0 < float(match[0]) <= 1e6:
+            return float(match[0])
+    return None
+
+
+def _begins_alike(curve: Array, right: Array) -> bool:
+    """Whether a curve is one of this network's losses at all: it begins with the first or second of them."""
+    with np.errstate(all="ignore"):
+        return any(
+            len(right) > start and bool(abs(curve[0] - right[start]) <= 5e-2 * abs(right[start])) for start in (0, 1)
+        )
+
+
+def _agrees(curve: Array, right: Array, doubts: Array) -> bool:
+    for start in (0, 1):
+        length = min(len(curve), len(right) - start)
+        if length < _FEWEST_POINTS:
+            continue
+        other = right[start : start + length]
+        with np.errstate(all="ignore"):
+            near = np.abs(curve[:length] - other) <= 2 * doubts[:length] + _SAME_CURVE * np.abs(other)
+        if bool((near | np.isnan(other)).all()):
+            return True
+    return False

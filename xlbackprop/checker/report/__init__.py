@@ -1,0 +1,1 @@
+"""What is found, in structs, on the terminal and in a marked copy."""

@@ -1,0 +1,63 @@
+"""The report as people read it: a line of summary, the mistakes in a table, the notes below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from xlbackprop.checker.report.findings import Finding, Report, shortened
+
+_SIGNS = {
+    "ok": ("✓", "green"),
+    "mistakes": ("✗", "red"),
+    "not_recognised": ("?", "yellow"),
+    "unreadable": ("!", "yellow"),
+}
+
+
+def show(reports: Sequence[Report], console: Console) -> None:
+    """Print reports, one after the other."""
+    for index, report in enumerate(reports):
+        if index:
+            console.print()
+        _one(report, console)
+
+
+def _one(report: Report, console: Console) -> None:
+    sign, colour = _SIGNS[report.status]
+    console.print(f"[bold {colour}]{sign} {escape(report.file)}[/]: {escape(report.message)}", highlight=False)
+    for table in report.tables:
+        rate = table.learning_rate
+        value = "" if rate.value is None else f" = {rate.value:.6g}"
+        where = f" in {rate.cell}" if rate.cell else ""
+        eta = f", η{value}{where}" if value or where else ", no learning rate found"
+        console.print(
+            f"  {escape(table.sheet)}!{table.range}: {table.rows} rows{escape(eta)}", style="dim", highlight=False
+        )
+    if report.findings:
+        console.print(_findings(report.findings))
+    for note in report.notes:
+        place = "!".join(part for part in (note.sheet, shortened(note.cells)) if part)
+        console.print(f"  [cyan]note[/] {escape(place)}: {escape(note.message)}", highlight=False)
+
+
+def _findings(findings: Sequence[Finding]) -> Table:
+    table = Table(header_style="bold", show_lines=True)
+    table.add_column("cells", style="red", overflow="fold", min_width=10)
+    table.add_column("what is wrong, what stands there, what belongs there", overflow="fold", ratio=1)
+    for finding in findings:
+        value = finding.value if isinstance(finding.value, str) else _number(finding.value)
+        told = Text(finding.message)
+        told.append("\n\nthere stands   ", "dim").append(finding.found, "red").append(f"  → {value}", "dim")
+        told.append("\nthere belongs  ", "dim").append(finding.expected, "green")
+        told.append(f"  → {_number(finding.correct_value)}", "dim")
+        table.add_row(Text(f"{finding.sheet}\n{shortened(finding.cells)}"), told)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:.10g}"

@@ -1,0 +1,109 @@
+"""What was found in a workbook, summed up in one report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from xlbackprop.checker.file import recalculate
+from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.judgement.table_judge import Verdict
+from xlbackprop.checker.notes.effect import effect
+from xlbackprop.checker.notes.surroundings import look_around
+from xlbackprop.checker.report.findings import Note, Report
+from xlbackprop.grid import column_letter, column_number
+
+
+def summary(path: Path, book: Book, verdicts: Sequence[Verdict], recalculated: recalculate.Recalculated) -> Report:
+    ours = [verdict for verdict in verdicts if not verdict.foreign and verdict.judged]
+    order = {sheet.name: index for index, sheet in enumerate(book.sheets)}
+    placed = [(order[f.sheet], place.step, place.turn, f) for verdict in ours for place, f in verdict.findings]
+    findings = tuple(item[3] for item in sorted(placed, key=lambda item: item[:3]))
+    notes = [note for verdict in ours for note in (*_recognition(verdict), *verdict.notes, *effect(verdict))]
+    if recalculated.problem:
+        notes.append(Note("", (), "not_recalculated", f"{recalculated.problem}; the stored values were used"))
+    for verdict in verdicts:
+        if verdict.foreign and ours:
+            cells = (verdict.found.range,)
+            notes.append(Note(verdict.found.sheet, cells, "declined", f"this table was not judged: {verdict.foreign}"))
+    notes += look_around(book, ours, recalculated.values)
+    found = tuple(verdict.found for verdict in ours)
+    if not ours:
+        return Report(str(path), "not_recognised", _declined(book, verdicts), found, (), tuple(notes))
+    rows = sum(table.rows for table in found)
+    where = f"{_count(len(found), 'table')} with {_count(rows, 'row')}"
+    if not findings:
+        judged = sum(verdict.judged for verdict in ours)
+        return Report(str(path), "ok", f"no mistake in {where}: {judged:,} cells judged", found, (), tuple(notes))
+    first = findings[0]
+    size = sum(_size(block) for finding in findings for block in finding.cells)
+    message = (
+        f"{_count(len(findings), 'mistake')} in {_count(size, 'cell')} of {where}; the first is in"
+        f" {first.sheet}!{first.cells[0].partition(':')[0]}: {first.message}"
+    )
+    return Report(str(path), "mistakes", message, found, findings, tuple(notes))
+
+
+def _recognition(verdict: Verdict) -> Iterator[Note]:
+    """What was recognised in a table, what not, and how sure that is."""
+    table, meaning = verdict.table, verdict.meaning
+    sizes = "-".join(map(str, meaning.shape.sizes))
+    words = f"a {sizes} network, {_count(len(table.lines), 'quantity', 'quantities')} by their labels"
+
+    def letter(line: int) -> str:
+        return f"row {line}" if table.transposed else f"column {column_letter(line)}"
+
+    if meaning.cells:
+        words += "; elsewhere: " + ", ".join(f"{name} in {_cell(position)}" for position, name in meaning.cells.items())
+    if meaning.literals:
+        words += "; typed into the formulas: " + ", ".join(f"{name} = {value:g}" for name, value in meaning.literals)
+    if meaning.lines:
+        words += "; helpers: " + ", ".join(f"{letter(line)} is {name}" for line, name in sorted(meaning.lines.items()))
+    unused = [
+        f"{letter(line)} (“{text[:20]}”)" for line, text in sorted(table.unknown.items()) if line not in meaning.lines
+    ]
+    if unused:
+        words += "; not recognised: " + ", ".join(unused)
+    missing = [name for name in meaning.derivation.labels.base if meaning.own(name) not in _known(verdict)]
+    if missing:
+        words += "; without a column of their own: " + ", ".join(missing)
+    sure = "certain, by the definition in the file or the map" if table.certain else "sure"
+    if len(verdict.findings) * 2 > len(table.lines):
+        sure = "not sure: most columns differ from what their labels say; a --map FILE would settle it"
+    yield Note(table.sheet.name, (table.range,), "recognition", f"recognised {words} ({sure})")
+
+
+def _known(verdict: Verdict) -> set[str]:
+    meaning = verdict.meaning
+    names = {meaning.own(name) for name in verdict.table.lines} | set(meaning.cells.values())
+    return names | {name for name, _ in meaning.literals}
+
+
+def _cell(position: tuple[str, int, int]) -> str:
+    return f"{column_letter(position[2])}{position[1]}"
+
+
+def _declined(book: Book, verdicts: Sequence[Verdict]) -> str:
+    for verdict in verdicts:
+        where = f"{verdict.found.sheet}!{verdict.found.range}"
+        if verdict.foreign:
+            return f"the table in {where} is not this walkthrough: {verdict.foreign}"
+    for verdict in verdicts:
+        where = f"{verdict.found.sheet}!{verdict.found.range}"
+        return f"the table in {where} holds parameters only, neither formulas nor results: there is nothing to judge"
+    sheets = ", ".join(sheet.name for sheet in book.sheets[:5])
+    return (
+        f"no iteration table of this walkthrough was found (sheets: {sheets}): it would have a row of labels such as"
+        " w1, h1, a_h1, E1, ∂E/∂w1 with numbers below; if one stands under other labels, name its columns in a --map"
+    )
+
+
+def _size(cells: str) -> int:
+    corners = [re.fullmatch(r"([A-Z]+)(\d+)", corner) for corner in cells.split(":")]
+    (left, top), (right, bottom) = [(column_number(m[1]), int(m[2])) for m in (corners[0], corners[-1]) if m]
+    return (right - left + 1) * (bottom - top + 1)
+
+
+def _count(number: int, thing: str, things: str = "") -> str:
+    return f"1 {thing}" if number == 1 else f"{number:,} {things or thing + 's'}"

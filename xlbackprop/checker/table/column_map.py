@@ -1,0 +1,53 @@
+"""The map that a reader gives when the labels of a sheet say too little: which quantity stands in which column."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from msgspec import Struct
+
+from xlbackprop.checker.table.labels import quantity
+from xlbackprop.errors import UserError
+from xlbackprop.grid import column_number
+
+_EXAMPLE = 'such as  h1 = "I"  or  "dE/dw1" = "X", and, where needed, sheet = "Sheet1", header = 32'
+
+
+class Map(Struct, frozen=True):
+    """Columns by quantity, and the sheet and header row where they are told."""
+
+    columns: dict[str, int]
+    sheet: str | None = None
+    header: int | None = None
+
+
+def load(path: Path) -> Map:
+    """Read a map: a TOML file of quantity → column letter.
+
+    Raises:
+        UserError: it cannot be read, or a line of it cannot be used.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"--map {path}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"--map {path}: this is not a TOML file ({error}); expected lines {_EXAMPLE}") from error
+    sheet, header = content.pop("sheet", None), content.pop("header", None)
+    if sheet is not None and not isinstance(sheet, str):
+        raise UserError(f"--map {path}: sheet: found {sheet!r}, expected the name of a sheet")
+    if header is not None and (not isinstance(header, int) or isinstance(header, bool) or not 1 <= header <= 1 << 20):
+        raise UserError(f"--map {path}: header: found {header!r}, expected the number of the row with the labels")
+    columns: dict[str, int] = {}
+    for key, value in content.items():
+        name = quantity(key)
+        if name is None:
+            raise UserError(f"--map {path}: “{key}” is no quantity of the walkthrough; expected lines {_EXAMPLE}")
+        if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z]{1,3}", value):
+            raise UserError(f'--map {path}: {key}: found {value!r}, expected the letters of a column, such as "I"')
+        columns[name] = column_number(value)
+    if not columns:
+        raise UserError(f"--map {path}: found no columns, expected lines {_EXAMPLE}")
+    return Map(columns, sheet, header)

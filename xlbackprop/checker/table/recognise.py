@@ -1,0 +1,316 @@
+"""Recognition: where on a sheet an iteration table stands, which line of it holds which quantity, and its shape."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from xlbackprop.checker.file.cells import Cell, Sheet
+from xlbackprop.checker.table.labels import quantity
+from xlbackprop.checker.worlds import Shape, derivation_of
+from xlbackprop.grid import Coordinates, address
+from xlbackprop.network import ITERATION, LEARNING_RATE
+
+_FEWEST_WEIGHTS = 2
+_FEWEST_CALCULATED = 3
+_LARGEST_GAP = 2
+"""Empty rows that people leave inside a table."""
+_LARGEST_BREAK = 24
+"""Empty rows, or rows of other things, between two trainings under one header."""
+_MOST_UNITS = 9
+_OTHER_WEIGHT = re.compile(r"[wvuθ]['_ ]?[a-z]{0,3}['_ ]?\d{1,2}(?:[_, ]?[a-z]{0,2}\d)?")
+
+
+class Table(Struct, dict=True):
+    """An iteration table: one line (a column, or a row when it is transposed) a quantity, one step an iteration."""
+
+    sheet: Sheet
+    header: int
+    steps: tuple[int, ...]
+    """The rows of the iterations (or the columns, when transposed)."""
+    lines: dict[str, int]
+    """The line of every quantity that has one."""
+    shape: Shape
+    transposed: bool = False
+    unknown: dict[int, str] = {}  # msgspec copies the default
+    """The lines in between whose label is not known, with the label."""
+    relabelled: dict[int, str] = {}  # msgspec copies the default
+    """The lines whose label is another's, with what stands there."""
+    certain: bool = False
+    """Whether the labels are known to mean what they say: in a file of ours, and in a map."""
+
+    def place(self, name: str, step: int) -> Coordinates:
+        """Row and column of a quantity in an iteration, counted from 0."""
+        return self.coordinates(self.lines[name], step)
+
+    def coordinates(self, line: int, step: int) -> Coordinates:
+        """Row and column of a line in an iteration, counted from 0."""
+        return (line, self.steps[step]) if self.transposed else (self.steps[step], line)
+
+    def cell(self, name: str, step: int) -> Cell | None:
+        """The cell of a quantity in an iteration; None where it is empty."""
+        return self.sheet.cells.get(self.place(name, step))
+
+    @property
+    def range(self) -> str:
+        """The range of the table, its header included."""
+        lines = self.lines.values()
+        above = self.header if self.steps[0] - self.header <= _LARGEST_GAP + 1 else self.steps[0]
+        first, last = (min(lines), above), (max(lines), self.steps[-1])
+        corners = [(line, step) if self.transposed else (step, line) for line, step in (first, last)]
+        return f"{address(*corners[0])}:{address(*corners[1])}"
+
+
+class Candidate(Struct):
+    """A line of labels that may head a table, before the rows below it are looked at."""
+
+    header: int
+    lines: dict[str, int]
+    unknown: dict[int, str]
+
+
+def tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None = None) -> list[Table]:
+    """Every iteration table of a sheet, from the top; transposed ones only where there is no other.
+
+    Args:
+        sheet: where to look.
+        known: labels whose quantity is certain, by their text: those of our own files.
+        shape: of the network, where it is certain too.
+    """
+    for transposed in (False, True):
+        found = list(_tables(sheet, known, shape, transposed))
+        if found:
+            return found
+    return []
+
+
+def mapped(sheet: Sheet, columns: Mapping[str, int], header: int | None) -> list[Table]:
+    """The table that a reader's map describes, or several; none when there is nothing in its columns."""
+    candidate = Candidate(header or 0, dict(columns), {})
+    if header is None:
+        wanted = set(columns.values())
+        filled: Counter[int] = Counter()
+        for (row, column), cell in sheet.cells.items():
+            filled[row] += column in wanted and not (isinstance(cell.value, str) and cell.formula is None)
+        rows = [row for row, count in filled.items() if 2 * count > len(wanted)]
+        candidate.header = min(rows, default=1) - 1
+    return [replace(found, certain=True) for found in _under(sheet, candidate, None, None, transposed=False)]
+
+
+def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transposed: bool) -> Iterator[Table]:
+    lines: dict[int, dict[int, str]] = {}
+    for (row, column), cell in sheet.cells.items():
+        if isinstance(cell.value, str) and not cell.value.startswith("#"):
+            step, line = (column, row) if transposed else (row, column)
+            lines.setdefault(step, {})[line] = cell.value
+    candidates = [candidate for step in sorted(lines) for candidate in _headers(step, lines[step], known)]
+    candidates = [candidate for candidate in candidates if _is_walkthrough(candidate.lines, known)]
+    largest = max((len(candidate.lines) for candidate in candidates), default=0)
+    candidates = [candidate for candidate in candidates if 2 * len(candidate.lines) >= largest]  # no part of a diagram
+    for index, candidate in enumerate(candidates):
+        later = [
+            other.header
+            for other in candidates[index + 1 :]
+            if other.header > candidate.header and _overlap(other, candidate)
+        ]
+        for found in _under(sheet, candidate, min(later, default=None), shape, transposed=transposed):
+            yield replace(found, certain=bool(known))
+
+
+def _under(
+    sheet: Sheet, candidate: Candidate, end: int | None, shape: Shape | None, *, transposed: bool
+) -> list[Table]:
+    """The table under a header; more than one where the training begins again without a header of its own."""
+    whole = _table(sheet, candidate, end, shape, transposed=transposed)
+    if whole is None:
+        return []
+    starts = [0, *_restarts(whole)]
+    pieces = [whole.steps[start:stop] for start, stop in zip(starts, [*starts[1:], len(whole.steps)], strict=True)]
+    return [replace(whole, steps=steps) for steps in pieces]
+
+
+def _restarts(table: Table) -> list[int]:
+    """The steps at which the initial weights are typed in once more, though they are calculated elsewhere."""
+    weights = [name for name in table.lines if re.fullmatch(r"w\d+", name)]
+    first = [cell.number if (cell := table.cell(name, 0)) is not None else None for name in weights]
+    calculated = any(
+        cell is not None and cell.formula is not None
+        for step in range(1, len(table.steps))
+        for name in weights
+        for cell in [table.cell(name, step)]
+    )
+    found = []
+    for step in range(1, len(table.steps)):
+        cells = [table.cell(name, step) for name in weights]
+        typed = all(cell is not None and cell.formula is None for cell in cells)
+        gap = table.steps[step] - table.steps[step - 1] > 1
+        if typed and (calculated or gap) and [cell.number for cell in cells if cell is not None] == first:
+            found.append(step)
+    return found
+
+
+def _table(
+    sheet: Sheet, candidate: Candidate, end: int | None, shape: Shape | None, *, transposed: bool
+) -> Table | None:
+    """All rows under a header; None when there are none, or its numbers of units fit no network."""
+    steps = _steps(sheet, candidate, end, transposed)
+    named = _with_numbered_biases(candidate.lines)
+    shape = shape or _shape(named)
+    if not steps or shape is None:
+        return None
+    if not shape.train_biases and _are_updated(sheet, steps, named, transposed):
+        shape = replace(shape, train_biases=True)
+    quantities = derivation_of(shape).quantities
+    lines = {n: line for n, line in named.items() if n in quantities or n == LEARNING_RATE}
+    unknown = dict(candidate.unknown)
+    unknown.update({line: n for n, line in named.items() if n not in lines and n != ITERATION})
+    for line, name in _weights_in_order(unknown, lines, shape).items():
+        lines[name] = line
+        del unknown[line]
+    return Table(sheet, candidate.header, steps, lines, shape, transposed, unknown)
+
+
+def _with_numbered_biases(lines: Mapping[str, int]) -> dict[str, int]:
+    """Biases called after their units (b_h1, b_o2) or layers (b_h, b_o), under their numbers."""
+    after_units = sorted((name for name in lines if re.fullmatch(r"b_[ho]\d?", name)), key=lambda name: (name[2], name))
+    numbers = {name: f"b{number}" for number, name in enumerate(after_units, 1)}
+    return {numbers.get(name, name): line for name, line in lines.items()}
+
+
+def _are_updated(sheet: Sheet, steps: tuple[int, ...], lines: Mapping[str, int], transposed: bool) -> bool:
+    """Whether the biases are calculated from row to row, not only repeated."""
+    for name, line in lines.items():
+        for step in steps[1:] if re.fullmatch(r"b\d+", name) else ():
+            cell = sheet.cells.get((line, step) if transposed else (step, line))
+            if cell is not None and cell.formula is not None and len(cell.formula.references) > 1:
+                return True
+    return False
+
+
+def _weights_in_order(unknown: Mapping[int, str], lines: Mapping[str, int], shape: Shape) -> dict[int, str]:
+    """Weights under other numbers (w11, w12, v11), taken in their order where there are as many as are missing."""
+    names = [name for rows in derivation_of(shape).labels.weights for row in rows for name in row]
+    missing = [name for name in names if name not in lines]
+    others = [line for line, text in sorted(unknown.items()) if _OTHER_WEIGHT.fullmatch(text.strip().lower())]
+    return dict(zip(others, missing, strict=True)) if len(others) == len(missing) else {}
+
+
+def _headers(step: int, texts: dict[int, str], known: Mapping[str, str]) -> Iterator[Candidate]:
+    """The labels of one row; where most of them begin again, the next table begins."""
+    order = sorted(texts)
+    names = {line: known.get(texts[line].strip()) or quantity(texts[line]) for line in order}
+    current: dict[str, int] = {}
+    unknown: dict[int, str] = {}
+    doubles: dict[int, str] = {}
+    for index, line in enumerate(order):
+        name = names[line]
+        if name is None:
+            unknown[line] = texts[line]
+        elif name not in current:
+            current[name] = line
+        else:
+            ahead = {names[other] for other in order[index:]} - {None}
+            if len(ahead & current.keys()) >= max(_FEWEST_CALCULATED, len(current) // 2):
+                yield Candidate(step, _corrected(current, doubles), unknown)
+                current, unknown, doubles = {name: line}, {}, {}
+            else:
+                doubles[line] = name
+    if current:
+        unknown.update(doubles)
+        yield Candidate(step, _corrected(current, doubles), unknown)
+
+
+def _corrected(lines: dict[str, int], doubles: dict[int, str]) -> dict[str, int]:
+    """A label typed twice (∂E/∂w6 for ∂E/∂w7) means the number that is missing beside it."""
+    corrected = dict(lines)
+    for line, name in doubles.items():
+        match = re.fullmatch(r"(.*?)(\d+)", name)
+        following = f"{match[1]}{int(match[2]) + 1}" if match else ""
+        later = f"{match[1]}{int(match[2]) + 2}" if match else ""
+        if following and following not in corrected and lines[name] < line and corrected.get(later, line + 1) > line:
+            corrected[following] = line
+    return corrected
+
+
+def _is_walkthrough(lines: Mapping[str, int], known: Mapping[str, str]) -> bool:
+    if known:
+        return 2 * len(lines.keys() & set(known.values())) > len(known) / 2
+    weights = sum(bool(re.fullmatch(r"w\d+", name)) for name in lines)
+    return weights >= _FEWEST_WEIGHTS and sum(map(_is_calculated, lines)) >= _FEWEST_CALCULATED
+
+
+def _is_calculated(name: str) -> bool:
+    return bool(re.fullmatch(r"(a_)?[ho]\d(_\d)?|E\d|E_total|∂.*", name))
+
+
+def _overlap(one: Candidate, other: Candidate) -> bool:
+    return bool(set(one.lines.values()) & set(other.lines.values()))
+
+
+def _steps(sheet: Sheet, candidate: Candidate, end: int | None, transposed: bool) -> tuple[int, ...]:
+    """The rows under a header that hold numbers, up to the next header or a real gap."""
+    lines = [line for name, line in candidate.lines.items() if name not in {ITERATION, LEARNING_RATE}]
+    weights = [line for name, line in candidate.lines.items() if re.fullmatch(r"w\d+", name)]
+
+    def cell(line: int, step: int) -> Cell | None:
+        return sheet.cells.get((line, step) if transposed else (step, line))
+
+    steps: list[int] = []
+    step, gap = candidate.header + 1, 0
+    while gap <= _LARGEST_BREAK and (end is None or step < end):
+        cells = [cell(line, step) for line in lines]
+        filled = sum(c is not None and (c.formula is not None or c.number is not None) for c in cells)
+        known = [c for line in weights if (c := cell(line, step)) is not None and not isinstance(c.value, str)]
+        enough = filled * 4 >= len(lines) and (bool(known) or filled * 2 >= len(lines))
+        if gap > _LARGEST_GAP:  # only a whole row with typed weights begins again after so long
+            typed = len(known) == len(weights) and all(c.formula is None for c in known)
+            enough = bool(steps) and typed and filled * 2 >= len(lines)
+        if enough:
+            steps.append(step)
+            gap = 0
+        else:
+            gap += 1
+        step += 1
+    return tuple(steps)
+
+
+def _shape(lines: Mapping[str, int]) -> Shape | None:
+    """The network that has quantities of these names; None when their numbers fit no network."""
+
+    def most(pattern: str) -> int:
+        numbers = [int(match[1]) for name in lines if (match := re.fullmatch(pattern, name))]
+        return max(numbers, default=0)
+
+    inputs, targets, weights = most(r"i(\d)"), most(r"t(\d)"), most(r"w(\d+)")
+    outputs = max(most(r"(?:a_)?o(\d)"), most(r"E(\d)"), targets)
+    deep = [(int(m[1]), int(m[2])) for name in lines if (m := re.fullmatch(r"(?:a_)?h(\d)_(\d)", name))]
+    if deep:
+        hidden = [max(u for layer, u in deep if layer == number) for number in sorted({layer for layer, _ in deep})]
+    else:
+        count = most(r"(?:a_)?h(\d)")
+        if not count and inputs and outputs and weights > inputs * outputs and not weights % (inputs + outputs):
+            count = weights // (inputs + outputs)  # hidden units of which none is labelled
+        hidden = [count] if count else []
+    if not outputs:
+        outputs = 1 if "E_total" in lines and hidden else 0
+    between = sum(a * b for a, b in zip(hidden, [*hidden[1:], outputs], strict=False))
+    first = hidden[0] if hidden else outputs
+    if not inputs and first and weights > between and not (weights - between) % first:
+        inputs = (weights - between) // first
+    sizes = (inputs, *hidden, outputs)
+    if not all(0 < size <= _MOST_UNITS for size in sizes):
+        return None
+    biases = {name for name in lines if re.fullmatch(r"b\d+", name)}
+    units = sizes[1:]
+    if not biases:
+        counts = (0,) * len(units)
+    elif most(r"b(\d+)") <= len(units):
+        counts = (1,) * len(units)
+    else:
+        counts = units
+    trained = any(re.fullmatch(r"∂E/∂b\d+", name) for name in lines)
+    return Shape(sizes, counts, trained)

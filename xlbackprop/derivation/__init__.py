@@ -1,0 +1,11 @@
+"""The training in symbols: every quantity defined once."""
+
+from xlbackprop.derivation.equations import derive
+from xlbackprop.derivation.quantities import Derivation, Role, Setting
+
+__all__ = [
+    "Derivation",
+    "Role",
+    "Setting",
+    "derive",
+]

@@ -1,0 +1,116 @@
+"""The limits of the file format, and what a network needs of them at the least, reckoned before any work."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from xlbackprop.errors import Problem, UserError, at_most
+
+if TYPE_CHECKING:
+    pass
+
+
+MOST_COLUMNS = 16_384
+MOST_ROWS = 1_048_576
+MOST_CHARACTERS = 8_192
+"""Of a formula, with its equals sign."""
+MOST_ARGUMENTS = 255
+"""Of a function in a formula."""
+
+
+class NoRoomError(UserError):
+    """A sheet that turns out to need more than the file format has."""
+
+    def __init__(self, sheet: str, problem: Problem) -> None:
+        self.sheet = sheet
+        self.problem = problem
+        super().__init__(f'no sheet "{sheet}" for this walkthrough, it is too large: {problem}')
+
+
+def formula_problem(key: str, formula: str) -> Problem | None:
+    """What keeps a formula, given without its equals sign, from standing in a cell; None if it can stand there."""
+    characters = 1 + len(formula)
+    if characters > MOST_CHARACTERS:
+        expected = at_most(characters, MOST_CHARACTERS, "the characters of a formula")
+        return Problem(key, f"{characters:,} characters", expected)
+    if formula.count(",") >= MOST_ARGUMENTS and (arguments := most_arguments(formula)) > MOST_ARGUMENTS:
+        expected = at_most(arguments, MOST_ARGUMENTS, "the arguments of a function")
+        return Problem(key, f"{arguments:,} arguments of a function", expected)
+    return None
+
+
+def most_arguments(formula: str) -> int:
+    """The largest number of arguments that a function in a formula has."""
+    most, open_brackets, in_text = 0, [0], False
+    for character in formula:
+        if character == '"':
+            in_text = not in_text
+        elif in_text:
+            continue
+        elif character == "(":
+            open_brackets.append(1)
+        elif character == ",":
+            open_brackets[-1] += 1
+        elif character == ")":
+            most = max(most, open_brackets.pop())
+    return most
+
+
+def column_letter(index: int) -> str:
+    """The letters of a column, counted from 1: A, B … Z, AA."""
+    letters = ""
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def address(row: int, column: int) -> str:
+    """The address of a cell from its row and column, both counted from 1."""
+    return f"{column_letter(column)}{row}"
+
+
+def quoted(sheet: str) -> str:
+    """A sheet's name as formulas write it."""
+    return sheet if re.fullmatch(r"[^\W\d]\w*", sheet) else "'" + sheet.replace("'", "''") + "'"
+
+
+def column_number(letters: str) -> int:
+    """The number of a column from its letters, counted from 1."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def absolute(cell: str) -> str:
+    """An address with dollar signs: `$B$4`."""
+    letters = cell.rstrip("0123456789")
+    return f"${letters}${cell[len(letters) :]}"
+
+
+Coordinates = tuple[int, int]
+"""Row and column, counted from 1."""
+
+
+def ranges(cells: list[Coordinates]) -> tuple[str, ...]:
+    """The fewest ranges, column by column, that hold exactly these cells; equal neighbours become one block."""
+    runs: list[tuple[int, int, int]] = []
+    for row, column in sorted(set(cells), key=lambda cell: (cell[1], cell[0])):
+        if runs and runs[-1][0] == column and runs[-1][2] == row - 1:
+            runs[-1] = (column, runs[-1][1], row)
+        else:
+            runs.append((column, row, row))
+    blocks: dict[tuple[int, int], list[list[int]]] = {}
+    for column, top, bottom in runs:
+        spans = blocks.setdefault((top, bottom), [])
+        if spans and spans[-1][1] == column - 1:
+            spans[-1][1] = column
+        else:
+            spans.append([column, column])
+    found = [(top, left, bottom, right) for (top, bottom), spans in blocks.items() for left, right in spans]
+    return tuple(
+        address(top, left) if (top, left) == (bottom, right) else f"{address(top, left)}:{address(bottom, right)}"
+        for top, left, bottom, right in sorted(found, key=lambda block: (block[1], block[0]))
+    )

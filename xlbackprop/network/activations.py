@@ -1,0 +1,141 @@
+"""The activation functions: each one entry with its value, its derivative, its formula and its sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from xlbackprop.symbols import Builtin, Call, Exponential, Expression, Function, Number, Stable, apply, conditional
+
+Array = NDArray[np.float64]
+
+
+class Activation(Struct, frozen=True):
+    """One activation function, told twice: in numbers for the engine, in symbols for the derivation.
+
+    Neither telling is computed from the other, so that a slip in one of them shows.
+    """
+
+    value: Callable[[Array], Array]
+    """The activation of an array of pre-activations, element by element, without overflow."""
+    derivative: Callable[[Array, Array], Array]
+    """The derivative, from the pre-activation and the activation."""
+    function: Function
+    """The function as a reader writes it."""
+    local_derivative: Callable[[Expression, Expression], Expression]
+    """The derivative as a reader writes it, from the symbols of the pre-activation and the activation."""
+    sentence: str
+    """What the function does to a number, to follow the words "the activation of …:"."""
+    bounded: bool = False
+    """Whether it stays between two numbers however large its argument is."""
+
+
+def _sigmoid(x: Array) -> Array:
+    # beyond 700 the exponential nears the largest double, and the result is 0 to 300 decimals anyhow
+    return np.asarray(1.0 / (1.0 + np.exp(np.minimum(-x, 700.0))))
+
+
+_LEAK = 0.01
+_GELU_SCALE, _GELU_CUBE = math.sqrt(2 / math.pi), 0.044715
+
+
+def _gelu_tanh(x: Array) -> Array:
+    return np.tanh(_GELU_SCALE * (x + _GELU_CUBE * x**3))
+
+
+def _gelu_tanh_symbol(x: Expression) -> Expression:
+    return apply(Builtin.HYPERBOLIC_TANGENT, Number(_GELU_SCALE) * (x + Number(_GELU_CUBE) * x**3))
+
+
+SIGMOID = Function("σ", lambda x: 1 / (1 + Exponential(-x)))
+
+ACTIVATIONS: Mapping[str, Activation] = {
+    # Rumelhart, Hinton, Williams, Nature 323 (1986), eq. 2; its derivative is the factor in eq. 5.
+    "sigmoid": Activation(
+        value=_sigmoid,
+        derivative=lambda x, a: a * (1.0 - a),
+        function=SIGMOID,
+        local_derivative=lambda x, a: a * (1 - a),
+        sentence="the sigmoid σ squeezes any number into the range from 0 to 1",
+        bounded=True,
+    ),
+    # LeCun et al., Efficient BackProp (1998), section 4.4.
+    "tanh": Activation(
+        value=np.tanh,
+        derivative=lambda x, a: 1.0 - a * a,
+        function=Function(
+            "tanh",
+            lambda x: Stable((Exponential(2 * x) - 1) / (Exponential(2 * x) + 1), apply(Builtin.HYPERBOLIC_TANGENT, x)),
+        ),
+        local_derivative=lambda x, a: 1 - a**2,
+        sentence="the hyperbolic tangent tanh squeezes any number into the range from −1 to 1",
+        bounded=True,
+    ),
+    # Nair and Hinton, ICML (2010); the derivative at 0 is taken to be 0.
+    "relu": Activation(
+        value=lambda x: np.maximum(x, 0.0),
+        derivative=lambda x, a: np.where(x > 0, 1.0, 0.0),
+        function=Function("relu", lambda x: apply(Builtin.MAXIMUM, 0.0, x)),
+        local_derivative=lambda x, a: conditional(0.0, x, 1.0, 0.0),
+        sentence="the rectifier relu lets positive numbers through and makes all others 0",
+    ),
+    # Maas, Hannun and Ng, ICML workshop (2013); the derivative at 0 is that of the negative side.
+    "leaky relu": Activation(
+        value=lambda x: np.where(x > 0, x, _LEAK * x),
+        derivative=lambda x, a: np.where(x > 0, 1.0, _LEAK),
+        function=Function("lrelu", lambda x: conditional(0.0, x, x, Number(_LEAK) * x)),
+        local_derivative=lambda x, a: conditional(0.0, x, 1.0, _LEAK),
+        sentence=f"the leaky rectifier lrelu lets positive numbers through and leaves {_LEAK:g} of all others",
+    ),
+    # Dugas et al., NIPS (2000), eq. 4.
+    "softplus": Activation(
+        value=lambda x: np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x))),
+        derivative=lambda x, a: _sigmoid(x),
+        function=Function(
+            "softplus",
+            lambda x: Stable(
+                apply(Builtin.LOGARITHM, 1 + Exponential(x)),
+                apply(Builtin.MAXIMUM, 0.0, x) + apply(Builtin.LOGARITHM, 1 + Exponential(-apply(Builtin.ABSOLUTE, x))),
+            ),
+        ),
+        local_derivative=lambda x, a: Call(SIGMOID, x),
+        sentence="softplus is a rectifier with a rounded corner; it is always above 0",
+    ),
+    # Hendrycks and Gimpel, arXiv:1606.08415, section 2 (as SiLU); Elfwing, Uchibe and Doya, Neural Networks (2018).
+    "silu": Activation(
+        value=lambda x: x * _sigmoid(x),
+        derivative=lambda x, a: _sigmoid(x) + a * (1.0 - _sigmoid(x)),
+        function=Function("silu", lambda x: x * Call(SIGMOID, x)),
+        local_derivative=lambda x, a: Call(SIGMOID, x) + a * (1 - Call(SIGMOID, x)),
+        sentence="silu multiplies a number by its own sigmoid: a rectifier with a dip below 0",
+    ),
+    # Hendrycks and Gimpel, arXiv:1606.08415, section 2, the approximation with tanh.
+    "gelu": Activation(
+        value=lambda x: 0.5 * x * (1.0 + _gelu_tanh(x)),
+        derivative=lambda x, a: (
+            0.5 * (1.0 + _gelu_tanh(x))
+            + 0.5 * x * (1.0 - _gelu_tanh(x) ** 2) * _GELU_SCALE * (1.0 + 3 * _GELU_CUBE * x**2)
+        ),
+        function=Function("gelu", lambda x: Number(0.5) * x * (1 + _gelu_tanh_symbol(x))),
+        local_derivative=lambda x, a: (
+            Number(0.5) * (1 + _gelu_tanh_symbol(x))
+            + Number(0.5)
+            * x
+            * (1 - _gelu_tanh_symbol(x) ** 2)
+            * Number(_GELU_SCALE)
+            * (1 + Number(3 * _GELU_CUBE) * x**2)
+        ),
+        sentence="gelu weighs a number by how likely a normal one is smaller, in the form with tanh",
+    ),
+    "identity": Activation(
+        value=lambda x: x,
+        derivative=lambda x, a: np.ones_like(x),
+        function=Function("id", lambda x: x),
+        local_derivative=lambda x, a: Number(1.0),
+        sentence="the identity id leaves a number as it is",
+    ),
+}

@@ -1,0 +1,64 @@
+"""The learning-rate schedules: each one entry with its numbers, its formula and its sentence, as in PyTorch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from xlbackprop.network.optimisers import Numbers, Setting, Symbols
+from xlbackprop.symbols import Builtin, Expression, Number, Raised, apply
+
+Array = NDArray[np.float64]
+
+
+class Schedule(Struct, frozen=True):
+    """One schedule, told twice: in numbers for the engine, in symbols for the derivation."""
+
+    rates: Callable[[Array, Array, Numbers], Array]
+    """The learning rates, from the first one and the numbers k of the updates made so far."""
+    rate: Callable[[Expression, Expression, Symbols], Expression]
+    """The same in symbols."""
+    sentence: str
+    settings: tuple[Setting, ...] = ()
+
+
+_FACTOR = Setting("factor", "γ", "what the learning rate is multiplied by", 0.5, most=1.0)
+_EVERY = Setting("every", "K", "after how many updates the learning rate falls", 10, 1, 1e6)
+_PERIOD = Setting("period", "K", "over how many updates the learning rate falls", 50, 1, 1e6)
+_LOWEST = Setting("lowest", "η_min", "the learning rate at the end of the fall", 0.0, most=1e6)
+
+SCHEDULES: Mapping[str, Schedule] = {
+    "constant": Schedule(
+        rates=lambda first, k, s: first,
+        rate=lambda first, k, s: first,
+        sentence="the learning rate of this iteration",
+    ),
+    "step": Schedule(
+        rates=lambda first, k, s: first * s["factor"] ** np.floor(k / s["every"]),
+        rate=lambda first, k, s: first * Raised(s["factor"], apply(Builtin.FLOOR, k / s["every"])),
+        sentence="the learning rate of this iteration: multiplied by γ after every K updates",
+        settings=(_FACTOR, _EVERY),
+    ),
+    "exponential": Schedule(
+        rates=lambda first, k, s: first * s["factor"] ** k,
+        rate=lambda first, k, s: first * Raised(s["factor"], k),
+        sentence="the learning rate of this iteration: multiplied by γ after every update",
+        settings=(
+            Setting("factor", "γ", "what the learning rate is multiplied by after every update", 0.99, most=1.0),
+        ),
+    ),
+    # Loshchilov and Hutter, ICLR (2017), eq. 5.
+    "cosine": Schedule(
+        rates=lambda first, k, s: s["lowest"] + 0.5 * (first - s["lowest"]) * (1 + np.cos(np.pi * k / s["period"])),
+        rate=lambda first, k, s: (
+            s["lowest"]
+            + Number(0.5) * (first - s["lowest"]) * (1 + apply(Builtin.COSINE, Number(math.pi) * k / s["period"]))
+        ),
+        sentence="the learning rate of this iteration: it falls along a cosine over K updates",
+        settings=(_PERIOD, _LOWEST),
+    ),
+}

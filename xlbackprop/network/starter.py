@@ -1,0 +1,378 @@
+"""The text of a definition to start from."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from statistics import median_low
+
+from msgspec import Struct
+
+from xlbackprop.errors import UserError, did_you_mean
+from xlbackprop.network.activations import ACTIVATIONS
+from xlbackprop.network.definition import GRADIENT_DESCENT, Method
+from xlbackprop.network.initial_weights import draw
+from xlbackprop.network.loading import parse
+from xlbackprop.network.losses import LOSSES
+from xlbackprop.network.names import LEARNING_RATE, LEARNING_RATE_SENTENCE
+from xlbackprop.network.optimisers import OPTIMISERS, Setting
+from xlbackprop.network.softmax import SOFTMAX
+from xlbackprop.network.validation import MOST_UNITS, OPTIMISER_SETTINGS, SCHEDULE_SETTINGS, definition_keys, layer_keys
+
+MOST_SAMPLES = 1000
+MOST_WRITTEN = 50
+"""A network with more weights says how they are drawn, and not what they are."""
+
+_ITERATIONS, _EPOCHS = 50, 25
+_LINE = 110
+"""Characters."""
+
+_UNBROKEN = "\0"
+"""Stands for a space at which no line may end."""
+
+_HEADER = """\
+# A definition for xlbackprop: a network, what it learns from, and how it is trained.
+# Change what you like, save it, and run:  xlbackprop build {file}
+#
+# A line such as #note = "" is a setting that has its default: take its # away to change it, and put one before the
+# line that it replaces, where there is one.
+"""
+
+_SENTENCES: Mapping[str, str] = {
+    "title": "What the walkthrough is called",
+    "teaches": "What it teaches, in one sentence",
+    "note": "What else there is to say, which stands under the network",
+    "notation": "In whose way the quantities of a unit are written",
+    "inputs": "What goes in, a number for each input",
+    "targets": "What should come out, a number for each output",
+    "samples": "Or a CSV file beside this one, in place of inputs and targets",
+    "loss": "How wrong the network is, as one number, which training makes small",
+    "learning_rate": f"{LEARNING_RATE}, {LEARNING_RATE_SENTENCE}",
+    "learning_rates": "Those that the sheet Learning rates compares",
+    "iterations": "How many rows the table has, each for one sample",
+    "epochs": "Or how often to go through all samples, in place of iterations",
+    "batch_size": "How many samples to look at before the weights change",
+    "order": "In which order to take the samples",
+    "optimiser": "How a weight follows its gradient",
+    "schedule": "How the learning rate changes as the training goes on",
+    "train_biases": "Whether biases are learned as weights are",
+    "seed": "What draws the numbers, the same seed the same numbers",
+    "compare": "Other ways to train the same network, none by default",
+    "weights": "The weights",
+    "units": "Or weights that are drawn, in place of given ones, for so many units",
+    "initial": "How they are drawn",
+    "bias": "What is added to the weighted sum of a unit, nothing by default",
+    "activation": f"What makes a unit's activation of its weighted sum, where {SOFTMAX} is for the last layer only",
+}
+"""What each key is for, to be followed by what it may be."""
+
+_SAMPLES = "its name; it has a line of column names, then a line of numbers a sample, inputs before targets"
+_EPOCHS_EXPECTED = "a whole number from 1 on"
+"""What the keys may be that stand for others."""
+
+
+_CAREFREE_RATE = 0.5
+"""With bounded activations and plain gradient descent nothing runs away."""
+
+_SHARES = (0.1, 0.2, 0.5, 0.8, 1, 2, 3, 5)
+
+
+class _Wish(Struct, frozen=True):
+    """What was asked for."""
+
+    sizes: tuple[int, ...]
+    """Units in every layer, the inputs first."""
+    activations: tuple[str, ...]
+    """Of every layer but the inputs."""
+    loss: str
+    samples: int
+    optimiser: str
+    seed: int
+
+    @property
+    def shape(self) -> str:
+        sizes = list(map(str, self.sizes))
+        return "-".join(sizes if len(sizes) <= 12 else [sizes[0], "…", sizes[-1]])
+
+    @property
+    def is_written_out(self) -> bool:
+        """Whether the weights stand in the text as numbers."""
+        return sum(sources * units for sources, units in pairwise(self.sizes)) <= MOST_WRITTEN
+
+    @property
+    def learning_rate(self) -> float:
+        """One with which most networks of this kind learn at once."""
+        if any(setting.key == "epsilon" for setting in OPTIMISERS[self.optimiser].settings):
+            return 0.02  # each step is about as long as the rate, however small the gradient is
+        bounded = all(name == SOFTMAX or ACTIVATIONS[name].bounded for name in self.activations)
+        if bounded and not OPTIMISERS[self.optimiser].states:
+            return _CAREFREE_RATE
+        return 0.05 if bounded or self.sizes[0] <= 10 else 0.005
+
+    @property
+    def learning_rates(self) -> tuple[float, ...] | None:
+        """Some around it, from too small ones to one that is too large; None for the default where none does harm."""
+        if self.learning_rate == _CAREFREE_RATE:
+            return None
+        return tuple(float(f"{self.learning_rate * share:.3g}") for share in _SHARES)
+
+
+def starter(
+    file: str,
+    *,
+    layers: str = "2,2,2",
+    activation: str | None = None,
+    output: str | None = None,
+    loss: str | None = None,
+    samples: int = 1,
+    optimiser: str | None = None,
+    seed: int = 0,
+) -> str:
+    """The text of a definition that builds at once, with every key that it may have.
+
+    Args:
+        file: what the file is called, for the comments in it and for messages.
+        layers: units of every layer, the inputs first, with commas between them.
+        activation: of the hidden layers; where it is None, as for every name here, what a definition has by default.
+        output: the activation of the last layer; None for the one that the loss goes with, if it needs one.
+        samples: how many to make up.
+        seed: what weights and samples are drawn by.
+
+    Raises:
+        UserError: the options make no definition; the message names the option.
+    """
+    loss = _known("--loss", loss or _default("loss"), LOSSES)
+    goes_with = LOSSES[loss].goes_with
+    hidden = _known("--activation", activation or _default("activation"), ACTIVATIONS)
+    last = _known("--output", output or goes_with or _default("activation"), (*ACTIVATIONS, SOFTMAX))
+    if goes_with not in (None, last):
+        raise UserError(f'--output: found "{last}" with the loss "{loss}", expected "{goes_with}"')
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise UserError(f"--samples: found {samples}, expected a whole number from 1 to {MOST_SAMPLES:,}")
+    sizes = _sizes(layers)
+    if last == SOFTMAX and sizes[-1] == 1:
+        raise UserError(f'--layers: found "{layers}" with a {SOFTMAX}, expected two or more outputs to share 1')
+    activations = (*(hidden for _ in sizes[1:-1]), last)
+    optimiser = _known("--optimiser", optimiser or GRADIENT_DESCENT.name, OPTIMISERS)
+    wish = _Wish(sizes, activations, loss, samples, optimiser, seed)
+    _require_sense(wish, file)
+    return _HEADER.format(file=_argument(file)) + "\n".join(_lines(wish)) + "\n"
+
+
+def _argument(file: str) -> str:
+    """A file name as one types it."""
+    return "FILE" if not file.isprintable() else f'"{file}"' if " " in file else file
+
+
+def _default(key: str) -> str:
+    return str((definition_keys() | layer_keys())[key].default)
+
+
+def _sizes(layers: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in layers.split(",")]
+    sizes = tuple(int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 10)
+    if len(sizes) < max(2, len(parts)) or not all(1 <= size <= MOST_UNITS for size in sizes):
+        expected = f"two or more whole numbers from 1 to {MOST_UNITS:,}, the inputs first, such as 2,3,1"
+        raise UserError(f'--layers: found "{layers}", expected {expected}')
+    return sizes
+
+
+def _known(option: str, asked: str, known: Iterable[str]) -> str:
+    """The name that is meant, with spaces or hyphens and in capitals or not, as one likes."""
+    names = {_simplified(name): name for name in known}
+    if _simplified(asked) not in names:
+        raise UserError(f'{option}: there is no "{asked}"; {did_you_mean(asked, names.values())}')
+    return names[_simplified(asked)]
+
+
+def _simplified(name: str) -> str:
+    return name.lower().replace("-", " ").replace("_", " ").strip()
+
+
+def _require_sense(wish: _Wish, file: str) -> None:
+    """See to it that nothing is made up for a network that is too large by far."""
+    layers = zip(wish.sizes[1:], wish.activations, strict=True)
+    content = {
+        "title": "One sample",
+        "teaches": "Whether there is room.",
+        "inputs": [0.0] * wish.sizes[0],
+        "targets": [1.0] + [0.0] * (wish.sizes[-1] - 1),
+        "learning_rate": wish.learning_rate,
+        "iterations": 1,
+        "layers": [{"units": units, "activation": activation} for units, activation in layers],
+        "loss": wish.loss,
+        "optimiser": wish.optimiser,
+        "seed": wish.seed,
+    }
+    parse(content, source=file)
+
+
+def _lines(wish: _Wish) -> Iterator[str]:
+    several = wish.samples > 1
+    yield from _entry("title", f"A {wish.shape} network")
+    learnt = f"{wish.samples:,} samples" if several else "one sample"
+    yield from _entry("teaches", f"How a {wish.shape} network learns from {learnt}.")
+    yield from _entry("note")
+    yield from _entry("notation")
+    yield from _heading("What it learns from")
+    inputs, targets = _samples(wish)
+    yield from _entry("inputs", inputs if several else inputs[0])
+    yield from _entry("targets", targets if several else targets[0])
+    yield from _explained("samples", _SAMPLES)
+    yield _setting("samples", "samples.csv", commented=True)
+    yield from _heading("How it is trained")
+    yield from _entry("loss", wish.loss)
+    yield from _entry("learning_rate", wish.learning_rate)
+    yield from _entry("learning_rates", wish.learning_rates)
+    epochs = min(_EPOCHS, MOST_SAMPLES // wish.samples) if several else _ITERATIONS
+    yield from _entry("iterations", epochs * wish.samples, commented=several)
+    yield from _explained("epochs", _EPOCHS_EXPECTED)
+    yield _setting("epochs", epochs, commented=not several)
+    yield from _entry("batch_size")
+    yield from _entry("order")
+    yield from _entry("optimiser", wish.optimiser)
+    yield from _methods("optimiser", OPTIMISER_SETTINGS)
+    yield from _entry("schedule")
+    yield from _methods("schedule", SCHEDULE_SETTINGS)
+    yield from _entry("train_biases")
+    yield from _entry("seed", wish.seed)
+    yield from _heading("The network: a section for each layer, the last one for the outputs")
+    yield from _layers(wish)
+    yield from _heading("For comparison")
+    yield from _explained("compare", definition_keys()["compare"].expected)
+    yield "#[[compare]]"
+    yield _setting("optimiser", next(name for name in OPTIMISERS if name != wish.optimiser), commented=True)
+    yield _setting("learning_rate", wish.learning_rate, commented=True)
+
+
+def _layers(wish: _Wish) -> Iterator[str]:
+    keys = layer_keys()
+    generator = random.Random(wish.seed)
+    last = len(wish.activations) - 1
+    for index, ((sources, units), activation) in enumerate(zip(pairwise(wish.sizes), wish.activations, strict=True)):
+        where = "output layer" if index == last else "hidden layer" if last == 1 else f"hidden layer {index + 1}"
+        yield from ("", f"[[layers]] # {where}")
+        is_first = index == 0
+        initial = str(keys["initial"].default)
+        if wish.is_written_out:
+            if is_first:
+                yield from _explained("weights", keys["weights"].expected)
+            yield _setting("weights", draw(initial, sources, units, generator), one_a_line=True)
+        if is_first or not wish.is_written_out:
+            if is_first:
+                yield from _explained("units", keys["units"].expected)
+            yield _setting("units", units, commented=wish.is_written_out)
+            if is_first:
+                yield from _explained("initial", keys["initial"].expected)
+            yield _setting("initial", initial, commented=wish.is_written_out)
+        if is_first:
+            if not wish.is_written_out:
+                yield from _comment(f"Or weights, in place of both: {keys['weights'].expected}.")
+            yield from _explained("bias", keys["bias"].expected)
+            yield _setting("bias", 0.1, commented=True)
+            yield from _explained("activation", keys["activation"].expected)
+        yield _setting("activation", activation)
+
+
+def _entry(key: str, value: object = None, *, commented: bool = False) -> Iterator[str]:
+    """A key of the definition with what there is to say of it; in a comment, and with its default, without a value."""
+    about = definition_keys()[key]
+    yield from _explained(key, about.expected)
+    yield _setting(key, about.default if value is None else value, commented=commented or value is None)
+
+
+def _methods(key: str, known: Mapping[str, Sequence[Setting]]) -> Iterator[str]:
+    """Every optimiser or schedule with its settings, and what they are."""
+    yield "# Each with its settings:"
+    settings = {setting.key: setting for own in known.values() for setting in own}
+    for each in settings.values():
+        yield f"#   {each.key}, {each.symbol}: {each.sentence}, from {each.least:g} to {each.most:,.7g}"
+    for name, own in known.items():
+        if own:
+            defaults = {setting.key: setting.default for setting in own}
+            yield _setting(key, Method(name=name, settings=defaults), commented=True)
+
+
+def _heading(text: str) -> Iterator[str]:
+    yield from ("", f"# ----- {text} -----")
+
+
+def _explained(key: str, expected: str) -> Iterator[str]:
+    yield ""
+    yield from _comment(f"{_SENTENCES[key]}: {expected}.")
+
+
+def _comment(text: str) -> list[str]:
+    """Lines of a comment, in which no name in quotation marks is broken."""
+    kept = re.sub('"[^"]*"', lambda name: name[0].replace(" ", _UNBROKEN), text)
+    lines = textwrap.wrap(kept, _LINE, initial_indent="# ", subsequent_indent="# ")
+    return [line.replace(_UNBROKEN, " ") for line in lines]
+
+
+def _setting(key: str, value: object, *, commented: bool = False, one_a_line: bool = False) -> str:
+    line = f"{key} = {_toml(value)}"
+    if isinstance(value, Sequence) and not isinstance(value, str) and (one_a_line or len(line) > _LINE):
+        parts = [_toml(each) for each in value]
+        if isinstance(value[0], Sequence):
+            lines = [f"  {part}," for part in parts]
+        else:
+            lines = textwrap.wrap(
+                " ".join(f"{part}," for part in parts), _LINE, initial_indent="  ", subsequent_indent="  "
+            )
+        line = "\n".join([f"{key} = [", *lines, "]"])
+    return f"#{line}" if commented else line
+
+
+def _toml(value: object) -> str:
+    match value:
+        case Method(name=name, settings=settings) if settings:
+            listed = {"name": name} | settings
+            return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in listed.items()) + " }"
+        case list() | tuple():
+            return f"[{', '.join(map(_toml, value))}]"
+        case Method(name=name):
+            return _toml(name)
+        case str() | bool():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return f"{value}"
+
+
+def _samples(wish: _Wish) -> tuple[list[list[float]], list[list[float]]]:
+    """Inputs and targets that go with one another, made up so that the loss suits them and they can be learned."""
+    generator = random.Random(f"samples {wish.seed}")
+    inputs, outputs, samples = wish.sizes[0], wish.sizes[-1], range(wish.samples)
+
+    def drawn(count: int) -> list[float]:
+        return [generator.random() for _ in range(count)]
+
+    if wish.activations[-1] == SOFTMAX:
+        centres = [drawn(inputs) for _ in range(outputs)]
+        classes = [sample % outputs for sample in samples]
+        near = [
+            [
+                0.2 + 0.6 * centre + 0.2 * (chance - 0.5)
+                for centre, chance in zip(centres[each], drawn(inputs), strict=True)
+            ]
+            for each in classes
+        ]
+        return _rounded(near), [[float(output == each) for output in range(outputs)] for each in classes]
+    rows = _rounded([0.05 + 0.9 * chance for chance in drawn(inputs)] for _ in samples)
+    shares = [drawn(inputs) for _ in range(outputs)]
+    means = [[sum(map(float.__mul__, share, row)) / sum(share) for share in shares] for row in rows]
+    if LOSSES[wish.loss].goes_with is None:
+        return rows, _rounded([0.1 + 0.8 * mean for mean in row] for row in means)
+    middles = [median_low(column) for column in zip(*means, strict=True)]
+    yes = [
+        [(mean <= middle) != (output % 2) for output, (mean, middle) in enumerate(zip(row, middles, strict=True))]
+        for row in means
+    ]
+    return rows, [[float(each) for each in row] for row in yes]
+
+
+def _rounded(rows: Iterable[list[float]]) -> list[list[float]]:
+    return [[round(value, 2) for value in row] for row in rows]

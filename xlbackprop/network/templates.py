@@ -1,0 +1,50 @@
+"""The ready-made walkthroughs that ship with the package, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xlbackprop.errors import UserError, did_you_mean
+
+_INSTALLED = Path(__file__).parents[1] / "templates"
+_FOLDER = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "templates"
+
+
+_ORDER = (
+    "classic",
+    "classic-01-99",
+    "mazur",
+    "mazur-biases",
+    "and-or",
+    "xor",
+    "regression",
+    "iris-mini",
+    "deep",
+    "dead-relu",
+    "optimisers",
+)
+"""The order in which one teaches with them."""
+
+
+def names() -> tuple[str, ...]:
+    """The names of the ready-made templates, in the order in which one teaches with them; others come last."""
+    found = {path.stem for path in _FOLDER.glob("*.toml")}
+    return (*(name for name in _ORDER if name in found), *sorted(found.difference(_ORDER)))
+
+
+def locate(template: str | Path) -> Path:
+    """The file of a template, given by name (`classic`) or as the path of a TOML file.
+
+    Raises:
+        UserError: there is no such template or file; the message names what there is.
+    """
+    if template in names():
+        return _FOLDER / f"{template}.toml"
+    path = Path(template)
+    looks_like_path = isinstance(template, Path) or path.suffix == ".toml" or len(path.parts) > 1
+    if path.is_file():
+        return path
+    if looks_like_path:
+        reason = "this is a folder, not a TOML file" if path.is_dir() else "there is no such file"
+        raise UserError(f"{path}: {reason}")
+    raise UserError(f'there is no template "{template}"; {did_you_mean(str(template), names())}')

@@ -1,0 +1,83 @@
+"""The reading as a spreadsheet formula."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from xlbackprop.symbols.expression import Builtin, Call, Conditional, Expression, Stable, Symbol, children, symbols
+from xlbackprop.symbols.reading import Binding, Reading
+
+LARGEST_EXPONENT = 709
+"""EXP of anything above this is an error in a spreadsheet: e^710 is no double."""
+
+
+class Formula(Reading):
+    """A spreadsheet formula, without its equals sign: `(R33-A33)*R33*(1-R33)*J33`."""
+
+    plus, minus, times, over, negative = "+", "-", "*", "/", "-"
+    negated = Binding.ATOM
+
+    def __init__(self, address: Callable[[Symbol], str]) -> None:
+        """`address` gives the reference of the cell in which a quantity stands, or of the range of a `Listed` one."""
+        self._address = address
+
+    def symbol(self, symbol: Symbol) -> str:
+        return self._address(symbol)
+
+    def number(self, value: float) -> str:
+        if value == math.pi:
+            return "PI()"
+        return f"{value:.17G}" if value != float(f"{value:g}") else f"{value:G}"  # the file format knows 1E+12 only
+
+    def power(self, base: str, exponent: int) -> str:
+        return f"{base}^{exponent}"
+
+    def negation(self, operand: str) -> str:
+        # spreadsheets read -x^2 as (-x)^2, and IronCalc 0.9 takes -(x*y)^2 apart in the same way
+        return f"-1*{operand}" if operand.startswith("(") else super().negation(operand)
+
+    def exponential(self, exponent: Expression) -> str:
+        return f"EXP(MIN({LARGEST_EXPONENT},{self.read(exponent)}))"
+
+    def call(self, call: Call) -> tuple[str, Binding]:
+        return self._text(call.body)
+
+    def raised(self, base: str, exponent: Expression) -> tuple[str, Binding]:
+        return f"{base}^{self._at_least(Binding.ATOM, exponent)}", Binding.POWER
+
+    def apply(self, function: Builtin, arguments: tuple[str, ...]) -> str:
+        return f"{FUNCTIONS[function]}({','.join(arguments)})"
+
+    def conditional(self, condition: Conditional) -> tuple[str, Binding]:
+        left, right, then, otherwise = map(self.read, children(condition))
+        return f"IF({left}<{right},{then},{otherwise})", Binding.ATOM
+
+    def entry(self, values: Expression, place: Expression) -> str:
+        return f"INDEX({self.read(values)},{self.read(place)})"
+
+    def stable(self, stable: Stable) -> tuple[str, Binding]:
+        return self._text(stable.computed)
+
+
+FUNCTIONS = {
+    Builtin.LOGARITHM: "LN",
+    Builtin.SQUARE_ROOT: "SQRT",
+    Builtin.HYPERBOLIC_TANGENT: "TANH",
+    Builtin.COSINE: "COS",
+    Builtin.ABSOLUTE: "ABS",
+    Builtin.FLOOR: "INT",
+    Builtin.MAXIMUM: "MAX",
+    Builtin.MINIMUM: "MIN",
+    Builtin.REMAINDER: "MOD",
+}
+"""What spreadsheets call the built-in functions."""
+
+
+class WrittenFormula(Formula):
+    """A spreadsheet formula from the quantities that a reader writes, which may be an error for extreme numbers."""
+
+    def stable(self, stable: Stable) -> tuple[str, Binding]:
+        written, computed = ({symbol.label for symbol in symbols(each)} for each in children(stable))
+        # of the same quantities both tell the same, and only one of them in every program
+        return self._text(stable.computed if written == computed else stable.written)

@@ -1,0 +1,194 @@
+"""The layout: which quantities have a column of their own in the iteration table, and at which address each stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+from msgspec import Struct
+
+from xlbackprop.derivation import Derivation, Role
+from xlbackprop.grid import column_letter
+from xlbackprop.network import ITERATION, LEARNING_RATE, ORDER
+from xlbackprop.symbols import Formula, Listed, Symbol, at_the_start
+
+WALKTHROUGH = "Walkthrough"
+"""The sheet on which the iteration table stands."""
+
+DATA = "Data"
+"""The sheet on which the samples stand, where there are several."""
+
+FIRST_SAMPLE_ROW = 6
+
+LONGEST_FORMULA = 30
+"""How many symbols a formula may have and still be read; longer ones get columns for their parts."""
+
+SETTING_COLUMN = "G"
+
+
+def compact(derivation: Derivation) -> tuple[str, ...]:
+    """The columns of the original sheet: what the network holds, the loss and the gradients of what it learns.
+
+    The deltas come before the gradients where a gradient written out without them would be too long to read.
+    """
+    columns = (*_forward(derivation), *_gradients(derivation), *_rest(derivation))
+    lengths = derivation.lengths(columns)
+    longest = max(lengths[gradient] for gradient in _gradients(derivation))
+    deltas = derivation.deltas if longest > LONGEST_FORMULA else ()
+    return (*_forward(derivation), *deltas, *_gradients(derivation), *_rest(derivation))
+
+
+def full(derivation: Derivation) -> tuple[str, ...]:
+    """Every quantity: the columns of the original sheet with every link of the chain rule before the gradients."""
+    forward, gradients, rest = _forward(derivation), _gradients(derivation), _rest(derivation)
+    taken = {*forward, *gradients, *rest}
+    links = [name for name in derivation.quantities if name not in taken]
+    return (*forward, *links, *gradients, *rest)
+
+
+COLUMN_SETS: Mapping[str, Callable[[Derivation], tuple[str, ...]]] = {"compact": compact, "full": full}
+
+
+class Table(Struct, frozen=True, dict=True):
+    """The iteration table: one column a quantity, one row an iteration, the count of iterations in the last column."""
+
+    derivation: Derivation
+    quantities: tuple[str, ...]
+    iterations: int
+    header_row: int
+
+    @property
+    def first_row(self) -> int:
+        return self.header_row + 1
+
+    @property
+    def learning_rate_cell(self) -> str:
+        """The absolute address of η, just above the header."""
+        return self.setting_cell(LEARNING_RATE)
+
+    def setting_cell(self, name: str) -> str:
+        """The absolute address of a setting: the learning rate just above the header, the others above it."""
+        above = list(self.derivation.settings).index(name)
+        return f"${SETTING_COLUMN}${self.header_row - 1 - above}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What stands in the columns, left to right."""
+        return (*self.quantities, ITERATION)
+
+    @property
+    def last_row(self) -> int:
+        return self.first_row + self.iterations - 1
+
+    def letter(self, name: str) -> str:
+        """The column letter of a quantity."""
+        return self._letters[name]
+
+    def cell(self, name: str, iteration: int = 0) -> str:
+        """The address of a quantity in one iteration, such as `J33`."""
+        return f"{self._letters[name]}{self.first_row + iteration}"
+
+    @property
+    def headers(self) -> str:
+        """The range of the column headers as other sheets write it."""
+        return f"{WALKTHROUGH}!$A${self.header_row}:${column_letter(len(self.columns))}${self.header_row}"
+
+    def area(self, iterations: int) -> str:
+        """The range of all columns over the first iterations as other sheets write it."""
+        last = f"${column_letter(len(self.columns))}${self.header_row + iterations}"
+        return f"{WALKTHROUGH}!$A${self.first_row}:{last}"
+
+    def sample_cell(self, name: str, sample: int) -> str:
+        """Where an input or a target of one of several samples, counted from 0, stands, as other sheets write it."""
+        first = samples_range(self.derivation, name, self.iterations).partition(":")[0]
+        return first.removesuffix(str(FIRST_SAMPLE_ROW)) + str(FIRST_SAMPLE_ROW + sample)
+
+    def reference(self, name: str) -> str:
+        """The first cell of a quantity as other sheets write it: `Walkthrough!$W$33`."""
+        return f"{WALKTHROUGH}!${self._letters[name]}${self.first_row}"
+
+    def range(self, name: str) -> str:
+        """The range of a quantity over all iterations as other sheets write it: `Walkthrough!$W$33:$W$100`."""
+        letter = self._letters[name]
+        return f"{WALKTHROUGH}!${letter}${self.first_row}:${letter}${self.last_row}"
+
+    def first_formula(self, name: str) -> str | None:
+        """The formula of a quantity in the first row, where `{row}` stands for the row; None for a given number."""
+        if name == ITERATION:
+            return "0"
+        if self.derivation[name].expression is None:
+            return None
+        expression = self.derivation.expanded(name, self._known)
+        return self._reading.read(at_the_start(expression) if name in self.derivation.carried else expression)
+
+    def formula(self, name: str) -> str:
+        """The formula of a quantity in every later row, where `{row}` and `{above}` stand for the rows."""
+        return self._formulas[name]
+
+    @cached_property
+    def _formulas(self) -> dict[str, str]:
+        return {name: self._formula(name) for name in self.columns}
+
+    def _formula(self, name: str) -> str:
+        letter = self._letters[name]
+        if name == ITERATION:
+            return f"{letter}{{above}}+1"
+        quantity = self.derivation[name]
+        if quantity.update is not None:
+            return self._reading.read(quantity.update)
+        if quantity.expression is None:
+            return f"{letter}${self.first_row}"
+        return self._reading.read(self.derivation.expanded(name, self._known))
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.quantities)
+
+    @cached_property
+    def _letters(self) -> dict[str, str]:
+        return {name: column_letter(index) for index, name in enumerate(self.columns, 1)}
+
+    @cached_property
+    def _reading(self) -> Formula:
+        return Formula(self._address)
+
+    def _address(self, symbol: Symbol) -> str:
+        if isinstance(symbol, Listed):
+            return samples_range(self.derivation, symbol.name, self.iterations)
+        if symbol.name in self.derivation.settings:
+            return self.setting_cell(symbol.name)
+        return self._letters[symbol.name] + ("{above}" if symbol.previous else "{row}")
+
+
+def samples_range(derivation: Derivation, name: str, iterations: int) -> str:
+    """Where all values of an input or a target, or the order of the samples, stand on the sheet of the data."""
+    names = derivation.labels
+    columns = (*names.inputs, *names.targets, "", ORDER)
+    letter = column_letter(2 + columns.index(name))
+    count = iterations if name == ORDER else derivation.samples
+    return f"{DATA}!${letter}${FIRST_SAMPLE_ROW}:${letter}${FIRST_SAMPLE_ROW + count - 1}"
+
+
+def _forward(derivation: Derivation) -> tuple[str, ...]:
+    names = derivation.labels
+    columns = [*names.targets, *names.inputs]
+    for layer, rows in enumerate(names.weights):
+        columns += [weight for row in rows for weight in row]
+        columns += names.biases[layer]
+        pairs = zip(names.pre_activations[layer], names.activations[layer], strict=True)
+        columns += [name for pair in pairs for name in pair]
+    means = [name for name in derivation.carried if derivation[name].role is Role.LOSS]
+    return (*columns, *names.losses, names.total_loss, *means)
+
+
+def _gradients(derivation: Derivation) -> tuple[str, ...]:
+    layers = range(len(derivation.labels.weights))
+    return tuple(gradient for layer in layers for gradient in derivation.gradients(layer))
+
+
+def _rest(derivation: Derivation) -> tuple[str, ...]:
+    """What is carried from iteration to iteration, and where the iteration stands among the others."""
+    means = [name for name in derivation.carried if derivation[name].role is Role.GRADIENT]
+    memory = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.MEMORY]
+    order = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.ORDER]
+    return (*means, *memory, *order)

@@ -1,0 +1,65 @@
+"""The choice of an iteration: the cell in which the reader makes it, and how a sheet reads that iteration's values."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from openpyxl.utils.cell import absolute_coordinate
+
+from xlbackprop.walkthrough import WALKTHROUGH, Given, Lesson, Table
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.theme import Look
+
+
+class Choice(Struct, frozen=True):
+    """An iteration that was chosen in a cell of the sheet."""
+
+    table: Table
+    cell: str
+    """The absolute address of the iteration: always a whole number of the table, whatever was typed."""
+
+    @property
+    def last(self) -> int:
+        """The last iteration of the table."""
+        return self.table.iterations - 1
+
+    def value(self, name: str) -> str:
+        """The formula, without its equals sign, for a quantity in the iteration chosen."""
+        return f"INDEX({self.table.range(name)},{self.cell}+1)"
+
+    def next_value(self, name: str) -> str:
+        """The formula for a quantity in the iteration after it; in the last row, for its value there."""
+        return f"INDEX({self.table.range(name)},MIN({self.cell}+2,{self.table.iterations}))"
+
+    def given(self, given: Given) -> str:
+        """The formula for a number that the iteration chosen begins with."""
+        match given.kind:
+            case "setting":
+                return f"{WALKTHROUGH}!{self.table.setting_cell(given.name)}"
+            case "iteration":
+                return self.cell
+            case "old":
+                return f"IF({self.cell}=0,0,INDEX({self.table.range(given.name)},MAX(1,{self.cell})))"
+            case "quantity":
+                return self.value(given.name)
+
+
+def choose_iteration(page: Page, lesson: Lesson, typed: str, used: str, iteration: int | None = None) -> Choice:
+    """Put down a cell in which the reader types an iteration, and one that makes a usable number of it.
+
+    Args:
+        iteration: the one that is chosen to begin with; None for the lesson's own.
+    """
+    choice = Choice(lesson.table, absolute_coordinate(used))
+    iteration = lesson.iteration if iteration is None else iteration
+    page.number(typed, iteration, Look(theme.INPUT, number_format=theme.PLAIN_FORMAT, unlocked=True))
+    counted = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
+    page.formula(used, whole_number(typed, 0, choice.last, 0), iteration, counted)
+    meaning = "Which row of the table to look at; 0 has the initial weights."
+    page.limit(typed, "Iteration", meaning, 0, choice.last, whole=True)
+    return choice
+
+
+def whole_number(cell: str, least: int, most: int, otherwise: int) -> str:
+    """The formula for the whole number that a cell holds, kept within limits; `otherwise` for text or nothing."""
+    return f"IF(ISNUMBER({cell}),INT(MAX({least},MIN({most},{cell}))),{otherwise})"

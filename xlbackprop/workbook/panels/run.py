@@ -1,0 +1,118 @@
+"""The whole training on a lesson sheet: a working block for each of several runs that differ in how they learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from msgspec import Struct
+
+from xlbackprop.derivation import Derivation, Role, Setting
+from xlbackprop.engine import Array, Trace
+from xlbackprop.grid import column_letter
+from xlbackprop.network import ITERATION, LEARNING_RATE
+from xlbackprop.walkthrough import WALKTHROUGH, Lesson
+from xlbackprop.workbook.panels.working import Working, forward_columns
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.theme import Look
+
+MOST_ITERATIONS = 1000
+"""More rows than this, once for every run, make a file that no classroom opens, and curves that look no different."""
+
+SMALLEST_LOSS = 1e-30
+"""What stands for a loss of exactly 0, for which a logarithmic axis has no place."""
+
+
+class Run(Struct, frozen=True):
+    """One training: where it stands, and what comes out."""
+
+    working: Working
+    values: Mapping[str, Array]
+    """Each of shape (iterations,)."""
+
+    @property
+    def loss(self) -> str:
+        """The name of the loss that is shown."""
+        return self.working.derivation.loss_shown
+
+    @property
+    def losses(self) -> Array:
+        return self.values[self.loss]
+
+
+def begin(page: Page, lesson: Lesson, header_row: int, iterations: int) -> tuple[dict[str, str], int]:
+    """Put down what all runs share, column by column from A: the iteration and, with many samples, the sample.
+
+    Returns:
+        The address of each of these quantities, with `{row}` in it, and the first column that is still free.
+    """
+    count = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
+    page.text(f"A{header_row}", ITERATION, theme.COLUMN_HEAD)
+    page.formula(f"A{header_row + 1}", "0", 0, count)
+    if iterations > 1:
+        counts = BlockColumn(page.style_number(count), "A{above}+1", np.arange(1.0, iterations))
+        page.block(Block(header_row + 2, [counts]))
+    places = {ITERATION: "$A{row}"}
+    derivation = lesson.derivation
+    order = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.ORDER]
+    shared = [*order, *derivation.sampled] if derivation.samples > 1 else []
+    columns = []
+    for index, name in enumerate(shared, 2):
+        role = derivation[name].role
+        look = Look(theme.CALCULATION, role, theme.number_format(role))
+        page.text(f"{column_letter(index)}{header_row}", name, Look(theme.LABEL, role))
+        formula = f"INDEX({lesson.table.range(name)},$A{{row}}+1)"
+        columns.append(BlockColumn(page.style_number(look), formula, lesson.trace[name][:iterations]))
+        places[name] = f"${column_letter(index)}{{row}}"
+    if columns:
+        page.block(Block(header_row + 1, columns, 2))
+    return places, 2 + len(shared)
+
+
+def run_columns(derivation: Derivation) -> tuple[str, ...]:
+    """The columns of a run: what its formulas need, and no more than they need to stay short."""
+    carried = [name for name in derivation.carried if derivation[name].role is not Role.ORDER]
+    memory = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.MEMORY]
+    rest = [*memory, *(name for name in carried if name not in memory)]
+    forward = forward_columns(derivation, derivation.deltas)
+    return (*derivation.learned, *forward, *derivation.deltas, derivation.labels.total_loss, *rest)
+
+
+def put_setting(page: Page, cell: str, setting: Setting) -> None:
+    """Put down a number that the training is set by, for the reader to change within its limits."""
+    page.number(cell, setting.value)
+    title = f"Learning rate {LEARNING_RATE}" if setting.name == LEARNING_RATE else setting.name
+    page.limit(cell, title, f"This is {setting.sentence}.", setting.least, setting.most)
+
+
+def settings_elsewhere(lesson: Lesson) -> dict[str, str]:
+    """The settings where the Walkthrough has them."""
+    return {name: f"{WALKTHROUGH}!{lesson.table.setting_cell(name)}" for name in lesson.derivation.settings}
+
+
+def run_values(derivation: Derivation, columns: tuple[str, ...], trace: Trace) -> dict[str, Array]:
+    """The values of the columns, the loss with something to show where it is 0."""
+    values = {name: trace[name] for name in columns}
+    loss = derivation.loss_shown
+    values[loss] = np.maximum(values[loss], SMALLEST_LOSS)
+    return values
+
+
+def put_run(page: Page, lesson: Lesson, run: Run) -> None:
+    """Put down a run: its first row from the Walkthrough, the others each from the row above."""
+    working, derivation, loss = run.working, run.working.derivation, run.loss
+    learned = derivation.learned
+    working.header(page)
+
+    def formulas(*, first: bool) -> dict[str, str]:
+        found = {name: working.calculation(name, first=first) for name in working.columns if name not in learned}
+        return found | {loss: f"MAX({SMALLEST_LOSS:.0E},{found[loss]})"}
+
+    later = formulas(first=False)
+    first = formulas(first=True) if derivation.olds else later
+    begun = {name: lesson.table.reference(name) for name in learned}
+    updated = {name: working.update(name) for name in learned}
+    working.block(page, first | begun, run.values, slice(0, 1))
+    working.block(page, later | updated, run.values, slice(1, None))

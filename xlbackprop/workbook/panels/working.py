@@ -1,0 +1,173 @@
+"""Working areas: the calculations behind what a lesson sheet shows, row by row on the same sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+
+from msgspec import Struct
+
+from xlbackprop.derivation import Derivation
+from xlbackprop.engine import Array
+from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.network import short_label
+from xlbackprop.symbols import Formula, Symbol, at_the_start
+from xlbackprop.walkthrough import LONGEST_FORMULA, Lesson
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, Value
+from xlbackprop.workbook.xlsx.theme import Look
+
+
+class Working(Struct, frozen=True, dict=True):
+    """A table of calculations: one column a quantity, its rows one iteration each, or one setting of the weights."""
+
+    derivation: Derivation
+    columns: tuple[str, ...]
+    first_column: int
+    header_row: int
+    rows: int
+    elsewhere: Mapping[str, str]
+    """What the formulas use that has no column: its address, or an expression, in which `{row}` is the row."""
+
+    @property
+    def first_row(self) -> int:
+        return self.header_row + 1
+
+    @property
+    def last_row(self) -> int:
+        return self.header_row + self.rows
+
+    @property
+    def next_column(self) -> int:
+        """The first column to the right of the table."""
+        return self.first_column + len(self.columns)
+
+    def letter(self, name: str) -> str:
+        """The column letter of a quantity."""
+        return column_letter(self.first_column + self.columns.index(name))
+
+    def cell(self, name: str, row: int = 0) -> str:
+        """The address of a quantity in a row, counted from 0."""
+        return f"{self.letter(name)}{self.first_row + row}"
+
+    def range(self, name: str, rows: slice = slice(None)) -> str:
+        """The absolute range of a quantity over all rows, or over some counted from 0: `$J$40:$J$107`."""
+        chosen = range(self.first_row, self.last_row + 1)[rows]
+        return f"${self.letter(name)}${chosen[0]}:${self.letter(name)}${chosen[-1]}"
+
+    def calculation(self, name: str, *, first: bool = False) -> str:
+        """The formula of a quantity from its own row; a quantity that stands nowhere is written out in it.
+
+        In the `first` row nothing is carried over from the row above.
+        """
+        expression = self.derivation.expanded(name, self._known)
+        return self._reading.read(at_the_start(expression) if first else expression)
+
+    def update(self, name: str) -> str:
+        """The formula of what is learned, from the row above."""
+        return self._reading.read(self.derivation.updated(name, self._known))
+
+    def header(self, page: Page) -> None:
+        """Put down the names above the columns."""
+        for name in self.columns:
+            role = self.derivation[name].role
+            page.text(f"{self.letter(name)}{self.header_row}", short_label(name), Look(theme.LABEL, role))
+
+    def block(self, page: Page, formulas: Mapping[str, str], values: Mapping[str, Array], rows: slice) -> None:
+        """Put down some rows of all columns: their formulas, with `{row}` and `{above}`, and the values of all rows."""
+        taken = range(self.first_row, self.last_row + 1)[rows]
+        if taken:
+            looks = (Look(theme.CALCULATION, self.derivation[name].role, theme.VALUE_FORMAT) for name in self.columns)
+            cells = [
+                BlockColumn(page.style_number(look), formulas[name], values[name][rows])
+                for look, name in zip(looks, self.columns, strict=True)
+            ]
+            page.block(Block(taken[0], cells, self.first_column))
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset((*self.columns, *self.elsewhere))
+
+    @cached_property
+    def _reading(self) -> Formula:
+        return Formula(self._address)
+
+    def _address(self, symbol: Symbol) -> str:
+        if symbol.name in self.elsewhere:
+            place = self.elsewhere[symbol.name]
+            return place.replace("{row}", "{above}") if symbol.previous else place
+        return self.letter(symbol.name) + ("{above}" if symbol.previous else "{row}")
+
+
+def forward_columns(derivation: Derivation, using: Collection[str]) -> tuple[str, ...]:
+    """The columns of a forward pass: the activations, after the pre-activations where formulas were long without them.
+
+    Args:
+        using: what else is calculated from them, with formulas that have to stay short as well.
+    """
+    labels = derivation.labels
+    activations = [name for layer in labels.activations for name in layer]
+    lengths = derivation.lengths({*activations, *using, *derivation.given})
+    is_long = max(lengths[name] for name in (*activations, *using)) > LONGEST_FORMULA
+    units = [name for layer in labels.pre_activations for name in layer] if is_long else []
+    return (*units, *activations)
+
+
+def given(
+    page: Page, lesson: Lesson, row: int, column: int = 1, *, iteration_cell: str = "", iteration: int = 0
+) -> dict[str, str]:
+    """Put down what stays the same in every row of a working, names over values, from the cell on.
+
+    Args:
+        iteration_cell: where the iteration stands whose sample is meant, if there are several samples.
+
+    Returns:
+        The absolute address of each number.
+    """
+    names = list(lesson.derivation.constants)
+    if iteration_cell:
+        names += [name for name in lesson.derivation.sampled if name not in names]
+    page.text(address(row + 1, column), "given:", Look(theme.TEXT, align="right"))
+    places = {}
+    for place, name in enumerate(names, column + 1):
+        role = lesson.derivation[name].role
+        cell = address(row + 1, place)
+        formula = lesson.table.reference(name)
+        if name not in lesson.derivation.constants:
+            formula = f"INDEX({lesson.table.range(name)},{iteration_cell}+1)"
+        page.text(address(row, place), name, Look(theme.LABEL, role))
+        value = float(lesson.trace[name][iteration])
+        page.formula(cell, formula, value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))
+        places[name] = absolute(cell)
+    return places
+
+
+def used(page: Page, choices: Sequence[tuple[str, str, Value]], row: int, column: int = 1) -> list[str]:
+    """Put down the reader's choices as they are used, names over values, from the cell on.
+
+    Args:
+        choices: the name, the formula and the value of each.
+
+    Returns:
+        The absolute address of each value.
+    """
+    page.text(address(row + 1, column), "used:", Look(theme.TEXT, align="right"))
+    cells = []
+    for place, (name, formula, value) in enumerate(choices, column + 1):
+        cell = address(row + 1, place)
+        page.text(address(row, place), name, theme.COLUMN_HEAD)
+        page.formula(cell, formula, value, Look(theme.CALCULATION))
+        cells.append(absolute(cell))
+    return cells
+
+
+def bounded(cell: str, low: float, high: float, otherwise: float | str) -> str:
+    """The formula of a reader's number as it is used: between two bounds, and `otherwise` where there is none."""
+    fallback = otherwise if isinstance(otherwise, str) else f"{otherwise:.15G}"
+    return f"IF(ISNUMBER({cell}),MAX({low:.15G},MIN({high:.15G},{cell})),{fallback})"
+
+
+def plain(value: float) -> str:
+    """A number as a spreadsheet joins it to a text, for numbers of an everyday size."""
+    return f"{value:.15g}"

@@ -1,0 +1,1 @@
+"""The Excel file itself: pages, rows, theme, charts, drawings and the writer."""

@@ -1,0 +1,227 @@
+"""A page: one sheet while it is being filled, where every formula is put down together with its value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from weakref import WeakKeyDictionary
+
+from openpyxl.cell.cell import Cell as StyledCell
+from openpyxl.formatting.rule import Rule
+from openpyxl.styles.differential import DifferentialStyle
+from openpyxl.styles.numbers import NumberFormat
+from openpyxl.utils.cell import coordinate_to_tuple
+from openpyxl.workbook.workbook import Workbook
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.hyperlink import Hyperlink
+
+from xlbackprop.errors import Problem, at_most
+from xlbackprop.grid import MOST_COLUMNS, MOST_ROWS, NoRoomError, column_letter, formula_problem
+from xlbackprop.symbols import Piece
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.drawing import CellSize, Drawing
+from xlbackprop.workbook.xlsx.rows import Block, Calculation, Cell, SheetContent, Style, Value
+from xlbackprop.workbook.xlsx.theme import Look
+
+ROW_HEIGHT = 15.0
+"""Points."""
+
+ROW_PADDING = 5.0
+"""Points, for a row that is to be read one at a time."""
+
+_CHARACTERS_A_UNIT = 1.05
+"""Widths are counted in digits; letters are narrower on average."""
+_STYLES: WeakKeyDictionary[Workbook, dict[tuple[Look, bool], Style]] = WeakKeyDictionary()
+"""What each look comes to in a workbook, for texts that could be taken for formulas and for all other contents;
+openpyxl takes a tenth of a millisecond to find it out."""
+
+_FORMULA_SIGNS = ("=", "+", "-", "@")
+"""What makes a spreadsheet program take the text that begins with it for a formula, once it has been edited."""
+
+_TEXT = Look()
+_INPUT = Look(theme.INPUT)
+_LINK = Look(theme.LINK)
+
+_EMU_A_POINT = 12700
+_EMU_A_PIXEL = 9525
+
+
+class Page:
+    """One sheet of the workbook being made."""
+
+    def __init__(self, workbook: Workbook, title: str) -> None:
+        self.sheet = workbook.create_sheet(title)
+        self.sheet.sheet_format.defaultRowHeight = ROW_HEIGHT
+        self.sheet.sheet_format.customHeight = True
+        self.sheet.sheet_view.showGridLines = False
+        headers = self.sheet.HeaderFooter
+        headers.evenHeader = headers.evenFooter = headers.firstHeader = headers.firstFooter = None
+        self.drawing = Drawing()
+        self._cells: dict[tuple[int, int], Cell] = {}
+        self._blocks: list[Block] = []
+        self._links: list[Hyperlink] = []
+        self._styles = _STYLES.setdefault(workbook, {})
+
+    def text(self, address: str, text: str, look: Look = _TEXT) -> None:
+        """Put down a text; it stays one whatever it begins with."""
+        self._put(address, look, text, quoted=text.startswith(_FORMULA_SIGNS))
+
+    def typeset(self, address: str, pieces: tuple[Piece, ...], look: Look = _TEXT) -> None:
+        """Put down a text with subscripts."""
+        self._put(address, look, pieces, quoted=any(piece.text.startswith(_FORMULA_SIGNS) for piece in pieces[:1]))
+
+    def link(self, address: str, text: str, sheet: str, target: str, look: Look = _LINK) -> None:
+        """Put down a text that leads to a cell of a sheet of this workbook."""
+        self.text(address, text, look)
+        self._links.append(Hyperlink(ref=address, location=f"'{sheet}'!{target}"))
+
+    def number(self, address: str, value: float, look: Look = _INPUT) -> None:
+        """Put down a number that the reader can change."""
+        self._put(address, look, value)
+
+    def formula(self, address: str, formula: str, value: Value, look: Look) -> None:
+        """Put down a formula (without its equals sign) and the value it has now."""
+        self._require_room(formula_problem(f"the formula in {address}", formula))
+        self._put(address, look, Calculation(formula, value))
+
+    def blank(self, address: str, look: Look) -> None:
+        """Put down a cell with nothing in it."""
+        self._put(address, look, None)
+
+    def block(self, block: Block) -> None:
+        """Put down a long run of rows."""
+        row, last_column = block.rows[-1], block.first_column + len(block.columns) - 1
+        self._require_place(row, last_column)
+        for index, column in enumerate(block.columns, block.first_column):
+            if column.formula is not None:
+                formula = column.formula.format(row=row, above=row - 1)
+                self._require_room(formula_problem(f"the formula in {column_letter(index)}{row}", formula))
+        self._blocks.append(block)
+
+    def limit(
+        self,
+        address: str,
+        title: str,
+        prompt: str,
+        low: float,
+        high: float,
+        *,
+        whole: bool = False,
+        optional: bool = False,
+    ) -> None:
+        """Let a cell take only a number from `low` to `high`, and say what it is for when it is selected."""
+        kind = "whole " if whole else ""
+        limits = DataValidation(
+            type=kind.strip() or "decimal",
+            operator="between",
+            formula1=f"{low:.15G}",
+            formula2=f"{high:.15G}",
+            allow_blank=optional,
+        )
+        self._validate(address, limits, title, prompt, f"A {kind}number from {low:,.15g} to {high:,.15g}, please.")
+
+    def choice(self, address: str, text: str, choices: str, title: str, prompt: str) -> None:
+        """Put down a text that the reader can exchange for another out of a range of cells."""
+        self.text(address, text, _INPUT)
+        limits = DataValidation(type="list", formula1=choices, allow_blank=False)
+        self._validate(address, limits, title, prompt, prompt)
+
+    def handout(self, title: str, area: str) -> None:
+        """Print the cells of an area on one landscape page, and nothing else of the sheet."""
+        self.print_setup(title)
+        self.sheet.print_area = area
+        self.sheet.page_setup.fitToHeight = 1
+
+    def style_number(self, look: Look) -> int:
+        """The number under which the workbook keeps a look."""
+        return self._style(look).number
+
+    def widths(self, letters: Iterable[str], width: float) -> None:
+        """Set the width of columns, in characters."""
+        for letter in letters:
+            self.sheet.column_dimensions[letter].width = width
+
+    def hide(self, letters: Iterable[str]) -> None:
+        """Hide columns of intermediate results; the reader can show them as usual."""
+        for letter in letters:
+            self.sheet.column_dimensions[letter].hidden = True
+
+    def lines(self, text: str, letter: str) -> int:
+        """How many lines a text takes in a column, reckoned for a font somewhat wider than the theme's."""
+        width: float = self.sheet.column_dimensions[letter].width
+        return math.ceil(len(text) / (width * _CHARACTERS_A_UNIT))
+
+    def heights(self, row: int, lines: int) -> None:
+        """Give a row the height for some lines of text."""
+        self.sheet.row_dimensions[row].height = lines * ROW_HEIGHT + ROW_PADDING
+
+    def show_tiny_numbers(self, cells: str, *, largest: float | None = None) -> None:
+        """Let the numbers in a range that six decimals would show as zero appear in scientific notation.
+
+        Args:
+            largest: so do numbers that are larger than this, in a narrow column; None for none.
+        """
+        first = cells.partition(":")[0]
+        style = DifferentialStyle(numFmt=NumberFormat(numFmtId=200, formatCode=theme.TINY_FORMAT))
+        is_tiny = f"ABS({first})<0.0001"
+        condition = is_tiny if largest is None else f"OR({is_tiny},ABS({first})>={largest:g})"
+        rule = Rule(type="expression", dxf=style, formula=[f"AND({first}<>0,{condition})"])
+        self.sheet.conditional_formatting.add(cells, rule)
+
+    def print_setup(self, title: str, repeated_rows: str | None = None, *, landscape: bool = True) -> None:
+        """Print on A4 or Letter, as wide as the paper, under the walkthrough's title and over page numbers.
+
+        Args:
+            repeated_rows: the rows that every page begins with, such as `32:32`.
+        """
+        sheet = self.sheet
+        sheet.page_setup.orientation = "landscape" if landscape else "portrait"
+        sheet.page_setup.paperSize = sheet.PAPERSIZE_A4  # printers with Letter trays fit it, as the width is relative
+        sheet.page_setup.fitToHeight = 0
+        sheet.sheet_properties.pageSetUpPr.fitToPage = True
+        if repeated_rows:
+            sheet.print_title_rows = repeated_rows
+        sheet.page_margins.left = sheet.page_margins.right = 0.4
+        sheet.oddHeader.left.text = title.replace("&", "&&")
+        sheet.oddHeader.right.text = "&A"
+        sheet.oddFooter.center.text = "&P / &N"
+
+    def cell_size(self, width: float) -> CellSize:
+        """The size of a cell in a column of a width in characters and a row of the normal height."""
+        return CellSize(round(width * 7 + 5) * _EMU_A_PIXEL, round(ROW_HEIGHT * _EMU_A_POINT))
+
+    def _validate(self, address: str, limits: DataValidation, title: str, prompt: str, error: str) -> None:
+        limits.showInputMessage = limits.showErrorMessage = True  # else neither is shown and nothing is refused
+        limits.promptTitle, limits.prompt, limits.errorTitle, limits.error = title, prompt, title, error
+        limits.add(address)
+        self.sheet.add_data_validation(limits)
+
+    def content(self) -> SheetContent:
+        """What the writer has to know beside the sheet itself."""
+        return SheetContent(self._cells, self.drawing, self._blocks, self._links)
+
+    def _put(
+        self, address: str, look: Look, content: Value | tuple[Piece, ...] | Calculation | None, *, quoted: bool = False
+    ) -> None:
+        row, column = coordinate_to_tuple(address)
+        self._require_place(row, column)
+        self._cells[row, column] = Cell(address, self._style(look, quoted=quoted), content)
+
+    def _require_place(self, row: int, column: int) -> None:
+        for found, most, what in ((column, MOST_COLUMNS, "columns"), (row, MOST_ROWS, "rows")):
+            if found > most:
+                self._require_room(Problem(what, f"{found:,}", at_most(found, most, f"the {what} of a sheet")))
+
+    def _require_room(self, problem: Problem | None) -> None:
+        if problem is not None:
+            raise NoRoomError(self.sheet.title, problem)
+
+    def _style(self, look: Look, *, quoted: bool = False) -> Style:
+        style = self._styles.get((look, quoted))
+        if style is None:
+            cell = StyledCell(self.sheet, row=1, column=1)
+            theme.apply(look, cell)
+            if quoted:
+                cell._style.quotePrefix = 1
+            style = self._styles[look, quoted] = Style.of(int(cell.style_id), cell.font)
+        return style
