@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from xlbackprop.check.calculation.graph import BLANK, TEXT, Graph, Order, order_of
-from xlbackprop.check.calculation.operations import Term
-from xlbackprop.check.calculation.program import Identities, Program
-from xlbackprop.check.formula import UnsupportedError
+from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph, Order, order_of
+from xlbackprop.checker.calculation.operations import Term
+from xlbackprop.checker.calculation.program import Identities, Program
+from xlbackprop.checker.file.formula import UnsupportedError
 from xlbackprop.engine import Array
 
 Cut = npt.NDArray[np.bool_]

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from xlbackprop.check.book import Book, Cell
-from xlbackprop.check.calculation.program import Identities, Program, Slot, selecting_slots
-from xlbackprop.check.formula import Formula, Node, Position, Reference, column_number
+from xlbackprop.checker.calculation.program import Identities, Program, Slot, selecting_slots
+from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.file.cells import Cell
+from xlbackprop.checker.file.formula import Formula, Node, Position, Reference
+from xlbackprop.grid import column_number
 
 MOST_OPERANDS = 20_000_000
 """Cells that are read by all formulas together; a workbook with more is too large to judge."""
@@ -22,9 +24,7 @@ BLANK, TEXT = 0, 1
 _FIRST = 2
 _COLUMNS = 1 << 15
 
-_DEFINED = re.compile(
-    r"=?('(?:[^']|'')+'|[^\W\d][\w.]*)!\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?"
-)
+_DEFINED = re.compile(r"=?('(?:[^']|'')+'|[^\W\d][\w.]*)!\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
 
 
 class TooLargeError(Exception):
@@ -293,7 +293,7 @@ def order_of(graph: Graph, is_cut: npt.NDArray[np.bool_]) -> Order:
     targets = [np.repeat(kind.cells, kind.operands.shape[1]) for kind in graph.kinds]
     source = np.concatenate(sources) if sources else np.zeros(0, dtype=np.int64)
     target = np.concatenate(targets) if targets else np.zeros(0, dtype=np.int64)
-    is_waiting = (graph.kind_of >= 0)
+    is_waiting = graph.kind_of >= 0
     real = is_waiting[source] & ~is_cut[source]
     source, target = source[real], target[real]
     waiting = np.bincount(target, minlength=size)

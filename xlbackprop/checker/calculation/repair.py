@@ -7,12 +7,18 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.check.calculation.graph import TEXT, Graph, leaves_of
-from xlbackprop.check.calculation.names import place, told, written
-from xlbackprop.check.calculation.program import Program
-from xlbackprop.check.calculation.step import Step, alike
-from xlbackprop.check.formula import Formula, Node, UnsupportedError
-from xlbackprop.check.variants import bracketed, spoiled_factors, with_operators, without_brackets, without_terms
+from xlbackprop.checker.calculation.graph import TEXT, Graph, leaves_of
+from xlbackprop.checker.calculation.names import place, told, written
+from xlbackprop.checker.calculation.program import Program
+from xlbackprop.checker.calculation.step import Step, alike
+from xlbackprop.checker.file.formula import Formula, Node, UnsupportedError
+from xlbackprop.checker.judgement.mutations import (
+    bracketed,
+    spoiled_factors,
+    with_operators,
+    without_brackets,
+    without_terms,
+)
 from xlbackprop.engine import Array
 
 _FARTHEST_SHIFT = 16
@@ -203,7 +209,9 @@ def _other_factor(step: Step, node: int, target: Array) -> Repair | None:
                 words = text if text != where else told(graph, other, sheet)
                 return Repair("missing_factor", f"lacks the factor {words}", f"={body}*{text}")
             if text == where and bool(alike(missing * factor, ones)):
-                return Repair("extra_factor", f"has the factor {told(graph, other, sheet)} too often", f"={body}/{where}")
+                return Repair(
+                    "extra_factor", f"has the factor {told(graph, other, sheet)} too often", f"={body}/{where}"
+                )
     return None
 
 

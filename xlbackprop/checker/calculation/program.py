@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from xlbackprop.check.calculation.operations import (
+from xlbackprop.checker.calculation.operations import (
     FUNCTIONS,
     SELECTING,
     Term,
@@ -20,7 +20,7 @@ from xlbackprop.check.calculation.operations import (
     power,
     subtract,
 )
-from xlbackprop.check.formula import Node, UnsupportedError
+from xlbackprop.checker.file.formula import Node, UnsupportedError
 from xlbackprop.engine import Array
 
 Identities = npt.NDArray[np.int64]

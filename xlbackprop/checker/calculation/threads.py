@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.check.calculation.graph import TEXT, Graph
-from xlbackprop.check.calculation.program import Identities
-from xlbackprop.check.formula import Position
+from xlbackprop.checker.calculation.graph import TEXT, Graph
+from xlbackprop.checker.calculation.program import Identities
+from xlbackprop.checker.file.formula import Position
 
 Move = tuple[int, int, int]
 """Sheets, rows and columns from a parameter to the same one in the next step."""

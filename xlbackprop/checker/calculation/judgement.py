@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.check.calculation.graph import TEXT, Graph
-from xlbackprop.check.calculation.names import place, told
-from xlbackprop.check.calculation.recognition import Descent, Model
-from xlbackprop.check.calculation.repair import repair, rewritten
-from xlbackprop.check.calculation.step import Step, TooWideError, alike
-from xlbackprop.check.calculation.worlds import FREE
+from xlbackprop.checker.calculation.graph import TEXT, Graph
+from xlbackprop.checker.calculation.names import place, told
+from xlbackprop.checker.calculation.recognition import Descent, Model
+from xlbackprop.checker.calculation.repair import repair, rewritten
+from xlbackprop.checker.calculation.step import Step, TooWideError, alike
+from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.engine import Array
 
 _DEEPEST = 12

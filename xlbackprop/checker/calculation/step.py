@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from xlbackprop.check.calculation.graph import TEXT
-from xlbackprop.check.calculation.program import Program
-from xlbackprop.check.calculation.recognition import Descent, Model
-from xlbackprop.check.calculation.worlds import FREE
-from xlbackprop.check.formula import UnsupportedError
+from xlbackprop.checker.calculation.graph import TEXT
+from xlbackprop.checker.calculation.program import Program
+from xlbackprop.checker.calculation.recognition import Descent, Model
+from xlbackprop.checker.calculation.worlds import FREE
+from xlbackprop.checker.file.formula import UnsupportedError
 from xlbackprop.engine import Array
 
 CLOSENESS = 1e-7
@@ -95,7 +95,10 @@ class Step:
         seen = self.model.evaluation.seen
         held = set(self.updates)
         return np.array(
-            [seen[n] if n in held or n not in self.values else self.values[n] for n in self.graph.operands(node).tolist()]
+            [
+                seen[n] if n in held or n not in self.values else self.values[n]
+                for n in self.graph.operands(node).tolist()
+            ]
         )
 
     def program(self, node: int) -> Program:

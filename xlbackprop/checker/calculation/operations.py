@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from xlbackprop.check.formula import UnsupportedError
+from xlbackprop.checker.file.formula import UnsupportedError
 from xlbackprop.engine import Array
 
 Mask = npt.NDArray[np.bool_]
@@ -330,9 +330,7 @@ def _if(arguments: list[Term]) -> Term:
     holds = condition.value != 0
     value = np.where(holds, then.value, otherwise.value)
     value = np.where(np.isnan(condition.value), np.nan, value)
-    return Term(
-        value, (then, otherwise), lambda g: (np.where(holds, g, 0.0), np.where(holds, 0.0, g))
-    )
+    return Term(value, (then, otherwise), lambda g: (np.where(holds, g, 0.0), np.where(holds, 0.0, g)))
 
 
 def _index(arguments: list[Term]) -> Term:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from xlbackprop.check.calculation.evaluation import Cut
-from xlbackprop.check.calculation.graph import BLANK, TEXT, Graph
-from xlbackprop.check.calculation.program import Identities
+from xlbackprop.checker.calculation.evaluation import Cut
+from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph
+from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.engine import Array
 
 FREE = 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.check.calculation.graph import TEXT, Graph, Kind, Order
-from xlbackprop.check.calculation.program import Identities
-from xlbackprop.check.formula import UnsupportedError
+from xlbackprop.checker.calculation.graph import TEXT, Graph, Kind, Order
+from xlbackprop.checker.calculation.program import Identities
+from xlbackprop.checker.file.formula import UnsupportedError
 
 _TRIALS = 8
 _MOST_LOOKED_AT = 24
@@ -57,9 +57,7 @@ def _parameter_slot(graph: Graph, kind: Kind, order: Order) -> int | None:
     except UnsupportedError:
         return None
     candidates = [
-        slot
-        for slot in single
-        if np.allclose(slopes[slot], 1.0, atol=1e-12) and int((first == first[slot]).sum()) == 1
+        slot for slot in single if np.allclose(slopes[slot], 1.0, atol=1e-12) and int((first == first[slot]).sum()) == 1
     ]
     for slot in candidates:
         spread = np.unique(np.linspace(0, len(kind.cells) - 1, _MOST_LOOKED_AT).astype(int))

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from xlbackprop.check.book import Book
-from xlbackprop.check.calculation.evaluation import Cut, Evaluation
-from xlbackprop.check.calculation.graph import TEXT, Graph, order_of
-from xlbackprop.check.calculation.program import Identities
-from xlbackprop.check.calculation.threads import Threads, expected_parameters, threads
-from xlbackprop.check.calculation.updates import find_updates
-from xlbackprop.check.calculation.worlds import FREE, worlds_of
-from xlbackprop.check.formula import Node, parts
+from xlbackprop.checker.calculation.evaluation import Cut, Evaluation
+from xlbackprop.checker.calculation.graph import TEXT, Graph, order_of
+from xlbackprop.checker.calculation.program import Identities
+from xlbackprop.checker.calculation.threads import Threads, expected_parameters, threads
+from xlbackprop.checker.calculation.updates import find_updates
+from xlbackprop.checker.calculation.worlds import FREE, worlds_of
+from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.file.formula import Node, parts
 from xlbackprop.engine import Array
 
 CLOSENESS = 1e-7
@@ -100,9 +100,7 @@ def _roots(graph: Graph, targets: Identities, parameters: Identities) -> Identit
     for kind in graph.kinds:
         np.add.at(readers, kind.operands.ravel(), 1)
     np.subtract.at(readers, parameters, 1)
-    return np.array(
-        [graph.link(int(node)) if readers[node] <= 0 else int(node) for node in parameters], dtype=np.int64
-    )
+    return np.array([graph.link(int(node)) if readers[node] <= 0 else int(node) for node in parameters], dtype=np.int64)
 
 
 def _dependents(evaluation: Evaluation, sources: Identities) -> Flags:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xlbackprop.check.book import address
-from xlbackprop.check.calculation.graph import TEXT, Graph
-from xlbackprop.check.formula import Node, quoted
+from xlbackprop.checker.calculation.graph import TEXT, Graph
+from xlbackprop.checker.file.formula import Node
+from xlbackprop.grid import address, quoted
 
 _FARTHEST = 3000
 _LONGEST = 24
