@@ -1,4 +1,4 @@
-"""Judgement: where a calculation is not the descent of its loss, told at the first cell that is not what it stands for."""
+"""Judgement: where a calculation is not the descent of its loss, told at the first cell that is wrong."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class _Diagnosis:
         return open_[0] if len({operand for operand, _ in open_}) == 1 else None
 
     def _gradients(self) -> list[Array]:
-        """The derivative by the parameter as the right updates beside this one read theirs, with its sign and factor."""
+        """The derivative by the parameter, with the sign and factor with which right updates beside it read theirs."""
         found: dict[float, Array] = {}
         own = self.adjoint(self.parameter)
         for index, member in enumerate(self.descent.members.tolist()):
@@ -332,8 +332,7 @@ def _unused(model: Model, descent: Descent, step: Step, parameters: list[int]) -
     graph = model.graph
     idle = [node for node in parameters if node not in step.adjoints]
     for node in step.nodes:
-        reads = [n for n in graph.readers(node).tolist()]
-        if node not in step.adjoints and not reads and not model.evaluation.is_cut[node]:
+        if node not in step.adjoints and not len(graph.readers(node)) and not model.evaluation.is_cut[node]:
             idle.append(node)
     for node in step.given:
         if node not in step.adjoints and node not in idle and not graph.is_formula(node):

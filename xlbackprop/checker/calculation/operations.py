@@ -11,6 +11,7 @@ from xlbackprop.checker.file.formula import UnsupportedError
 from xlbackprop.engine import Array
 
 Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.intp]
 
 
 class Term:
@@ -291,7 +292,7 @@ def _flattened(arguments: list[Term], missing: float) -> Array:
     )
 
 
-def _choosing(rank: Callable[[Array], Array], missing: float) -> Callable[[list[Term]], Term]:
+def _choosing(rank: Callable[[Array], Places], missing: float) -> Callable[[list[Term]], Term]:
     """MAX, MIN and MEDIAN: the mean of those cells whose places `rank` gives."""
 
     def apply(arguments: list[Term]) -> Term:
@@ -318,7 +319,7 @@ def _choosing(rank: Callable[[Array], Array], missing: float) -> Callable[[list[
     return apply
 
 
-def _middle(flat: Array) -> npt.NDArray[np.intp]:
+def _middle(flat: Array) -> Places:
     order = np.argsort(flat, axis=1)
     count = flat.shape[1]
     return order[:, (count - 1) // 2 : count // 2 + 1]

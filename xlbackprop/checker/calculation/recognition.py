@@ -85,10 +85,10 @@ def model_of(book: Book) -> Model:
     is_cut[parameters] = graph.kind_of[parameters] >= 0
     order = order_of(graph, is_cut)
     evaluation = Evaluation(graph, worlds_of(graph, is_cut, parameters), is_cut, order)
-    depends = _dependents(evaluation, parameters)
+    depends = dependents(evaluation, parameters)
     steps = evaluation.results[targets] - evaluation.seen[parameters]
     choices = _rate_choices(graph, targets, parameters, depends)
-    feeds = _ancestors(evaluation, targets)
+    feeds = ancestors(evaluation, targets)
     threaded = threads(graph, updates.targets, parameters)
     expected = expected_parameters(parameters, threaded.strayed)
     return Model(graph, targets, expected, evaluation, depends, feeds, steps, threaded, choices)
@@ -103,7 +103,7 @@ def _roots(graph: Graph, targets: Identities, parameters: Identities) -> Identit
     return np.array([graph.link(int(node)) if readers[node] <= 0 else int(node) for node in parameters], dtype=np.int64)
 
 
-def _dependents(evaluation: Evaluation, sources: Identities) -> Flags:
+def dependents(evaluation: Evaluation, sources: Identities) -> Flags:
     graph = evaluation.graph
     depends = np.zeros(graph.size, dtype=np.bool_)
     depends[sources] = True
@@ -115,7 +115,7 @@ def _dependents(evaluation: Evaluation, sources: Identities) -> Flags:
     return depends
 
 
-def _ancestors(evaluation: Evaluation, targets: Identities) -> Flags:
+def ancestors(evaluation: Evaluation, targets: Identities) -> Flags:
     """The nodes that the formulas of some nodes are calculated from, up to where the graph is cut."""
     graph = evaluation.graph
     feeds = np.zeros(graph.size, dtype=np.bool_)

@@ -116,7 +116,8 @@ def _other_range(step: Step, node: int, target: Array) -> Repair | None:
             trial[slot.start : slot.start + slot.size] = seen[moved]
             if bool(alike(step.tried(node, trial[None]), target)[0]):
                 ends = f"{place(graph, first)}:{place(graph, moved[-1])}"
-                was = f"{place(graph, int(operands[slot.start]))}:{place(graph, int(operands[slot.start + slot.size - 1]))}"
+                last = int(operands[slot.start + slot.size - 1])
+                was = f"{place(graph, int(operands[slot.start]))}:{place(graph, last)}"
                 text = rewritten(graph, node, program.tree, {}, {number: ends})
                 return Repair("wrong_cell", f"uses {was} where {ends} belongs", text)
     return None
@@ -245,7 +246,8 @@ def _with_dollars(cell: str, like: str) -> str:
 def _slot_text(graph: Graph, node: int, number: int) -> str:
     """What stands in a slot of a formula, as it is written there."""
     formula: Formula | None = graph.formulas[node]
-    assert formula is not None and formula.tree is not None
+    assert formula is not None
+    assert formula.tree is not None
     leaf = list(leaves_of(formula.tree))[number]
     _, row, column = graph.positions[node]
     if leaf[0] == "name":

@@ -1,0 +1,157 @@
+"""The verdict on a workbook's calculation: its trainings, its mistakes, and which cells are proven right."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+from msgspec import Struct
+
+from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError
+from xlbackprop.checker.calculation.judgement import Mistake, crossed_mistakes, mistakes
+from xlbackprop.checker.calculation.names import label, place
+from xlbackprop.checker.calculation.recognition import Descent, Flags, Model, ancestors, dependents, descents, model_of
+from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.file.formula import Position
+
+
+class Training(Struct, frozen=True):
+    """The updates on one sheet that descend one loss."""
+
+    sheet: str
+    first: tuple[int, int]
+    """Row and column of the upper left corner of what was judged."""
+    last: tuple[int, int]
+    steps: int
+    parameters: int
+    updates: int
+    right: int
+    loss: int
+    """A cell with the loss of one step."""
+    rate: int
+    """The cell with the learning rate that most updates use; 0 where it is typed into the formulas."""
+
+
+class CalculationVerdict(Struct, eq=False):
+    """Everything that the calculation of a workbook says."""
+
+    model: Model
+    descents: tuple[Descent, ...]
+    mistakes: tuple[Mistake, ...]
+    proven: Flags
+    trainings: tuple[Training, ...]
+
+    @property
+    def graph(self) -> Graph:
+        return self.model.graph
+
+    def is_proven(self, position: Position) -> bool:
+        """Whether a cell is right, whatever its label says."""
+        node = self.graph.node(position)
+        return node > TEXT and bool(self.proven[node])
+
+    def is_covered(self, sheet: str) -> bool:
+        """Whether updates on a sheet were judged."""
+        return any(training.sheet == sheet for training in self.trainings)
+
+
+def judge_calculation(book: Book) -> CalculationVerdict | None:
+    """Judge the calculation of a workbook; None where it has no formulas.
+
+    Raises:
+        TooLargeError: it has more formulas than can be judged in time.
+    """
+    if not book.formulas:
+        return None
+    model = model_of(book)
+    found = descents(model)
+    wrong = list(crossed_mistakes(model)) if found else []
+    for descent in found:
+        wrong += mistakes(model, descent)
+    trainings = [training for descent in found for training in _trainings(model, descent)]
+    proven = _proven(model, found, wrong)
+    return CalculationVerdict(model, tuple(found), tuple(wrong), proven, tuple(trainings))
+
+
+def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
+    """The cells that right updates show to be right, and those of the same kind in the same column."""
+    graph, evaluation = model.graph, model.evaluation
+    proven: Flags = np.zeros(graph.size, dtype=np.bool_)
+    mistaken = np.zeros(graph.size, dtype=np.bool_)
+    mistaken[[mistake.node for mistake in wrong]] = True
+    for descent in found:
+        if descent.factor < 0 and wrong:
+            continue
+        is_forward = (np.nan_to_num(descent.adjoint) != 0).any(axis=1)
+        right, other = descent.members[descent.is_right], descent.members[~descent.is_right]
+        backward = ancestors(evaluation, model.targets[right]) & ~is_forward & model.depends
+        tainted = dependents(evaluation, model.parameters[other])
+        tainted |= ancestors(evaluation, np.flatnonzero(tainted & is_forward))
+        reached = dependents(evaluation, model.parameters[right]) | ~model.depends
+        proven |= backward | (is_forward & ~tainted & reached)
+        proven[model.targets[right]] = True
+    columns: set[tuple[int, str, int]] = set()
+    for node in np.flatnonzero(proven & (graph.kind_of >= 0)).tolist():
+        sheet, _, column = graph.positions[node]
+        columns.add((int(graph.kind_of[node]), sheet, column))
+    for number, kind in enumerate(graph.kinds):
+        for node in kind.cells[~proven[kind.cells]].tolist():
+            sheet, _, column = graph.positions[node]
+            proven[node] = (number, sheet, column) in columns
+    return proven & ~mistaken
+
+
+def _trainings(model: Model, descent: Descent) -> Iterator[Training]:
+    graph = model.graph
+    by_sheet: dict[str, list[int]] = defaultdict(list)
+    for index, member in enumerate(descent.members.tolist()):
+        by_sheet[graph.positions[int(model.targets[member])][0]].append(index)
+    is_forward = (np.nan_to_num(descent.adjoint) != 0).any(axis=1)
+    for sheet, indices in by_sheet.items():
+        members = descent.members[indices]
+        nodes = np.unique(np.concatenate([model.targets[members], model.parameters[members]]))
+        places = [graph.positions[node] for node in nodes.tolist() if graph.positions[node][0] == sheet]
+        places += [
+            graph.positions[node]
+            for node in np.flatnonzero((is_forward & model.depends) | (model.feeds & model.depends)).tolist()
+            if graph.positions[node][0] == sheet
+        ]
+        rows = [row for _, row, _ in places]
+        columns = [column for _, _, column in places]
+        steps = _steps(graph, model.parameters[members].tolist())
+        rates = Counter(int(rate) for rate in descent.rates[indices].tolist())
+        near = [n for n in descent.loss if graph.positions[n][0] == sheet] or list(descent.loss)
+        yield Training(
+            sheet,
+            (min(rows), min(columns)),
+            (max(rows), max(columns)),
+            steps,
+            round(len(indices) / steps),
+            len(indices),
+            int(descent.is_right[indices].sum()),
+            near[0],
+            rates.most_common(1)[0][0],
+        )
+
+
+def _steps(graph: Graph, parameters: list[int]) -> int:
+    """How often the same parameter is updated at most: the length of the longest thread is the number of steps."""
+    columns = Counter((graph.positions[node][0], graph.positions[node][2]) for node in parameters)
+    rows = Counter((graph.positions[node][0], graph.positions[node][1]) for node in parameters)
+    across, down = max(columns.values(), default=1), max(rows.values(), default=1)
+    return max(1, len(parameters) // max(1, min(len(columns), len(rows)))) if across and down else 1
+
+
+def judged_words(verdict: CalculationVerdict) -> Iterator[str]:
+    """What was judged, in words, one sentence a training."""
+    graph = verdict.graph
+    for training in verdict.trainings:
+        loss = label(graph, training.loss)
+        named = f"{loss} in {place(graph, training.loss)}" if loss else place(graph, training.loss)
+        steps = "1 step" if training.steps == 1 else f"{training.steps} steps"
+        updates = "1 update" if training.updates == 1 else f"{training.updates:,} updates"
+        yield f"{training.sheet}: {updates} of {training.parameters} parameters in {steps}, by the derivative of {named}"
+
+
+__all__ = ["CalculationVerdict", "TooLargeError", "Training", "judge_calculation", "judged_words"]
