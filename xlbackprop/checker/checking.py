@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from xlbackprop.checker.calculation.verdict import TooLargeError, judge_calculation
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book, read, relationships
 from xlbackprop.checker.file.container import UnreadableError
@@ -49,13 +50,16 @@ def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None)
         beyond = _beyond(_definition(book))
         if beyond and table_map is None:
             return Checked(Report(str(path), "not_recognised", beyond), book)
+        calculation = judge_calculation(book)
         understood = [understand(book, table) for table in _find(book, table_map)]
         if not book.formulas:
             recalculated = recalculate.Recalculated({})
         else:
             recalculated = embedded.answer() if embedded is not None else recalculate.with_libreoffice(book)
         verdicts = [judge_table(book, trees, meaning, recalculated.values) for trees, meaning in understood]
-        return Checked(summary(path, book, verdicts, recalculated), book)
+        return Checked(summary(path, book, verdicts, calculation, recalculated), book)
+    except TooLargeError:
+        return Checked(Report(str(path), "not_recognised", f"too large to judge: {book.formulas:,} formulas"), book)
     except UnreadableError as error:
         return Checked(Report(str(path), "unreadable", str(error)), None)
     except RecursionError:

@@ -6,43 +6,83 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from xlbackprop.checker.calculation.verdict import CalculationVerdict, Training, judged_words
+from xlbackprop.checker.confirmation import confirmed
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.effect import effect
 from xlbackprop.checker.notes.surroundings import look_around
-from xlbackprop.checker.report.findings import Note, Report
-from xlbackprop.grid import column_letter, column_number
+from xlbackprop.checker.report.findings import LearningRate, Note, Report, TableFound
+from xlbackprop.grid import address, cells_of, column_letter, column_number
 
 
-def summary(path: Path, book: Book, verdicts: Sequence[Verdict], recalculated: recalculate.Recalculated) -> Report:
-    ours = [verdict for verdict in verdicts if not verdict.foreign and verdict.judged]
+def summary(
+    path: Path,
+    book: Book,
+    verdicts: Sequence[Verdict],
+    calculation: CalculationVerdict | None,
+    recalculated: recalculate.Recalculated,
+) -> Report:
+    """The report on one workbook, from what its tables and its calculation are."""
+    recognised = [verdict for verdict in verdicts if not verdict.foreign and verdict.judged]
+    held = confirmed(book, recognised, calculation, recalculated.values)
+    ours = list(held.verdicts)
     order = {sheet.name: index for index, sheet in enumerate(book.sheets)}
     placed = [(order[f.sheet], place.step, place.turn, f) for verdict in ours for place, f in verdict.findings]
+    placed += [(order[f.sheet], next(cells_of(f.cells[0]))[0], 0, f) for f in held.findings]
     findings = tuple(item[3] for item in sorted(placed, key=lambda item: item[:3]))
     notes = [note for verdict in ours for note in (*_recognition(verdict), *verdict.notes, *effect(verdict))]
+    notes += held.notes
     if recalculated.problem:
         notes.append(Note("", (), "not_recalculated", f"{recalculated.problem}; the stored values were used"))
+    trainings = [] if calculation is None else _other_trainings(calculation, ours)
     for verdict in verdicts:
-        if verdict.foreign and ours:
+        if verdict.foreign and (ours or trainings) and not _is_judged(verdict, trainings):
             cells = (verdict.found.range,)
             notes.append(Note(verdict.found.sheet, cells, "declined", f"this table was not judged: {verdict.foreign}"))
     notes += look_around(book, ours, recalculated.values)
-    found = tuple(verdict.found for verdict in ours)
-    if not ours:
-        return Report(str(path), "not_recognised", _declined(book, verdicts), found, (), tuple(notes))
+    found = (
+        *(verdict.found for verdict in ours),
+        *(_found(calculation, training, recalculated) for training in trainings if calculation is not None),
+    )
+    judged = () if calculation is None else tuple(judged_words(calculation))
+    if not found:
+        return Report(str(path), "not_recognised", _declined(book, verdicts), found, (), tuple(notes), judged)
     rows = sum(table.rows for table in found)
     where = f"{_count(len(found), 'table')} with {_count(rows, 'row')}"
     if not findings:
-        judged = sum(verdict.judged for verdict in ours)
-        return Report(str(path), "ok", f"no mistake in {where}: {judged:,} cells judged", found, (), tuple(notes))
+        number = sum(verdict.judged for verdict in ours) + sum(training.cells for training in trainings)
+        message = f"no mistake in {where}: {number:,} cells judged"
+        return Report(str(path), "ok", message, found, findings, tuple(notes), judged)
     first = findings[0]
     size = sum(_size(block) for finding in findings for block in finding.cells)
     message = (
         f"{_count(len(findings), 'mistake')} in {_count(size, 'cell')} of {where}; the first is in"
         f" {first.sheet}!{first.cells[0].partition(':')[0]}: {first.message}"
     )
-    return Report(str(path), "mistakes", message, found, findings, tuple(notes))
+    return Report(str(path), "mistakes", message, found, findings, tuple(notes), judged)
+
+
+def _other_trainings(calculation: CalculationVerdict, verdicts: Sequence[Verdict]) -> list[Training]:
+    """The trainings on sheets without a table that was recognised by its labels."""
+    sheets = {verdict.found.sheet for verdict in verdicts}
+    return [training for training in calculation.trainings if training.sheet not in sheets]
+
+
+def _is_judged(verdict: Verdict, trainings: Sequence[Training]) -> bool:
+    return any(training.sheet == verdict.found.sheet for training in trainings)
+
+
+def _found(calculation: CalculationVerdict, training: Training, recalculated: recalculate.Recalculated) -> TableFound:
+    graph = calculation.graph
+    rate = LearningRate(None, None)
+    if training.rate:
+        position = graph.positions[training.rate]
+        value = recalculated.values.get(position, graph.cell(training.rate).value)
+        prefix = "" if position[0] == training.sheet else f"{position[0]}!"
+        rate = LearningRate(prefix + address(*position[1:]), value if isinstance(value, float) else None)
+    return TableFound(training.sheet, f"{address(*training.first)}:{address(*training.last)}", training.steps, rate)
 
 
 def _recognition(verdict: Verdict) -> Iterator[Note]:

@@ -32,6 +32,8 @@ class Mistake(Struct, frozen=True):
     words: str
     formula: str
     """With its equals sign; empty where none is known."""
+    is_forward: bool = False
+    """Whether it is a cell of the forward pass that throws off what is calculated after it."""
 
 
 class _Diagnosis:
@@ -323,7 +325,7 @@ def _forward_mistake(model: Model, descent: Descent, index: int) -> tuple[Mistak
                     sheet = graph.positions[node][0]
                     words = f"uses {told(graph, old, sheet)} where {told(graph, other, sheet)} belongs"
                     text = rewritten(graph, node, program.tree, {number: other})
-                    return Mistake(node, "wrong_cell", words, text), set(wrong)
+                    return Mistake(node, "wrong_cell", words, text, True), set(wrong)
     return None
 
 

@@ -85,7 +85,7 @@ def model_of(book: Book) -> Model:
     is_cut[parameters] = graph.kind_of[parameters] >= 0
     order = order_of(graph, is_cut)
     evaluation = Evaluation(graph, worlds_of(graph, is_cut, parameters), is_cut, order)
-    depends = dependents(evaluation, parameters)
+    depends = dependents(evaluation, np.concatenate([parameters, targets]))
     steps = evaluation.results[targets] - evaluation.seen[parameters]
     choices = _rate_choices(graph, targets, parameters, depends)
     feeds = ancestors(evaluation, targets)

@@ -18,6 +18,8 @@ Move = tuple[int, int, int]
 class Threads(Struct, frozen=True):
     """What follows from the places of the parameters."""
 
+    before: dict[int, int]
+    """The parameter from which each goes on, by its node."""
     moves: dict[int, Move]
     """The usual move on the sheet of each parameter that goes on from another, by its node."""
     crossed: dict[int, int]
@@ -59,11 +61,11 @@ def threads(graph: Graph, targets: Identities, parameters: Identities) -> Thread
         if expected <= TEXT or expected == node:
             continue
         if node in number_of:
-            if len(graph.readers(expected)):
+            if expected in update_of or expected in number_of or not graph.is_formula(expected):
                 strayed[number_of[node]] = expected
         elif expected in update_of:
             crossed[node] = int(targets[update_of[expected]])
-    return Threads(moves, crossed, strayed, _pasted(graph, update_of, before, moves, order, names))
+    return Threads(before, moves, crossed, strayed, _pasted(graph, update_of, before, moves, order, names))
 
 
 def _sheets(graph: Graph, node: int, earlier: int) -> tuple[str, str]:

@@ -29,6 +29,8 @@ class Training(Struct, frozen=True):
     right: int
     loss: int
     """A cell with the loss of one step."""
+    cells: int
+    """Formula cells that were judged."""
     rate: int
     """The cell with the learning rate that most updates use; 0 where it is typed into the formulas."""
 
@@ -111,36 +113,41 @@ def _trainings(model: Model, descent: Descent) -> Iterator[Training]:
     for sheet, indices in by_sheet.items():
         members = descent.members[indices]
         nodes = np.unique(np.concatenate([model.targets[members], model.parameters[members]]))
-        places = [graph.positions[node] for node in nodes.tolist() if graph.positions[node][0] == sheet]
-        places += [
+        places = {graph.positions[node] for node in nodes.tolist() if graph.positions[node][0] == sheet}
+        places |= {
             graph.positions[node]
             for node in np.flatnonzero((is_forward & model.depends) | (model.feeds & model.depends)).tolist()
             if graph.positions[node][0] == sheet
-        ]
+        }
         rows = [row for _, row, _ in places]
         columns = [column for _, _, column in places]
-        steps = _steps(graph, model.parameters[members].tolist())
+        threads = _threads(model, model.parameters[members].tolist())
         rates = Counter(int(rate) for rate in descent.rates[indices].tolist())
         near = [n for n in descent.loss if graph.positions[n][0] == sheet] or list(descent.loss)
         yield Training(
             sheet,
             (min(rows), min(columns)),
             (max(rows), max(columns)),
-            steps,
-            round(len(indices) / steps),
+            -(-len(indices) // threads),
+            threads,
             len(indices),
             int(descent.is_right[indices].sum()),
             near[0],
+            sum(1 for place in places if graph.is_formula(graph.node(place))),
             rates.most_common(1)[0][0],
         )
 
 
-def _steps(graph: Graph, parameters: list[int]) -> int:
-    """How often the same parameter is updated at most: the length of the longest thread is the number of steps."""
-    columns = Counter((graph.positions[node][0], graph.positions[node][2]) for node in parameters)
-    rows = Counter((graph.positions[node][0], graph.positions[node][1]) for node in parameters)
-    across, down = max(columns.values(), default=1), max(rows.values(), default=1)
-    return max(1, len(parameters) // max(1, min(len(columns), len(rows)))) if across and down else 1
+def _threads(model: Model, parameters: list[int]) -> int:
+    """How many parameters there are when those that go on from one another count once."""
+    first: set[int] = set()
+    for node in parameters:
+        seen = {node}
+        while (earlier := model.threads.before.get(node)) is not None and earlier not in seen:
+            node = earlier
+            seen.add(node)
+        first.add(node)
+    return len(first)
 
 
 def judged_words(verdict: CalculationVerdict) -> Iterator[str]:

@@ -1,0 +1,103 @@
+"""Confirmation: what labels make of a table, held to what its formulas calculate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from xlbackprop.checker.calculation.graph import TEXT
+from xlbackprop.checker.calculation.recognition import dependents
+from xlbackprop.checker.calculation.telling import Values, findings_of
+from xlbackprop.checker.calculation.verdict import CalculationVerdict
+from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.judgement.table_judge import Place, Verdict
+from xlbackprop.checker.report.findings import Finding, Note
+from xlbackprop.grid import cells_of
+
+
+class Confirmed(Struct, frozen=True):
+    """The verdicts on the tables without what the calculation contradicts, and what it adds."""
+
+    verdicts: tuple[Verdict, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[Note, ...]
+
+
+def confirmed(
+    book: Book, verdicts: Sequence[Verdict], calculation: CalculationVerdict | None, recalculated: Values
+) -> Confirmed:
+    """Hold the verdicts on tables to the verdict on the calculation."""
+    if calculation is None:
+        return Confirmed(tuple(verdicts), (), ())
+    kept, notes = [], []
+    for verdict in verdicts:
+        if verdict.table.certain or not calculation.is_covered(verdict.found.sheet):
+            kept.append(verdict)
+            continue
+        findings = tuple(item for item in verdict.findings if not _is_contradicted(book, calculation, item))
+        dropped = [finding for item in verdict.findings if item not in findings for finding in item[1:]]
+        if dropped:
+            notes.append(_label_note(verdict, dropped))
+        kept.append(replace(verdict, findings=findings))
+    added = tuple(_added(calculation, kept, recalculated))
+    return Confirmed(tuple(kept), added, tuple(notes))
+
+
+def _nodes(calculation: CalculationVerdict, finding: Finding) -> list[int]:
+    graph = calculation.graph
+    return [graph.node((finding.sheet, *place)) for block in finding.cells for place in cells_of(block)]
+
+
+def _is_contradicted(book: Book, calculation: CalculationVerdict, item: tuple[Place, Finding]) -> bool:
+    """Whether the calculation shows all cells of a finding to be right, or to be none of the calculation."""
+    _, finding = item
+    graph = calculation.graph
+    downstream = _explained(calculation)
+    for node in _nodes(calculation, finding):
+        if node <= TEXT or calculation.proven[node] or downstream[node]:
+            continue
+        if graph.is_formula(node) or _is_among_formulas(calculation, node):
+            return False
+    return True
+
+
+def _explained(calculation: CalculationVerdict) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """The cells that are wrong only because a cell of the forward pass before them is."""
+    sources = np.array([mistake.node for mistake in calculation.mistakes if mistake.is_forward], dtype=np.int64)
+    flags = np.asarray(dependents(calculation.model.evaluation, sources), dtype=np.bool_)
+    flags[sources] = False
+    return flags
+
+
+def _is_among_formulas(calculation: CalculationVerdict, node: int) -> bool:
+    """Whether the cells above or below a typed number hold formulas."""
+    graph = calculation.graph
+    sheet, row, column = graph.positions[node]
+    return any(graph.is_formula(graph.node((sheet, row + step, column))) for step in (-1, 1))
+
+
+def _label_note(verdict: Verdict, dropped: Sequence[Finding]) -> Note:
+    names = ", ".join(dict.fromkeys(finding.quantity for finding in dropped))
+    message = (
+        f"a label says something else than what its column calculates: by the labels {names} would be mistaken,"
+        " by what is calculated from what they are right"
+    )
+    return Note(verdict.found.sheet, (verdict.found.range,), "label", message)
+
+
+def _added(calculation: CalculationVerdict, verdicts: Sequence[Verdict], recalculated: Values) -> Iterator[Finding]:
+    """The mistakes of the calculation that no table's findings account for."""
+    told = [node for verdict in verdicts for _, finding in verdict.findings for node in _nodes(calculation, finding)]
+    evaluation = calculation.model.evaluation
+    sources = np.unique(np.array([node for node in told if node > TEXT], dtype=np.int64))
+    accounted = dependents(evaluation, sources)
+    graph = calculation.graph
+    left = [
+        mistake
+        for mistake in calculation.mistakes
+        if not accounted[mistake.node] and not accounted[graph.operands(mistake.node)].any()
+    ]
+    yield from findings_of(calculation.graph, left, recalculated)
