@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.verdict import TooLargeError, judge_calculation
+from xlbackprop.checker.confirmation import is_excused
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book, read, relationships
 from xlbackprop.checker.file.container import UnreadableError
@@ -56,7 +57,10 @@ def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None)
             recalculated = recalculate.Recalculated({})
         else:
             recalculated = embedded.answer() if embedded is not None else recalculate.with_libreoffice(book)
-        verdicts = [judge_table(book, trees, meaning, recalculated.values) for trees, meaning in understood]
+        verdicts = [
+            judge_table(book, trees, meaning, recalculated.values, is_excused(calculation, trees.table))
+            for trees, meaning in understood
+        ]
         return Checked(summary(path, book, verdicts, calculation, recalculated), book)
     except TooLargeError:
         return Checked(Report(str(path), "not_recognised", f"too large to judge: {book.formulas:,} formulas"), book)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -12,9 +12,10 @@ from xlbackprop.checker.calculation.graph import TEXT
 from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.telling import Values, findings_of
 from xlbackprop.checker.calculation.verdict import CalculationVerdict
-from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.file.formula import Position
 from xlbackprop.checker.judgement.table_judge import Place, Verdict
 from xlbackprop.checker.report.findings import Finding, Note
+from xlbackprop.checker.table.recognise import Table
 from xlbackprop.grid import cells_of
 
 
@@ -26,9 +27,20 @@ class Confirmed(Struct, frozen=True):
     notes: tuple[Note, ...]
 
 
-def confirmed(
-    book: Book, verdicts: Sequence[Verdict], calculation: CalculationVerdict | None, recalculated: Values
-) -> Confirmed:
+def is_excused(calculation: CalculationVerdict | None, table: Table) -> Callable[[Position], bool]:
+    """Which cells of a table the calculation shows to be right, or wrong only because one before them is."""
+    if calculation is None or table.certain or not calculation.is_covered(table.sheet.name):
+        return lambda position: False
+    explained = calculation.explained
+
+    def excused(position: Position) -> bool:
+        node = calculation.graph.node(position)
+        return node > TEXT and bool(calculation.proven[node] or explained[node])
+
+    return excused
+
+
+def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | None, recalculated: Values) -> Confirmed:
     """Hold the verdicts on tables to the verdict on the calculation."""
     if calculation is None:
         return Confirmed(tuple(verdicts), (), ())
@@ -37,10 +49,10 @@ def confirmed(
         if verdict.table.certain or not calculation.is_covered(verdict.found.sheet):
             kept.append(verdict)
             continue
-        findings = tuple(item for item in verdict.findings if not _is_contradicted(book, calculation, item))
-        dropped = [finding for item in verdict.findings if item not in findings for finding in item[1:]]
-        if dropped:
-            notes.append(_label_note(verdict, dropped))
+        findings = tuple(item for item in verdict.findings if not _is_contradicted(calculation, item))
+        dropped = [item[1].quantity for item in verdict.findings if item not in findings]
+        if dropped or verdict.doubted:
+            notes.append(_label_note(verdict, (*verdict.doubted, *dropped)))
         kept.append(replace(verdict, findings=findings))
     added = tuple(_added(calculation, kept, recalculated))
     return Confirmed(tuple(kept), added, tuple(notes))
@@ -51,25 +63,16 @@ def _nodes(calculation: CalculationVerdict, finding: Finding) -> list[int]:
     return [graph.node((finding.sheet, *place)) for block in finding.cells for place in cells_of(block)]
 
 
-def _is_contradicted(book: Book, calculation: CalculationVerdict, item: tuple[Place, Finding]) -> bool:
+def _is_contradicted(calculation: CalculationVerdict, item: tuple[Place, Finding]) -> bool:
     """Whether the calculation shows all cells of a finding to be right, or to be none of the calculation."""
     _, finding = item
     graph = calculation.graph
-    downstream = _explained(calculation)
     for node in _nodes(calculation, finding):
-        if node <= TEXT or calculation.proven[node] or downstream[node]:
+        if node <= TEXT or calculation.proven[node] or calculation.explained[node]:
             continue
         if graph.is_formula(node) or _is_among_formulas(calculation, node):
             return False
     return True
-
-
-def _explained(calculation: CalculationVerdict) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """The cells that are wrong only because a cell of the forward pass before them is."""
-    sources = np.array([mistake.node for mistake in calculation.mistakes if mistake.is_forward], dtype=np.int64)
-    flags = np.asarray(dependents(calculation.model.evaluation, sources), dtype=np.bool_)
-    flags[sources] = False
-    return flags
 
 
 def _is_among_formulas(calculation: CalculationVerdict, node: int) -> bool:
@@ -79,8 +82,8 @@ def _is_among_formulas(calculation: CalculationVerdict, node: int) -> bool:
     return any(graph.is_formula(graph.node((sheet, row + step, column))) for step in (-1, 1))
 
 
-def _label_note(verdict: Verdict, dropped: Sequence[Finding]) -> Note:
-    names = ", ".join(dict.fromkeys(finding.quantity for finding in dropped))
+def _label_note(verdict: Verdict, doubted: Sequence[str]) -> Note:
+    names = ", ".join(dict.fromkeys(doubted))
     message = (
         f"a label says something else than what its column calculates: by the labels {names} would be mistaken,"
         " by what is calculated from what they are right"

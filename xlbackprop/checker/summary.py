@@ -26,7 +26,7 @@ def summary(
 ) -> Report:
     """The report on one workbook, from what its tables and its calculation are."""
     recognised = [verdict for verdict in verdicts if not verdict.foreign and verdict.judged]
-    held = confirmed(book, recognised, calculation, recalculated.values)
+    held = confirmed(recognised, calculation, recalculated.values)
     ours = list(held.verdicts)
     order = {sheet.name: index for index, sheet in enumerate(book.sheets)}
     placed = [(order[f.sheet], place.step, place.turn, f) for verdict in ours for place, f in verdict.findings]

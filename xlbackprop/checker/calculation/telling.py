@@ -20,16 +20,16 @@ Values = Mapping[Position, float | str]
 
 def findings_of(graph: Graph, mistakes: Sequence[Mistake], recalculated: Values) -> list[Finding]:
     """The findings, in the order of the sheets and of the cells on them."""
-    order = {sheet.name: index for index, sheet in enumerate(graph.book.sheets)}
     groups: dict[tuple[object, ...], list[Mistake]] = defaultdict(list)
-    for mistake in sorted(
-        mistakes, key=lambda one: (order[graph.positions[one.node][0]], graph.positions[one.node][1:])
-    ):
-        sheet, row, column = graph.positions[mistake.node]
+    for mistake in mistakes:
+        sheet, _, column = graph.positions[mistake.node]
         kind = int(graph.kind_of[mistake.node])
         alike = (kind, mistake.kind) if kind >= 0 else (kind, mistake.kind, column)
         groups[(sheet, *alike)].append(mistake)
-    found = [_finding(graph, members, recalculated) for members in groups.values()]
+    found = [
+        _finding(graph, sorted(members, key=lambda one: graph.positions[one.node]), recalculated)
+        for members in groups.values()
+    ]
     return [finding for _, finding in sorted(found, key=lambda item: item[0])]
 
 

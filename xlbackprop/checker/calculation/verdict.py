@@ -42,6 +42,8 @@ class CalculationVerdict(Struct, eq=False):
     descents: tuple[Descent, ...]
     mistakes: tuple[Mistake, ...]
     proven: Flags
+    explained: Flags
+    """Cells that are wrong only because a cell of the forward pass before them is."""
     trainings: tuple[Training, ...]
 
     @property
@@ -73,7 +75,10 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
         wrong += mistakes(model, descent)
     trainings = [training for descent in found for training in _trainings(model, descent)]
     proven = _proven(model, found, wrong)
-    return CalculationVerdict(model, tuple(found), tuple(wrong), proven, tuple(trainings))
+    sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
+    explained = dependents(model.evaluation, sources)
+    explained[sources] = False
+    return CalculationVerdict(model, tuple(found), tuple(wrong), proven, explained, tuple(trainings))
 
 
 def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
@@ -158,7 +163,8 @@ def judged_words(verdict: CalculationVerdict) -> Iterator[str]:
         named = f"{loss} in {place(graph, training.loss)}" if loss else place(graph, training.loss)
         steps = "1 step" if training.steps == 1 else f"{training.steps} steps"
         updates = "1 update" if training.updates == 1 else f"{training.updates:,} updates"
-        yield f"{training.sheet}: {updates} of {training.parameters} parameters in {steps}, by the derivative of {named}"
+        parameters = "1 parameter" if training.parameters == 1 else f"{training.parameters} parameters"
+        yield f"{training.sheet}: {updates} of {parameters} in {steps}, by the derivative of {named}"
 
 
 __all__ = ["CalculationVerdict", "TooLargeError", "Training", "judge_calculation", "judged_words"]
