@@ -12,9 +12,11 @@ from xlbackprop.checker.calculation.graph import TEXT
 from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.telling import Values, findings_of
 from xlbackprop.checker.calculation.verdict import CalculationVerdict
+from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.formula import Position
 from xlbackprop.checker.judgement.table_judge import Place, Verdict
 from xlbackprop.checker.report.findings import Finding, Note
+from xlbackprop.checker.table.given_cells import labelled_rates
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.grid import cells_of
 
@@ -31,13 +33,28 @@ def is_excused(calculation: CalculationVerdict | None, table: Table) -> Callable
     """Which cells of a table the calculation shows to be right, or wrong only because one before them is."""
     if calculation is None or table.certain or not calculation.is_covered(table.sheet.name):
         return lambda position: False
-    explained = calculation.explained
+    without_rate = _without_rate(calculation, table.sheet)
 
     def excused(position: Position) -> bool:
         node = calculation.graph.node(position)
-        return node > TEXT and bool(calculation.proven[node] or explained[node])
+        right = calculation.proven[node] and node not in without_rate
+        return node > TEXT and bool(right or calculation.explained[node])
 
     return excused
+
+
+def _without_rate(calculation: CalculationVerdict, sheet: Sheet) -> frozenset[int]:
+    """The updates of a sheet that read no learning rate, where a cell is labelled as one that no formula reads."""
+    graph = calculation.graph
+    unread = [place for place in labelled_rates(sheet) if not len(graph.readers(graph.node((sheet.name, *place))))]
+    if not unread:
+        return frozenset()
+    return frozenset(
+        int(node)
+        for descent in calculation.descents
+        for node, rate in zip(calculation.model.targets[descent.members], descent.rates, strict=True)
+        if rate <= TEXT and graph.positions[int(node)][0] == sheet.name
+    )
 
 
 def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | None, recalculated: Values) -> Confirmed:
@@ -49,7 +66,8 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         if verdict.table.certain or not calculation.is_covered(verdict.found.sheet):
             kept.append(verdict)
             continue
-        findings = tuple(item for item in verdict.findings if not _is_contradicted(calculation, item))
+        excused = is_excused(calculation, verdict.table)
+        findings = tuple(item for item in verdict.findings if not _is_contradicted(calculation, item, excused))
         dropped = [item[1].quantity for item in verdict.findings if item not in findings]
         if dropped or verdict.doubted:
             notes.append(_label_note(verdict, (*verdict.doubted, *dropped)))
@@ -63,12 +81,14 @@ def _nodes(calculation: CalculationVerdict, finding: Finding) -> list[int]:
     return [graph.node((finding.sheet, *place)) for block in finding.cells for place in cells_of(block)]
 
 
-def _is_contradicted(calculation: CalculationVerdict, item: tuple[Place, Finding]) -> bool:
+def _is_contradicted(
+    calculation: CalculationVerdict, item: tuple[Place, Finding], excused: Callable[[Position], bool]
+) -> bool:
     """Whether the calculation shows all cells of a finding to be right, or to be none of the calculation."""
     _, finding = item
     graph = calculation.graph
     for node in _nodes(calculation, finding):
-        if node <= TEXT or calculation.proven[node] or calculation.explained[node]:
+        if node <= TEXT or excused(graph.positions[node]):
             continue
         if graph.is_formula(node) or _is_among_formulas(calculation, node):
             return False

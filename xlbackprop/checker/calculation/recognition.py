@@ -237,6 +237,7 @@ def _descent(model: Model, loss: tuple[int, ...]) -> Descent:
     factor = _commonest(factors)
     with np.errstate(all="ignore"):
         is_right = np.abs(factors - factor) <= 10 * CLOSENESS * abs(factor)
+    is_right &= ~(adjoint[rates] != 0).any(axis=1)  # a number that the loss is calculated from is no learning rate
     is_right_here = _explained_here(model, ratio, factor)
     every = np.arange(len(model.targets))
     return Descent(loss, every, adjoint, factor, is_right, is_right_here, rates, factors)

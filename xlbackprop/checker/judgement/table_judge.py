@@ -14,7 +14,7 @@ from xlbackprop.checker.judgement.right_formula import Replacement
 from xlbackprop.checker.judgement.row_values import Numbers, Recalculated
 from xlbackprop.checker.judgement.slip import Slip
 from xlbackprop.checker.judgement.slip_search import NEGATIVE, Setting, name_slip
-from xlbackprop.checker.judgement.stored_numbers import StoredNumbers, renumbered_by_values
+from xlbackprop.checker.judgement.stored_numbers import StoredNumbers, renumbered_by_values, with_proven_rate
 from xlbackprop.checker.report.findings import Finding, LearningRate, Note, TableFound, shortened
 from xlbackprop.checker.table.given_cells import labelled_rates
 from xlbackprop.checker.table.meaning import Judge, Meaning
@@ -90,7 +90,7 @@ def judge_table(
     table = trees.table
     numbers = Numbers(table, recalculated)
     if not any(trees.key(name, step) is not None for name in trees.core for step in range(len(table.steps))):
-        meaning = renumbered_by_values(trees, meaning, numbers)
+        meaning = with_proven_rate(trees, renumbered_by_values(trees, meaning, numbers), numbers)
     return _TableJudge(book, trees, meaning, numbers, recalculated, is_proven).verdict()
 
 
