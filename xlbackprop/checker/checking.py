@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.verdict import TooLargeError, judge_calculation
-from xlbackprop.checker.confirmation import is_excused
+from xlbackprop.checker.confirmation import is_excused, is_view
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book, read, relationships
 from xlbackprop.checker.file.container import UnreadableError
@@ -16,7 +16,8 @@ from xlbackprop.checker.judgement.table_judge import judge_table
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.checker.summary import summary
 from xlbackprop.checker.table.column_map import Map
-from xlbackprop.checker.table.recognise import Table, mapped, tables
+from xlbackprop.checker.table.recognise import Table, mapped
+from xlbackprop.checker.table.recognise import tables as tables_of
 from xlbackprop.checker.table.understand import understand
 from xlbackprop.checker.worlds import Shape
 from xlbackprop.derivation import derive
@@ -52,7 +53,8 @@ def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None)
         if beyond and table_map is None:
             return Checked(Report(str(path), "not_recognised", beyond), book)
         calculation = judge_calculation(book)
-        understood = [understand(book, table) for table in _find(book, table_map)]
+        tables = [table for table in _find(book, table_map) if not is_view(calculation, table)]
+        understood = [understand(book, table) for table in tables]
         if not book.formulas:
             recalculated = recalculate.Recalculated({})
         else:
@@ -81,8 +83,8 @@ def _find(book: Book, table_map: Map | None) -> list[Table]:
     definition = _definition(book)
     ours = book.by_name.get(OUR_SHEET)
     if definition is not None and ours is not None:
-        return tables(ours, _labels(definition), _shape(definition))
-    return [table for sheet in book.sheets for table in tables(sheet, {})]
+        return tables_of(ours, _labels(definition), _shape(definition))
+    return [table for sheet in book.sheets for table in tables_of(sheet, {})]
 
 
 def _definition(book: Book) -> Definition | None:

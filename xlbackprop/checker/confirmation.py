@@ -29,9 +29,17 @@ class Confirmed(Struct, frozen=True):
     notes: tuple[Note, ...]
 
 
+def is_view(calculation: CalculationVerdict | None, table: Table) -> bool:
+    """Whether a table with formulas stands beside the sheets that train: it shows what these calculate."""
+    if calculation is None or table.certain or not calculation.covered or table.sheet.name in calculation.covered:
+        return False
+    cells = (table.cell(name, step) for name in table.lines for step in range(min(2, len(table.steps))))
+    return any(cell is not None and cell.formula is not None for cell in cells)
+
+
 def is_excused(calculation: CalculationVerdict | None, table: Table) -> Callable[[Position], bool]:
     """Which cells of a table the calculation shows to be right, or wrong only because one before them is."""
-    if calculation is None or table.certain or not calculation.is_covered(table.sheet.name):
+    if calculation is None or table.certain or table.sheet.name not in calculation.covered:
         return lambda position: False
     without_rate = _without_rate(calculation, table.sheet)
 
@@ -63,7 +71,7 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         return Confirmed(tuple(verdicts), (), ())
     kept, notes = [], []
     for verdict in verdicts:
-        if verdict.table.certain or not calculation.is_covered(verdict.found.sheet):
+        if verdict.table.certain or verdict.found.sheet not in calculation.covered:
             kept.append(verdict)
             continue
         excused = is_excused(calculation, verdict.table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
@@ -35,7 +36,7 @@ class Training(Struct, frozen=True):
     """The cell with the learning rate that most updates use; 0 where it is typed into the formulas."""
 
 
-class CalculationVerdict(Struct, eq=False):
+class CalculationVerdict(Struct, eq=False, dict=True):
     """Everything that the calculation of a workbook says."""
 
     model: Model
@@ -55,9 +56,12 @@ class CalculationVerdict(Struct, eq=False):
         node = self.graph.node(position)
         return node > TEXT and bool(self.proven[node])
 
-    def is_covered(self, sheet: str) -> bool:
-        """Whether updates on a sheet were judged."""
-        return any(training.sheet == sheet for training in self.trainings)
+    @cached_property
+    def covered(self) -> frozenset[str]:
+        """The sheets with updates that were judged, or with parameters of these."""
+        members = [descent.members for descent in self.descents]
+        nodes = [array[chosen] for array in (self.model.targets, self.model.parameters) for chosen in members]
+        return frozenset(self.graph.positions[node][0] for part in nodes for node in part.tolist())
 
 
 def judge_calculation(book: Book) -> CalculationVerdict | None:
