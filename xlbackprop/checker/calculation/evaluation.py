@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph, Order, order_of
+from xlbackprop.checker.calculation.graph import TEXT, Graph, Order, order_of
 from xlbackprop.checker.calculation.operations import Term
 from xlbackprop.checker.calculation.program import Identities, Program
 from xlbackprop.checker.file.formula import UnsupportedError
@@ -30,9 +30,9 @@ class Evaluation:
         self.seen = given.copy()
         self.worlds = given.shape[1]
         self.results = given.copy()
-        is_followed = (graph.kind_of >= 0) & ~is_cut
-        self.seen[is_followed] = np.nan
-        self.results[graph.kind_of >= 0] = np.nan
+        calculated = (graph.kind_of >= 0) & (self.order.level != 0)
+        self.seen[calculated & ~is_cut] = np.nan
+        self.results[calculated] = np.nan
         self.problems: dict[int, str] = {}
         self._tapes: list[tuple[Identities, Identities, Program, Term, list[Term]] | None] = []
         with np.errstate(all="ignore"):
@@ -88,10 +88,3 @@ def _scatter(adjoint: Array, nodes: Identities, pulled: Array) -> None:
             adjoint[at] += pulled[:, slot]
         else:
             np.add.at(adjoint, at, pulled[:, slot])
-
-
-def given_blank(given: Array) -> Array:
-    """Given values in which empty cells count as nothing and text is no number."""
-    given[BLANK] = 0.0
-    given[TEXT] = np.nan
-    return given

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from xlbackprop.checker.calculation.program import Identities, Program, Slot, selecting_slots
+from xlbackprop.checker.calculation.program import Identities, Program, Slot, deciding_slots, selecting_slots
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell
 from xlbackprop.checker.file.formula import Formula, Node, Position, Reference
@@ -249,9 +249,10 @@ class _UnknownError(Exception):
 def _program(tree: Node, slots: tuple[Slot, ...]) -> Program:
     numbers = iter(range(len(slots)))
     filled = _with_slots(tree, numbers)
-    selecting = selecting_slots(filled)
+    selecting, deciding = selecting_slots(filled), deciding_slots(filled)
     marked = tuple(
-        Slot(slot.start, slot.rows, slot.columns, slot.is_range, index in selecting) for index, slot in enumerate(slots)
+        Slot(slot.start, slot.rows, slot.columns, slot.is_range, index in selecting, index in deciding)
+        for index, slot in enumerate(slots)
     )
     width = slots[-1].start + slots[-1].size if slots else 0
     return Program(filled, marked, width)
@@ -286,15 +287,17 @@ class Order(Struct, frozen=True):
     """How many cells stand before each node at most; −1 for those in a circle."""
 
 
-def order_of(graph: Graph, is_cut: npt.NDArray[np.bool_]) -> Order:
-    """The order of calculation when the cut nodes count as given."""
+def order_of(graph: Graph, is_cut: npt.NDArray[np.bool_], is_kept: npt.NDArray[np.bool_] | None = None) -> Order:
+    """The order of calculation when the cut nodes count as given; of all cells, or of those that are kept."""
     size = graph.size
     sources = [kind.operands.ravel() for kind in graph.kinds]
     targets = [np.repeat(kind.cells, kind.operands.shape[1]) for kind in graph.kinds]
     source = np.concatenate(sources) if sources else np.zeros(0, dtype=np.int64)
     target = np.concatenate(targets) if targets else np.zeros(0, dtype=np.int64)
     is_waiting = graph.kind_of >= 0
-    real = is_waiting[source] & ~is_cut[source]
+    if is_kept is not None:
+        is_waiting &= is_kept
+    real = is_waiting[source] & ~is_cut[source] & is_waiting[target]
     source, target = source[real], target[real]
     waiting = np.bincount(target, minlength=size)
     by_source = np.argsort(source, kind="stable")

@@ -342,11 +342,15 @@ def _index(arguments: list[Term]) -> Term:
         numbers = [np.ones_like(numbers[0]), numbers[0]]
     row = numbers[0] if numbers else np.ones(1)
     column = numbers[1] if len(numbers) > 1 else np.ones(1)
-    if not bool((row >= 1).all() and (row <= rows).all() and (column >= 1).all() and (column <= columns).all()):
-        raise UnsupportedError("a place outside a range")
     cells = max(a.value.shape[0], len(row), len(column))
-    at = (np.arange(cells) % a.value.shape[0], *(np.broadcast_to(x, cells).astype(int) - 1 for x in (row, column)))
-    value = a.value[at][:, None, None, :]
+    row, column = np.broadcast_to(row, cells), np.broadcast_to(column, cells)
+    inside = (row >= 1) & (row <= rows) & (column >= 1) & (column <= columns)
+    at = (
+        np.arange(cells) % a.value.shape[0],
+        np.where(inside, row, 1).astype(int) - 1,
+        np.where(inside, column, 1).astype(int) - 1,
+    )
+    value = np.where(inside[:, None, None, None], a.value[at][:, None, None, :], np.nan)
 
     def pull(g: Array) -> tuple[Array | None, ...]:
         share = np.zeros((cells, rows, columns, g.shape[3]))
@@ -385,6 +389,7 @@ FUNCTIONS: dict[str, Callable[[list[Term]], Term]] = {
     "ATAN": _smooth(np.arctan, lambda x, y: 1 / (1 + x**2)),
     "SIGN": _stepwise(np.sign),
     "INT": _stepwise(np.floor),
+    "MOD": lambda a: Term(np.mod(a[0].value, a[1].value)),
     "POWER": lambda a: power(a[0], a[1]),
     "POW": lambda a: power(a[0], a[1]),
     "PI": lambda a: constant(np.pi),
@@ -414,3 +419,5 @@ FUNCTIONS: dict[str, Callable[[list[Term]], Term]] = {
 
 SELECTING = {"INDEX": 1, "CHOOSE": 0, "MOD": 0, "INT": 0}
 """Functions whose arguments from this one on choose a cell or count: they keep the numbers that are typed."""
+DECIDING = frozenset({"IF"})
+"""Functions whose first argument decides: it keeps the numbers that are typed, where no parameter changes it."""

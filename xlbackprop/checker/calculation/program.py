@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
 from xlbackprop.checker.calculation.operations import (
+    DECIDING,
     FUNCTIONS,
     SELECTING,
     Term,
@@ -38,6 +41,8 @@ class Slot(Struct, frozen=True):
     is_range: bool
     selects: bool = False
     """Whether the number is used to choose a cell, as in INDEX."""
+    decides: bool = False
+    """Whether the number is used in a condition."""
 
     @property
     def size(self) -> int:
@@ -134,17 +139,25 @@ def _evaluated(node: Node, leaves: list[Term]) -> Term:
     raise UnsupportedError("what is no number")
 
 
-def selecting_slots(node: Node, is_inside: bool = False) -> set[int]:
+def selecting_slots(node: Node) -> set[int]:
     """The slots whose numbers choose a cell."""
+    return _slots_inside(node, lambda name, place: place >= SELECTING.get(name, 1 << 30), False)
+
+
+def deciding_slots(node: Node) -> set[int]:
+    """The slots whose numbers stand in a condition."""
+    return _slots_inside(node, lambda name, place: name in DECIDING and place == 0, False)
+
+
+def _slots_inside(node: Node, is_meant: Callable[[str, int], bool], is_inside: bool) -> set[int]:
     if node[0] == "slot":
         return {node[1]} if is_inside else set()
     found: set[int] = set()
     if node[0] == "call":
-        first = SELECTING.get(node[1], 1 << 30)
         for place, argument in enumerate(node[2]):
-            found |= selecting_slots(argument, is_inside or place >= first)
+            found |= _slots_inside(argument, is_meant, is_inside or is_meant(node[1], place))
     else:
         for part in node[1:]:
             if isinstance(part, tuple):
-                found |= selecting_slots(part, is_inside)
+                found |= _slots_inside(part, is_meant, is_inside)
     return found

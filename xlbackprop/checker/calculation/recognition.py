@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
 from xlbackprop.checker.calculation.evaluation import Cut, Evaluation
-from xlbackprop.checker.calculation.graph import TEXT, Graph, order_of
+from xlbackprop.checker.calculation.graph import TEXT, Graph, Order, order_of
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.threads import Threads, expected_parameters, threads
-from xlbackprop.checker.calculation.updates import find_updates
+from xlbackprop.checker.calculation.updates import Updates, find_updates
 from xlbackprop.checker.calculation.worlds import FREE, worlds_of
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Node, parts
@@ -21,8 +21,10 @@ from xlbackprop.engine import Array
 
 CLOSENESS = 1e-7
 """Relative; a slip is off by far more with random numbers."""
-MOST_LOSSES = 60
+MOST_LOSSES = 150
 """Sets of cells that are tried as the loss."""
+_LARGEST_SAMPLE = 200
+"""Updates that choose it."""
 _MOST_RATES = 5
 _LEAST_SHARE = 0.3
 """Updates that have to descend a loss before it is taken for the loss of a training."""
@@ -79,89 +81,178 @@ def model_of(book: Book) -> Model:
     graph = Graph(book)
     whole = order_of(graph, np.zeros(graph.size, dtype=np.bool_))
     updates = find_updates(graph, whole)
-    targets, parameters = updates.targets, _roots(graph, updates.targets, updates.parameters)
+    sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
+    model = _model(graph, updates, _kept(graph, sheets), {})
+    standing = np.flatnonzero((model.steps == 0).all(axis=1))
+    if len(standing):
+        passed = {int(model.targets[index]): int(model.parameters[index]) for index in standing.tolist()}
+        moving = np.setdiff1d(np.arange(len(updates.targets)), standing)
+        rest = Updates(updates.targets[moving], updates.parameters[moving])
+        model = _model(graph, rest, _kept(graph, sheets), passed)
+    return model
+
+
+def _kept(graph: Graph, sheets: set[str]) -> Flags:
+    """The cells on the sheets with updates, and what these are calculated from."""
+    kept = np.array([position[0] in sheets for position in graph.positions], dtype=np.bool_)
+    ahead = np.flatnonzero(kept & (graph.kind_of >= 0)).tolist()
+    while ahead:
+        for operand in graph.operands(ahead.pop()).tolist():
+            if not kept[operand]:
+                kept[operand] = True
+                ahead.append(operand)
+    return kept
+
+
+def _model(graph: Graph, updates: Updates, kept: Flags, passed: Mapping[int, int]) -> Model:
+    """The calculation cut at its updates.
+
+    Args:
+        graph: the cells.
+        updates: the updates that add something.
+        kept: the cells that are calculated.
+        passed: updates that only hand on their parameter, as those inside a batch do, with that parameter.
+    """
+    targets = updates.targets
+    parameters = _roots(graph, targets, updates.parameters, passed)
     is_cut: Cut = np.zeros(graph.size, dtype=np.bool_)
     is_cut[targets] = True
     is_cut[parameters] = graph.kind_of[parameters] >= 0
-    order = order_of(graph, is_cut)
-    evaluation = Evaluation(graph, worlds_of(graph, is_cut, parameters), is_cut, order)
-    depends = dependents(evaluation, np.concatenate([parameters, targets]))
+    order = order_of(graph, is_cut, kept)
+    sources = np.concatenate([parameters, targets])
+    depends = dependents_of(graph, order, is_cut, sources)
+    feeds = ancestors_of(graph, order, is_cut, targets)
+    given = worlds_of(graph, is_cut, parameters, depends, feeds)
+    evaluation = Evaluation(graph, given, is_cut, order)
     steps = evaluation.results[targets] - evaluation.seen[parameters]
     choices = _rate_choices(graph, targets, parameters, depends)
-    feeds = ancestors(evaluation, targets)
-    threaded = threads(graph, updates.targets, parameters)
+    threaded = threads(graph, targets, parameters, passed)
     expected = expected_parameters(parameters, threaded.strayed)
     return Model(graph, targets, expected, evaluation, depends, feeds, steps, threaded, choices)
 
 
-def _roots(graph: Graph, targets: Identities, parameters: Identities) -> Identities:
-    """The parameters; where only the update reads a cell that repeats another, that other one."""
+def _roots(graph: Graph, targets: Identities, parameters: Identities, passed: Mapping[int, int]) -> Identities:
+    """The parameters; where only the update reads a cell that repeats another, or hands it on, that other one."""
     readers = np.zeros(graph.size, dtype=np.int64)
     for kind in graph.kinds:
         np.add.at(readers, kind.operands.ravel(), 1)
     np.subtract.at(readers, parameters, 1)
-    return np.array([graph.link(int(node)) if readers[node] <= 0 else int(node) for node in parameters], dtype=np.int64)
+    found = []
+    for parameter in parameters.tolist():
+        node = graph.link(parameter) if readers[parameter] <= 0 else parameter
+        while node in passed:
+            node = passed[node]
+        found.append(node)
+    return np.array(found, dtype=np.int64)
 
 
 def dependents(evaluation: Evaluation, sources: Identities) -> Flags:
-    graph = evaluation.graph
+    """The nodes that are calculated from some nodes, up to where the graph is cut; these themselves among them."""
+    return dependents_of(evaluation.graph, evaluation.order, evaluation.is_cut, sources)
+
+
+def dependents_of(graph: Graph, order: Order, is_cut: Cut, sources: Identities) -> Flags:
+    """The same before anything is evaluated."""
     depends = np.zeros(graph.size, dtype=np.bool_)
     depends[sources] = True
-    given = evaluation.is_cut
-    for number, places in evaluation.order.batches:
+    for number, places in order.batches:
         kind = graph.kinds[number]
         cells = kind.cells[places]
-        depends[cells] |= depends[kind.operands[places]].any(axis=1) & ~given[cells]
+        depends[cells] |= depends[kind.operands[places]].any(axis=1) & ~is_cut[cells]
     return depends
 
 
 def ancestors(evaluation: Evaluation, targets: Identities) -> Flags:
     """The nodes that the formulas of some nodes are calculated from, up to where the graph is cut."""
-    graph = evaluation.graph
+    return ancestors_of(evaluation.graph, evaluation.order, evaluation.is_cut, targets)
+
+
+def ancestors_of(graph: Graph, order: Order, is_cut: Cut, targets: Identities) -> Flags:
+    """The same before anything is evaluated."""
     feeds = np.zeros(graph.size, dtype=np.bool_)
     starts = np.zeros(graph.size, dtype=np.bool_)
     starts[targets] = True
-    for number, places in reversed(evaluation.order.batches):
+    for number, places in reversed(order.batches):
         kind = graph.kinds[number]
         cells = kind.cells[places]
-        active = starts[cells] | (feeds[cells] & ~evaluation.is_cut[cells])
+        active = starts[cells] | (feeds[cells] & ~is_cut[cells])
         feeds[np.unique(kind.operands[places][active])] = True
     return feeds
 
 
 def descents(model: Model) -> list[Descent]:
-    """The losses that the updates descend, each with the updates that follow it."""
+    """The losses that the updates descend, each with the updates that follow it.
+
+    A few updates of each kind choose the loss; all of them are held to it then.
+    """
     left = np.ones(len(model.targets), dtype=np.bool_)
     found: list[Descent] = []
-    candidates = [_descent(model, loss) for loss in loss_candidates(model)]
-    while left.any():
-        best = max(candidates, key=lambda one: _score(one, left), default=None)
-        if best is None or not (best.is_right & left).any():
+    sample = _sample(model)
+    if not len(sample):
+        return found
+    near, evaluation = _near(model, sample)
+    trials: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for loss in loss_candidates(model, near):
+        part = tuple(node for node in loss if near[node])
+        trials.setdefault(part, loss)
+    candidates = [(_descent(model, part, sample, evaluation), loss) for part, loss in trials.items()]
+    while left.any() and candidates:
+        best = max(candidates, key=lambda one: _score(one[0], left[sample], len(one[1])))
+        if not (best[0].is_right & left[sample]).any():
             break
-        members = left & _reached(model, best)
-        right = int((best.is_right & members).sum())
         candidates.remove(best)
+        whole = _descent(model, best[1], np.arange(len(model.targets)), model.evaluation)
+        members = left & _reached(model, whole)
+        right = int((whole.is_right & members).sum())
         if right < 2 or right < _LEAST_SHARE * members.sum():
             continue
         left &= ~members
         chosen = np.flatnonzero(members)
         found.append(
             Descent(
-                best.loss,
+                whole.loss,
                 chosen,
-                best.adjoint,
-                best.factor,
-                best.is_right[chosen],
-                best.is_right_here[chosen],
-                best.rates[chosen],
-                best.factors[chosen],
+                whole.adjoint,
+                whole.factor,
+                whole.is_right[chosen],
+                whole.is_right_here[chosen],
+                whole.rates[chosen],
+                whole.factors[chosen],
             )
         )
     return found
 
 
-def _score(one: Descent, left: Flags) -> tuple[int, bool, int]:
-    return int((one.is_right & left).sum()), abs(one.factor - 1) < CLOSENESS, -len(one.loss)
+def _sample(model: Model) -> Identities:
+    """A few updates of each kind on each sheet."""
+    groups: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for index, node in enumerate(model.targets.tolist()):
+        groups[model.graph.positions[node][0], int(model.graph.kind_of[node])].append(index)
+    chosen: list[int] = []
+    for members in groups.values():
+        chosen += [members[place] for place in sorted({0, len(members) // 2, len(members) - 1})]
+    if len(chosen) > _LARGEST_SAMPLE:
+        chosen = [chosen[place] for place in np.linspace(0, len(chosen) - 1, _LARGEST_SAMPLE).astype(int)]
+    return np.array(sorted(set(chosen)), dtype=np.int64)
+
+
+def _near(model: Model, sample: Identities) -> tuple[Flags, Evaluation]:
+    """The cells that the parameters of some updates change within a step, and an evaluation of these alone."""
+    graph, whole = model.graph, model.evaluation
+    near = np.zeros(graph.size, dtype=np.bool_)
+    ahead = model.parameters[sample].tolist()
+    while ahead:
+        for reader in graph.readers(ahead.pop()).tolist():
+            if not near[reader] and whole.order.level[reader] > 0:
+                near[reader] = True
+                if not whole.is_cut[reader]:
+                    ahead.append(reader)
+    order = order_of(graph, whole.is_cut, near)
+    return near, Evaluation(graph, whole.seen, whole.is_cut, order)
+
+
+def _score(one: Descent, left: Flags, size: int) -> tuple[int, bool, int]:
+    return int((one.is_right & left).sum()), abs(one.factor - 1) < CLOSENESS, -size
 
 
 def _reached(model: Model, one: Descent) -> Flags:
@@ -198,18 +289,19 @@ def _build(node: Node) -> str:
             return f"({node[0]}{','.join(map(_build, parts(node)))})"
 
 
-def loss_candidates(model: Model) -> list[tuple[int, ...]]:
+def loss_candidates(model: Model, near: Flags) -> list[tuple[int, ...]]:
     """Sets of cells that may be the loss in all steps: those of one kind, one column, one row or one build."""
     graph = model.graph
-    is_free = model.depends & (graph.kind_of >= 0) & ~model.evaluation.is_cut
+    is_free = model.depends & (graph.kind_of >= 0) & ~model.evaluation.is_cut & (model.evaluation.order.level > 0)
     for allowed in (is_free & ~model.feeds, is_free):
-        sets = dict.fromkeys(_sets(graph, np.flatnonzero(allowed), is_free))
+        sets = dict.fromkeys(_sets(graph, np.flatnonzero(allowed), near))
         if sets:
-            return sorted(sets, key=len, reverse=True)[:MOST_LOSSES]
+            by_size = sorted(sets, key=lambda one: -int(near[list(one)].sum()))
+            return by_size[:MOST_LOSSES]
     return []
 
 
-def _sets(graph: Graph, nodes: Identities, is_free: Flags) -> Iterator[tuple[int, ...]]:
+def _sets(graph: Graph, nodes: Identities, near: Flags) -> Iterator[tuple[int, ...]]:
     groups: dict[object, list[int]] = defaultdict(list)
     builds: dict[int, str] = {}
     for node in nodes.tolist():
@@ -226,21 +318,21 @@ def _sets(graph: Graph, nodes: Identities, is_free: Flags) -> Iterator[tuple[int
         ):
             groups[key].append(node)
     for members in groups.values():
-        yield tuple(members)
+        if near[members].any():
+            yield tuple(members)
 
 
-def _descent(model: Model, loss: tuple[int, ...]) -> Descent:
-    adjoint = model.evaluation.adjoint(loss)
+def _descent(model: Model, loss: tuple[int, ...], members: Identities, evaluation: Evaluation) -> Descent:
+    adjoint = evaluation.adjoint(loss)
     with np.errstate(all="ignore"):
-        ratio = -model.steps / adjoint[model.parameters]
-    rates, factors = _explained(model, ratio)
+        ratio = -model.steps[members] / adjoint[model.parameters[members]]
+    rates, factors = _explained(model, ratio, members)
     factor = _commonest(factors)
     with np.errstate(all="ignore"):
         is_right = np.abs(factors - factor) <= 10 * CLOSENESS * abs(factor)
     is_right &= ~(adjoint[rates] != 0).any(axis=1)  # a number that the loss is calculated from is no learning rate
-    is_right_here = _explained_here(model, ratio, factor)
-    every = np.arange(len(model.targets))
-    return Descent(loss, every, adjoint, factor, is_right, is_right_here, rates, factors)
+    is_right_here = _explained_here(model, ratio, factor, members)
+    return Descent(loss, members, adjoint, factor, is_right, is_right_here, rates, factors)
 
 
 def _commonest(factors: Array) -> float:
@@ -251,11 +343,11 @@ def _commonest(factors: Array) -> float:
     return float(known[np.argmin(np.abs(known - rounded))])
 
 
-def _explained(model: Model, ratio: Array) -> tuple[Identities, Array]:
+def _explained(model: Model, ratio: Array, members: Identities) -> tuple[Identities, Array]:
     """For each update the cell with the rate (0 for none) and the factor that together are its ratio in all worlds."""
     rates = np.zeros(len(ratio), dtype=np.int64)
     factors = np.full(len(ratio), np.nan)
-    for nodes, quotient in _quotients(model, ratio):
+    for nodes, quotient in _quotients(model, ratio, members):
         steady, factor = _steady(quotient[:, :FREE])
         chosen = steady & np.isnan(factors)
         rates[chosen] = nodes[chosen]
@@ -263,20 +355,20 @@ def _explained(model: Model, ratio: Array) -> tuple[Identities, Array]:
     return rates, factors
 
 
-def _explained_here(model: Model, ratio: Array, factor: float) -> Flags:
+def _explained_here(model: Model, ratio: Array, factor: float, members: Identities) -> Flags:
     """The updates that have the factor, with any of their rates, when the other numbers are those of the sheet."""
     found = np.zeros(len(ratio), dtype=np.bool_)
-    for _, quotient in _quotients(model, ratio):
+    for _, quotient in _quotients(model, ratio, members):
         steady, own = _steady(quotient[:, FREE:])
         found |= steady & (np.abs(own - factor) <= 10 * CLOSENESS * abs(factor))
     return found
 
 
-def _quotients(model: Model, ratio: Array) -> Iterator[tuple[Identities, Array]]:
+def _quotients(model: Model, ratio: Array, members: Identities) -> Iterator[tuple[Identities, Array]]:
     """The ratios without a learning rate, for each cell that may hold it."""
     seen = model.evaluation.seen
     for column in range(model.rate_choices.shape[1]):
-        nodes = model.rate_choices[:, column]
+        nodes = model.rate_choices[members, column]
         with np.errstate(all="ignore"):
             yield nodes, ratio / np.where((nodes > TEXT)[:, None], seen[nodes], 1.0 if column == 0 else np.nan)
 

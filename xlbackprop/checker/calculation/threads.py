@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 import numpy as np
 from msgspec import Struct
@@ -30,7 +31,7 @@ class Threads(Struct, frozen=True):
     """Typed numbers where all parameters beside them are updated."""
 
 
-def threads(graph: Graph, targets: Identities, parameters: Identities) -> Threads:
+def threads(graph: Graph, targets: Identities, parameters: Identities, passed: Mapping[int, int]) -> Threads:
     """Follow every parameter from step to step."""
     order = {sheet.name: index for index, sheet in enumerate(graph.book.sheets)}
     names = [sheet.name for sheet in graph.book.sheets]
@@ -39,6 +40,8 @@ def threads(graph: Graph, targets: Identities, parameters: Identities) -> Thread
     before: dict[int, int] = {}
     for parameter in update_of:
         root = graph.link(parameter)
+        while root in passed:
+            root = graph.link(passed[root])
         if root in number_of:
             before[parameter] = int(parameters[number_of[root]])
     for target, index in number_of.items():

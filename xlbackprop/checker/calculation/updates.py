@@ -10,8 +10,10 @@ from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.file.formula import UnsupportedError
 
 _TRIALS = 8
-_MOST_LOOKED_AT = 24
+_MOST_LOOKED_AT = 8
 """Cells of one kind whose dependence is looked at; the others are like them."""
+_FARTHEST = 8000
+"""Cells that are looked at for it at most; a step of a training has fewer."""
 
 
 class Updates(Struct, frozen=True):
@@ -56,8 +58,12 @@ def _parameter_slot(graph: Graph, kind: Kind, order: Order) -> int | None:
             slopes = program.pull(root, leaves, np.ones((1, _TRIALS)))[0]
     except UnsupportedError:
         return None
+    ranged = [place for slot in program.slots if slot.is_range for place in range(slot.start, slot.start + slot.size)]
+    in_ranges = set(first[ranged].tolist())
     candidates = [
-        slot for slot in single if np.allclose(slopes[slot], 1.0, atol=1e-12) and int((first == first[slot]).sum()) == 1
+        slot
+        for slot in single
+        if np.allclose(slopes[first == first[slot]].sum(axis=0), 1.0, atol=1e-12) and int(first[slot]) not in in_ranges
     ]
     for slot in candidates:
         spread = np.unique(np.linspace(0, len(kind.cells) - 1, _MOST_LOOKED_AT).astype(int))
@@ -72,14 +78,14 @@ def _step_depends(graph: Graph, order: Order, operands: Identities, slot: int) -
     if parameter <= TEXT:
         return False
     level = int(order.level[parameter])
-    ahead = [int(node) for place, node in enumerate(operands) if place != slot]
+    ahead = [int(node) for node in operands if node != parameter]
     seen: set[int] = set()
-    while ahead:
+    while ahead and len(seen) < _FARTHEST:
         node = ahead.pop()
         if node == parameter:
             return True
         if node in seen or (level >= 0 and 0 <= order.level[node] <= level):
             continue
         seen.add(node)
-        ahead += graph.operands(node).tolist()
+        ahead += [operand for operand in graph.operands(node).tolist() if operand not in seen]
     return False

@@ -18,7 +18,7 @@ WORLDS = FREE + OWN
 _SEED = 1986
 
 
-def worlds_of(graph: Graph, is_cut: Cut, parameters: Identities) -> Array:
+def worlds_of(graph: Graph, is_cut: Cut, parameters: Identities, depends: Cut, feeds: Cut) -> Array:
     """Numbers for all given nodes, of shape (nodes, worlds): small enough that nothing saturates."""
     generator = np.random.default_rng(_SEED)
     shape = (graph.size, WORLDS)
@@ -26,7 +26,7 @@ def worlds_of(graph: Graph, is_cut: Cut, parameters: Identities) -> Array:
     given = generator.uniform(0.1, 0.9, shape) * signs
     typed = np.where(np.isnan(graph.numbers), 0.0, graph.numbers)
     given[:, FREE:] = typed[:, None]
-    frozen = _selectors(graph)
+    frozen = _selectors(graph, depends, feeds | is_cut)
     given[frozen] = typed[frozen][:, None]
     _keep_shares(graph, given)
     weights = generator.uniform(0.2, 0.9, shape) * generator.choice([-1.0, 1.0], shape)
@@ -39,13 +39,14 @@ def worlds_of(graph: Graph, is_cut: Cut, parameters: Identities) -> Array:
     return given
 
 
-def _selectors(graph: Graph) -> Identities:
-    """The typed numbers that choose a cell, as in INDEX, or from which such a choice is calculated."""
+def _selectors(graph: Graph, depends: Cut, used: Cut) -> Identities:
+    """The typed numbers that choose a cell, as in INDEX, or decide, and those from which a choice is calculated."""
     ahead: list[int] = []
     for kind in graph.kinds:
         for slot in kind.program.slots:
-            if slot.selects:
-                ahead += kind.operands[:, slot.start : slot.start + slot.size].ravel().tolist()
+            if slot.selects or slot.decides:
+                nodes = np.unique(kind.operands[used[kind.cells], slot.start : slot.start + slot.size])
+                ahead += nodes[~depends[nodes]].tolist()
     seen: set[int] = set()
     while ahead:
         node = ahead.pop()
