@@ -21,7 +21,7 @@ from xlbackprop.engine import Array
 
 CLOSENESS = 1e-7
 """Relative; a slip is off by far more with random numbers."""
-MOST_LOSSES = 150
+MOST_LOSSES = 60
 """Sets of cells that are tried as the loss."""
 _LARGEST_SAMPLE = 200
 """Updates that choose it."""
@@ -195,7 +195,12 @@ def descents(model: Model) -> list[Descent]:
     for loss in loss_candidates(model, near):
         part = tuple(node for node in loss if near[node])
         trials.setdefault(part, loss)
-    candidates = [(_descent(model, part, sample, evaluation), loss) for part, loss in trials.items()]
+    candidates: list[tuple[Descent, tuple[int, ...]]] = []
+    for part, loss in trials.items():
+        trial = _descent(model, part, sample, evaluation)
+        candidates.append((trial, loss))
+        if trial.is_right.all() and abs(trial.factor - 1) < CLOSENESS:
+            break
     while left.any() and candidates:
         best = max(candidates, key=lambda one: _score(one[0], left[sample], len(one[1])))
         if not (best[0].is_right & left[sample]).any():
@@ -328,11 +333,31 @@ def _descent(model: Model, loss: tuple[int, ...], members: Identities, evaluatio
         ratio = -model.steps[members] / adjoint[model.parameters[members]]
     rates, factors = _explained(model, ratio, members)
     factor = _commonest(factors)
-    with np.errstate(all="ignore"):
-        is_right = np.abs(factors - factor) <= 10 * CLOSENESS * abs(factor)
+    is_right = _agreeing(model, adjoint, factor, members, rates)
     is_right &= ~(adjoint[rates] != 0).any(axis=1)  # a number that the loss is calculated from is no learning rate
     is_right_here = _explained_here(model, ratio, factor, members)
     return Descent(loss, members, adjoint, factor, is_right, is_right_here, rates, factors)
+
+
+def _agreeing(model: Model, adjoint: Array, factor: float, members: Identities, rates: Identities) -> Flags:
+    """The updates that are the derivative times the factor and a rate in all worlds, no step where there is no slope.
+
+    `rates` gets the rate of those that are not known by a slope in several worlds.
+    """
+    agreeing: Flags = np.zeros(len(members), dtype=np.bool_)
+    steps = model.steps[members, :FREE]
+    slopes = factor * adjoint[model.parameters[members], :FREE]
+    for column in range(model.rate_choices.shape[1]):
+        nodes = model.rate_choices[members, column]
+        pace = np.where((nodes > TEXT)[:, None], model.evaluation.seen[nodes, :FREE], 1.0 if column == 0 else np.nan)
+        with np.errstate(all="ignore"):
+            wanted = -slopes * pace
+            near = np.abs(steps - wanted) <= 10 * CLOSENESS * np.maximum(np.abs(steps), np.abs(wanted)) + 1e-15
+        unknown = np.isnan(steps) & np.isnan(slopes)
+        fits = (near | unknown).all(axis=1) & near.any(axis=1) & ~agreeing
+        rates[fits] = np.where(nodes > TEXT, nodes, 0)[fits]
+        agreeing |= fits
+    return agreeing
 
 
 def _commonest(factors: Array) -> float:
