@@ -52,7 +52,8 @@ def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None)
         beyond = _beyond(_definition(book))
         if beyond and table_map is None:
             return Checked(Report(str(path), "not_recognised", beyond), book)
-        calculation = judge_calculation(book)
+        is_known = table_map is not None or _definition(book) is not None
+        calculation = None if is_known else judge_calculation(book)
         tables = [table for table in _find(book, table_map) if not is_view(calculation, table)]
         understood = [understand(book, table) for table in tables]
         if not book.formulas:

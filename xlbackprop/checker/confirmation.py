@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.graph import TEXT
+from xlbackprop.checker.calculation.judgement import Mistake
 from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.telling import Values, findings_of
 from xlbackprop.checker.calculation.verdict import CalculationVerdict
@@ -122,13 +123,26 @@ def _label_note(verdict: Verdict, doubted: Sequence[str]) -> Note:
 def _added(calculation: CalculationVerdict, verdicts: Sequence[Verdict], recalculated: Values) -> Iterator[Finding]:
     """The mistakes of the calculation that no table's findings account for."""
     told = [node for verdict in verdicts for _, finding in verdict.findings for node in _nodes(calculation, finding)]
-    evaluation = calculation.model.evaluation
-    sources = np.unique(np.array([node for node in told if node > TEXT], dtype=np.int64))
-    accounted = dependents(evaluation, sources)
     graph = calculation.graph
+    sources = np.unique(np.array([node for node in told if node > TEXT], dtype=np.int64))
+    accounted = dependents(calculation.model.evaluation, sources)
     left = [
         mistake
         for mistake in calculation.mistakes
-        if not accounted[mistake.node] and not accounted[graph.operands(mistake.node)].any()
+        if not accounted[mistake.node]
+        and not accounted[graph.operands(mistake.node)].any()
+        and not _is_in_told_step(calculation, verdicts, mistake)
     ]
-    yield from findings_of(calculation.graph, left, recalculated)
+    yield from findings_of(graph, left, recalculated)
+
+
+def _is_in_told_step(calculation: CalculationVerdict, verdicts: Sequence[Verdict], mistake: Mistake) -> bool:
+    """Whether a table's findings are about the step that a mistake is made in."""
+    positions = [calculation.graph.positions[node] for node in (mistake.node, mistake.parameter) if node > TEXT]
+    for verdict in verdicts:
+        along = 1 if verdict.table.transposed else 0
+        told = {place[along] for _, finding in verdict.findings for block in finding.cells for place in cells_of(block)}
+        for sheet, *place in positions:
+            if sheet == verdict.found.sheet and place[along] in told:
+                return True
+    return False

@@ -32,6 +32,8 @@ class Mistake(Struct, frozen=True):
     words: str
     formula: str
     """With its equals sign; empty where none is known."""
+    parameter: int = 0
+    """The parameter whose update it spoils; 0 where it is none of one."""
     is_forward: bool = False
     """Whether it is a cell of the forward pass that throws off what is calculated after it."""
 
@@ -234,7 +236,8 @@ def _shared_mistake(model: Model, descent: Descent, members: list[int]) -> Itera
         node = int(model.targets[descent.members[index]])
         for slot in path:
             node = int(graph.operands(node)[slot])
-        yield Mistake(node, mistake.kind, mistake.words, mistake.formula)
+        parameter = int(model.parameters[descent.members[index]])
+        yield Mistake(node, mistake.kind, mistake.words, mistake.formula, parameter)
 
 
 def _path(graph: Graph, start: int, end: int) -> tuple[int, ...]:
@@ -325,7 +328,7 @@ def _forward_mistake(model: Model, descent: Descent, index: int) -> tuple[Mistak
                     sheet = graph.positions[node][0]
                     words = f"uses {told(graph, old, sheet)} where {told(graph, other, sheet)} belongs"
                     text = rewritten(graph, node, program.tree, {number: other})
-                    return Mistake(node, "wrong_cell", words, text, True), set(wrong)
+                    return Mistake(node, "wrong_cell", words, text, parameter, True), set(wrong)
     return None
 
 

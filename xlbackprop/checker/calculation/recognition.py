@@ -83,7 +83,8 @@ def model_of(book: Book) -> Model:
     updates = find_updates(graph, whole)
     sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
     model = _model(graph, updates, _kept(graph, sheets), {})
-    standing = np.flatnonzero((model.steps == 0).all(axis=1))
+    may_wait = np.array(["IF(" in skeleton(graph, node) for node in model.targets.tolist()], dtype=np.bool_)
+    standing = np.flatnonzero((model.steps == 0).all(axis=1) & may_wait)
     if len(standing):
         passed = {int(model.targets[index]): int(model.parameters[index]) for index in standing.tolist()}
         moving = np.setdiff1d(np.arange(len(updates.targets)), standing)
@@ -335,8 +336,21 @@ def _descent(model: Model, loss: tuple[int, ...], members: Identities, evaluatio
     factor = _commonest(factors)
     is_right = _agreeing(model, adjoint, factor, members, rates)
     is_right &= ~(adjoint[rates] != 0).any(axis=1)  # a number that the loss is calculated from is no learning rate
+    is_right &= ~_lacks_rate(model, members, rates, is_right)
     is_right_here = _explained_here(model, ratio, factor, members)
     return Descent(loss, members, adjoint, factor, is_right, is_right_here, rates, factors)
+
+
+def _lacks_rate(model: Model, members: Identities, rates: Identities, is_right: Flags) -> Flags:
+    """The updates without a learning rate on sheets where most others read one from a cell."""
+    sheets = [model.graph.positions[node][0] for node in model.targets[members].tolist()]
+    moves = (model.steps[members, :FREE] != 0).any(axis=1)
+    counts: dict[str, Counter[bool]] = defaultdict(Counter)
+    for sheet, rate, counted in zip(sheets, rates.tolist(), (is_right & moves).tolist(), strict=True):
+        counts[sheet][rate > TEXT] += counted
+    most = np.array([counts[sheet][True] > counts[sheet][False] for sheet in sheets], dtype=np.bool_)
+    lacking: Flags = most & (rates <= TEXT) & moves
+    return lacking
 
 
 def _agreeing(model: Model, adjoint: Array, factor: float, members: Identities, rates: Identities) -> Flags:

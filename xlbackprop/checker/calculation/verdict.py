@@ -99,7 +99,7 @@ def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
         backward = ancestors(evaluation, model.targets[right]) & ~is_forward & model.depends
         tainted = dependents(evaluation, model.parameters[other])
         tainted |= ancestors(evaluation, np.flatnonzero(tainted & is_forward))
-        reached = dependents(evaluation, model.parameters[right]) | ~model.depends
+        reached = dependents(evaluation, model.parameters[right]) | (~model.depends & (graph.kind_of < 0))
         proven |= backward | (is_forward & ~tainted & reached)
         proven[model.targets[right]] = True
     columns: set[tuple[int, str, int]] = set()
