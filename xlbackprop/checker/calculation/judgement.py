@@ -193,7 +193,10 @@ def mistakes(model: Model, descent: Descent) -> list[Mistake]:
     if descent.factor < 0 and _is_never_negative(model, descent):
         return list(_climbing(model, descent))
     found: dict[int, Mistake] = {}
-    wrong = [i for i, ok in enumerate(descent.is_right.tolist()) if not ok]
+    known = np.isfinite(model.steps[descent.members, :FREE]) & np.isfinite(
+        descent.adjoint[model.parameters[descent.members], :FREE]
+    )
+    wrong = np.flatnonzero(~descent.is_right & known.any(axis=1)).tolist()
     mended: set[int] = set()
     tried: set[str] = set()
     for index in wrong:

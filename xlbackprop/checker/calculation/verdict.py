@@ -16,6 +16,9 @@ from xlbackprop.checker.calculation.recognition import Descent, Flags, Model, an
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Position
 
+_STEPS = frozenset({"IF", "SIGN"})
+_SLOPES = frozenset({"EXP", "TANH", "MAX"})
+
 
 class Training(Struct, frozen=True):
     """The updates on one sheet that descend one loss."""
@@ -171,4 +174,31 @@ def judged_words(verdict: CalculationVerdict) -> Iterator[str]:
         yield f"{training.sheet}: {updates} of {parameters} in {steps}, by the derivative of {named}"
 
 
-__all__ = ["CalculationVerdict", "TooLargeError", "Training", "judge_calculation", "judged_words"]
+def not_judged_words(verdict: CalculationVerdict) -> Iterator[str]:
+    """What was not judged, and why."""
+    graph, model = verdict.graph, verdict.model
+    followed = {int(member) for descent in verdict.descents for member in descent.members.tolist()}
+    left: dict[str, list[int]] = defaultdict(list)
+    for index, node in enumerate(model.targets.tolist()):
+        if index not in followed:
+            left[graph.positions[node][0]].append(node)
+    for sheet, nodes in left.items():
+        updates = "1 update" if len(nodes) == 1 else f"{len(nodes):,} updates"
+        yield f"{sheet}: {updates}, since {_why_not(model, nodes)}"
+    for problem, count in Counter(graph.problems.values()).most_common(3):
+        formulas = "1 formula" if count == 1 else f"{count:,} formulas"
+        yield f"{formulas} with {problem or 'what cannot be followed'}"
+
+
+def _why_not(model: Model, nodes: list[int]) -> str:
+    """Why updates descend no loss: their units have a step, or no loss was found."""
+    feeds = ancestors(model.evaluation, np.array(nodes, dtype=np.int64)) & model.depends
+    for node in np.flatnonzero(feeds & (model.graph.kind_of >= 0)).tolist():
+        kind = model.graph.kind(node)
+        assert kind is not None
+        if kind.formula.functions & _STEPS and not kind.formula.functions & _SLOPES:
+            return "their units have a step (a perceptron), which has no gradient"
+    return "no loss was found that they descend"
+
+
+__all__ = ["CalculationVerdict", "TooLargeError", "Training", "judge_calculation", "judged_words", "not_judged_words"]

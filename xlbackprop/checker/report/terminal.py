@@ -38,6 +38,10 @@ def _one(report: Report, console: Console) -> None:
         console.print(
             f"  {escape(table.sheet)}!{table.range}: {table.rows} rows{escape(eta)}", style="dim", highlight=False
         )
+    for words in report.judged:
+        console.print(f"  judged {escape(words)}", style="dim", highlight=False)
+    for words in report.not_judged:
+        console.print(f"  not judged {escape(words)}", style="dim", highlight=False)
     if report.findings:
         console.print(_findings(report.findings))
     for note in report.notes:
