@@ -20,7 +20,7 @@ class Term:
     `pull` hands the adjoint of the value on to the operands.
     """
 
-    __slots__ = ("adjoint", "counted", "operands", "pull", "value")
+    __slots__ = ("adjoint", "counted", "is_constant", "operands", "pull", "value")
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Term:
         self.counted = counted
         """Which cells of a range hold numbers; None for all."""
         self.adjoint: Array | None = None
+        self.is_constant = False
 
 
 def differentiate(root: Term, adjoint: Array) -> None:
@@ -82,7 +83,9 @@ def _gathered(share: Array, shape: tuple[int, ...]) -> Array:
 
 def constant(number: float) -> Term:
     """A number that is written in a formula."""
-    return Term(np.full((1, 1, 1, 1), number))
+    term = Term(np.full((1, 1, 1, 1), number))
+    term.is_constant = True
+    return term
 
 
 def add(a: Term, b: Term) -> Term:
@@ -112,7 +115,7 @@ def power(a: Term, b: Term) -> Term:
 
     def pull(g: Array) -> tuple[Array | None, ...]:
         below = g * b.value * np.power(a.value, b.value - 1)
-        above = None if not b.operands and b.value.size == 1 else g * value * np.log(np.abs(a.value))
+        above = None if b.is_constant else g * value * np.log(np.abs(a.value))
         return below, above
 
     return Term(value, (a, b), pull)

@@ -196,12 +196,7 @@ def descents(model: Model) -> list[Descent]:
     for loss in loss_candidates(model, near):
         part = tuple(node for node in loss if near[node])
         trials.setdefault(part, loss)
-    candidates: list[tuple[Descent, tuple[int, ...]]] = []
-    for part, loss in trials.items():
-        trial = _descent(model, part, sample, evaluation)
-        candidates.append((trial, loss))
-        if trial.is_right.all() and abs(trial.factor - 1) < CLOSENESS:
-            break
+    candidates = [(_descent(model, part, sample, evaluation), loss) for part, loss in trials.items()]
     while left.any() and candidates:
         best = max(candidates, key=lambda one: _score(one[0], left[sample], len(one[1])))
         if not (best[0].is_right & left[sample]).any():
