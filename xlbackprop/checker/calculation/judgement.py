@@ -445,6 +445,10 @@ def crossed_mistakes(model: Model) -> Iterator[Mistake]:
         }
         words = f"starts from {told(graph, wrong, sheet)} where {told(graph, parameter, sheet)} belongs"
         yield Mistake(target, "wrong_weight", words, rewritten(graph, target, kind.program.tree, slots))
+    for node, earlier in model.threads.broken:
+        before = told(graph, earlier, graph.positions[node][0])
+        words = f"is not the next value of {before}: it is not updated as others are"
+        yield Mistake(node, "wrong_formula", words, "", earlier)
     for node in model.threads.pasted:
         yield Mistake(node, "pasted_value", "is a typed number where the other parameters are updated", "")
 

@@ -27,6 +27,8 @@ class Threads(Struct, frozen=True):
     """Cells that take over another parameter's new value: the cell that they should take it from."""
     strayed: dict[int, int]
     """Updates, by their number, that start from another parameter: the one that they should start from."""
+    broken: tuple[tuple[int, int], ...]
+    """Parameters with formulas that are no update, each with the parameter that it should go on from."""
     pasted: tuple[int, ...]
     """Typed numbers where all parameters beside them are updated."""
 
@@ -68,7 +70,17 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
                 strayed[number_of[node]] = expected
         elif expected in update_of:
             crossed[node] = int(targets[update_of[expected]])
-    return Threads(before, moves, crossed, strayed, _pasted(graph, update_of, before, moves, order, names))
+    usual_moves = Counter(moves.values()).most_common(1)
+    broken = [
+        (node, expected)
+        for node in update_of
+        if usual_moves and node not in before and graph.is_formula(node)
+        for expected in [graph.node(_moved(graph.positions[node], usual_moves[0][0], order, names))]
+        if expected in update_of
+    ]
+    return Threads(
+        before, moves, crossed, strayed, tuple(broken), _pasted(graph, update_of, before, moves, order, names)
+    )
 
 
 def _sheets(graph: Graph, node: int, earlier: int) -> tuple[str, str]:

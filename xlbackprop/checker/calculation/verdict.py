@@ -93,6 +93,7 @@ def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
     graph, evaluation = model.graph, model.evaluation
     proven: Flags = np.zeros(graph.size, dtype=np.bool_)
     mistaken = np.zeros(graph.size, dtype=np.bool_)
+    updated = set(model.targets.tolist())
     mistaken[[mistake.node for mistake in wrong]] = True
     for descent in found:
         if descent.factor < 0 and wrong:
@@ -102,17 +103,24 @@ def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
         backward = ancestors(evaluation, model.targets[right]) & ~is_forward & model.depends
         tainted = dependents(evaluation, model.parameters[other])
         tainted |= ancestors(evaluation, np.flatnonzero(tainted & is_forward))
+        tainted |= ancestors(evaluation, model.targets[other])
         reached = dependents(evaluation, model.parameters[right]) | (~model.depends & (graph.kind_of < 0))
         proven |= backward | (is_forward & ~tainted & reached)
         proven[model.targets[right]] = True
+    updated = set(model.targets.tolist())
+    for node in np.unique(model.parameters[graph.kind_of[model.parameters] >= 0]).tolist():
+        if node not in updated:
+            source = graph.link(node)
+            proven[node] = proven[source] and source in updated
     columns: set[tuple[int, str, int]] = set()
+    unproven = {*model.parameters.tolist(), *updated}
     for node in np.flatnonzero(proven & (graph.kind_of >= 0)).tolist():
         sheet, _, column = graph.positions[node]
         columns.add((int(graph.kind_of[node]), sheet, column))
     for number, kind in enumerate(graph.kinds):
         for node in kind.cells[~proven[kind.cells]].tolist():
             sheet, _, column = graph.positions[node]
-            proven[node] = (number, sheet, column) in columns
+            proven[node] = node not in unproven and (number, sheet, column) in columns
     return proven & ~mistaken
 
 
