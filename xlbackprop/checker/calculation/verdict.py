@@ -16,6 +16,8 @@ from xlbackprop.checker.calculation.recognition import Descent, Flags, Model, an
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Position
 
+MOST_FORMULAS = 300_000
+"""Ten seconds' work."""
 _STEPS = frozenset({"IF", "SIGN"})
 _SLOPES = frozenset({"EXP", "TANH", "MAX"})
 
@@ -75,6 +77,8 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     """
     if not book.formulas:
         return None
+    if book.formulas > MOST_FORMULAS:
+        raise TooLargeError
     model = model_of(book)
     found = descents(model)
     wrong = list(crossed_mistakes(model)) if found else []
@@ -160,14 +164,15 @@ def _trainings(model: Model, descent: Descent) -> Iterator[Training]:
 
 def _threads(model: Model, parameters: list[int]) -> int:
     """How many parameters there are when those that go on from one another count once."""
-    first: set[int] = set()
+    first: dict[int, int] = {}
     for node in parameters:
-        seen = {node}
-        while (earlier := model.threads.before.get(node)) is not None and earlier not in seen:
-            node = earlier
-            seen.add(node)
-        first.add(node)
-    return len(first)
+        path = {node: None}
+        last = node
+        while last not in first and (earlier := model.threads.before.get(last)) is not None and earlier not in path:
+            path[earlier] = None
+            last = earlier
+        first.update(dict.fromkeys(path, first.get(last, last)))
+    return len({first[node] for node in parameters})
 
 
 def judged_words(verdict: CalculationVerdict) -> Iterator[str]:
