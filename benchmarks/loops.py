@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from math import exp
 from time import perf_counter
 
 import numpy as np
@@ -68,10 +69,36 @@ def torch_loop(iterations: int) -> float:
     return perf_counter() - start
 
 
+def python_loop(iterations: int) -> float:
+    """The same over Python's own numbers, neuron by neuron, which keeps every value of every iteration."""
+    (i1, i2), (t1, t2) = INPUTS, TARGETS
+    (w1, w2), (w3, w4) = HIDDEN
+    (w5, w6), (w7, w8) = OUTPUT
+    rows = []
+    start = perf_counter()
+    for _ in range(iterations):
+        h1, h2 = w1 * i1 + w2 * i2, w3 * i1 + w4 * i2
+        a_h1, a_h2 = 1 / (1 + exp(-h1)), 1 / (1 + exp(-h2))
+        o1, o2 = w5 * a_h1 + w6 * a_h2, w7 * a_h1 + w8 * a_h2
+        a_o1, a_o2 = 1 / (1 + exp(-o1)), 1 / (1 + exp(-o2))
+        e1, e2 = 0.5 * (t1 - a_o1) ** 2, 0.5 * (t2 - a_o2) ** 2
+        d_o1, d_o2 = (a_o1 - t1) * a_o1 * (1 - a_o1), (a_o2 - t2) * a_o2 * (1 - a_o2)
+        d_h1 = (d_o1 * w5 + d_o2 * w7) * a_h1 * (1 - a_h1)
+        d_h2 = (d_o1 * w6 + d_o2 * w8) * a_h2 * (1 - a_h2)
+        g1, g2, g3, g4 = d_h1 * i1, d_h1 * i2, d_h2 * i1, d_h2 * i2
+        g5, g6, g7, g8 = d_o1 * a_h1, d_o1 * a_h2, d_o2 * a_h1, d_o2 * a_h2
+        forward = (w1, w2, w3, w4, h1, a_h1, h2, a_h2, w5, w6, w7, w8, o1, a_o1, o2, a_o2, e1, e2, e1 + e2)
+        rows.append((*forward, g1, g2, g3, g4, g5, g6, g7, g8))
+        w1, w2, w3, w4 = w1 - ETA * g1, w2 - ETA * g2, w3 - ETA * g3, w4 - ETA * g4
+        w5, w6, w7, w8 = w5 - ETA * g5, w6 - ETA * g6, w7 - ETA * g7, w8 - ETA * g8
+    return perf_counter() - start
+
+
 LOOPS: Mapping[str, Callable[[int], float]] = {
     "engine, 1 network": engine,
     "engine, 8 networks at once": lambda iterations: engine(iterations, 8),
     "engine, 100 networks at once": lambda iterations: engine(iterations, 100),
+    "Python loop": python_loop,
     "NumPy loop": numpy_loop,
     "PyTorch loop": torch_loop,
 }

@@ -35,6 +35,7 @@ LOOPS = (
     "engine, 1 network",
     "engine, 8 networks at once",
     "engine, 100 networks at once",
+    "Python loop",
     "NumPy loop",
     "PyTorch loop",
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import mpmath
 
 from xlbackprop import Definition
-from xlbackprop.engine.order import passes
+from xlbackprop.engine.order import sample_order
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.losses import LOSSES, Outputs
 from xlbackprop.network.softmax import SOFTMAX
@@ -94,7 +94,7 @@ def activation(name: str, x: mpmath.mpf) -> mpmath.mpf:
 
 def loss(definition: Definition, weights: Weights, biases: Biases) -> mpmath.mpf:
     """The loss of the sample that the first iteration takes, unit by unit."""
-    sample = definition.samples[int(passes(definition).sample[0]) - 1]
+    sample = definition.samples[int(sample_order(definition).sample[0]) - 1]
     values = [mpmath.mpf(value) for value in sample.inputs]
     sums: list[mpmath.mpf] = []
     for layer, rows, offsets in zip(definition.layers, weights, biases, strict=True):

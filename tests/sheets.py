@@ -37,6 +37,11 @@ def filled(folder: Path, definition: Definition, name: str, filler: Callable[...
         return judges.stored(build(definition, folder / "book.xlsx", sheets=[name]))
 
 
+def shown(path: Path) -> list[str]:
+    """The titles of the sheets that a reader sees."""
+    return [sheet.title for sheet in openpyxl.load_workbook(path) if sheet.sheet_state == "visible"]
+
+
 def assert_fits_a_laptop(folder: Path, title: str) -> None:
     """What the sheet prints, which is what a teacher looks at, fits without scrolling sideways at 100 %."""
     sheet = openpyxl.load_workbook(folder / "book.xlsx")[title]

@@ -114,7 +114,7 @@ def sheets_of(change: Callable[[int, dict[str, str | float]], None] = lambda ste
 
 
 def test_a_sheet_a_step_is_judged_without_labels(tmp_path: Path) -> None:
-    report = check(write(tmp_path / "right.xlsx", sheets_of())).report
+    report = check(write(tmp_path / "right.xlsx", sheets_of()))
     assert (report.status, report.findings) == ("ok", ())
     assert [table.rows for table in report.tables] == [1, 1, 1]
     assert all("6 updates of 6 parameters" in words for words in report.judged)
@@ -138,7 +138,7 @@ def test_a_slip_is_found_at_its_cell_with_what_belongs_there(slip: str, tmp_path
     def change(step: int, cells: dict[str, str | float]) -> None:
         cells[cell] = wrong
 
-    report = check(write(tmp_path / "slip.xlsx", sheets_of(change))).report
+    report = check(write(tmp_path / "slip.xlsx", sheets_of(change)))
     assert wrong_cells(report) == {(f"passo {step}", cell) for step in (1, 2, 3)}
     assert {finding.expected for finding in report.findings} == {right}
 
@@ -148,7 +148,7 @@ def test_a_value_that_is_carried_over_from_the_wrong_cell_is_found(tmp_path: Pat
         if step == 1:
             cells["C5"] = "='passo 1'!E6"
 
-    report = check(write(tmp_path / "link.xlsx", sheets_of(change))).report
+    report = check(write(tmp_path / "link.xlsx", sheets_of(change)))
     assert wrong_cells(report) == {("passo 2", "C5")}
     assert report.findings[0].expected == "='passo 1'!E5"
 
@@ -157,7 +157,7 @@ def test_all_updates_that_climb_are_wrong(tmp_path: Path) -> None:
     def change(step: int, cells: dict[str, str | float]) -> None:
         cells.update({f"E{row}": f"=C{row}+$E$1*D{row}" for row in range(3, 9)})
 
-    report = check(write(tmp_path / "up.xlsx", sheets_of(change))).report
+    report = check(write(tmp_path / "up.xlsx", sheets_of(change)))
     assert wrong_cells(report) == {(f"passo {step}", "E3:E8") for step in (1, 2, 3)}
 
 
@@ -166,7 +166,7 @@ def test_a_factor_of_all_gradients_is_a_convention(factor: str, tmp_path: Path) 
     def change(step: int, cells: dict[str, str | float]) -> None:
         cells["C16"] = f"={factor}(C15-C9)^2"
 
-    assert check(write(tmp_path / "factor.xlsx", sheets_of(change))).report.status == "ok"
+    assert check(write(tmp_path / "factor.xlsx", sheets_of(change))).status == "ok"
 
 
 LABEL_SLIPS = [
@@ -182,13 +182,13 @@ LABEL_SLIPS = [
 
 @pytest.mark.parametrize(("label", "other"), LABEL_SLIPS)
 def test_a_label_that_slips_is_a_note_and_no_mistake(label: str, other: str, tmp_path: Path) -> None:
-    report = check(handmade.write(tmp_path / "label.xlsx", labels={label: other}, rows=5)).report
+    report = check(handmade.write(tmp_path / "label.xlsx", labels={label: other}, rows=5))
     assert (report.status, report.findings) == ("ok", ())
 
 
 def test_what_gives_no_number_is_a_finding(tmp_path: Path) -> None:
     path = handmade.write(tmp_path / "e.xlsx", {"a_h1": "=1/(1+e^(-[h1]))"}, rows=4)
-    (finding,) = check(path).report.findings
+    (finding,) = check(path).findings
     assert (finding.cells, finding.kind, finding.expected) == (("J33:J36",), "error_value", "=1/(1+EXP(-I33))")
 
 
@@ -204,7 +204,7 @@ def test_what_gives_no_number_is_a_finding(tmp_path: Path) -> None:
 def test_one_cell_without_a_number_is_one_finding(
     changes: handmade.Changes, cell: str, kind: str, tmp_path: Path
 ) -> None:
-    report = check(handmade.write(tmp_path / "odd.xlsx", changes, rows=5)).report
+    report = check(handmade.write(tmp_path / "odd.xlsx", changes, rows=5))
     assert [(finding.cells, finding.kind) for finding in report.findings] == [((cell,), kind)]
 
 
@@ -215,7 +215,7 @@ def test_a_workbook_of_ours_without_its_definition_is_never_accused(template: st
     for name in list(workbook.custom_doc_props.names):
         del workbook.custom_doc_props[name]
     workbook.save(path)
-    assert check(path).report.findings == ()
+    assert check(path).findings == ()
 
 
 def test_a_perceptron_is_declined_by_what_it_is(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_perceptron_is_declined_by_what_it_is(tmp_path: Path) -> None:
         if row > 3:
             cells[f"C{row}"] = f"=C{row - 1}+$A$1*(E{row - 1}-F{row - 1})*A{row - 1}"
             cells[f"D{row}"] = f"=D{row - 1}+$A$1*(E{row - 1}-F{row - 1})*B{row - 1}"
-    report = check(write(tmp_path / "perceptron.xlsx", {"Sheet": cells})).report
+    report = check(write(tmp_path / "perceptron.xlsx", {"Sheet": cells}))
     assert report.status == "not_recognised"
     assert "perceptron" in report.message
 
@@ -267,6 +267,6 @@ def test_many_formulas_are_one_analysis(tmp_path: Path) -> None:
     ],
 )
 def test_the_cases_come_out_as_they_are(name: str, wrong: set[str]) -> None:
-    report = check(CASES / f"{name}.xlsx").report
+    report = check(CASES / f"{name}.xlsx")
     assert report.status == ("mistakes" if wrong else "ok")
     assert {cell for _, cell in wrong_cells(report)} == wrong

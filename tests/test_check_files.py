@@ -21,12 +21,11 @@ from typer.testing import CliRunner
 from tests import handmade, judges
 from tests.handmade import CLASSIC, FORMULAS, LETTERS
 from tests.test_check import D2, SLIPS, report_of, wrong_cells
-from xlbackprop import build, load, train
-from xlbackprop.checker.checking import check
+from xlbackprop import build, check, load, train
 from xlbackprop.checker.file import recalculate
 from xlbackprop.cli import app
 from xlbackprop.errors import UserError
-from xlbackprop.network.embedded import from_properties, to_properties
+from xlbackprop.network.embedded import from_workbook, to_properties
 
 SLIP = SLIPS["the other activation's derivative"][0]
 
@@ -124,6 +123,7 @@ def test_the_recalculation_has_a_time_limit(right: Path, monkeypatch: pytest.Mon
     assert any("was stopped" in note.message for note in report.notes)
 
 
+@pytest.mark.thorough
 def test_nothing_that_is_broken_at_random_raises(right: Path) -> None:
     """Fuzzing: bytes of the file, of its unpacked parts, and of the texts in them, changed, cut and doubled."""
     generator = random.Random(7)
@@ -161,7 +161,7 @@ def _without_engine(path: Path) -> str:
     engine = recalculate.Engine
     recalculate.Engine = Idle  # type: ignore[assignment, misc]
     try:
-        return check(path).report.status
+        return check(path).status
     finally:
         recalculate.Engine = engine  # type: ignore[misc]
 
@@ -278,6 +278,12 @@ def test_a_map_settles_what_labels_do_not_say(tmp_path: Path) -> None:
     assert "Z33:Z44" in run(path, "--map", table, "--json")[1]
     table.write_text("\n".join(['sheet = "Sheet1"', "header = 32", *lines]), encoding="utf-8")
     assert run(path, "--map", table)[0] == 1
+    table.write_text("\ufeff" + "\n".join(['sheet = "Sheet1"', *lines]), encoding="utf-8")
+    assert run(path, "--map", table)[0] == 1
+    table.write_text("\n".join(['sheet = "Sheet2"', *lines]), encoding="utf-8")
+    code, said = run(path, "--map", table, "--json")
+    assert code == 2
+    assert 'there is no sheet \\"Sheet2\\", which the map names; did you mean \\"Sheet1\\"?' in said
 
 
 @pytest.mark.parametrize(
@@ -288,11 +294,15 @@ def test_a_map_settles_what_labels_do_not_say(tmp_path: Path) -> None:
         ("w1 = 3", "letters"),
         ("", "no columns"),
         ("header = 0", "header"),
+        ('h1 = "A"\nH1 = "B"', "H1: found h1 a second time, expected every quantity once"),
+        ('"dE/dw1" = "A"\n"∂E/∂w1" = "A"', "found ∂E/∂w1 a second time"),
+        ('h1 = "ZZZ"', "h1: found 'ZZZ', expected the letters of a column, XFD is the last"),
+        ("learning_rate = 0,5", "a number has a decimal point and no comma"),
     ],
 )
 def test_a_map_with_a_mistake_is_told(content: str, words: str, right: Path, tmp_path: Path) -> None:
     table = tmp_path / "map.toml"
-    table.write_text(content)
+    table.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=words):
         run(right, "--map", table)
 
@@ -327,15 +337,15 @@ def test_the_definition_goes_through_the_properties() -> None:
         definition = load(template)
         properties = to_properties(definition)
         assert all(len(text) <= 255 for text in properties.values())
-        found = from_properties(properties)
+        found = from_workbook(properties, ())
         assert found is not None
         assert (found.layers, found.inputs, found.notation) == (
             definition.layers,
             definition.inputs,
             definition.notation,
         )
-    assert from_properties({}) is None
-    assert from_properties({"xlbackprop definition 001": "{"}) is None
+    assert from_workbook({}, ()) is None
+    assert from_workbook({"xlbackprop definition 001": "{"}, ["xlbackprop definition 001 {"]) is None
 
 
 def test_only_the_walkthrough_of_a_workbook_of_ours_is_judged(tmp_path: Path) -> None:

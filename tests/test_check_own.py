@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.networks import definitions
-from xlbackprop import Definition, build, load
-from xlbackprop.checker.checking import check
+from xlbackprop import Definition, build, check, load
 from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Role
 from xlbackprop.network.definition import CONSTANT, GRADIENT_DESCENT, Method
@@ -25,13 +24,15 @@ by_gradients = definitions().map(
 """Networks whose updates need no more than the gradients of their own row."""
 
 
+@pytest.mark.thorough
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(definition=by_gradients)
 def test_other_activations_and_losses_are_judged(definition: Definition, tmp_path: Path) -> None:
-    report = check(build(definition, tmp_path / "ours.xlsx", sheets=["walkthrough"])).report
+    report = check(build(definition, tmp_path / "ours.xlsx", sheets=["walkthrough"]))
     assert (report.status, report.findings) == ("ok", ()), report
 
 
+@pytest.mark.thorough
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(definition=by_gradients, data=st.data())
 def test_a_mistake_is_found_in_its_cell(definition: Definition, data: st.DataObject, tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_a_mistake_is_found_in_its_cell(definition: Definition, data: st.DataObj
     sheet = book["Walkthrough"]
     sheet[cell] = f"=({str(sheet[cell].value).removeprefix('=')})*1.0001+0.01"
     book.save(path)
-    report = check(path).report
+    report = check(path)
     assume(report.status != "not_recognised")
     assert {block for finding in report.findings for block in finding.cells} == {cell}
 
@@ -59,6 +60,6 @@ def test_a_mistake_is_found_in_its_cell(definition: Definition, data: st.DataObj
 def test_what_cannot_be_judged_is_said(name: str, tmp_path: Path) -> None:
     settings = {each.key: each.default for each in OPTIMISERS[name].settings} | {"weight_decay": 0.0}
     definition = replace(load(iterations=3), optimiser=Method(name=name, settings=settings))
-    report = check(build(definition, tmp_path / "ours.xlsx", sheets=["walkthrough"])).report
+    report = check(build(definition, tmp_path / "ours.xlsx", sheets=["walkthrough"]))
     assert report.status == "not_recognised"
     assert f"trains with the optimiser {name}" in report.message

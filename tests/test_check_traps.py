@@ -421,6 +421,7 @@ def _pasted(*, slip: bool) -> dict[str, list[float]]:
     return rows
 
 
+@pytest.mark.thorough
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(definition=definitions(plain=True), columns=st.sampled_from(["compact", "full"]))
 def test_whatever_we_generate_is_right(definition: Definition, columns: str, tmp_path: Path) -> None:
@@ -431,6 +432,7 @@ def test_whatever_we_generate_is_right(definition: Definition, columns: str, tmp
     assert report.tables[0].rows == len(train(definition))
 
 
+@pytest.mark.thorough
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(definition=definitions(plain=True), columns=st.sampled_from(["compact", "full"]), data=st.data())
 def test_a_mistake_in_whatever_we_generate_is_found_in_its_cell(
@@ -449,6 +451,7 @@ def test_a_mistake_in_whatever_we_generate_is_found_in_its_cell(
     assert wrong_cells(report_of(path)) == {cell}
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_wrong_reference_is_found_in_its_cell_and_nowhere_else(data: st.DataObject, tmp_path: Path) -> None:

@@ -6,10 +6,12 @@ import csv
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import openpyxl
@@ -52,6 +54,7 @@ def test_build_of_ones_own_definition(tmp_path: Path) -> None:
     assert (tmp_path / "output" / "mine.xlsx").is_file()
 
 
+@pytest.mark.thorough
 def test_a_sheet_without_room_is_told(tmp_path: Path) -> None:
     layers = "[[layers]]\nunits = 40\n[[layers]]\nunits = 1\n"
     text = f'title="T"\nteaches="t."\ninputs=[1]\ntargets=[0]\nlearning_rate=1\niterations=2\n{layers}'
@@ -116,6 +119,18 @@ def test_help(command: tuple[str, ...], tmp_path: Path) -> None:
         (["trace", "--iteration", "-1"], "--iteration: found -1"),
         (["trace", "--format", "xml"], "'xml' is not one of"),
         (["bild"], "No such command 'bild'"),
+        (["build", "-o", ""], "found an empty name, expected that of a file or a folder"),
+        (["build", "-o", "wrong.toml"], 'found "wrong.toml", expected a file name that ends in .xlsx'),
+        (["build", "--sheets", ""], "sheets: found none, expected one or more of start-here"),
+        (["new", ""], "found an empty name"),
+        (["check", ""], "found an empty name"),
+        (["check", "a.xlsx", "--map", ""], "found an empty name"),
+        (["check", "a.xlsx", "--annotate", ""], "found an empty name"),
+        (["check", "a.xlsx", "b.xlsx", "--annotate", "c.xlsx"], "--annotate: found 2 files, expected one"),
+        (["check", "a.xlsx", "--annotate", "a.csv"], '--annotate: found "a.csv", expected a file name that ends in'),
+        (["check", "a.xlsx", "--annotate", "wrong.toml/a.xlsx"], "--annotate: wrong.toml/a.xlsx: cannot be written"),
+        (["render", ""], "found an empty name"),
+        (["render", "a.xlsx", "-o", ""], "found an empty name"),
         ([], "Usage"),
     ],
 )
@@ -134,15 +149,64 @@ def test_building_loads_neither_pandas_nor_rich(tmp_path: Path) -> None:
     assert not {"pandas", "rich.table", "mpmath"} & set(done.stdout.split())
 
 
-def test_an_interrupted_build_leaves_nothing_behind(tmp_path: Path) -> None:
-    # the command as it is, but heeding Ctrl-C also where the tests run in the background
-    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import xlbackprop.__main__ as m"
-    command = [sys.executable, "-c", f"{heeding}; m.main()", "build", "--iterations", "60000", "-o", "long.xlsx"]
+def test_the_version_is_told(tmp_path: Path) -> None:
+    done = run("--version", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"xlbackprop {version('xlbackprop')}\n"
+
+
+def test_one_iteration_is_one_iteration(tmp_path: Path) -> None:
+    assert ", 1 iteration at η" in run("build", "--iterations", "1", "--sheets", "walkthrough", cwd=tmp_path).stdout
+
+
+def test_every_command_makes_the_folders_that_are_missing(tmp_path: Path) -> None:
+    assert run("new", "a/b/mine.toml", cwd=tmp_path).returncode == 0
+    assert run("build", "a/b/mine.toml", "-o", "c/d/mine.xlsx", "--iterations", "2", cwd=tmp_path).returncode == 0
+    assert run("check", "c/d/mine.xlsx", "--annotate", "e/f/marked.xlsx", cwd=tmp_path).returncode == 0
+    files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*"))
+    assert files == ["a/b/mine.toml", "c/d/mine.xlsx", "e/f/marked.xlsx"]
+
+
+def test_a_definition_with_any_name_can_be_built_by_the_command_that_is_told(tmp_path: Path) -> None:
+    done = run("new", "it's $mine.toml", cwd=tmp_path)
+    (command,) = [line.removeprefix("Then: ") for line in done.stdout.splitlines() if line.startswith("Then: ")]
+    assert f"run:  {command}\n" in (tmp_path / "it's $mine.toml").read_text(encoding="utf-8")
+    assert run(*shlex.split(command)[1:], "--iterations", "1", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "output" / "it's $mine.xlsx").is_file()
+
+
+def test_a_copy_is_never_the_file_itself_and_the_report_is_not_lost(tmp_path: Path) -> None:
+    assert run("build", "-o", "a.xlsx", "--iterations", "2", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "a.xlsx").read_bytes()
+    (tmp_path / "link.xlsx").symlink_to("a.xlsx")
+    for target in ("a.xlsx", "link.xlsx", "../" + tmp_path.name + "/a.xlsx"):
+        done = run("check", "a.xlsx", "--annotate", target, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "is the file that is checked; choose another name for the copy" in done.stderr
+    broken = (
+        "import xlbackprop.checker.command as c, errno\ndef fail(*_): raise OSError(errno.ENOSPC, 'full', 'b.xlsx')"
+    )
+    code = f"{broken}\nc._annotate = fail\nimport xlbackprop.__main__ as m\nm.main()"
+    command = [sys.executable, "-c", code, "check", "a.xlsx", "--annotate", "b.xlsx"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 2
+    assert "a.xlsx" in done.stdout
+    assert "b.xlsx" in done.stderr
+    assert (tmp_path / "a.xlsx").read_bytes() == before
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interrupted_build_leaves_nothing_behind(sent: str, tmp_path: Path) -> None:
+    # the command as it is, but heeding signals also where the tests run in the background, which ignores them
+    heeding = "import signal as s; s.signal(s.SIGINT, s.default_int_handler); s.signal(s.SIGHUP, s.SIG_DFL)"
+    code = f"{heeding}; import xlbackprop.__main__ as m; m.main()"
+    command = [sys.executable, "-c", code, "build", "--iterations", "60000", "-o", "a/b/long.xlsx"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not list(tmp_path.iterdir()):
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, sent))
     _, said = process.communicate(timeout=30)
-    assert process.returncode not in (0, None)
+    assert process.returncode == 128 + getattr(signal, sent)
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []

@@ -148,7 +148,7 @@ def test_every_quantity_is_defined_by_others_and_said_in_words(definition: Defin
         for symbol in symbols(quantity.expression) if quantity.expression else ():
             assert symbol.name in {*derivation.quantities, *derivation.settings, ITERATION, ORDER}
         seen.add(name)
-    assert seen == set(train(definition).names), "engine and derivation know the same quantities"
+    assert seen == set(train(definition).quantities), "engine and derivation know the same quantities"
 
 
 def test_the_boxes_stand_where_they_stood(arrangement: Arrangement) -> None:

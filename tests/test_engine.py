@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from tests import precise
 from tests.networks import definitions
 from xlbackprop import Definition, load, train
-from xlbackprop.engine.order import passes
+from xlbackprop.engine.order import sample_order
 from xlbackprop.engine.trace import Trace
 from xlbackprop.engine.training import evaluate, train_all
 from xlbackprop.errors import UnknownQuantityError
@@ -264,7 +264,7 @@ def _loss(definition: Definition, change: Callable[[precise.Weights, precise.Bia
 @settings(max_examples=60)
 @given(definitions(iterations=8))
 def test_batches_are_followed_by_the_mean_of_their_gradients(definition: Definition) -> None:
-    order, trace = passes(definition), train(definition)
+    order, trace = sample_order(definition), train(definition)
     if order.batch_size == 1:
         return
     for end in np.flatnonzero(order.ends_batch).tolist():
@@ -278,18 +278,18 @@ def test_batches_are_followed_by_the_mean_of_their_gradients(definition: Definit
 
 @given(definitions(iterations=8))
 def test_every_epoch_takes_every_sample_once(definition: Definition) -> None:
-    order, count = passes(definition), len(definition.samples)
+    order, count = sample_order(definition), len(definition.samples)
     for start in range(0, definition.iterations - count + 1, count):
         assert sorted(order.sample[start : start + count]) == list(range(1, count + 1))
     assert order.update[-1] == order.ends_batch[:-1].sum()
-    assert order == passes(replace(definition, learning_rate=0.5)), "the seed decides, and nothing else"
+    assert order == sample_order(replace(definition, learning_rate=0.5)), "the seed decides, and nothing else"
 
 
 def test_a_shuffled_order_differs_from_epoch_to_epoch() -> None:
     several = replace(load(), inputs=((0.1, 0.2),) * 8, targets=((0.5, 0.5),) * 8, order="shuffled", iterations=64)
-    order = passes(several).sample.reshape(8, 8)
+    order = sample_order(several).sample.reshape(8, 8)
     assert len({tuple(epoch) for epoch in order.tolist()}) == 8
-    assert passes(replace(several, seed=1)).order != passes(several).order
+    assert sample_order(replace(several, seed=1)).order != sample_order(several).order
 
 
 def test_many_settings_at_once_are_each_a_network_of_its_own() -> None:

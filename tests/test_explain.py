@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import thorough_but
 from tests.networks import deep, definitions
 from xlbackprop import Definition, UserError, load, train
 from xlbackprop.derivation.equations import derive
@@ -70,7 +71,7 @@ def test_latex_of_a_gradient() -> None:
     assert r"\frac{\partial E}{\partial w_{5}} &= (a_{o_{1}} - t_{1}) \cdot a_{o_{1}} \cdot (1 - a_{o_{1}})" in text
 
 
-@pytest.mark.parametrize("definition", [*map(load, names()), deep()], ids=lambda each: each.title)
+@pytest.mark.parametrize("definition", thorough_but([*map(load, names()), deep()], load()), ids=lambda each: each.title)
 def test_latex_is_plain_ascii_with_matching_braces(definition: Definition) -> None:
     for name in derive(definition).quantities:
         body = "\n".join(as_latex(explain(definition, name, 1)).splitlines()[1:])

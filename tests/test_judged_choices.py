@@ -86,6 +86,7 @@ def _chosen(
     return name, fillers, changes
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_quick_judges_agree_on_lesson_sheets(template: str, tmp_path: Path) -> None:
     definition = load(template, iterations=8)
@@ -96,6 +97,7 @@ def test_quick_judges_agree_on_lesson_sheets(template: str, tmp_path: Path) -> N
             assert_agree(judge(generated, changes), expected, f"{template} {name}", allowed)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("absurd", ["a word", 1e300, -1e300, 0.0, None])
 def test_absurd_choices_show_no_error(absurd: float | str | None, tmp_path: Path) -> None:
     definition = load(iterations=3)

@@ -118,6 +118,7 @@ def test_nothing_overlaps_and_every_unit_is_shown(sizes: tuple[int, ...]) -> Non
     assert_arrows_cross_nothing(arrangement.diagram)
 
 
+@pytest.mark.thorough
 @settings(max_examples=40)
 @given(st.lists(st.integers(1, 50), min_size=2, max_size=4), st.sampled_from([None, 0.1, "each"]))
 def test_nothing_overlaps_in_a_network_of_any_size(sizes: list[int], bias: float | str | None) -> None:
@@ -319,6 +320,7 @@ def test_deriving_and_arranging_take_next_to_no_time() -> None:
     assert process_time() - start < 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "definition",
     [network(10, 10, 10), network(12, 4, 12, loss=CATEGORICAL, optimiser="adam")],
@@ -333,6 +335,7 @@ def test_a_large_walkthrough_recalculates_to_what_it_carries(definition: Definit
         assert there[cell] == pytest.approx(value, rel=judges.RELATIVE_TOLERANCE, abs=judges.ABSOLUTE_TOLERANCE), cell
 
 
+@pytest.mark.thorough
 def test_the_sheet_holds_what_was_arranged(tmp_path: Path) -> None:
     definition = network(64, 16, 10)
     arrangement = arranged(definition)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -11,9 +12,10 @@ from msgspec.structs import replace
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.cell import coordinate_to_tuple
 
-from tests import sheets
-from tests.judges import Cells
-from xlbackprop import Definition, load, train
+from tests import judges, sheets
+from tests.cases import thorough_but
+from tests.judges import Cells, Changes
+from xlbackprop import Definition, build, load, train
 from xlbackprop.network.templates import names
 from xlbackprop.workbook.sheets import loss_surface
 from xlbackprop.workbook.sheets.loss_surface import STEPS, TITLE, Choices, View
@@ -71,7 +73,7 @@ def points(cells: Cells, header_row: int, column: int) -> list[float]:
     return [number for number in numbers if isinstance(number, int | float)]
 
 
-@pytest.mark.parametrize("template", names())
+@pytest.mark.parametrize("template", thorough_but(names(), "classic", "xor"))
 def test_training_walks_downhill_in_every_template(template: str, tmp_path: Path) -> None:
     cells = filled(tmp_path, load(template))
     passed = sorted(pair for pair in zip(*visits_and_losses(cells), strict=True) if pair[0] != -1)
@@ -100,6 +102,71 @@ def test_the_reader_picks_from_the_names_of_the_weights(tmp_path: Path) -> None:
     offered = [cell.value for cell in sheet[rule.formula1.replace("$", "")][0]]
     assert offered == [f"w{number}" for number in range(1, 9)]
     assert sheet[weight].value == "w5"
+
+
+# What it says
+
+
+def said(path: Path, changes: Changes) -> tuple[Any, Any, Any]:
+    """The title, what stands beside the colours, and what is said of the end of the path."""
+    cells = judges.ironcalc_judge(path, changes)
+    return tuple(cells[TITLE, address] for address in ("A1", "X12", "X9"))  # type: ignore[return-value]
+
+
+def test_the_title_follows_what_training_does(tmp_path: Path) -> None:
+    path = build(load(), tmp_path / "book.xlsx", sheets=["loss-surface"])
+    titles = {rate: said(path, {("Walkthrough", "G31"): rate})[0] for rate in (1, 0, 1000)}
+    assert titles == {
+        1: "Loss surface: training walks downhill",
+        0: "Loss surface: training does not move",
+        1000: "Loss surface: training ends higher than it began",
+    }
+
+
+def test_a_flat_map_says_so_and_is_not_shown_in_full_contrast(tmp_path: Path) -> None:
+    path = build(load(), tmp_path / "book.xlsx", sheets=["loss-surface"])
+    weight, _, reach = loss_surface.input_cells(0)
+    upwards, _, other_reach = loss_surface.input_cells(1)
+    flat: Changes = {(TITLE, weight): "w1", (TITLE, reach): 1e-6, (TITLE, upwards): "w2", (TITLE, other_reach): 1e-6}
+    assert said(path, {})[1] == "low to high:"
+    assert said(path, flat)[1] == "flat here:"
+    sheet = openpyxl.load_workbook(path)[TITLE]
+    scales = [rule.colorScale for rules in sheet.conditional_formatting for rule in rules.rules if rule.colorScale]
+    assert len(scales) == 2, "the map and its legend"
+    for scale in scales:
+        assert [each.val for each in scale.cfvo] == ["$Y$12", "$Z$12", "MAX($AA$12,1.2*$Y$12)"]
+
+
+def test_the_colours_have_their_values_beside_them(tmp_path: Path) -> None:
+    cells = filled(tmp_path, load())
+    _, losses = visits_and_losses(cells)
+    wanted = [min(losses), sorted(losses)[len(losses) // 2], max(losses)]
+    assert [cells[TITLE, address] for address in loss_surface.SCALE_CELLS] == pytest.approx(wanted)
+
+
+def test_the_map_says_why_it_has_another_loss_where_the_path_ends(tmp_path: Path) -> None:
+    path = build(load(), tmp_path / "book.xlsx", sheets=["loss-surface"])
+    words = said(path, {})[2]
+    here, there = (
+        float(text.split()[-1].replace("−", "-")) for text in (words.split(" here")[0], words.split(" in")[0])
+    )
+    assert there == pytest.approx(train(load())["E_total"][-1], rel=1e-3)
+    assert here > 10 * there
+    cells = judges.ironcalc_judge(path, {(TITLE, loss_surface.ITERATION_CELL): 67})
+    assert cells[TITLE, "X10"] == "here the other weights stand as at iteration 67."
+    far = {(TITLE, loss_surface.input_cells(0)[1]): 500.0, (TITLE, loss_surface.input_cells(0)[2]): 1.0}
+    assert said(path, far)[2] == "The path ends outside the map."
+
+
+def test_path_and_map_share_their_edge_and_the_names_of_their_weights(tmp_path: Path) -> None:
+    cells = filled(tmp_path, load())
+    (chart,) = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
+    edge = chart.series[-1]
+    x, y = ([float(point.v) for point in each.numRef.numCache.pt] for each in (edge.xVal, edge.yVal))
+    corners = [grid(cells, *corner)[:2] for corner in ((0, 0), (20, 0), (20, 20), (0, 20), (0, 0))]
+    assert list(zip(x, y, strict=True)) == [pytest.approx(corner) for corner in corners]
+    names = [axis.title.tx.strRef.strCache.pt[0].v for axis in (chart.x_axis, chart.y_axis)]
+    assert names == ["w5", "w8"]
 
 
 def test_it_fits_a_laptop_and_its_charts_are_told(tmp_path: Path) -> None:

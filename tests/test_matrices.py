@@ -18,6 +18,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from openxml_audit import OpenXmlValidator
 
 from tests import judges, sheets
+from tests.cases import thorough_but
 from tests.judges import Cells
 from tests.networks import deep, definitions
 from tests.test_judges import assert_agree
@@ -73,7 +74,7 @@ DEFINITIONS = {
     "one row": classes(iterations=1),
     "squares": classes(loss="half squared error", optimiser={"name": "adamw"}),
 }
-every_definition = pytest.mark.parametrize("name", DEFINITIONS)
+every_definition = pytest.mark.parametrize("name", thorough_but(DEFINITIONS, "classic", "classes"))
 
 
 def built(definition: Definition, folder: Path, iteration: int = 0) -> Path:
@@ -93,6 +94,7 @@ def shown(cells: Cells) -> Cells:
     return {cell: cells[cell] for cell in judges.of_matrices(cells)}
 
 
+@pytest.mark.thorough
 @settings(max_examples=15)
 @given(definitions())
 def test_generated_networks(definition: Definition) -> None:
@@ -133,6 +135,7 @@ def test_spreadsheet_programs_agree(judge: Callable[..., list[Cells]], tmp_path:
         assert_agree({cell: actual.get(cell) for cell in wanted}, wanted, file.stem)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("absurd", ["a word", 1e300, -3, None, 2.7])
 def test_absurd_iterations_show_no_error(absurd: float | str | None, tmp_path: Path) -> None:
     for definition in (load(), classes()):
@@ -322,6 +325,7 @@ def test_no_matrix_is_torn_by_a_page_break(name: str, tmp_path: Path) -> None:
         assert not any(_is_number(cell) or _is_label(cell) for cell in below), page_break.id
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["classes"])
 def test_parts_are_valid_against_the_schema(name: str, tmp_path: Path) -> None:
     found = OpenXmlValidator(max_errors=0).validate(built(DEFINITIONS[name], tmp_path)).errors

@@ -21,6 +21,8 @@ def test_the_wheel_builds_the_templates(tmp_path: Path) -> None:
     installed, empty = tmp_path / "installed", tmp_path / "empty"
     empty.mkdir()
     subprocess.run([*pip, "install", "--no-deps", "--target", str(installed), str(built)], check=True, timeout=120)
+    assert (installed / "xlbackprop" / "py.typed").is_file()  # the types are told to programs
+    assert list(installed.glob("*.dist-info/licenses/LICENSE"))
     environment = os.environ | {"PYTHONPATH": str(installed)}
     code = "import xlbackprop; print(xlbackprop.__file__)"
     where = subprocess.run(

@@ -12,7 +12,7 @@ import pytest
 from msgspec import Struct
 
 from xlbackprop import Definition, train
-from xlbackprop.engine.order import passes
+from xlbackprop.engine.order import sample_order
 from xlbackprop.engine.trace import Array, Trace
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.loading import parse
@@ -145,7 +145,7 @@ def updates(definition: Definition, loss: Callable[[Tensor, Tensor, Tensor], Ten
         model.tensors(), settings, lr=definition.learning_rate, weight_decay=settings[WEIGHT_DECAY.key]
     )
     schedule = TORCH_SCHEDULES[definition.schedule.name](optimiser, definition.schedule.settings)
-    order = passes(definition)
+    order = sample_order(definition)
     batch: list[int] = []
     for iteration, ends_batch in enumerate(order.ends_batch):
         batch.append(iteration)
@@ -305,7 +305,7 @@ def test_per_sample_in_batches_and_all_at_once(
 
 
 def test_orders_that_are_shuffled_are_not_the_given_one() -> None:
-    assert list(passes(network(order="shuffled", seed=7)).sample) != list(passes(network()).sample)
+    assert list(sample_order(network(order="shuffled", seed=7)).sample) != list(sample_order(network()).sample)
 
 
 @pytest.mark.parametrize(("train_biases", "bias"), list(product([True, False], [None, 0.2, [0.1, -0.2, 0.05, 0.3]])))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,7 @@ def book(folder: Path, name: str) -> tuple[Workbook, Page, Path]:
     return workbook, Page(workbook, "Sheet"), folder / f"{name}.xlsx"
 
 
+@pytest.mark.thorough
 @settings(max_examples=25)
 @given(rows=st.integers(1, 1200), first_row=st.integers(2, 40), first_column=st.integers(3, 30), data=st.data())
 def test_a_block_is_its_cells(
@@ -61,9 +64,21 @@ def test_a_block_is_its_cells(
     assert len(read[0][0]) == rows * len(FORMULAS)
 
 
-@given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+@given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)))
 def test_numbers_are_spelled_to_the_last_bit(values: list[float]) -> None:
-    assert list(map(repr, map(float, spelled(values)))) == list(map(repr, values))
+    assert list(map(repr, map(float, spelled(values)))) == [repr(value or 0.0) for value in values]
+
+
+@pytest.mark.parametrize("value", [-0.0, 5e-324, -5e-324, 2.2e-308])
+def test_what_spreadsheets_cannot_tell_from_0_is_0(value: float, tmp_path: Path) -> None:
+    assert spelled([1.0, value]) == ["1.0", "0.0"]
+    workbook, page, path = book(tmp_path, "book")
+    page.number("A1", value)
+    page.formula("B1", "0", value, LOOK)
+    page.block(Block(2, [BlockColumn(page.style_number(LOOK), None, np.array([value]))]))
+    save(workbook, {"Sheet": page.content()}, path)
+    with zipfile.ZipFile(path) as archive:
+        assert re.findall("<v>(.*?)</v>", archive.read("xl/worksheets/sheet1.xml").decode()) == ["0.0"] * 3
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

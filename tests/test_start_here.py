@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import openpyxl
@@ -9,8 +10,8 @@ import pytest
 
 from tests.networks import deep
 from xlbackprop import Definition, build, load
-from xlbackprop.workbook.sheets.registry import SHEETS
-from xlbackprop.workbook.sheets.start_here import PURPOSES, TITLE
+from xlbackprop.workbook.sheets.registry import SHEETS, Sheet
+from xlbackprop.workbook.sheets.start_here import TITLE
 
 
 def texts(definition: Definition, path: Path, sheets: list[str] | None = None) -> list[str]:
@@ -26,9 +27,19 @@ def test_only_the_sheets_that_are_there(tmp_path: Path) -> None:
     assert "Your turn" not in some
 
 
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.name)
+def test_a_sheet_has_the_title_of_its_entry(sheet: Sheet) -> None:
+    function = sheet.name.replace("-", "_")
+    module = import_module(f"xlbackprop.workbook.sheets.{function}")
+    assert getattr(module, "TITLE", sheet.title) == sheet.title
+    assert callable(getattr(module, function))
+
+
 def test_every_sheet_has_a_purpose() -> None:
-    titles = {name.replace("-", " ").capitalize() for name in SHEETS}
-    assert titles - {TITLE} <= PURPOSES.keys()
+    read_me = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for sheet in SHEETS:
+        assert len(sheet.purpose) > 20
+        assert f"\n| {sheet.title} | " in read_me
 
 
 @pytest.mark.parametrize(

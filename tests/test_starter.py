@@ -18,17 +18,18 @@ from hypothesis import strategies as st
 from tests.test_cli import run
 from xlbackprop import Definition, UserError, load, train
 from xlbackprop.network.activations import ACTIVATIONS
-from xlbackprop.network.definition import Layer
+from xlbackprop.network.definition import DrawnLayer, Layer, Shorthand
 from xlbackprop.network.initial_weights import METHODS
+from xlbackprop.network.keys import Key, definition_keys, layer_keys
 from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.network.optimisers import OPTIMISERS
 from xlbackprop.network.schedules import SCHEDULES
 from xlbackprop.network.softmax import SOFTMAX
 from xlbackprop.network.starter import MOST_WRITTEN, starter
-from xlbackprop.network.validation import definition_keys, layer_keys
 
 SMALL, LARGE = {"layers": "2,3,2"}, {"layers": "8,7,2"}
+KEYS = definition_keys() | layer_keys()
 NAMES = (LOSSES, ACTIVATIONS, OPTIMISERS, SCHEDULES, METHODS, (SOFTMAX,))
 
 
@@ -96,7 +97,7 @@ def test_weights_that_are_written_out_are_those_that_the_seed_draws() -> None:
 @given(options())
 def test_every_key_and_every_name_is_there(asked: dict[str, Any]) -> None:
     text = starter("mine.toml", **asked)
-    keys = {*definition_keys(), *layer_keys(), "samples", "epochs"} - {"layers", "compare"}
+    keys = {*definition_keys(), *layer_keys()} - {"layers", "compare"}
     found = set(re.findall(r"^#?(\w+) = ", text, re.MULTILINE))
     assert keys - found <= {"weights"}
     assert "[[layers]]" in text
@@ -107,10 +108,29 @@ def test_every_key_and_every_name_is_there(asked: dict[str, Any]) -> None:
 
 
 def test_the_keys_are_those_of_the_schema() -> None:
-    assert set(definition_keys()) == {field.name for field in msgspec.structs.fields(Definition)}
-    assert {field.name for field in msgspec.structs.fields(Layer)} | {"units", "initial"} == set(layer_keys())
+    places: list[tuple[dict[str, Key], tuple[type[msgspec.Struct], ...]]] = [
+        (definition_keys(), (Definition, Shorthand)),
+        (layer_keys(), (Layer, DrawnLayer)),
+    ]
+    for keys, kinds in places:
+        assert keys.keys() == {field.name for kind in kinds for field in msgspec.structs.fields(kind)}
+        assert all(other in keys for key in keys.values() for other in key.instead_of)
     assert layer_keys()["activation"].default == "sigmoid"
     assert definition_keys()["title"].default is None
+
+
+def test_what_a_key_is_for_and_may_be_stands_where_the_key_does() -> None:
+    text = " ".join(starter("mine.toml").replace("\n#", "").split())
+    for name, key in (definition_keys() | layer_keys()).items():
+        said = key.purpose if name == "layers" else f"{key.purpose}: {key.expected}."
+        assert " ".join(said.split()) in text, name
+
+
+def test_the_readme_names_every_key_and_everything_it_may_be() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Your own network")[2].partition("\n## ")[0]
+    for word in (*definition_keys(), *layer_keys(), *(name for names in NAMES for name in names)):
+        assert re.search(rf"\b{word}\b", section), word
 
 
 def commented(text: str) -> list[str]:
@@ -121,10 +141,6 @@ def commented(text: str) -> list[str]:
 def without(text: str, key: str) -> str:
     """The text without the lines of the first setting with a key, however many they are."""
     return re.sub(rf"^{key} = (\[\n(  .*\n)+\]|.*)\n", "", text, count=1, flags=re.MULTILINE)
-
-
-INSTEAD = {"samples": ("inputs", "targets"), "units": ("weights",), "initial": ("weights",)}
-"""Which settings have to go when another one comes."""
 
 
 @pytest.mark.parametrize("asked", [SMALL, LARGE, SMALL | {"samples": 4}], ids=["small", "large", "samples"])
@@ -139,7 +155,7 @@ def test_what_is_in_a_comment_can_be_taken_out_of_it(asked: dict[str, Any], tmp_
         if key == "samples" and asked is LARGE:
             continue  # its file has two columns of inputs
         changed = text
-        for other in (*INSTEAD.get(key, ()), key):
+        for other in (*KEYS[key].instead_of, *(name for name, about in KEYS.items() if key in about.instead_of), key):
             changed = without(changed, other)
         changed = changed.replace(line, line[1:], 1)
         if key == "initial":
@@ -210,7 +226,7 @@ REFUSED = [
     ({"optimiser": "adm"}, '--optimiser: there is no "adm"; did you mean "adam"?'),
     ({"samples": 0}, "--samples: found 0, expected a whole number from 1 to 1,000"),
     ({"samples": 1001}, "--samples: found 1001, expected a whole number"),
-    ({"seed": -1}, "seed: found -1, expected a whole number from 0 on"),
+    ({"seed": -1}, "seed: found -1, expected a whole number from 0 to 4,294,967,295"),
 ]
 
 
@@ -228,6 +244,7 @@ def test_nothing_is_made_up_for_a_network_that_is_too_large() -> None:
     assert process_time() - start < 0.5
 
 
+@pytest.mark.thorough
 def test_from_the_command_line_to_the_workbook(tmp_path: Path) -> None:
     asked = ["--layers", "3,2,2", "--activation", "tanh", "--loss", "categorical-cross-entropy", "--samples", "4"]
     done = run("new", "mine.toml", *asked, "--optimiser", "adam", "--seed", "3", cwd=tmp_path)
@@ -262,11 +279,10 @@ def test_what_is_there_is_written_over_only_by_force(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["."], ".: this is a folder, expected a file name that ends in .toml"),
+        (["."], 'found ".", expected a file name that ends in .toml'),
         (["folder.toml", "--force"], "folder.toml: this is a folder"),
-        (["mine"], 'FILE: found "mine", expected a file name that ends in .toml'),
-        (["mine.xlsx"], 'FILE: found "mine.xlsx", expected a file name that ends in .toml'),
-        (["nowhere/mine.toml"], "nowhere: there is no such folder"),
+        (["mine"], 'found "mine", expected a file name that ends in .toml'),
+        (["mine.xlsx"], 'found "mine.xlsx", expected a file name that ends in .toml'),
         (["mine.toml", "--layers", "2,x,1"], '--layers: found "2,x,1"'),
         (["mine.toml", "--loss", "cross"], '--loss: there is no "cross"'),
         (["mine.toml", "--samples", "many"], "'many' is not a valid int"),

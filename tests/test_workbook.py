@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import openpyxl
@@ -13,9 +15,12 @@ from msgspec.structs import replace
 from openpyxl.worksheet.worksheet import Worksheet
 from openxml_audit import OpenXmlValidator
 
+from tests.cases import thorough_but
 from tests.judges import carried, formula_cells, stored
+from tests.networks import sized
 from xlbackprop import UserError, build, load, train
 from xlbackprop.derivation.equations import derive
+from xlbackprop.network.loading import parse
 from xlbackprop.network.templates import names
 from xlbackprop.walkthrough.arrangement import arrange
 from xlbackprop.workbook.xlsx import writer
@@ -50,7 +55,7 @@ def test_the_table_carries_the_engines_values(template: str, columns: str, tmp_p
         np.testing.assert_array_equal(np.array(column, dtype=float), trace[name], err_msg=name)
 
 
-@pytest.mark.parametrize("template", names())
+@pytest.mark.parametrize("template", thorough_but(names(), "classic", "and-or"))
 def test_every_formula_carries_a_value(template: str, tmp_path: Path) -> None:
     path = build(load(template, iterations=ITERATIONS), tmp_path / "book.xlsx")
     assert carried(path).keys() == formula_cells(path).keys()
@@ -104,18 +109,58 @@ def test_texts_use_the_names_of_the_table(sheet: Worksheet) -> None:
     assert "a_02" not in texts
 
 
-def test_the_chart_shows_every_iteration_and_its_axes(classic: Path) -> None:
-    (chart,) = openpyxl.load_workbook(classic)["Walkthrough"]._charts
+def test_the_charts_show_every_iteration_and_their_axes(classic: Path) -> None:
+    large, small = openpyxl.load_workbook(classic)["Walkthrough"]._charts
     loss = train(load())["E_total"]
-    series = chart.series[0]
-    assert series.val.numRef.f == "Walkthrough!$W$33:$W$100"
-    assert [float(point.v) for point in series.val.numRef.numCache.pt] == pytest.approx(loss, rel=1e-15)
-    assert [float(point.v) for point in series.cat.numRef.numCache.pt] == list(range(68))
-    for axis, title in ((chart.x_axis, "iteration"), (chart.y_axis, "E_total")):
-        assert axis.delete is False
+    for chart in (large, small):
+        series = chart.series[0]
+        assert series.yVal.numRef.f == "Walkthrough!$W$33:$W$100"
+        assert [float(point.v) for point in series.yVal.numRef.numCache.pt] == pytest.approx(loss, rel=1e-15)
+        assert [float(point.v) for point in series.xVal.numRef.numCache.pt] == list(range(68))
+        assert (chart.x_axis.scaling.max - chart.x_axis.scaling.min) / chart.x_axis.majorUnit <= 10
+        assert chart.x_axis.delete is chart.y_axis.delete is False
+    for axis, title in ((large.x_axis, "iteration"), (large.y_axis, "E_total")):
         assert axis.title.tx.rich.p[0].r[0].t == title
     with zipfile.ZipFile(classic) as archive:
         assert 'descr="Line chart of the loss' in archive.read("xl/drawings/drawing1.xml").decode()
+
+
+def test_cause_and_effect_stand_on_one_screen(sheet: Worksheet) -> None:
+    """η and a chart beside it, in the rows above it that hold no box; and all of it small enough for a projector."""
+    _, small = sheet._charts
+    assert sheet["F31"].value == "η ="
+    assert (small.anchor._from.row, small.anchor.to.row, small.anchor._from.col) == (26, 30, 7)
+    heights = [sheet.row_dimensions[row].height or 15 for row in range(1, 35)]
+    assert sheet.sheet_view.zoomScale == 75
+    assert sum(heights) * 0.75 * 96 / 72 <= 768 - 182  # what the bars of a program take
+
+
+def test_the_number_of_the_iteration_is_first_in_sight_where_the_class_does_not_say_where(tmp_path: Path) -> None:
+    sheet = openpyxl.load_workbook(build(load("xor"), tmp_path / "book.xlsx", sheets=["walkthrough"]))["Walkthrough"]
+    assert [cell.value for cell in sheet[39]][:4] == ["iteration", "sample", "epoch", "in batch"]
+    assert sheet.freeze_panes == "B1"
+
+
+@pytest.mark.parametrize("template", ["classic", "regression", "optimisers", "dead-relu", "xor"])
+def test_the_hint_names_rates_that_the_template_compares(template: str, tmp_path: Path) -> None:
+    definition = load(template)
+    sheet = openpyxl.load_workbook(build(definition, tmp_path / "book.xlsx", sheets=["walkthrough"]))["Walkthrough"]
+    (hint,) = (
+        str(cell.value) for row in sheet for cell in row if str(cell.value).startswith("← the learning rate: try ")
+    )
+    rates = [float(text) for text in hint.partition(": try ")[2].split(", ")]
+    assert len(set(rates)) == 3
+    assert set(rates) <= set(definition.learning_rates) - {definition.learning_rate}
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 1, 1)])
+def test_columns_are_wide_enough_where_the_table_is_narrow(sizes: tuple[int, ...], tmp_path: Path) -> None:
+    definition = parse(sized(*sizes), source="narrow")
+    sheet = openpyxl.load_workbook(build(definition, tmp_path / "book.xlsx", sheets=["walkthrough"]))["Walkthrough"]
+    (widths,) = {(each.min, each.max): each.width for each in sheet.column_dimensions.values()}.items()
+    assert widths[0][0] == 1
+    assert widths[0][1] >= 20
+    assert widths[1] == 12
 
 
 def test_the_learning_rate_is_held_to_its_range(sheet: Worksheet) -> None:
@@ -129,7 +174,12 @@ def test_the_file_recalculates_when_it_is_opened(sheet: Worksheet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "columns"), [("mazur", "full"), *((template, "compact") for template in VALIDATED)]
+    ("template", "columns"),
+    [
+        ("classic", "compact"),
+        *(pytest.param(template, "compact", marks=pytest.mark.thorough) for template in VALIDATED[1:]),
+        pytest.param("mazur", "full", marks=pytest.mark.thorough),
+    ],
 )
 def test_parts_are_valid_against_the_schema(template: str, columns: str, tmp_path: Path) -> None:
     path = build(load(template, iterations=ITERATIONS), tmp_path / "book.xlsx", columns=columns)
@@ -229,3 +279,60 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
 def test_no_entry_is_of_the_large_kind_that_some_readers_refuse(classic: Path) -> None:
     with zipfile.ZipFile(classic) as archive:
         assert not [entry.filename for entry in archive.infolist() if entry.extract_version >= 45]
+
+
+ARGUMENTS: list[tuple[dict[str, Any], str]] = [
+    ({"path": "mine.toml"}, 'found "{folder}/mine.toml", expected a file name that ends in .xlsx'),
+    ({"path": ""}, 'found "{folder}", expected a file name that ends in .xlsx'),
+    ({"columns": "wide"}, 'columns: found the text "wide", expected one of "compact", "full"'),
+    ({"columns": "ful"}, 'expected one of "compact", "full"; did you mean "full"?'),
+    ({"columns": None}, 'columns: found nothing, expected one of "compact", "full"'),
+    ({"columns": ["full"]}, "columns: found a list of 1, expected one of"),
+    (
+        {"sheets": "walkthrough"},
+        'sheets: found the text "walkthrough", expected a list of names, such as ["walkthrough"]',
+    ),
+    ({"sheets": []}, "sheets: found none, expected one or more of start-here, walkthrough"),
+    ({"sheets": ["your-trun"]}, 'sheets: there is no sheet "your-trun"; did you mean "your-turn"?'),
+    ({"sheets": ["walkthrough", 3]}, "sheets: found 3 in it, expected names: start-here, walkthrough"),
+    ({"iteration": 68}, "iteration: found 68, expected a whole number from 0 to 67"),
+    ({"iteration": -1}, "iteration: found -1, expected a whole number from 0 to 67"),
+    ({"iteration": 1.0}, "iteration: found 1.0, expected a whole number from 0 to 67"),
+    ({"iteration": True}, "iteration: found true, expected a whole number from 0 to 67"),
+    ({"iteration": "1"}, 'iteration: found the text "1", expected a whole number from 0 to 67'),
+    ({"definition": "classic"}, 'definition: found the text "classic", expected what load gives'),
+    (
+        {"definition": replace(load(), title="a" * 201)},
+        "title: found a text of 201 characters, expected one line of text",
+    ),
+    ({"definition": replace(load(), title="a\nb")}, 'title: found the text "a\\nb", expected one line of text'),
+    (
+        {"definition": replace(load(), learning_rate=1e9)},
+        "learning_rate: found 1000000000.0, expected a number from 0 to",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), ARGUMENTS, ids=[message[:60] for _, message in ARGUMENTS])
+def test_an_argument_that_cannot_be_used_is_told_before_any_work(
+    change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.toml").write_text("mine")
+    arguments = {"definition": load(), **change}
+    arguments["path"] = tmp_path / arguments.get("path", "a.xlsx")
+    with (
+        patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
+        pytest.raises(UserError) as told,
+    ):
+        build(**arguments)
+    assert message.replace("{folder}", str(tmp_path)) in str(told.value)
+    assert (tmp_path / "mine.toml").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"]
+
+
+def test_the_numbers_of_numpy_are_numbers(classic: Path, tmp_path: Path) -> None:
+    numpy = replace(load(), learning_rate=np.float64(1), iterations=np.int64(68), inputs=np.array([0.05, 0.1]))
+    assert build(numpy, tmp_path / "a.xlsx").read_bytes() == classic.read_bytes()
+    assert build(load(), tmp_path / "a.xlsx", iteration=np.int64(3)).read_bytes() != classic.read_bytes()
+    few = replace(load(), learning_rate=np.float64(1), iterations=np.int64(68))
+    np.testing.assert_array_equal(train(few).values, train(load()).values)

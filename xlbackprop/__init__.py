@@ -1,10 +1,13 @@
 """xlbackprop: spreadsheets that show, with live formulas, how a neural network learns.
 
+from xlbackprop import build, check, explain, load, train
 
 definition = load("classic", learning_rate=0.5)
 trace = train(definition)
 trace["∂E/∂w5"][0]
+print(explain(definition, "∂E/∂w5"))
 build(definition, "classic.xlsx")
+check("classic.xlsx").status  # "ok"
 """
 
 from __future__ import annotations
@@ -15,27 +18,58 @@ import sys
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     del sys.path[0]  # `python -m xlbackprop`: the current folder holds the reader's files, not modules of ours
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # typing's own takes longer to import than all of this
 if TYPE_CHECKING:
+    from xlbackprop.checker.checking import check
+    from xlbackprop.checker.report.findings import Report
     from xlbackprop.engine.trace import Trace
     from xlbackprop.engine.training import train
-    from xlbackprop.errors import UserError
+    from xlbackprop.errors import DefinitionError, Problem, UnknownQuantityError, UserError
+    from xlbackprop.given_files import UnfitFileError
+    from xlbackprop.grid import NoRoomError
     from xlbackprop.network.definition import Definition
     from xlbackprop.network.loading import load
+    from xlbackprop.walkthrough.explanation import Explanation, explain
     from xlbackprop.workbook.build import build
 
-__all__ = ["Definition", "Trace", "UserError", "build", "load", "train"]
+    __version__: str
 
-# openpyxl would use lxml where that is installed, which spells the same XML in other bytes and takes longer to load
+__all__ = [
+    "Definition",
+    "DefinitionError",
+    "Explanation",
+    "NoRoomError",
+    "Problem",
+    "Report",
+    "Trace",
+    "UnfitFileError",
+    "UnknownQuantityError",
+    "UserError",
+    "__version__",
+    "build",
+    "check",
+    "explain",
+    "load",
+    "train",
+]
+
+# openpyxl would use lxml where that is installed, which takes longer to load
 os.environ.setdefault("OPENPYXL_LXML", "False")
 
 _HOMES = {
     "Definition": "network.definition",
-    "Trace": "engine.training",
+    "DefinitionError": "errors",
+    "Explanation": "walkthrough.explanation",
+    "NoRoomError": "grid",
+    "Problem": "errors",
+    "Report": "checker.report.findings",
+    "Trace": "engine.trace",
+    "UnfitFileError": "given_files",
+    "UnknownQuantityError": "errors",
     "UserError": "errors",
-    "build": "workbook",
+    "build": "workbook.build",
+    "check": "checker.checking",
+    "explain": "walkthrough.explanation",
     "load": "network.loading",
     "train": "engine.training",
 }
@@ -44,5 +78,15 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     """Import a public name from its module when it is first used, so that a command loads only what it needs."""
     if name in _HOMES:
+        from importlib import import_module
+
         return getattr(import_module(f"xlbackprop.{_HOMES[name]}"), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("xlbackprop")
     raise AttributeError(f"module 'xlbackprop' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

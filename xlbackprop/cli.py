@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import io
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xlbackprop.errors import UserError
+from xlbackprop import terminal
+from xlbackprop.errors import UserError, count, told
 
 if TYPE_CHECKING:
     from xlbackprop.engine.trace import Trace
     from xlbackprop.network.definition import Definition
+
+_UsageError: Any = typer.BadParameter.__base__  # what click raises for every mistake in the arguments
+_CHARACTERS_AT_A_TIME = 1 << 16
+_BROKEN_PIPE = 128 + 13
+"""As the shell tells it of a program that SIGPIPE has ended."""
+
+
+class _EndedError(BaseException):
+    """A signal has asked the program to end; no `except Exception` is to take it for a mistake."""
+
+    def __init__(self, signal: int) -> None:
+        self.signal = signal
+
 
 app = typer.Typer(
     name="xlbackprop",
@@ -62,6 +78,20 @@ class Engine(StrEnum):
     libreoffice = "libreoffice"
 
 
+def _path(text: str) -> Path:
+    if not text:
+        raise typer.BadParameter("found an empty name, expected that of a file or a folder")
+    return Path(text)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        terminal.say(f"xlbackprop {version('xlbackprop')}")
+        raise typer.Exit
+
+
 Template = Annotated[str, typer.Argument(help="A ready-made template by name, or the path of your own TOML file.")]
 Iterations = Annotated[
     int | None,
@@ -70,12 +100,27 @@ Iterations = Annotated[
 LearningRate = Annotated[float | None, typer.Option(metavar="X", help="η, in place of the template's value.")]
 
 
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and no more.")
+    ] = False,
+) -> None:
+    """What every command takes."""
+
+
 @app.command()
 def build(
     template: Template = "classic",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The workbook to write (default: output/TEMPLATE.xlsx)."),
+        typer.Option(
+            "--output",
+            "-o",
+            parser=_path,
+            metavar="FILE",
+            help="The workbook to write (default: output/TEMPLATE.xlsx).",
+        ),
     ] = None,
     iterations: Iterations = None,
     learning_rate: LearningRate = None,
@@ -92,7 +137,7 @@ def build(
     """Write a workbook with live formulas and a loss chart."""
     from xlbackprop.network.loading import load
     from xlbackprop.progress import bar
-    from xlbackprop.workbook.build import build as build_workbook
+    from xlbackprop.workbook import build as build_workbook
 
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
     target = _target(output, Path(template).stem)
@@ -107,8 +152,9 @@ def build(
             listener=listener,
             left_out=lambda title, reason: missing.append(f"Without the sheet {title}: {reason}.\n"),
         )
-    typer.echo(
-        f"Wrote {target}: {definition.title}, {definition.iterations} iterations at η = {definition.learning_rate:g}.\n"
+    iterations_made = count(definition.iterations, "iteration")
+    terminal.say(
+        f"Wrote {target}: {definition.title}, {iterations_made} at η = {definition.learning_rate:g}.\n"
         f"{''.join(missing)}"
         "Open it in Excel, LibreOffice or Google Sheets and change a number in bold blue; everything else follows."
     )
@@ -116,7 +162,7 @@ def build(
 
 @app.command()
 def new(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The definition to write (.toml).")],
+    file: Annotated[Path, typer.Argument(parser=_path, metavar="FILE", help="The definition to write (.toml).")],
     layers: Annotated[
         str, typer.Option(metavar="N,N…", help="Units of every layer, the inputs first, such as 2,3,1.")
     ] = "2,2,2",
@@ -144,7 +190,7 @@ def new(
     """
     import tomllib
 
-    from xlbackprop.files import written_beside
+    from xlbackprop.files import as_typed, atomic_write
     from xlbackprop.network.loading import parse
     from xlbackprop.network.starter import starter
     from xlbackprop.walkthrough import fit
@@ -161,23 +207,28 @@ def new(
         seed=seed,
     )
     fit(parse(tomllib.loads(text), source=str(file)), Columns.compact.value)
-    with written_beside(file) as beside:
+    with atomic_write(file) as beside:
         beside.write_text(text, encoding="utf-8", newline="\n")
-    typer.echo(
-        f"Wrote {file}. Change what you like in it; the comments say what there is.\nThen: xlbackprop build {file}"
-    )
+    terminal.say(f"Wrote {file}. Change what you like in it; the comments say what there is.")
+    terminal.say(f"Then: xlbackprop build {as_typed(file)}")
 
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Workbooks (.xlsx), ours or anybody's.")],
+    files: Annotated[
+        list[Path], typer.Argument(parser=_path, metavar="FILE…", help="Workbooks (.xlsx), ours or anybody's.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print an array, one object a file.")] = False,
     annotate: Annotated[
-        Path | None, typer.Option(metavar="OUT.xlsx", help="Write a copy with the wrong cells marked (one FILE only).")
+        Path | None,
+        typer.Option(
+            parser=_path, metavar="OUT.xlsx", help="Write a copy with the wrong cells marked (one FILE only)."
+        ),
     ] = None,
     engine: Annotated[Engine, typer.Option(help="What recalculates the workbook.")] = Engine.ironcalc,
     map_file: Annotated[
-        Path | None, typer.Option("--map", metavar="FILE", help="A TOML file: which quantity stands in which column.")
+        Path | None,
+        typer.Option("--map", parser=_path, metavar="FILE", help="A TOML file: which quantity stands in which column."),
     ] = None,
 ) -> None:
     """Tell whether a backpropagation spreadsheet is right.
@@ -194,7 +245,6 @@ def check(
 @app.command()
 def templates() -> None:
     """List the ready-made walkthroughs."""
-    from rich.console import Console
     from rich.table import Table
 
     from xlbackprop.network.loading import load
@@ -203,8 +253,8 @@ def templates() -> None:
     table = Table("template", "what it teaches", box=None, header_style="bold", pad_edge=False)
     for name in names():
         table.add_row(name, load(name).teaches)
-    Console().print(table)
-    typer.echo("\nBuild one with: xlbackprop build NAME")
+    terminal.console().print(table)
+    terminal.say("\nBuild one with: xlbackprop build NAME")
 
 
 @app.command()
@@ -254,14 +304,15 @@ def explain(
 
     definition = load(template)
     _require_iteration(definition, iteration)
-    typer.echo(FORMATS[format.value](explain_quantity(definition, quantity, iteration)))
+    terminal.say(FORMATS[format.value](explain_quantity(definition, quantity, iteration)))
 
 
 @app.command()
 def render(
-    file: Annotated[Path, typer.Argument(help="The workbook to print.")],
+    file: Annotated[Path, typer.Argument(parser=_path, metavar="FILE", help="The workbook to print.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where to put it (default: beside FILE).")
+        Path | None,
+        typer.Option("--output", "-o", parser=_path, metavar="DIR", help="Where to put it (default: beside FILE)."),
     ] = None,
     format: Annotated[Handout, typer.Option(help="One document, or one picture a page.")] = Handout.pdf,
 ) -> None:
@@ -272,19 +323,52 @@ def render(
     with waiting(f"printing {file.name}"):
         written = render_workbook(file, output, format=format.value)
     for path in written:
-        typer.echo(f"Wrote {path}")
+        terminal.say(f"Wrote {path}")
 
 
 def run() -> None:
-    """Run the command line; a mistake of the reader's is one message and exit code 2."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # ∂ and η on a terminal of any language
+    """Run the command line and end with its exit code; whatever goes wrong is one message and never a traceback."""
+    _heed_signals()
     sys.unraisablehook = lambda _: None  # after Ctrl-C, generators that are torn down complain of closed files
     try:
-        app()
-    except UserError as error:
-        typer.echo(f"xlbackprop: {error}", err=True)
-        sys.exit(2)
+        code = _run()
+    except KeyboardInterrupt:
+        code = 130
+    except _EndedError as error:
+        code = 128 + error.signal
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        terminal.prepare()
+        code = app(standalone_mode=False) or 0
+        terminal.flush()
+    except (terminal.OutputEndedError, SystemExit):  # the latter is typer's, when nobody reads its help
+        terminal.give_up_printing()
+        return _BROKEN_PIPE
+    except _UsageError as error:
+        said = io.StringIO()
+        error.show(said)
+        terminal.say_beside(said.getvalue())
+        return 2
+    except Exception as error:
+        terminal.give_up_printing()
+        terminal.complain(told(error))
+        return 2
+    return int(code)
+
+
+def _heed_signals() -> None:
+    """Let a polite end from outside take the same way as Ctrl-C, so that nothing half-written is left behind."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has it ignored
+            signal.signal(number, _end)
+
+
+def _end(number: int, _: object) -> None:
+    raise _EndedError(number)
 
 
 def _require_iteration(definition: Definition, iteration: int) -> None:
@@ -293,12 +377,10 @@ def _require_iteration(definition: Definition, iteration: int) -> None:
 
 
 def _require_new_definition(file: Path, *, force: bool) -> None:
-    if file.is_dir():
-        raise UserError(f"{file}: this is a folder, expected a file name that ends in .toml")
-    if file.suffix.lower() != ".toml":
-        raise UserError(f'FILE: found "{file}", expected a file name that ends in .toml')
-    if not file.parent.is_dir():
-        raise UserError(f"{file.parent}: there is no such folder")
+    from xlbackprop.files import require_ending, require_writable
+
+    require_ending(file, ".toml")
+    require_writable(file)
     if file.exists() and not force:
         raise UserError(f"{file}: is there already; --force writes over it")
 
@@ -306,30 +388,32 @@ def _require_new_definition(file: Path, *, force: bool) -> None:
 def _target(output: Path | None, name: str) -> Path:
     if output is None:
         return Path("output") / f"{name}.xlsx"
-    if output.is_dir():
-        return output / f"{name}.xlsx"
-    if output.suffix.lower() != ".xlsx":
-        raise UserError(f'-o: found "{output}", expected a file name that ends in .xlsx')
-    return output
+    return output / f"{name}.xlsx" if output.is_dir() else output
 
 
 def _print_json(values: Trace, chosen: range) -> None:
     import json
 
     rows = [{"iteration": iteration, "values": values.at(iteration)} for iteration in chosen]
-    typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    terminal.say(json.dumps(rows, ensure_ascii=False, indent=2))
 
 
 def _print_csv(values: Trace, chosen: range) -> None:
     import csv
 
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["iteration", *values.names])
-    writer.writerows([iteration, *values.values[iteration].tolist()] for iteration in chosen)
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(["iteration", *values.quantities])
+    for iteration in chosen:
+        writer.writerow([iteration, *values.values[iteration].tolist()])
+        if lines.tell() > _CHARACTERS_AT_A_TIME:
+            terminal.say(lines.getvalue(), end="")
+            lines.seek(0)
+            lines.truncate()
+    terminal.say(lines.getvalue(), end="")
 
 
 def _print_table(values: Trace, sentences: dict[str, str], iteration: int) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -337,5 +421,5 @@ def _print_table(values: Trace, sentences: dict[str, str], iteration: int) -> No
     table.columns[1].justify = "right"
     for name, value in values.at(iteration).items():
         table.add_row(Text(name), f"{value:.9g}", Text(sentences[name]))
-    typer.echo(f"iteration {iteration} of 0 to {len(values) - 1}\n")
-    Console().print(table)
+    terminal.say(f"iteration {iteration} of 0 to {len(values) - 1}\n")
+    terminal.console().print(table)

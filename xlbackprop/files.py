@@ -2,51 +2,124 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+import secrets
+import shlex
+import stat
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from xlbackprop.errors import UserError
 
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
 
 @contextmanager
-def written_beside(target: Path) -> Iterator[Path]:
+def atomic_write(target: Path) -> Iterator[Path]:
     """A path to write to, in the target's folder; what stands there in the end takes the target's place.
+
+    A symbolic link is followed; a file that is there keeps its mode and, where the system allows it, its owner.
+    Missing folders are made, and taken away again if nothing comes of the file.
 
     Raises:
         UserError: the target cannot be written, or is open in a spreadsheet program; what was there is untouched.
     """
-    _refuse_protected_file(target)
-    beside = ""
+    place = require_writable(target)
+    beside = place.with_name(f".xlbackprop-{secrets.token_hex(8)}{place.suffix}")
+    made = [folder for folder in (place.parent, *place.parent.parents) if not folder.exists()]
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
-        os.close(handle)
-        os.chmod(beside, 0o666 & ~_umask())
-        yield Path(beside)
-        os.replace(beside, target)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _create(beside, like=place)
+        yield beside
+        os.replace(beside, place)
     except OSError as error:
-        reason = f"cannot be written ({error.strerror}); is it open, or its folder protected?"
-        raise UserError(f"{target}: {reason}") from error
+        if error.errno in _FULL:
+            raise UserError(f"{target}: cannot be written, the disk is full; what was there is untouched") from error
+        raise UserError(_refusal(target, error)) from error
     finally:
-        if beside and os.path.exists(beside):
-            os.remove(beside)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        for folder in made:
+            with suppress(OSError):  # it is not empty: the file is in it
+                folder.rmdir()
 
 
-def _refuse_protected_file(path: Path) -> None:
-    if path.exists() and not os.access(path, os.W_OK):
-        raise UserError(f"{path}: is protected against writing; choose another file")
-    for lock in (path.with_name(f".~lock.{path.name}#"), path.with_name(f"~${path.name}")):
-        if lock.exists():
+def require_writable(target: Path) -> Path:
+    """The file that is to be written, at the end of all symbolic links; for use before work that may be in vain.
+
+    Raises:
+        UserError: it cannot be written, or is open in a spreadsheet program.
+    """
+    try:
+        place = Path(os.path.realpath(target))
+        there = place.stat()
+    except FileNotFoundError:
+        there = None
+    except ValueError:
+        raise UserError(f"{target}: no file can have such a name") from None
+    except OSError as error:
+        raise UserError(_refusal(target, error)) from error
+    if there is not None and stat.S_ISDIR(there.st_mode):
+        raise UserError(f"{target}: this is a folder, expected the name of a file")
+    if there is not None and not stat.S_ISREG(there.st_mode):
+        raise UserError(f"{target}: this is a device, a pipe or a socket; choose another file")
+    if there is not None and not os.access(place, os.W_OK):
+        raise UserError(f"{target}: is protected against writing; choose another file")
+    folder = next(folder for folder in place.parents if folder.exists())
+    if not folder.is_dir():
+        raise UserError(f"{target}: cannot be written, {folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"{target}: cannot be written, the folder {folder} is protected against it")
+    _refuse_open_file(target, place)
+    return place
+
+
+def require_ending(target: Path, ending: str) -> None:
+    """See to it that a file to be written is called what it will be, so that no other is written over by mistake.
+
+    Raises:
+        UserError: its name ends otherwise.
+    """
+    if target.suffix.lower() != ending:
+        raise UserError(f'found "{target}", expected a file name that ends in {ending}')
+
+
+def as_typed(path: Path) -> str:
+    """A path as one types it after a command; a word that stands for it where it cannot be typed."""
+    text = str(path)
+    if not text.isprintable():
+        return "FILE"
+    if text.startswith("-"):
+        text = os.path.join(os.curdir, text)
+    return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.quote(text)
+
+
+def _create(path: Path, *, like: Path) -> None:
+    """An empty file that nobody had before, with the mode and the owner of the one that it is to replace."""
+    try:
+        old = like.stat()
+    except FileNotFoundError:
+        old = None
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666 if old is None else 0o600))
+    if old is not None:
+        new = path.stat()
+        if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid) and hasattr(os, "chown"):
+            with suppress(PermissionError):  # nobody but the administrator can give a file away
+                os.chown(path, old.st_uid, old.st_gid)
+        os.chmod(path, stat.S_IMODE(old.st_mode))
+
+
+def _refuse_open_file(target: Path, place: Path) -> None:
+    for lock in (place.with_name(f".~lock.{place.name}#"), place.with_name(f"~${place.name}")):
+        if os.path.lexists(lock):
             raise UserError(
-                f"{path}: is open in a spreadsheet program; close it there, or choose another file"
+                f"{target}: is open in a spreadsheet program; close it there, or choose another file"
                 f" (if it is not open, delete the left-over {lock.name})"
             )
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _refusal(target: Path, error: OSError) -> str:
+    return f"{target}: cannot be written ({error.strerror}); is it open, or its folder protected?"

@@ -1,16 +1,11 @@
-"""The limits of the file format, and what a network needs of them at the least, reckoned before any work."""
+"""The grid of a spreadsheet: A1 addresses, and how much the file format has room for."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from xlbackprop.errors import Problem, UserError, at_most
-
-if TYPE_CHECKING:
-    pass
-
 
 MOST_COLUMNS = 16_384
 MOST_ROWS = 1_048_576
@@ -21,7 +16,12 @@ MOST_ARGUMENTS = 255
 
 
 class NoRoomError(UserError):
-    """A sheet that turns out to need more than the file format has."""
+    """A sheet that turns out to need more than the file format has.
+
+    Attributes:
+        sheet: the title of the sheet.
+        problem: what there is too much of, and how much of it there can be.
+    """
 
     def __init__(self, sheet: str, problem: Problem) -> None:
         self.sheet = sheet

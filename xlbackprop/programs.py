@@ -8,8 +8,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from threading import Event, Thread
+from time import monotonic
+
+from xlbackprop.errors import UserError
 
 LIBREOFFICE = (
     "soffice",
@@ -19,7 +23,18 @@ LIBREOFFICE = (
 )
 """Where LibreOffice's program is looked for."""
 
+_PATIENCE = 3
+_SHORTEST_WAIT = 0.1
+
 _POSIX = os.name == "posix"
+_leads_group = _POSIX
+"""Whether a program that is started leads a group of processes of its own, with everything that it starts."""
+
+
+def remain_in_group() -> None:
+    """Keep what this process starts in its own group, so that whoever ends this process ends all of it."""
+    global _leads_group
+    _leads_group = False
 
 
 def find(names: Sequence[str]) -> str | None:
@@ -37,15 +52,32 @@ def find(names: Sequence[str]) -> str | None:
     return None
 
 
-def start_python(script: Path) -> subprocess.Popen[bytes]:
+def require_libreoffice(key: str, otherwise: str) -> str:
+    """The path of LibreOffice's program.
+
+    Raises:
+        UserError: it is not installed; the message says what asked for it and what to do.
+    """
+    program = find(LIBREOFFICE)
+    if program is None:
+        raise UserError(f"{key}: LibreOffice (soffice) is not installed; {otherwise}")
+    return program
+
+
+def start_python(script: Path, scratch: Path | None = None) -> subprocess.Popen[bytes]:
     """Start a script of ours in an interpreter that imports nothing from the reader's folders.
 
     Its standard input and output are pipes.
 
+    Args:
+        script: the script.
+        scratch: the folder for its temporary files, where they shall not outlive it.
+
     Raises:
         OSError: it cannot be started.
     """
-    return _start([sys.executable, "-I", str(script)], {}, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-I", str(script)]
+    return _start(command, scratch, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
 def convert(
@@ -71,8 +103,7 @@ def run(command: Sequence[str], *, seconds: float, scratch: Path) -> subprocess.
         OSError: it cannot be started.
         subprocess.TimeoutExpired: it took too long; it was ended, with all that it had started.
     """
-    scratch_here = {name: str(scratch) for name in ("TMPDIR", "TEMP", "TMP")}
-    process = _start(command, scratch_here, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = _start(command, scratch, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         output, errors = process.communicate(timeout=seconds)
     finally:
@@ -81,25 +112,74 @@ def run(command: Sequence[str], *, seconds: float, scratch: Path) -> subprocess.
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a program, whatever it is doing, with everything that it has started."""
+    """End a program, whatever it is doing, with everything that it has started, and let its pipes go."""
+    kill(process)
+    process.communicate()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a program, with everything that it has started, while somebody else still reads from it."""
     try:
-        if _POSIX:
+        if _leads_group:
             os.killpg(process.pid, signal.SIGKILL)
+        elif _POSIX:
+            process.kill()
         elif process.poll() is None:
             tree = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
             subprocess.run(tree, capture_output=True, check=False, cwd=tempfile.gettempdir())
     except OSError:
         pass  # all of it has ended by itself
-    process.communicate()
 
 
-def _start(command: Sequence[str], extra: Mapping[str, str], *, stdin: int, stderr: int) -> subprocess.Popen[bytes]:
+class Watch:
+    """A clock beside a program of ours, which ends the program when it has run for too long.
+
+    Time in which a busy machine let others run does not count, for three times as long at most.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self._process = process
+        self._seconds = seconds
+        self._over = Event()
+        self.is_late = False
+        self._thread = Thread(target=self._wait, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The program has done what it was to do."""
+        self._over.set()
+        self._thread.join()
+
+    def _wait(self) -> None:
+        start, before = monotonic(), _processor_seconds(self._process)
+        left = self._seconds
+        while not self._over.wait(left):
+            ran = _processor_seconds(self._process)
+            left = 0.0 if ran is None or before is None else self._seconds - (ran - before)
+            if left <= 0 or monotonic() - start >= _PATIENCE * self._seconds:
+                self.is_late = True
+                kill(self._process)
+                return
+            left = max(left, _SHORTEST_WAIT)
+
+
+def _processor_seconds(process: subprocess.Popen[bytes]) -> float | None:
+    """For how long a program has run; None where that cannot be told."""
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None
+
+
+def _start(command: Sequence[str], scratch: Path | None, *, stdin: int, stderr: int) -> subprocess.Popen[bytes]:
+    folders = {} if scratch is None else {name: str(scratch) for name in ("TMPDIR", "TEMP", "TMP")}
     return subprocess.Popen(
         command,
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=stderr,
         cwd=Path(command[0]).parent,  # a program that looks into its current folder finds itself
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | dict(extra),
-        start_new_session=_POSIX,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | folders,
+        start_new_session=_leads_group,
     )

@@ -9,6 +9,8 @@ from threading import Timer
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from xlbackprop.terminal import console, safe_line
+
 if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.status import Status
@@ -37,14 +39,15 @@ def bar() -> Iterator[Listener]:
         if not shown:
             if monotonic() - start < _SECONDS_OF_PATIENCE:
                 return
-            from rich.console import Console
-            from rich.progress import Progress
+            from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-            shown.append(Progress(console=Console(stderr=True), transient=True))
+            words = TextColumn("{task.description}", markup=False)
+            columns = (words, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+            shown.append(Progress(*columns, console=console(stderr=True), transient=True))
             shown[0].start()
-            shown[0].add_task(what)
+            shown[0].add_task("")
         (task,) = shown[0].task_ids
-        shown[0].update(task, description=what, completed=done, total=of)
+        shown[0].update(task, description=safe_line(what), completed=done, total=of)
 
     try:
         yield listener
@@ -65,9 +68,9 @@ def waiting(what: str) -> Iterator[None]:
     shown: list[Status] = []
 
     def show() -> None:
-        from rich.console import Console
+        from rich.text import Text
 
-        shown.append(Console(stderr=True).status(what))
+        shown.append(console(stderr=True).status(Text(safe_line(what))))
         shown[0].start()
 
     timer = Timer(_SECONDS_OF_PATIENCE, show)

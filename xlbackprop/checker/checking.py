@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -10,18 +11,20 @@ from msgspec.structs import replace
 from xlbackprop.checker.calculation.verdict import TooLargeError, judge_calculation
 from xlbackprop.checker.confirmation import is_excused, is_view
 from xlbackprop.checker.file import recalculate
-from xlbackprop.checker.file.book import Book, read, relationships
+from xlbackprop.checker.file.book import Book, relationships
+from xlbackprop.checker.file.book import read as read_book
 from xlbackprop.checker.file.container import UnreadableError
 from xlbackprop.checker.judgement.table_judge import judge_table
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.checker.summary import summary
-from xlbackprop.checker.table.column_map import Map
+from xlbackprop.checker.table.column_map import Map, load
 from xlbackprop.checker.table.recognise import Table, mapped
 from xlbackprop.checker.table.recognise import tables as tables_of
 from xlbackprop.checker.table.understand import understand
 from xlbackprop.checker.worlds import Shape
 from xlbackprop.derivation import derive
-from xlbackprop.network import CONSTANT, GRADIENT_DESCENT, WEIGHT_DECAY, Definition, from_properties, short_label
+from xlbackprop.errors import did_you_mean
+from xlbackprop.network import CONSTANT, GRADIENT_DESCENT, WEIGHT_DECAY, Definition, from_workbook, short_label
 
 OUR_SHEET = "Walkthrough"
 
@@ -33,25 +36,54 @@ class Checked(Struct, frozen=True):
     book: Book | None
 
 
-def check(path: Path, *, engine: str = "ironcalc", table_map: Map | None = None) -> Checked:
-    """Check one workbook.
+def check(path: str | Path, *, engine: str = "ironcalc", map_file: str | Path | None = None) -> Report:
+    """Tell whether a backpropagation spreadsheet, ours or anybody's, is right; `docs/check.md` has every field.
+
+    A file that cannot be read or is not recognised is no error but a report whose status says so.
+
+    Args:
+        path: the workbook, `.xlsx`.
+        engine: what recalculates it, `ironcalc` or `libreoffice`.
+        map_file: a TOML file that says which quantity stands in which column, when the labels do not.
+
+    Raises:
+        UserError: the map cannot be used, or LibreOffice was asked for and is not there.
+    """
+    table_map = None if map_file is None else load(Path(map_file))
+    return checked(Path(path), engine=engine, table_map=table_map).report
+
+
+def checked(
+    path: Path,
+    *,
+    engine: str = "ironcalc",
+    table_map: Map | None = None,
+    read: Callable[[int], None] = lambda formulas: None,
+) -> Checked:
+    """A workbook's report, and what was read of it.
 
     Args:
         path: the file.
         engine: what recalculates it, `ironcalc` or `libreoffice`.
         table_map: where the quantities stand, when the labels do not say it.
+        read: called once the file is read, with the number of its formulas.
 
     Raises:
         UserError: LibreOffice was asked for and is not there.
     """
     embedded = recalculate.Engine() if engine == "ironcalc" else None
     try:
-        book = read(path)
+        book = read_book(path)
+        read(book.formulas)
         if embedded is not None and book.formulas:
             embedded.ask(book)
         beyond = _beyond(_definition(book))
         if beyond and table_map is None:
             return Checked(Report(str(path), "not_recognised", beyond), book)
+        wanted = None if table_map is None else table_map.sheet
+        if wanted is not None and wanted not in book.by_name:
+            missing = f'there is no sheet "{wanted}", which the map names; {did_you_mean(wanted, book.by_name)}'
+            return Checked(Report(str(path), "not_recognised", missing), book)
         is_known = table_map is not None or _definition(book) is not None
         calculation = None if is_known else judge_calculation(book)
         tables = [table for table in _find(book, table_map) if not is_view(calculation, table)]
@@ -91,10 +123,10 @@ def _find(book: Book, table_map: Map | None) -> list[Table]:
 def _definition(book: Book) -> Definition | None:
     """The definition that a workbook of ours carries."""
     part = next((part for kind, part in relationships(book.container, "").values() if kind == "custom-properties"), "")
-    if part not in book.container.names:
-        return None
-    elements = book.container.tree(part).all("property")
-    return from_properties({element.attributes.get("name", ""): element.content() for element in elements})
+    elements = book.container.tree(part).all("property") if part in book.container.names else ()
+    properties = {element.attributes.get("name", ""): element.content() for element in elements}
+    values = (cell.value for sheet in book.sheets for cell in sheet.cells.values())
+    return from_workbook(properties, (value for value in values if isinstance(value, str)))
 
 
 def _labels(definition: Definition) -> dict[str, str]:

@@ -1,18 +1,22 @@
-"""The command `xlbackprop check`: each file read, recalculated, recognised, judged and reported."""
+"""The command `xlbackprop check`: files handed to workers, their reports printed in the order of the files."""
 
 from __future__ import annotations
 
-import sys
+import shutil
+import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
-from xlbackprop.checker.checking import Checked, check
+from xlbackprop import programs, terminal
 from xlbackprop.checker.report.findings import EXIT_CODES
-from xlbackprop.checker.table.column_map import load as load_map
+from xlbackprop.checker.workers import Outcome, Request, checked_by_workers
 from xlbackprop.errors import UserError
-from xlbackprop.progress import waiting
+from xlbackprop.files import atomic_write, require_ending, require_writable
+from xlbackprop.progress import Listener, bar, nobody, waiting
 
 
 def run(files: Sequence[Path], *, as_json: bool, annotate: Path | None, engine: str, map_file: Path | None) -> int:
@@ -21,34 +25,73 @@ def run(files: Sequence[Path], *, as_json: bool, annotate: Path | None, engine: 
     Raises:
         UserError: an option cannot be used.
     """
-    if annotate is not None and len(files) != 1:
-        raise UserError(f"--annotate: found {len(files)} files, expected one")
-    table_map = load_map(map_file) if map_file is not None else None
-    checked = []
-    for path in files:
-        with waiting(f"checking {path.name}"):
-            checked.append(check(path, engine=engine, table_map=table_map))
-    reports = [each.report for each in checked]
-    kept = _annotate(checked[0], annotate) if annotate is not None else None
-    if as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(reports), indent=2).decode() + "\n")
-    else:
-        from rich.console import Console
+    if annotate is not None:
+        _require_copy(files, annotate)
+    if engine == "libreoffice":
+        programs.require_libreoffice("--engine libreoffice", "leave the option out to use IronCalc")
+    table_map = None
+    if map_file is not None:
+        from xlbackprop.checker.table.column_map import load
 
+        table_map = load(map_file)
+    with tempfile.TemporaryDirectory(prefix="xlbackprop-", ignore_cleanup_errors=True) as scratch:
+        copy = None if annotate is None else Path(scratch) / "copy.xlsx"
+        outcomes = _outcomes([Request(path, engine, table_map, copy) for path in files])
+        _show(files, outcomes, as_json=as_json)
+        if copy is not None and annotate is not None:
+            _place(outcomes[0], copy, annotate, as_json=as_json)
+    return max(EXIT_CODES[outcome.report.status] for outcome in outcomes)
+
+
+def _outcomes(requests: Sequence[Request]) -> list[Outcome]:
+    found: dict[int, Outcome] = {}
+    with ExitStack() as shown:
+        listener: Listener = nobody
+        if len(requests) > 1:
+            listener = shown.enter_context(bar())
+        else:
+            shown.enter_context(waiting(f"checking {requests[0].path.name}"))
+        for number, outcome in shown.enter_context(checked_by_workers(requests)):
+            found[number] = outcome
+            listener(f"checked {requests[number].path.name}", len(found), len(requests))
+    return [found[number] for number in range(len(requests))]
+
+
+def _show(files: Sequence[Path], outcomes: Sequence[Outcome], *, as_json: bool) -> None:
+    reports = [replace(each.report, file=terminal.safe_line(path)) for each, path in zip(outcomes, files, strict=True)]
+    if as_json:
+        terminal.say_json(msgspec.json.format(msgspec.json.encode(reports), indent=2).decode())
+    else:
         from xlbackprop.checker.report.terminal import show
 
-        show(reports, Console())
-        if kept:
-            sys.stdout.write(kept + "\n")
-    return max(EXIT_CODES[report.status] for report in reports)
+        show(reports, terminal.console())
 
 
-def _annotate(checked: Checked, target: Path) -> str:
-    """Write the annotated copy; the words that say so."""
-    from xlbackprop.checker.report.annotated_copy import annotate
+def _require_copy(files: Sequence[Path], target: Path) -> None:
+    """See to it, before any work, that a copy of the one file can be written."""
+    if len(files) != 1:
+        raise UserError(f"--annotate: found {len(files)} files, expected one")
+    try:
+        require_ending(target, ".xlsx")
+        require_writable(target)
+    except UserError as error:
+        raise UserError(f"--annotate: {error}") from None
+    if target.exists() and files[0].exists() and target.samefile(files[0]):
+        raise UserError(f"--annotate: {target} is the file that is checked; choose another name for the copy")
 
-    if checked.book is None:
-        return ""
-    lost = annotate(checked.book, checked.report, target)
-    words = f"\nWrote {target}: the workbook with the mistakes marked and a summary in front."
-    return words + (f"\nNot kept in the copy: {'; '.join(lost)}." if lost else "")
+
+def _place(outcome: Outcome, copy: Path, target: Path, *, as_json: bool) -> None:
+    """Put the annotated copy in its place, and say so."""
+    if outcome.problem:
+        raise UserError(f"--annotate: {target} was not written: {outcome.problem}")
+    if outcome.lost is None:
+        return
+    with atomic_write(target) as beside:
+        shutil.copyfile(copy, beside)
+    words = f"\nWrote {target}: the workbook with the mistakes marked and a summary in front.\n"
+    if outcome.lost:
+        words += f"Not kept in the copy: {'; '.join(outcome.lost)}.\n"
+    if as_json:
+        terminal.say_beside(words)
+    else:
+        terminal.say(words, end="")

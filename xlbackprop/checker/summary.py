@@ -136,7 +136,7 @@ def _recognition(verdict: Verdict) -> Iterator[Note]:
     ]
     if unused:
         words += "; not recognised: " + ", ".join(unused)
-    missing = [name for name in meaning.derivation.labels.base if meaning.own(name) not in _known(verdict)]
+    missing = [name for name in meaning.derivation.names.base if meaning.own(name) not in _known(verdict)]
     if missing:
         words += "; without a column of their own: " + ", ".join(missing)
     sure = "certain, by the definition in the file or the map" if table.certain else "sure"

@@ -42,7 +42,7 @@ class Shape(Struct, frozen=True):
 
     def definition(self, generator: random.Random, literals: Mapping[str, float]) -> Definition:
         """A random network of this shape, its given numbers replaced by those that are typed into the formulas."""
-        names = derivation_of(self).labels
+        names = derivation_of(self).names
         inputs = [literals.get(name, _number(generator, 0.3, 1.7)) for name in names.inputs]
         targets = [literals.get(name, _number(generator, 0.05, 0.95)) for name in names.targets]
         layers = []
@@ -130,7 +130,7 @@ def world(shape: Shape, literals: Literals = (), changing_samples: bool = False)
                     activation=activation,
                 )
                 for rows, biases, activation in zip(
-                    trace.labels.weights, trace.labels.biases, shape.layer_activations, strict=True
+                    trace.names.weights, trace.names.biases, shape.layer_activations, strict=True
                 )
             )
             first = Definition(

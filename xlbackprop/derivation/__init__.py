@@ -2,10 +2,3 @@
 
 from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Derivation, Role, Setting
-
-__all__ = [
-    "Derivation",
-    "Role",
-    "Setting",
-    "derive",
-]

@@ -14,7 +14,6 @@ from xlbackprop.network import (
     ACTIVATIONS,
     BATCH_SIZE,
     EPOCH,
-    EPOCH_LOSS,
     IN_BATCH,
     ITERATION,
     LARGEST_NUMBER,
@@ -25,13 +24,13 @@ from xlbackprop.network import (
     OPTIMISERS,
     ORDER,
     RATE_NOW,
-    RUNNING_LOSS,
     SAMPLE,
     SCHEDULES,
     TURN,
     UPDATE,
     WEIGHT_DECAY,
     Definition,
+    Hyperparameter,
     Method,
     Names,
     Outputs,
@@ -41,7 +40,6 @@ from xlbackprop.network import (
     softmax,
     state_name,
 )
-from xlbackprop.network import Setting as MethodSetting
 from xlbackprop.symbols import (
     Builtin,
     Call,
@@ -55,7 +53,6 @@ from xlbackprop.symbols import (
     Symbol,
     apply,
     conditional,
-    substitute,
     sum_of,
 )
 
@@ -91,7 +88,7 @@ def _settings(definition: Definition) -> Iterator[Setting]:
         yield _setting(setting, schedule)
 
 
-def _setting(setting: MethodSetting, method: Method) -> Setting:
+def _setting(setting: Hyperparameter, method: Method) -> Setting:
     return Setting(setting.symbol, setting.sentence, method.settings[setting.key], setting.least, setting.most)
 
 
@@ -186,14 +183,6 @@ def _loss(definition: Definition) -> Iterator[Quantity]:
     several = len(definition.samples) > 1
     words = "the loss of this sample: how wrong the network is about it" if several else _LOSS_SENTENCE
     yield Quantity(names.total_loss, Role.LOSS, words, total)
-    if several:
-        turn = _turn(definition)
-        mean = (Old(RUNNING_LOSS) * (turn - 1) + Symbol(names.total_loss)) / turn
-        yield Quantity(RUNNING_LOSS, Role.LOSS, "the mean loss in the epoch so far", mean)
-        so_far, before = Symbol(RUNNING_LOSS), Old(EPOCH_LOSS)
-        unfinished = conditional(Symbol(EPOCH), 2, so_far, before)
-        sentence = "the mean loss of the last complete epoch, which training makes small"
-        yield Quantity(EPOCH_LOSS, Role.LOSS, sentence, conditional(turn, len(definition.samples), unfinished, so_far))
 
 
 _LOSS_SENTENCE = "the loss: how wrong the whole network is, which training makes small"
@@ -342,7 +331,7 @@ def _gradient(definition: Definition, parameter: str) -> Expression:
 
 
 def _learned(definition: Definition, parameter: str, sentence: str) -> Quantity:
-    """A weight or a bias with its update, over quantities of the iteration before."""
+    """A weight or a bias with its update."""
     optimiser, settings = OPTIMISERS[definition.optimiser.name], _method_symbols(definition)
     rate = Symbol(LEARNING_RATE if definition.schedule.name == "constant" else RATE_NOW)
     states: list[Expression] = []
@@ -359,9 +348,7 @@ def _learned(definition: Definition, parameter: str, sentence: str) -> Quantity:
         step = Stable(step, kept)
     if definition.samples_a_batch > 1:
         step = conditional(Symbol(IN_BATCH), Symbol(BATCH_SIZE), Symbol(parameter), step)
-    constant = {LEARNING_RATE, *(symbol.name for symbol in settings.values() if isinstance(symbol, Symbol))}
-    update = substitute(step, lambda symbol: symbol if symbol.name in constant else Symbol(symbol.name, previous=True))
-    return Quantity(parameter, Role.WEIGHT, sentence, update=update)
+    return Quantity(parameter, Role.WEIGHT, sentence, update=step)
 
 
 def _derivative(of: str, by: str, expression: Expression, why: str = "") -> Quantity:

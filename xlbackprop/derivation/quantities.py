@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from functools import cached_property
 
 from msgspec import Struct
 
-from xlbackprop.network import EPOCH_LOSS, GRADIENT_DESCENT, Names, derivative
+from xlbackprop.network import GRADIENT_DESCENT, Names, derivative
 from xlbackprop.symbols import Expression, Listed, Old, Symbol, substitute, symbols
 
 
@@ -38,7 +38,7 @@ class Quantity(Struct, frozen=True):
     expression: Expression | None = None
     """Its definition within an iteration; None for a number that is given."""
     update: Expression | None = None
-    """For what is learned: its value from the iteration before."""
+    """For what is learned: its value in the next iteration."""
     derivative_of: tuple[str, str] | None = None
     """For ∂y/∂x: the names of y and x."""
 
@@ -56,7 +56,7 @@ class Setting(Struct, frozen=True):
 class Derivation(Struct, frozen=True, dict=True):
     """All quantities of one walkthrough in the order of the calculation."""
 
-    labels: Names
+    names: Names
     quantities: Mapping[str, Quantity]
     settings: Mapping[str, Setting]
     """By name, the learning rate first."""
@@ -78,7 +78,7 @@ class Derivation(Struct, frozen=True, dict=True):
         return self._inlined(expression, columns)
 
     def updated(self, name: str, columns: Collection[str]) -> Expression:
-        """The update of what is learned, over the learning rate and `columns` of the iteration before only.
+        """The update of what is learned, over `columns` only: its value in the next iteration.
 
         Raises:
             ValueError: the quantity is not learned.
@@ -86,15 +86,7 @@ class Derivation(Struct, frozen=True, dict=True):
         update = self[name].update
         if update is None:
             raise ValueError(f"{name} is not learned")
-
-        def replace(symbol: Symbol) -> Expression:
-            if symbol.name not in self.quantities or symbol.name in columns:
-                return symbol
-            return substitute(
-                self.expanded(symbol.name, columns), lambda inner: Symbol(inner.name, previous=symbol.previous)
-            )
-
-        return substitute(update, replace)
+        return self._inlined(update, columns)
 
     def chain(self, gradient: str) -> Expression:
         """A gradient as its links: ∂E/∂w5 as ∂E/∂a_o1 · ∂a_o1/∂o1 · ∂o1/∂w5."""
@@ -149,19 +141,21 @@ class Derivation(Struct, frozen=True, dict=True):
         """The names that are set with subscripts wherever they occur: those of all quantities but derivatives."""
         return (*(name for name in self.quantities if "/" not in name), *self.settings)
 
-    @property
-    def loss_shown(self) -> str:
-        """The loss to look at from iteration to iteration: with many samples, the mean of the last epoch."""
-        return EPOCH_LOSS if self.samples > 1 else self.labels.total_loss
-
     def lengths(self, columns: Collection[str]) -> Mapping[str, int]:
         """How many symbols stand in the definition of every quantity when it is written out over `columns`."""
         known, lengths = frozenset(columns), dict[str, int]()
-        for name, quantity in self.quantities.items():
-            if quantity.expression:
-                used = [symbol.name for symbol in symbols(quantity.expression)]
-                lengths[name] = sum(1 if each in known else lengths.get(each, 1) for each in used)
+        for name, used in self._used.items():
+            lengths[name] = sum(1 if each in known else lengths.get(each, 1) for each in used)
         return lengths
+
+    @cached_property
+    def _used(self) -> Mapping[str, Sequence[str]]:
+        """The names in the definition of every quantity that has one, as often as they stand there."""
+        return {
+            name: [symbol.name for symbol in symbols(quantity.expression)]
+            for name, quantity in self.quantities.items()
+            if quantity.expression
+        }
 
     @cached_property
     def constants(self) -> tuple[str, ...]:
@@ -173,18 +167,18 @@ class Derivation(Struct, frozen=True, dict=True):
     @cached_property
     def sampled(self) -> tuple[str, ...]:
         """The inputs and the targets."""
-        return (*self.labels.inputs, *self.labels.targets)
+        return (*self.names.inputs, *self.names.targets)
 
     @cached_property
     def deltas(self) -> tuple[str, ...]:
         """∂E/∂(pre-activation) of every unit, often written δ."""
-        layers = self.labels.pre_activations
-        return tuple(derivative(self.labels.total_loss, unit) for layer in layers for unit in layer)
+        layers = self.names.pre_activations
+        return tuple(derivative(self.names.total_loss, unit) for layer in layers for unit in layer)
 
     def gradients(self, layer: int) -> tuple[str, ...]:
         """The gradients of a layer's weights, then of its biases when they are learned."""
-        weights = [weight for row in self.labels.weights[layer] for weight in row]
-        wanted = [derivative(self.labels.total_loss, parameter) for parameter in [*weights, *self.labels.biases[layer]]]
+        weights = [weight for row in self.names.weights[layer] for weight in row]
+        wanted = [derivative(self.names.total_loss, parameter) for parameter in [*weights, *self.names.biases[layer]]]
         return tuple(name for name in wanted if name in self.quantities)
 
     @cached_property

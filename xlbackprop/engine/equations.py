@@ -11,6 +11,11 @@ from msgspec import Struct
 from xlbackprop.engine.trace import Array
 from xlbackprop.network import ACTIVATIONS, LOSSES, OPTIMISERS, SCHEDULES, WEIGHT_DECAY, Activation, Definition, softmax
 
+_WEIGHTED_SUMS = "...us,...s->...u"
+_PULLED_BACK = "...u,...us->...s"
+"""Sums over sources and over units. NumPy's matrix products would be those of BLAS, which add in another order on each
+kind of processor, so that the last digits would differ; `einsum` adds in one order, and is as fast."""
+
 
 class _Layer(Struct, frozen=True):
     """What one layer computes in one forward and one backward pass; any axes may come before the ones named here."""
@@ -83,7 +88,7 @@ class Equations:
         layers: list[_Layer] = []
         source = inputs
         for function, weight, bias in zip(self.functions, weights, biases, strict=True):
-            pre = np.matvec(weight, source)  # RHW 1
+            pre = np.einsum(_WEIGHTED_SUMS, weight, source)  # RHW 1
             if bias.shape[-1]:
                 pre = pre + bias
             source = softmax.softmax(pre) if function is None else function.value(pre)  # RHW 2
@@ -115,7 +120,7 @@ class Equations:
             by_weight = delta[..., np.newaxis] * source[..., np.newaxis, :]  # RHW 6
             passed.append(_Backward(by_activation, local, delta, by_weight))
             if index:
-                slope = np.vecmat(delta, weights[index])  # RHW 7
+                slope = np.einsum(_PULLED_BACK, delta, weights[index])  # RHW 7
         return passed[::-1]
 
     def by_bias(self, index: int, delta: Array) -> Array:

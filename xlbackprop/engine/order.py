@@ -14,7 +14,7 @@ from xlbackprop.network import Definition
 Counts = NDArray[np.int32]
 
 
-class Passes(Struct, frozen=True, dict=True):
+class SampleOrder(Struct, frozen=True, dict=True):
     """Every iteration passes one sample through the network; each array has the shape (iterations,)."""
 
     samples: int
@@ -63,7 +63,7 @@ class Passes(Struct, frozen=True, dict=True):
         return np.cumsum(self.ends_batch, dtype=np.int32) - self.ends_batch
 
 
-def passes(definition: Definition) -> Passes:
+def sample_order(definition: Definition) -> SampleOrder:
     """The order of the training of a definition."""
     count = len(definition.samples)
     order = None
@@ -72,7 +72,7 @@ def passes(definition: Definition) -> Passes:
         epochs = -(-definition.iterations // count)
         taken = [number for _ in range(epochs) for number in _shuffled(count, generator)]
         order = tuple(taken[: definition.iterations])
-    return Passes(count, definition.samples_a_batch, order, definition.iterations)
+    return SampleOrder(count, definition.samples_a_batch, order, definition.iterations)
 
 
 def _shuffled(count: int, generator: random.Random) -> list[int]:

@@ -9,13 +9,11 @@ from msgspec import Struct
 from xlbackprop.network import (
     BATCH_SIZE,
     EPOCH,
-    EPOCH_LOSS,
     IN_BATCH,
     LOSSES,
     MEAN_LOSS,
     OPTIMISERS,
     RATE_NOW,
-    RUNNING_LOSS,
     SAMPLE,
     TURN,
     UPDATE,
@@ -49,12 +47,11 @@ class Record:
         self.parameters = [place for block in blocks for place in range(block.start, block.stop)]
         self.losses = self._block(names.losses)
         self.total_loss = self._block((names.total_loss,))
-        self.epoch_losses = self._block([RUNNING_LOSS, EPOCH_LOSS] if len(definition.samples) > 1 else [])
         self.backward = {
             layer: self._backward_blocks(definition, layer) for layer in reversed(range(len(names.weights)))
         }
         self._memory(definition)
-        self.names = tuple(self._names)
+        self.quantities = tuple(self._names)
 
     def _memory(self, definition: Definition) -> None:
         """The blocks of what is carried from iteration to iteration."""

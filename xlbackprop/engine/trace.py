@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
@@ -13,14 +14,14 @@ from xlbackprop.network import Names, Row
 Array = NDArray[np.float64]
 
 
-class Trace(Struct, frozen=True, eq=False):
+class Trace(Struct, frozen=True, eq=False, dict=True):
     """Every intermediate value of a training run, by iteration and by the walkthrough's names.
 
-    Iteration 0 holds the initial weights, iteration k what k updates have made of them.
+    Iteration 0 holds the initial weights, iteration k what k updates have made of them. Made by `train`.
     """
 
-    labels: Names
-    names: Row
+    names: Names
+    quantities: Row
     """The quantities in the order of the calculation."""
     values: Array
     """Shape (iterations, quantities)."""
@@ -35,17 +36,28 @@ class Trace(Struct, frozen=True, eq=False):
         Raises:
             UnknownQuantityError: no quantity here is called that.
         """
-        return self.values[:, self.names.index(self.labels.resolve(name, self.names))]
+        if name not in self._columns:
+            name = self.names.resolve(name, self.quantities)
+        return self.values[:, self._columns[name]]
+
+    @cached_property
+    def _columns(self) -> Mapping[str, int]:
+        """Where each quantity stands in the values."""
+        return {name: column for column, name in enumerate(self.quantities)}
 
     def __len__(self) -> int:
         """The number of iterations."""
         return len(self.values)
 
     def at(self, iteration: int) -> dict[str, float]:
-        """All values of one iteration by name, in the order of the calculation."""
-        return dict(zip(self.names, self.values[iteration].tolist(), strict=True))
+        """All values of one iteration by name, in the order of the calculation.
+
+        Raises:
+            IndexError: there is no such iteration.
+        """
+        return dict(zip(self.quantities, self.values[iteration].tolist(), strict=True))
 
     def after(self, name: str, iteration: int) -> float:
         """What a weight or a bias that is learned has become after an iteration."""
         is_last = iteration == len(self) - 1
-        return self.final[name] if is_last else float(self.values[iteration + 1, self.names.index(name)])
+        return self.final[name] if is_last else float(self.values[iteration + 1, self._columns[name]])

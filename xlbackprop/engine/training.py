@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xlbackprop.engine.equations import Equations
-from xlbackprop.engine.order import Passes, passes
+from xlbackprop.engine.order import SampleOrder, sample_order
 from xlbackprop.engine.record import Record
 from xlbackprop.engine.trace import Array, Trace
 from xlbackprop.errors import UserError, at_most
@@ -29,7 +29,19 @@ MOST_VALUES = 500_000_000
 
 
 def train(definition: Definition, *, listener: Listener = nobody) -> Trace:
-    """Train the network of a definition and keep every value of every iteration."""
+    """Train the network of a definition and keep every value of every iteration.
+
+    Args:
+        definition: what to train, for as many iterations as it says; see `load`.
+        listener: is told how far the training has come.
+
+    Returns:
+        The values, shape (iterations, quantities) by the names of the definition's notation; all are plain numbers
+        without units, losses and learning rates included.
+
+    Raises:
+        UserError: there would be more values than are kept, 500 million.
+    """
     return train_all([definition], listener=listener)[0]
 
 
@@ -47,8 +59,8 @@ def train_all(definitions: Sequence[Definition], *, listener: Listener = nobody)
     first = definitions[0]
     record = Record(first)
     network = Equations(definitions)
-    order = passes(first)
-    shape = (first.iterations, len(definitions), len(record.names))
+    order = sample_order(first)
+    shape = (first.iterations, len(definitions), len(record.quantities))
     if math.prod(shape) > MOST_VALUES:
         raise UserError(f"{first.title}: {at_most(math.prod(shape), MOST_VALUES, 'the values of a training')}")
     values = np.empty(shape)
@@ -57,9 +69,9 @@ def train_all(definitions: Sequence[Definition], *, listener: Listener = nobody)
         chunk = slice(start, start + _ITERATIONS_A_CHUNK)
         _complete(network, order.sample[chunk] - 1, record, values[chunk])
     _place(order, record, values)
-    learned = [record.names[place] for place in record.learned]
+    learned = [record.quantities[place] for place in record.learned]
     return [
-        Trace(first.names, record.names, values[:, run], dict(zip(learned, final[run].tolist(), strict=True)))
+        Trace(first.names, record.quantities, values[:, run], dict(zip(learned, final[run].tolist(), strict=True)))
         for run in range(len(definitions))
     ]
 
@@ -77,15 +89,15 @@ def evaluate(definition: Definition, changes: Mapping[str, Array], sample: int |
     """
     record = Record(definition)
     network = Equations([definition])
-    values = np.zeros((max(map(len, changes.values())), 1, len(record.names)))
+    values = np.zeros((max(map(len, changes.values())), 1, len(record.quantities)))
     values[..., record.parameters] = network.all_parameters()
     for name, change in changes.items():
-        values[:, 0, record.names.index(name)] = change
+        values[:, 0, record.quantities.index(name)] = change
     _complete(network, np.broadcast_to(sample, len(values)), record, values)
-    return Trace(definition.names, record.names, values[:, 0])
+    return Trace(definition.names, record.quantities, values[:, 0])
 
 
-def _learn(network: Equations, order: Passes, record: Record, values: Array, listener: Listener) -> Array:
+def _learn(network: Equations, order: SampleOrder, record: Record, values: Array, listener: Listener) -> Array:
     """Fill in what is carried from iteration to iteration; values has the shape (iterations, networks, quantities).
 
     Returns:
@@ -182,8 +194,8 @@ def _complete(network: Equations, samples: NDArray[np.integer], record: Record, 
             values[..., blocks.loss_by_bias] = network.by_bias(index, back.delta)
 
 
-def _place(order: Passes, record: Record, values: Array) -> None:
-    """Fill in where every iteration stands in its epoch and its batch, and the mean losses of the epochs."""
+def _place(order: SampleOrder, record: Record, values: Array) -> None:
+    """Fill in where every iteration stands in its epoch and its batch."""
     columns = {
         SAMPLE: order.sample,
         TURN: order.turn,
@@ -194,17 +206,3 @@ def _place(order: Passes, record: Record, values: Array) -> None:
     }
     for name, block in record.order.items():
         values[..., block] = columns[name][:, np.newaxis, np.newaxis]
-    if order.samples > 1:
-        losses = values[..., record.total_loss]
-        running, whole = record.epoch_losses.start, record.epoch_losses.start + 1
-        complete: Array | None = None
-        for start in range(0, len(values), order.samples):
-            epoch = slice(start, start + order.samples)
-            taken = losses[epoch]
-            turns = np.arange(1, len(taken) + 1)[:, np.newaxis, np.newaxis]
-            means = np.cumsum(taken, axis=0) / turns
-            values[epoch, :, running] = means[..., 0]
-            values[epoch, :, whole] = means[..., 0] if complete is None else complete
-            if len(taken) == order.samples:
-                complete = means[-1, :, 0]
-                values[epoch.stop - 1, :, whole] = complete

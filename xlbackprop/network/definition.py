@@ -9,32 +9,46 @@ import msgspec
 from msgspec import Meta, Struct
 
 from xlbackprop.network.activations import ACTIVATIONS
-from xlbackprop.network.names import Names
-from xlbackprop.network.optimisers import WEIGHT_DECAY
+from xlbackprop.network.initial_weights import METHODS
+from xlbackprop.network.losses import LOSSES
+from xlbackprop.network.names import LEARNING_RATE, LEARNING_RATE_SENTENCE, Names
+from xlbackprop.network.optimisers import OPTIMISERS, WEIGHT_DECAY
+from xlbackprop.network.schedules import SCHEDULES
 from xlbackprop.network.softmax import SOFTMAX
 
 MOST_ITERATIONS = 10_000_000
 """Of a training, whatever becomes of it."""
 
+MOST_UNITS = 10_000
+"""Of a layer whose weights are drawn."""
+
+LARGEST_SEED = 2**32 - 1
+
 LARGEST_NUMBER = 1e6
 """Numbers beyond this teach nothing and bring the spreadsheet's arithmetic near its limits."""
+
+
+class About(Struct, frozen=True):
+    """What there is to say of a key of a definition beside its type; it stands in the annotation of its field."""
+
+    purpose: str
+    """What the key is for, in words that are followed by what it may be."""
+    names: tuple[str, ...] = ()
+    """What it may be, where that is one of some names; the description of its type says it otherwise."""
+    instead_of: tuple[str, ...] = ()
+    """The keys in whose place it stands; a definition has either it or them."""
 
 
 Real = Annotated[
     float, Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER, description="a number from −1,000,000 to 1,000,000")
 ]
 Reals = Annotated[tuple[Real, ...], Meta(min_length=1, description="a list of numbers, such as [0.05, 0.10]")]
-LearningRate = Annotated[float, Meta(ge=0, le=LARGEST_NUMBER, description="a number from 0 to 1,000,000")]
-LearningRates = Annotated[
-    tuple[LearningRate, ...], Meta(min_length=2, max_length=8, description="a list of two to eight learning rates")
-]
-Iterations = Annotated[int, Meta(ge=1, le=MOST_ITERATIONS, description=f"a whole number from 1 to {MOST_ITERATIONS:,}")]
+Rate = Annotated[float, Meta(ge=0, le=LARGEST_NUMBER, description="a number from 0 to 1,000,000")]
 Samples = Annotated[
     tuple[Real | Reals, ...],
     Meta(min_length=1, description="a list of numbers, such as [0.05, 0.10], or a list of such lists, one a sample"),
 ]
-Whole = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1,000,000")]
-Name = Annotated[str, Meta(description="a name in quotation marks")]
+Whole = Annotated[int, Meta(ge=1, le=1_000_000)]
 Line = Annotated[
     str,
     Meta(
@@ -54,19 +68,53 @@ Text = Annotated[
 ]
 
 
+Bias = Annotated[Real | Reals, Meta(description="one number for the layer, or a list of one a unit")]
+LayerBias = Annotated[Bias | None, About("What is added to the weighted sum of a unit, nothing by default")]
+LayerActivation = Annotated[
+    str,
+    About(
+        f"What makes a unit's activation of its weighted sum, where {SOFTMAX} is for the last layer only",
+        names=(*ACTIVATIONS, SOFTMAX),
+    ),
+]
+
+
 class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One layer of units, each with a weight for every unit of the layer before."""
 
     weights: Annotated[
-        tuple[Reals, ...], Meta(min_length=1, description="a list of rows, one a unit, such as [[0.15, 0.20], …]")
+        tuple[Reals, ...],
+        Meta(min_length=1, description="a list of rows, one a unit, such as [[0.15, 0.20], …]"),
+        About("The weights"),
     ]
-    bias: Annotated[Real | Reals, Meta(description="one number for the layer, or a list of one a unit")] | None = None
-    activation: Name = "sigmoid"
+    bias: LayerBias = None
+    activation: LayerActivation = "sigmoid"
 
     @property
     def units(self) -> int:
         """How many units the layer has."""
         return len(self.weights)
+
+    @property
+    def biases(self) -> tuple[float, ...]:
+        """The layer's biases: none, one for all its units, or one a unit."""
+        return biases_of(self.bias)
+
+
+class DrawnLayer(Struct, frozen=True, kw_only=True):
+    """A layer as a definition has it whose weights are to be drawn."""
+
+    units: Annotated[
+        int,
+        Meta(ge=1, le=MOST_UNITS, description=f"a whole number from 1 to {MOST_UNITS:,}, how many units the layer has"),
+        About(
+            "Or weights that are drawn, in place of given ones, for so many units",
+            instead_of=("weights",),
+        ),
+    ]
+    initial: Annotated[str, About("How they are drawn", names=tuple(METHODS), instead_of=("weights",))] = "xavier"
+    bias: LayerBias = None
+    activation: LayerActivation = "sigmoid"
 
     @property
     def biases(self) -> tuple[float, ...]:
@@ -100,28 +148,69 @@ CONSTANT = Method(name="constant", settings={})
 
 
 class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
-    """One walkthrough: a small network, what it learns from, and how it is trained."""
+    """One walkthrough: a small network, what it learns from, and how it is trained.
 
-    title: Line
-    teaches: Line
-    inputs: Samples
-    targets: Samples
-    learning_rate: LearningRate
-    iterations: Iterations
-    layers: Annotated[tuple[Layer, ...], Meta(min_length=1, description="at least one [[layers]] section")]
-    note: Text = ""
-    learning_rates: LearningRates = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 10.0, 1000.0)
-    notation: Annotated[Literal["classic", "mazur", "z-a"], Meta(description='"classic", "mazur" or "z-a"')] = "classic"
-    train_biases: Annotated[bool, Meta(description="true or false")] = False
-    loss: Name = "half squared error"
+    Made by `load`, complete and checked: weights that were to be drawn are numbers here. Its fields are the keys of a
+    TOML file, in the same shapes: `inputs` and `targets` a list of numbers, or a list of those a sample; `weights` of
+    a layer (units, units of the layer before). Nothing has a unit.
+    """
+
+    title: Annotated[Line, About("What the walkthrough is called")]
+    teaches: Annotated[Line, About("What it teaches, in one sentence")]
+    inputs: Annotated[Samples, About("What goes in, a number for each input")]
+    targets: Annotated[Samples, About("What should come out, a number for each output")]
+    learning_rate: Annotated[Rate, About(f"{LEARNING_RATE}, {LEARNING_RATE_SENTENCE}")]
+    iterations: Annotated[
+        int,
+        Meta(ge=1, le=MOST_ITERATIONS, description=f"a whole number from 1 to {MOST_ITERATIONS:,}"),
+        About("How many rows the table has, each for one sample"),
+    ]
+    layers: Annotated[
+        tuple[Layer, ...],
+        Meta(min_length=1, description="at least one [[layers]] section"),
+        About("The network: a section for each layer, the last one for the outputs"),
+    ]
+    note: Annotated[Text, About("What else there is to say, which stands under the network")] = ""
+    learning_rates: Annotated[
+        tuple[Rate, ...],
+        Meta(min_length=2, max_length=8, description="a list of two to eight learning rates, each from 0 to 1,000,000"),
+        About("Those that the sheet Learning rates compares"),
+    ] = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 10.0, 1000.0)
+    notation: Annotated[
+        Literal["classic", "mazur", "z-a"],
+        Meta(description='"classic", "mazur" or "z-a"'),
+        About("In whose way the quantities of a unit are written"),
+    ] = "classic"
+    train_biases: Annotated[
+        bool, Meta(description="true or false"), About("Whether biases are learned as weights are")
+    ] = False
+    loss: Annotated[
+        str, About("How wrong the network is, as one number, which training makes small", names=tuple(LOSSES))
+    ] = "half squared error"
     batch_size: Annotated[
-        Whole | Literal["all"], Meta(description='a whole number of samples for each update, or "all"')
+        Whole | Literal["all"],
+        Meta(description='a whole number of samples for each update, from 1 to 1,000,000, or "all"'),
+        About("How many samples to look at before the weights change"),
     ] = 1
-    order: Annotated[Literal["given", "shuffled"], Meta(description='"given" or "shuffled"')] = "given"
-    seed: Annotated[int, Meta(ge=0, le=2**32 - 1, description="a whole number from 0 on")] = 0
-    optimiser: Method = GRADIENT_DESCENT
-    schedule: Method = CONSTANT
-    compare: tuple[Comparison, ...] = ()
+    order: Annotated[
+        Literal["given", "shuffled"],
+        Meta(description='"given" or "shuffled"'),
+        About("In which order to take the samples"),
+    ] = "given"
+    seed: Annotated[
+        int,
+        Meta(ge=0, le=LARGEST_SEED, description=f"a whole number from 0 to {LARGEST_SEED:,}"),
+        About("What draws the numbers, the same seed the same numbers"),
+    ] = 0
+    optimiser: Annotated[Method, About("How a weight follows its gradient", names=tuple(OPTIMISERS))] = GRADIENT_DESCENT
+    schedule: Annotated[
+        Method, About("How the learning rate changes as the training goes on", names=tuple(SCHEDULES))
+    ] = CONSTANT
+    compare: Annotated[
+        tuple[Comparison, ...],
+        Meta(description="[[compare]] sections, one an optimiser"),
+        About("Other ways to train the same network, none by default"),
+    ] = ()
 
     @cached_property
     def names(self) -> Names:
@@ -154,6 +243,11 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
         return self.layers[-1].activation == SOFTMAX
 
     @property
+    def target_range(self) -> tuple[float, float]:
+        """Between which numbers every target is."""
+        return LOSSES[self.loss].target_range or (-LARGEST_NUMBER, LARGEST_NUMBER)
+
+    @property
     def weight_limit(self) -> float | None:
         """Between which number and its negative weights are kept, so that no product of them overflows; None: freely.
 
@@ -163,6 +257,24 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
         if free and not self.optimiser.settings[WEIGHT_DECAY.key]:
             return None
         return 10.0 ** min(12, 60 // len(self.layers))
+
+
+class Shorthand(Struct, frozen=True, kw_only=True):
+    """What a definition may say in place of keys; these are what it is read as."""
+
+    samples: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="its name; a line of column names, then a line of numbers a sample, inputs before targets",
+        ),
+        About("Or a CSV file beside this one, in place of inputs and targets", instead_of=("inputs", "targets")),
+    ]
+    epochs: Annotated[
+        int,
+        Meta(ge=1, le=MOST_ITERATIONS, description=f"a whole number from 1 to {MOST_ITERATIONS:,}"),
+        About("Or how often to go through all samples, in place of iterations", instead_of=("iterations",)),
+    ]
 
 
 def biases_of(bias: float | tuple[float, ...] | None) -> tuple[float, ...]:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import random
-import tomllib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from xlbackprop.errors import DefinitionError, Problem, UserError, at_most
-from xlbackprop.network.csv_samples import read_samples
+from xlbackprop.errors import DefinitionError, Problem, UserError, at_most, count, shown
+from xlbackprop.given_files import toml_of
+from xlbackprop.network.csv_samples import Samples, read_samples
 from xlbackprop.network.definition import (
     MOST_ITERATIONS,
     Definition,
+    DrawnLayer,
     Layer,
+    Shorthand,
     rows_of,
 )
 from xlbackprop.network.initial_weights import draw
 from xlbackprop.network.templates import locate
-from xlbackprop.network.validation import DrawnLayer, read_struct, shape_problems, shown
+from xlbackprop.network.validation import plain, problem_beside, read_struct, read_value, shape_problems
 
 
 def load(
@@ -38,22 +42,45 @@ def load(
         DefinitionError: the definition has mistakes; all of them are named together.
     """
     path = locate(template)
+    content = toml_of(path)
+    given = {"iterations": iterations, "learning_rate": learning_rate}
+    replaced = {key: plain(value) for key, value in given.items() if value is not None}
+    if "iterations" in replaced:
+        content.pop("epochs", None)
+    samples = _samples(content, path)
+    if samples is not None:
+        del content["samples"]
+        content |= {"inputs": samples.inputs, "targets": samples.targets}
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: this is not a text file in UTF-8, so it cannot be a definition") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: this is not valid TOML: {error}") from error
-    replaced = {"iterations": iterations, "learning_rate": learning_rate}
-    replaced = {key: value for key, value in replaced.items() if value is not None}
-    try:
-        return parse(_with_samples(content, path) | replaced, source=str(path))
+        return parse(content | replaced, source=str(path))
     except DefinitionError as error:
-        if all(problem.key in replaced for problem in error.problems):
-            raise DefinitionError(f"the values given for {template}", error.problems) from None
-        raise
+        source = (
+            f"the values given for {template}" if all(each.key in replaced for each in error.problems) else str(path)
+        )
+        raise DefinitionError(source, tuple(_placed(each, samples) for each in error.problems)) from None
+
+
+def validated(definition: Definition) -> Definition:
+    """A definition made or changed in Python, held to what holds for one from a file; NumPy's numbers are numbers.
+
+    Raises:
+        DefinitionError: with every mistake found.
+        UserError: it is no definition.
+    """
+    if not isinstance(definition, Definition):
+        raise UserError(f'definition: found {shown(definition)}, expected what load gives, such as load("classic")')
+    try:
+        content = msgspec.to_builtins(definition, enc_hook=_builtin)
+    except TypeError as error:
+        raise UserError(f"the definition: {error}; expected numbers and texts") from None
+    return parse(content, source="the definition")
+
+
+def _builtin(value: object) -> object:
+    found = plain(value)
+    if found is value:
+        raise TypeError(f"found {shown(value)} in it")
+    return found
 
 
 def parse(content: Mapping[str, object], *, source: str) -> Definition:
@@ -74,39 +101,49 @@ def parse(content: Mapping[str, object], *, source: str) -> Definition:
     return definition
 
 
-def _with_samples(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The content with the samples of the file that it names."""
+def _samples(content: Mapping[str, Any], path: Path) -> Samples | None:
+    """The samples of the file that a definition names; None where it names none."""
     if "samples" not in content:
-        return content
+        return None
+    problems: list[Problem] = []
+    if (beside := problem_beside("samples", content)) is not None:
+        problems.append(beside)
+    name = read_value(Shorthand, "samples", content["samples"], problems)
+    if problems:
+        raise DefinitionError(str(path), tuple(problems))
     layers = content.get("layers")
     last = layers[-1] if isinstance(layers, list) and layers and isinstance(layers[-1], dict) else {}
     outputs = last.get("units") or (len(last["weights"]) if isinstance(last.get("weights"), list) else None)
-    inputs, targets = read_samples(path, content["samples"], outputs)
-    both = [key for key in ("inputs", "targets") if key in content]
-    if both:
-        raise DefinitionError(
-            str(path), (Problem("samples", f"{both[0]} as well", "either samples or inputs and targets"),)
-        )
-    return {key: value for key, value in content.items() if key != "samples"} | {"inputs": inputs, "targets": targets}
+    return read_samples(path, name, outputs)
+
+
+def _placed(problem: Problem, samples: Samples | None) -> Problem:
+    """A problem of samples from a file, told by the line in which they stand there."""
+    found = re.fullmatch(r"(inputs|targets)(?:\[(\d+)\])?", problem.key)
+    if samples is None or found is None:
+        return problem
+    line = samples.lines[int(found[2] or 1) - 1]
+    return replace(problem, key=f"{samples.path}, line {line}, {found[1]}")
 
 
 def _with_epochs(content: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, Any]:
-    """The content with its number of epochs told in iterations; iterations, where they are given, are what counts."""
+    """The content with its number of epochs told in iterations."""
     if "epochs" not in content:
         return content
     rest = {key: value for key, value in content.items() if key != "epochs"}
-    epochs, inputs = content["epochs"], content.get("inputs")
-    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 1:
-        problems.append(Problem("epochs", shown(epochs), "a whole number from 1 on"))
-        return {"iterations": 1} | rest
+    if (beside := problem_beside("epochs", content)) is not None:
+        problems.append(beside)
+        return rest
+    epochs = read_value(Shorthand, "epochs", content["epochs"], problems)
+    inputs = content.get("inputs")
     several = isinstance(inputs, list | tuple) and inputs and isinstance(inputs[0], list | tuple)
     samples = len(inputs) if inputs is not None and several else 1
-    if epochs * samples > MOST_ITERATIONS and "iterations" not in rest:
-        found = f"{epochs} epochs of {samples} samples, {epochs * samples:,} iterations"
+    if epochs is not None and epochs * samples > MOST_ITERATIONS:
+        found = f"{epochs:,} epochs of {count(samples, 'sample')}, {epochs * samples:,} iterations"
         expected = at_most(epochs * samples, MOST_ITERATIONS, "the iterations of a training")
         problems.append(Problem("epochs", found, expected))
-        return {"iterations": 1} | rest
-    return {"iterations": epochs * samples} | rest
+        epochs = None
+    return rest | {"iterations": 1 if epochs is None else epochs * samples}
 
 
 def _drawn(definition: Definition) -> Definition:
@@ -121,4 +158,4 @@ def _drawn(definition: Definition) -> Definition:
         else:
             layers.append(layer)
         sources = layer.units
-    return msgspec.structs.replace(definition, layers=tuple(layers))
+    return replace(definition, layers=tuple(layers))

@@ -38,6 +38,8 @@ class Loss(Struct, frozen=True):
     """The slope of one output as a reader writes it."""
     sentence: str
     """What the share of an output is, where {output} and {target} stand for the names."""
+    target_range: tuple[float, float] | None = None
+    """Between which numbers a target has to be; None for all numbers that a definition may have."""
     goes_with: str | None = None
     """The only activation that the last layer may have with this loss: both are differentiated as one."""
     slope_sentence: str = ""
@@ -109,6 +111,7 @@ LOSSES: Mapping[str, Loss] = {
         share=_binary_share,
         slope_expression=lambda outputs, index: _mean(outputs, _off(outputs, index)),
         sentence="the error of {output}: how surprised it is by its target {target}, in the mean of all outputs",
+        target_range=(0.0, 1.0),
         goes_with="sigmoid",
         slope_sentence=(
             "the derivative of the logarithm divides by {output} · (1 − {output}), the sigmoid multiplies by it: "
@@ -124,6 +127,7 @@ LOSSES: Mapping[str, Loss] = {
             outputs.activations[index] * sum_of(outputs.targets) - outputs.targets[index]
         ),
         sentence="the error of {output}: how surprised it is by its target {target}",
+        target_range=(0.0, 1.0),
         goes_with=SOFTMAX,
         slope_sentence=(
             "the derivatives of logarithm and softmax together leave the distance from the target, "

@@ -21,9 +21,6 @@ IN_BATCH, BATCH_SIZE, UPDATE = "in batch", "batch size", "update"
 ORDER = "order"
 """The list of the samples in the order in which they are taken."""
 
-RUNNING_LOSS, EPOCH_LOSS = "E_mean", "E_epoch"
-"""The mean of the loss in an epoch so far, and over the last complete one."""
-
 MEAN_LOSS = "Ē"
 """The mean of the loss over a batch, as it stands in ∂Ē/∂w5."""
 

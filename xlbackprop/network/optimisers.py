@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from xlbackprop.symbols import Builtin, Expression, Old, Symbol, apply
 
 Array = NDArray[np.float64]
-Numbers = Mapping[str, float]
+SettingValues = Mapping[str, float]
 """The settings by their keys."""
 Symbols = Mapping[str, Expression]
 
 
-class Setting(Struct, frozen=True):
+class Hyperparameter(Struct, frozen=True):
     """A number that an optimiser or a schedule is set by."""
 
     key: str
@@ -38,7 +38,7 @@ class State(Struct, frozen=True):
     letter: str
     sentence: str
     """What it is, where {gradient} stands for the name."""
-    advance: Callable[[Array, Array, Numbers], Array]
+    advance: Callable[[Array, Array, SettingValues], Array]
     """The new state in numbers, from the old one and the gradient."""
     advanced: Callable[[Expression, Expression, Symbols], Expression]
     """The same in symbols."""
@@ -51,11 +51,11 @@ class Optimiser(Struct, frozen=True):
 
     title: str
     """What it is called at the head of a column."""
-    step: Callable[[Array, list[Array], Numbers], Array]
+    step: Callable[[Array, list[Array], SettingValues], Array]
     """What is multiplied by the learning rate and subtracted, from the gradient and the (corrected) states."""
     stepped: Callable[[Expression, list[Expression], Symbols], Expression]
     """The same in symbols."""
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[Hyperparameter, ...] = ()
     states: tuple[State, ...] = ()
     decay: float = 0.0
     """The weight decay where a definition says nothing of it."""
@@ -63,12 +63,14 @@ class Optimiser(Struct, frozen=True):
     """Whether weight decay acts on the weights themselves and not through the gradients."""
 
 
-MOMENTUM = Setting("momentum", "μ", "the momentum: how much of the velocity is kept from iteration to iteration", 0.9)
-SMOOTHING = Setting("smoothing", "ρ", "how much of the mean of squared gradients is kept", 0.99)
-BETA1 = Setting("beta1", "β1", "how much of the mean of gradients is kept", 0.9)
-BETA2 = Setting("beta2", "β2", "how much of the mean of squared gradients is kept", 0.999)
-EPSILON = Setting("epsilon", "ε", "a small number that keeps the step from dividing by 0", 1e-8, 1e-12, 1.0)
-WEIGHT_DECAY = Setting(
+MOMENTUM = Hyperparameter(
+    "momentum", "μ", "the momentum: how much of the velocity is kept from iteration to iteration", 0.9
+)
+SMOOTHING = Hyperparameter("smoothing", "ρ", "how much of the mean of squared gradients is kept", 0.99)
+BETA1 = Hyperparameter("beta1", "β1", "how much of the mean of gradients is kept", 0.9)
+BETA2 = Hyperparameter("beta2", "β2", "how much of the mean of squared gradients is kept", 0.999)
+EPSILON = Hyperparameter("epsilon", "ε", "a small number that keeps the step from dividing by 0", 1e-8, 1e-12, 1.0)
+WEIGHT_DECAY = Hyperparameter(
     "weight_decay", "λ", "the weight decay: how strongly weights are pulled towards 0", 0.0, most=1.0
 )
 

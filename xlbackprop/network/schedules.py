@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from xlbackprop.network.optimisers import Numbers, Setting, Symbols
+from xlbackprop.network.optimisers import Hyperparameter, SettingValues, Symbols
 from xlbackprop.symbols import Builtin, Expression, Number, Raised, apply
 
 Array = NDArray[np.float64]
@@ -18,18 +18,21 @@ Array = NDArray[np.float64]
 class Schedule(Struct, frozen=True):
     """One schedule, told twice: in numbers for the engine, in symbols for the derivation."""
 
-    rates: Callable[[Array, Array, Numbers], Array]
+    rates: Callable[[Array, Array, SettingValues], Array]
     """The learning rates, from the first one and the numbers k of the updates made so far."""
     rate: Callable[[Expression, Expression, Symbols], Expression]
     """The same in symbols."""
     sentence: str
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[Hyperparameter, ...] = ()
 
 
-_FACTOR = Setting("factor", "γ", "what the learning rate is multiplied by", 0.5, most=1.0)
-_EVERY = Setting("every", "K", "after how many updates the learning rate falls", 10, 1, 1e6)
-_PERIOD = Setting("period", "K", "over how many updates the learning rate falls", 50, 1, 1e6)
-_LOWEST = Setting("lowest", "η_min", "the learning rate at the end of the fall", 0.0, most=1e6)
+LEAST_FACTOR = 0.001
+"""Spreadsheet programs do not know 0 to the power of 0, and no smaller one can be told from it after two updates."""
+
+_FACTOR = Hyperparameter("factor", "γ", "what the learning rate is multiplied by", 0.5, LEAST_FACTOR, 1.0)
+_EVERY = Hyperparameter("every", "K", "after how many updates the learning rate falls", 10, 1, 1e6)
+_PERIOD = Hyperparameter("period", "K", "over how many updates the learning rate falls", 50, 1, 1e6)
+_LOWEST = Hyperparameter("lowest", "η_min", "the learning rate at the end of the fall", 0.0, most=1e6)
 
 SCHEDULES: Mapping[str, Schedule] = {
     "constant": Schedule(
@@ -48,7 +51,9 @@ SCHEDULES: Mapping[str, Schedule] = {
         rate=lambda first, k, s: first * Raised(s["factor"], k),
         sentence="the learning rate of this iteration: multiplied by γ after every update",
         settings=(
-            Setting("factor", "γ", "what the learning rate is multiplied by after every update", 0.99, most=1.0),
+            Hyperparameter(
+                "factor", "γ", "what the learning rate is multiplied by after every update", 0.99, LEAST_FACTOR, 1.0
+            ),
         ),
     ),
     # Loshchilov and Hutter, ICLR (2017), eq. 5.

@@ -8,20 +8,22 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from statistics import median_low
 
 from msgspec import Struct
 
 from xlbackprop.errors import UserError, did_you_mean
+from xlbackprop.files import as_typed
 from xlbackprop.network.activations import ACTIVATIONS
-from xlbackprop.network.definition import GRADIENT_DESCENT, Method
+from xlbackprop.network.definition import GRADIENT_DESCENT, MOST_UNITS, Method
 from xlbackprop.network.initial_weights import draw
+from xlbackprop.network.keys import definition_keys, layer_keys
 from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES
-from xlbackprop.network.names import LEARNING_RATE, LEARNING_RATE_SENTENCE
-from xlbackprop.network.optimisers import OPTIMISERS, Setting
+from xlbackprop.network.optimisers import OPTIMISERS, Hyperparameter
 from xlbackprop.network.softmax import SOFTMAX
-from xlbackprop.network.validation import MOST_UNITS, OPTIMISER_SETTINGS, SCHEDULE_SETTINGS, definition_keys, layer_keys
+from xlbackprop.network.validation import OPTIMISER_SETTINGS, SCHEDULE_SETTINGS
 
 MOST_SAMPLES = 1000
 MOST_WRITTEN = 50
@@ -42,38 +44,7 @@ _HEADER = """\
 # line that it replaces, where there is one.
 """
 
-_SENTENCES: Mapping[str, str] = {
-    "title": "What the walkthrough is called",
-    "teaches": "What it teaches, in one sentence",
-    "note": "What else there is to say, which stands under the network",
-    "notation": "In whose way the quantities of a unit are written",
-    "inputs": "What goes in, a number for each input",
-    "targets": "What should come out, a number for each output",
-    "samples": "Or a CSV file beside this one, in place of inputs and targets",
-    "loss": "How wrong the network is, as one number, which training makes small",
-    "learning_rate": f"{LEARNING_RATE}, {LEARNING_RATE_SENTENCE}",
-    "learning_rates": "Those that the sheet Learning rates compares",
-    "iterations": "How many rows the table has, each for one sample",
-    "epochs": "Or how often to go through all samples, in place of iterations",
-    "batch_size": "How many samples to look at before the weights change",
-    "order": "In which order to take the samples",
-    "optimiser": "How a weight follows its gradient",
-    "schedule": "How the learning rate changes as the training goes on",
-    "train_biases": "Whether biases are learned as weights are",
-    "seed": "What draws the numbers, the same seed the same numbers",
-    "compare": "Other ways to train the same network, none by default",
-    "weights": "The weights",
-    "units": "Or weights that are drawn, in place of given ones, for so many units",
-    "initial": "How they are drawn",
-    "bias": "What is added to the weighted sum of a unit, nothing by default",
-    "activation": f"What makes a unit's activation of its weighted sum, where {SOFTMAX} is for the last layer only",
-}
-"""What each key is for, to be followed by what it may be."""
-
-_SAMPLES = "its name; it has a line of column names, then a line of numbers a sample, inputs before targets"
-_EPOCHS_EXPECTED = "a whole number from 1 on"
-"""What the keys may be that stand for others."""
-
+_KEYS = definition_keys() | layer_keys()
 
 _CAREFREE_RATE = 0.5
 """With bounded activations and plain gradient descent nothing runs away."""
@@ -160,16 +131,11 @@ def starter(
     optimiser = _known("--optimiser", optimiser or GRADIENT_DESCENT.name, OPTIMISERS)
     wish = _Wish(sizes, activations, loss, samples, optimiser, seed)
     _require_sense(wish, file)
-    return _HEADER.format(file=_argument(file)) + "\n".join(_lines(wish)) + "\n"
-
-
-def _argument(file: str) -> str:
-    """A file name as one types it."""
-    return "FILE" if not file.isprintable() else f'"{file}"' if " " in file else file
+    return _HEADER.format(file=as_typed(Path(file))) + "\n".join(_lines(wish)) + "\n"
 
 
 def _default(key: str) -> str:
-    return str((definition_keys() | layer_keys())[key].default)
+    return str(_KEYS[key].default)
 
 
 def _sizes(layers: str) -> tuple[int, ...]:
@@ -222,7 +188,7 @@ def _lines(wish: _Wish) -> Iterator[str]:
     inputs, targets = _samples(wish)
     yield from _entry("inputs", inputs if several else inputs[0])
     yield from _entry("targets", targets if several else targets[0])
-    yield from _explained("samples", _SAMPLES)
+    yield from _explained("samples")
     yield _setting("samples", "samples.csv", commented=True)
     yield from _heading("How it is trained")
     yield from _entry("loss", wish.loss)
@@ -230,7 +196,7 @@ def _lines(wish: _Wish) -> Iterator[str]:
     yield from _entry("learning_rates", wish.learning_rates)
     epochs = min(_EPOCHS, MOST_SAMPLES // wish.samples) if several else _ITERATIONS
     yield from _entry("iterations", epochs * wish.samples, commented=several)
-    yield from _explained("epochs", _EPOCHS_EXPECTED)
+    yield from _explained("epochs")
     yield _setting("epochs", epochs, commented=not several)
     yield from _entry("batch_size")
     yield from _entry("order")
@@ -240,52 +206,50 @@ def _lines(wish: _Wish) -> Iterator[str]:
     yield from _methods("schedule", SCHEDULE_SETTINGS)
     yield from _entry("train_biases")
     yield from _entry("seed", wish.seed)
-    yield from _heading("The network: a section for each layer, the last one for the outputs")
+    yield from _heading(_KEYS["layers"].purpose)
     yield from _layers(wish)
     yield from _heading("For comparison")
-    yield from _explained("compare", definition_keys()["compare"].expected)
+    yield from _explained("compare")
     yield "#[[compare]]"
     yield _setting("optimiser", next(name for name in OPTIMISERS if name != wish.optimiser), commented=True)
     yield _setting("learning_rate", wish.learning_rate, commented=True)
 
 
 def _layers(wish: _Wish) -> Iterator[str]:
-    keys = layer_keys()
     generator = random.Random(wish.seed)
     last = len(wish.activations) - 1
     for index, ((sources, units), activation) in enumerate(zip(pairwise(wish.sizes), wish.activations, strict=True)):
         where = "output layer" if index == last else "hidden layer" if last == 1 else f"hidden layer {index + 1}"
         yield from ("", f"[[layers]] # {where}")
         is_first = index == 0
-        initial = str(keys["initial"].default)
+        initial = str(_KEYS["initial"].default)
         if wish.is_written_out:
             if is_first:
-                yield from _explained("weights", keys["weights"].expected)
+                yield from _explained("weights")
             yield _setting("weights", draw(initial, sources, units, generator), one_a_line=True)
         if is_first or not wish.is_written_out:
             if is_first:
-                yield from _explained("units", keys["units"].expected)
+                yield from _explained("units")
             yield _setting("units", units, commented=wish.is_written_out)
             if is_first:
-                yield from _explained("initial", keys["initial"].expected)
+                yield from _explained("initial")
             yield _setting("initial", initial, commented=wish.is_written_out)
         if is_first:
             if not wish.is_written_out:
-                yield from _comment(f"Or weights, in place of both: {keys['weights'].expected}.")
-            yield from _explained("bias", keys["bias"].expected)
+                yield from _comment(f"Or weights, in place of both: {_KEYS['weights'].expected}.")
+            yield from _explained("bias")
             yield _setting("bias", 0.1, commented=True)
-            yield from _explained("activation", keys["activation"].expected)
+            yield from _explained("activation")
         yield _setting("activation", activation)
 
 
 def _entry(key: str, value: object = None, *, commented: bool = False) -> Iterator[str]:
     """A key of the definition with what there is to say of it; in a comment, and with its default, without a value."""
-    about = definition_keys()[key]
-    yield from _explained(key, about.expected)
-    yield _setting(key, about.default if value is None else value, commented=commented or value is None)
+    yield from _explained(key)
+    yield _setting(key, _KEYS[key].default if value is None else value, commented=commented or value is None)
 
 
-def _methods(key: str, known: Mapping[str, Sequence[Setting]]) -> Iterator[str]:
+def _methods(key: str, known: Mapping[str, Sequence[Hyperparameter]]) -> Iterator[str]:
     """Every optimiser or schedule with its settings, and what they are."""
     yield "# Each with its settings:"
     settings = {setting.key: setting for own in known.values() for setting in own}
@@ -301,9 +265,9 @@ def _heading(text: str) -> Iterator[str]:
     yield from ("", f"# ----- {text} -----")
 
 
-def _explained(key: str, expected: str) -> Iterator[str]:
+def _explained(key: str) -> Iterator[str]:
     yield ""
-    yield from _comment(f"{_SENTENCES[key]}: {expected}.")
+    yield from _comment(f"{_KEYS[key].purpose}: {_KEYS[key].expected}.")
 
 
 def _comment(text: str) -> list[str]:

@@ -47,10 +47,9 @@ class Number(Expression, frozen=True):
 
 
 class Symbol(Expression, frozen=True):
-    """A quantity, by name: in this iteration, or in the one before."""
+    """A quantity, by name."""
 
     name: str
-    previous: bool = False
 
     @property
     def label(self) -> str:
@@ -59,12 +58,7 @@ class Symbol(Expression, frozen=True):
 
 
 class Old(Symbol, frozen=True):
-    """A quantity in the iteration before, in a definition that has quantities of this one as well; 0 before the first.
-
-    It is written `Old(name)`.
-    """
-
-    previous: bool = True
+    """A quantity as it was in the iteration before; 0 before the first."""
 
     @property
     def label(self) -> str:

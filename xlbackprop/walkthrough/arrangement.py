@@ -18,7 +18,9 @@ COLUMN_WIDTH = 12.0
 _TOP = 4
 _LEFT, _RIGHT = 3, 10
 """The columns C and J, in which the boxes of the original begin."""
-_ROWS_UNDER_THE_BOXES = 6
+FREE_ROWS = 4
+_ROWS_UNDER_THE_BOXES = FREE_ROWS + 2
+"""Also a row for η, and the header."""
 _CHART_ROWS = 26
 _LEAST_CHART_ROWS = 18
 _SCREEN = 16
@@ -55,13 +57,15 @@ class Arrangement(Struct, frozen=True):
     chart_last_row: int
 
     @property
-    def note_row(self) -> int:
-        return self.table.header_row - _rows_under_the_boxes(self.table.derivation) + 2
+    def free_rows(self) -> range:
+        """The rows between the boxes and what the training is set by, for the note and a chart beside η."""
+        end = self.table.header_row - len(self.table.derivation.settings)
+        return range(end - FREE_ROWS, end)
 
 
 def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrangement:
     """Arrange the sheet of a derivation, with the `compact` or the `full` set of columns in its table."""
-    picture = diagram(derivation.labels)
+    picture = diagram(derivation.names)
     contents = boxes(derivation, compact(derivation))
     chart_row, chart_column, chart_last_row = _TOP, picture.last_column + 1, _TOP + _CHART_ROWS
     if picture.last_column <= 9 and picture.last_row <= 16:

@@ -65,7 +65,7 @@ def boxes(derivation: Derivation, columns: Collection[str]) -> tuple[Box, ...]:
         derivation: what to write down.
         columns: the quantities in which the gradients are written out.
     """
-    names, columns = derivation.labels, frozenset(columns)
+    names, columns = derivation.names, frozenset(columns)
     last = len(names.weights) - 1
     gradients = derivation.gradients(last)
     named = ([derivative(names.total_loss, unit) for unit in units] for units in names.pre_activations)
@@ -141,7 +141,7 @@ def _equated(name: str, *sides: Expression) -> str:
 
 
 def _forward(derivation: Derivation) -> list[_Lines]:
-    names = derivation.labels
+    names = derivation.names
 
     def write(name: str) -> str:
         expression = derivation.expanded(name, derivation.quantities)
@@ -154,7 +154,7 @@ def _forward(derivation: Derivation) -> list[_Lines]:
 
 def _links(derivation: Derivation, gradient: str) -> Iterator[str]:
     """The chain rule for one weight of the output layer, from the loss to the weight, link by link."""
-    names = derivation.labels
+    names = derivation.names
     _, weight = derivation[gradient].derivative_of or ("", "")
     total = derivation.expanded(names.total_loss, derivation.quantities)
     dependents = derivation.dependents(weight)
@@ -184,7 +184,7 @@ def _expanded(derivation: Derivation, columns: Collection[str], name: str) -> st
 
 def _update(derivation: Derivation) -> list[str]:
     """One weight of the output layer, from its gradient to its new value; nothing where that is one plain step."""
-    weight = derivation.labels.weights[-1][0][0]
+    weight = derivation.names.weights[-1][0][0]
     update = derivation[weight].update
     assert update is not None
     needed = _needed(derivation, update)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, derive
 from xlbackprop.engine import train
+from xlbackprop.errors import UserError
 from xlbackprop.network import Definition
 from xlbackprop.symbols import (
     Expression,
@@ -39,10 +40,14 @@ class Step(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """The steps that lead to one quantity, in the order of the calculation; the last one is the quantity itself."""
+    """The steps that lead to one quantity, in the order of the calculation; the last one is the quantity itself.
+
+    Made by `explain`; `str` of it is the text that `xlbackprop explain` prints.
+    """
 
     name: str
     iteration: int
+    """From 0."""
     definition: Definition
     derivation: Derivation
     steps: tuple[Step, ...]
@@ -51,8 +56,12 @@ class Explanation(Struct, frozen=True):
     written_out: Expression | None
     """The quantity over the columns of the original sheet, where that is not its definition already."""
 
+    def __str__(self) -> str:
+        return as_text(self)
+
     @property
     def last(self) -> Step:
+        """The quantity itself."""
         return self.steps[-1]
 
     @property
@@ -62,16 +71,24 @@ class Explanation(Struct, frozen=True):
         return f"{self.name} is {self.last.sentence} ({limits})."
 
 
-def explain(definition: Definition, asked: str, iteration: int = 0) -> Explanation:
-    """Explain a quantity, by any of the names that `Names.resolve` understands, in an iteration counted from 0.
+def explain(definition: Definition, quantity: str, iteration: int = 0) -> Explanation:
+    """Explain a quantity in one iteration: every step that leads to it, with its numbers.
 
     A weight after the first iteration is explained by the update that made it, with the numbers of the one before.
 
+    Args:
+        definition: the network and its training; see `load`.
+        quantity: its name, such as `a_h1` or `∂E/∂w1`; `dE/dw1` and the names of other notations are understood too.
+        iteration: from 0.
+
     Raises:
-        UnknownQuantityError: there is no such quantity; the message suggests the nearest name.
+        UnknownQuantityError: there is no such quantity.
+        UserError: there is no such iteration, or the training has more values than are kept.
     """
+    if not 0 <= iteration < definition.iterations:
+        raise UserError(f"iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
     derivation, trace = derive(definition), train(definition)
-    name = derivation.labels.resolve(asked, derivation.quantities)
+    name = derivation.names.resolve(quantity, derivation.quantities)
     update = derivation[name].update if iteration else None
     expression = update or (None if name in derivation.given else derivation[name].expression)
     numbers = moment(derivation, trace, iteration - 1 if update else iteration)

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice, pairwise
 
 from xlbackprop.derivation import derive
-from xlbackprop.errors import Problem, UserError, at_most
+from xlbackprop.errors import Problem, UserError, at_most, one_of, shown
 from xlbackprop.grid import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, formula_problem
 from xlbackprop.network import ACTIVATIONS, LOSSES, OPTIMISERS, SOFTMAX, Definition, Outputs
 from xlbackprop.symbols import Expression, Symbol, symbols
 from xlbackprop.walkthrough.arrangement import Arrangement, arrange
-from xlbackprop.walkthrough.table import DATA, FIRST_SAMPLE_ROW, LONGEST_FORMULA, Table
+from xlbackprop.walkthrough.table import COLUMN_SETS, DATA, FIRST_SAMPLE_ROW, MOST_SYMBOLS, Table
 
 _LEAST_CHARACTERS_A_SOURCE = 8
 """`A33*B33+`"""
@@ -28,6 +28,8 @@ def fit(definition: Definition, column_set: str) -> Arrangement:
     Raises:
         UserError: no sheet can; the message has every limit that is passed, and by how much.
     """
+    if not isinstance(column_set, str) or column_set not in COLUMN_SETS:
+        raise UserError(f"columns: found {shown(column_set)}, expected {one_of(COLUMN_SETS, column_set)}")
     _require(definition, _size_problems(definition))  # before anything is written out that is too long by far
     arrangement = arrange(derive(definition), definition.iterations, column_set)
     _require(definition, _table_problems(arrangement.table))
@@ -65,9 +67,9 @@ def least_columns(definition: Definition) -> int:
     samples, batch = len(definition.samples), definition.samples_a_batch
     states = OPTIMISERS[definition.optimiser.name].states
     network = inputs + 2 * outputs + weights + biases + 2 * sum(units) + 1
-    deltas = sum(units) if _longest_gradient(definition) > LONGEST_FORMULA else 0
+    deltas = sum(units) if _longest_gradient(definition) > MOST_SYMBOLS else 0
     gradients = learned * (1 + len(states) + (batch > 1)) + sum(state.correction is not None for state in states)
-    order = (4 + (definition.order == "shuffled") + 3 * (batch > 1)) if samples > 1 else 0
+    order = (2 + (definition.order == "shuffled") + 3 * (batch > 1)) if samples > 1 else 0
     rate = definition.schedule.name != "constant"
     return network + deltas + gradients + order + rate + 1
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Trace
-from xlbackprop.network import ITERATION
+from xlbackprop.network import GRADIENT_DESCENT, ITERATION
 from xlbackprop.symbols import Expression, Old, Symbol, symbols
 
 GIVEN = "Given in this iteration"
@@ -85,17 +85,21 @@ def updated_name(name: str) -> str:
 
 def updated_sentence(name: str) -> str:
     """What it is then, in plain words that can follow "… is"."""
-    return f"{name} in the next iteration, a step downhill"
+    return f"{name} in the next iteration"
 
 
 class Update(Struct, frozen=True):
-    """The step of one weight or bias downhill."""
+    """What becomes of one weight or bias."""
 
     name: str
     sentence: str
     role: Role
     expression: Expression
     value: float
+    moved: str
+    """The same sentence where it moves."""
+    unmoved: str
+    """The same where it does not: before the batch is complete, or where its gradient is 0."""
 
 
 def updates(derivation: Derivation, trace: Trace, iteration: int) -> Iterator[Update]:
@@ -104,7 +108,16 @@ def updates(derivation: Derivation, trace: Trace, iteration: int) -> Iterator[Up
         quantity = derivation[name]
         assert quantity.update is not None
         value = trace.after(name, iteration)
-        yield Update(updated_name(name), updated_sentence(name), quantity.role, quantity.update, value)
+        sentence, plain = updated_sentence(name), derivation.optimiser == GRADIENT_DESCENT.name
+        yield Update(
+            updated_name(name),
+            sentence,
+            quantity.role,
+            quantity.update,
+            value,
+            f"{sentence}, a step {'downhill' if plain else 'on'}",
+            f"{sentence}: unchanged to twelve decimals",
+        )
 
 
 def sections(derivation: Derivation) -> tuple[Section, ...]:
@@ -119,7 +132,7 @@ def _sections(derivation: Derivation) -> Iterator[Section]:
     yield Section("Forward pass", tuple(name for name in calculated if roles[name] in (Role.HIDDEN, Role.OUTPUT)))
     yield Section("Loss", tuple(name for name in calculated if roles[name] is Role.LOSS))
     backward = [name for name in calculated if roles[name] is Role.GRADIENT]
-    last = len(derivation.labels.weights) - 1
+    last = len(derivation.names.weights) - 1
     for layer in range(last, -1, -1):
         end = backward.index(derivation.gradients(layer)[-1]) + 1
         number = "" if last == 1 else f" {layer + 1}"

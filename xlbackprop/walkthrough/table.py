@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.grid import column_letter
-from xlbackprop.network import ITERATION, LEARNING_RATE, ORDER
-from xlbackprop.symbols import Formula, Listed, Symbol, at_the_start
+from xlbackprop.network import EPOCH, ITERATION, LEARNING_RATE, ORDER, TURN
+from xlbackprop.symbols import Formula, Listed, Old, Symbol, at_the_start
+from xlbackprop.walkthrough.loss_curve import LossCurve
 
 WALKTHROUGH = "Walkthrough"
 """The sheet on which the iteration table stands."""
@@ -20,7 +21,7 @@ DATA = "Data"
 
 FIRST_SAMPLE_ROW = 6
 
-LONGEST_FORMULA = 30
+MOST_SYMBOLS = 30
 """How many symbols a formula may have and still be read; longer ones get columns for their parts."""
 
 SETTING_COLUMN = "G"
@@ -31,26 +32,30 @@ def compact(derivation: Derivation) -> tuple[str, ...]:
 
     The deltas come before the gradients where a gradient written out without them would be too long to read.
     """
-    columns = (*_forward(derivation), *_gradients(derivation), *_rest(derivation))
+    columns = (*_order(derivation), *_forward(derivation), *_gradients(derivation), *_rest(derivation))
     lengths = derivation.lengths(columns)
     longest = max(lengths[gradient] for gradient in _gradients(derivation))
-    deltas = derivation.deltas if longest > LONGEST_FORMULA else ()
-    return (*_forward(derivation), *deltas, *_gradients(derivation), *_rest(derivation))
+    deltas = derivation.deltas if longest > MOST_SYMBOLS else ()
+    return (*_order(derivation), *_forward(derivation), *deltas, *_gradients(derivation), *_rest(derivation))
 
 
 def full(derivation: Derivation) -> tuple[str, ...]:
     """Every quantity: the columns of the original sheet with every link of the chain rule before the gradients."""
     forward, gradients, rest = _forward(derivation), _gradients(derivation), _rest(derivation)
-    taken = {*forward, *gradients, *rest}
+    order = _order(derivation)
+    taken = {*order, *forward, *gradients, *rest}
     links = [name for name in derivation.quantities if name not in taken]
-    return (*forward, *links, *gradients, *rest)
+    return (*order, *forward, *links, *gradients, *rest)
 
 
 COLUMN_SETS: Mapping[str, Callable[[Derivation], tuple[str, ...]]] = {"compact": compact, "full": full}
 
 
 class Table(Struct, frozen=True, dict=True):
-    """The iteration table: one column a quantity, one row an iteration, the count of iterations in the last column."""
+    """The iteration table: one column a quantity, one row an iteration.
+
+    The number of the iteration stands first, but for a single sample: there every column is where the class has it.
+    """
 
     derivation: Derivation
     quantities: tuple[str, ...]
@@ -74,7 +79,8 @@ class Table(Struct, frozen=True, dict=True):
     @property
     def columns(self) -> tuple[str, ...]:
         """What stands in the columns, left to right."""
-        return (*self.quantities, ITERATION)
+        several = self.derivation.samples > 1
+        return (ITERATION, *self.quantities) if several else (*self.quantities, ITERATION)
 
     @property
     def last_row(self) -> int:
@@ -87,6 +93,36 @@ class Table(Struct, frozen=True, dict=True):
     def cell(self, name: str, iteration: int = 0) -> str:
         """The address of a quantity in one iteration, such as `J33`."""
         return f"{self._letters[name]}{self.first_row + iteration}"
+
+    @cached_property
+    def loss_curve(self) -> LossCurve:
+        """The points of the training at which the loss of all samples is taken, where there are several."""
+        return LossCurve(self.derivation.samples, self.iterations)
+
+    @property
+    def curve_unit(self) -> str:
+        """What the losses by which the training is judged are counted in: iterations of one sample, or epochs."""
+        return EPOCH if self.derivation.samples > 1 else ITERATION
+
+    @property
+    def curve_places(self) -> str:
+        """The range in which those iterations or epochs stand, as other sheets write it."""
+        return self._curve_range(0) if self.derivation.samples > 1 else self.range(ITERATION)
+
+    @property
+    def curve_losses(self) -> str:
+        """The range of the losses there: of the one sample, or the mean of all, as other sheets write it."""
+        return self._curve_range(1) if self.derivation.samples > 1 else self.range(self.derivation.names.total_loss)
+
+    def _curve_range(self, index: int) -> str:
+        letter = column_letter(curve_column(self.derivation) + index)
+        return f"{DATA}!${letter}${FIRST_SAMPLE_ROW}:${letter}${FIRST_SAMPLE_ROW + len(self.loss_curve.made) - 1}"
+
+    def last_update(self, name: str) -> str:
+        """The formula of what is learned after the last iteration, as other sheets write it."""
+        update = self.derivation[name].update
+        assert update is not None
+        return Formula(lambda symbol: self._address_elsewhere(symbol, self.last_row)).read(update)
 
     @property
     def headers(self) -> str:
@@ -102,6 +138,10 @@ class Table(Struct, frozen=True, dict=True):
         """Where an input or a target of one of several samples, counted from 0, stands, as other sheets write it."""
         first = samples_range(self.derivation, name, self.iterations).partition(":")[0]
         return first.removesuffix(str(FIRST_SAMPLE_ROW)) + str(FIRST_SAMPLE_ROW + sample)
+
+    def samples(self, name: str) -> str:
+        """Where an input or a target stands for all of several samples, as other sheets write it."""
+        return samples_range(self.derivation, name, self.iterations)
 
     def reference(self, name: str) -> str:
         """The first cell of a quantity as other sheets write it: `Walkthrough!$W$33`."""
@@ -135,7 +175,7 @@ class Table(Struct, frozen=True, dict=True):
             return f"{letter}{{above}}+1"
         quantity = self.derivation[name]
         if quantity.update is not None:
-            return self._reading.read(quantity.update)
+            return self._reading.read(quantity.update).replace("{row}", "{above}")
         if quantity.expression is None:
             return f"{letter}${self.first_row}"
         return self._reading.read(self.derivation.expanded(name, self._known))
@@ -152,43 +192,57 @@ class Table(Struct, frozen=True, dict=True):
     def _reading(self) -> Formula:
         return Formula(self._address)
 
+    def _address_elsewhere(self, symbol: Symbol, row: int) -> str:
+        if symbol.name in self.derivation.settings:
+            return f"{WALKTHROUGH}!{self.setting_cell(symbol.name)}"
+        return f"{WALKTHROUGH}!${self._letters[symbol.name]}${row}"
+
     def _address(self, symbol: Symbol) -> str:
         if isinstance(symbol, Listed):
             return samples_range(self.derivation, symbol.name, self.iterations)
         if symbol.name in self.derivation.settings:
             return self.setting_cell(symbol.name)
-        return self._letters[symbol.name] + ("{above}" if symbol.previous else "{row}")
+        return self._letters[symbol.name] + ("{above}" if isinstance(symbol, Old) else "{row}")
 
 
 def samples_range(derivation: Derivation, name: str, iterations: int) -> str:
     """Where all values of an input or a target, or the order of the samples, stand on the sheet of the data."""
-    names = derivation.labels
+    names = derivation.names
     columns = (*names.inputs, *names.targets, "", ORDER)
     letter = column_letter(2 + columns.index(name))
     count = iterations if name == ORDER else derivation.samples
     return f"{DATA}!${letter}${FIRST_SAMPLE_ROW}:${letter}${FIRST_SAMPLE_ROW + count - 1}"
 
 
+def curve_column(derivation: Derivation) -> int:
+    """The column of the epochs on the sheet of the data, with the loss of all samples in the next one."""
+    after_samples = 3 + len(derivation.sampled)
+    return after_samples + (2 if TURN in derivation.quantities else 0)
+
+
 def _forward(derivation: Derivation) -> tuple[str, ...]:
-    names = derivation.labels
+    names = derivation.names
     columns = [*names.targets, *names.inputs]
     for layer, rows in enumerate(names.weights):
         columns += [weight for row in rows for weight in row]
         columns += names.biases[layer]
         pairs = zip(names.pre_activations[layer], names.activations[layer], strict=True)
         columns += [name for pair in pairs for name in pair]
-    means = [name for name in derivation.carried if derivation[name].role is Role.LOSS]
-    return (*columns, *names.losses, names.total_loss, *means)
+    return (*columns, *names.losses, names.total_loss)
 
 
 def _gradients(derivation: Derivation) -> tuple[str, ...]:
-    layers = range(len(derivation.labels.weights))
+    layers = range(len(derivation.names.weights))
     return tuple(gradient for layer in layers for gradient in derivation.gradients(layer))
 
 
 def _rest(derivation: Derivation) -> tuple[str, ...]:
-    """What is carried from iteration to iteration, and where the iteration stands among the others."""
+    """What is carried from iteration to iteration."""
     means = [name for name in derivation.carried if derivation[name].role is Role.GRADIENT]
     memory = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.MEMORY]
-    order = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.ORDER]
-    return (*means, *memory, *order)
+    return (*means, *memory)
+
+
+def _order(derivation: Derivation) -> tuple[str, ...]:
+    """Where an iteration stands among the others."""
+    return tuple(name for name, quantity in derivation.quantities.items() if quantity.role is Role.ORDER)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import operator
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import SupportsIndex
 
 from msgspec.structs import replace
 from openpyxl.packaging.core import DocumentProperties
@@ -13,18 +15,16 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import train
-from xlbackprop.errors import UserError, did_you_mean
+from xlbackprop.errors import UserError, did_you_mean, shown
+from xlbackprop.files import require_ending, require_writable
 from xlbackprop.grid import NoRoomError
-from xlbackprop.network import Definition, to_properties
+from xlbackprop.network import Definition, to_cells, to_properties, validated
 from xlbackprop.progress import Listener, nobody
 from xlbackprop.walkthrough import Lesson, fit
-from xlbackprop.workbook.sheets.registry import SHEETS, filler_of, name_of, reason_against, title_of
+from xlbackprop.workbook.sheets.registry import SHEETS, Sheet, name_of
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.writer import save
-
-ALWAYS = ("walkthrough", "data")
-"""The sheets that every workbook has, because the others read them: the table, and the samples if there are several."""
 
 _NO_TIME = datetime(2000, 1, 1)
 """The real time of writing would make equal workbooks differ."""
@@ -40,7 +40,7 @@ def build(
     *,
     columns: str = "compact",
     sheets: Collection[str] | None = None,
-    iteration: int = 0,
+    iteration: SupportsIndex = 0,
     listener: Listener = nobody,
     left_out: Callable[[str, str], None] = _ignored,
 ) -> Path:
@@ -50,8 +50,8 @@ def build(
         definition: what to compute; see `load`.
         path: the file to write, `.xlsx`; an existing one is replaced only by a complete new one.
         columns: `compact` for the columns of the original sheet, `full` for every link of the chain rule.
-        sheets: which sheets appear, by their names in `SHEETS` or by their titles; the Walkthrough always does. None
-            for all that the walkthrough has a use for, and that are not too large for it.
+        sheets: which sheets appear, by their titles, in small letters with hyphens or not; the Walkthrough always does.
+            None for all that the walkthrough has a use for, and that are not too large for it.
         iteration: the one that the sheets which show a single iteration open with, from 0.
         listener: is told how far the work has come.
         left_out: is told the title of every sheet that is too large for the walkthrough, and in which respect.
@@ -62,32 +62,46 @@ def build(
     Raises:
         UserError: the file cannot be written, there is no such sheet or iteration, or no room for it.
     """
+    definition = validated(definition)
     path = Path(path)
-    if not 0 <= iteration < definition.iterations:
-        raise UserError(f"iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
+    require_ending(path, ".xlsx")
+    require_writable(path)
+    iteration = _iteration(iteration, definition.iterations - 1)
     arrangement = fit(definition, columns)
     chosen = _chosen(sheets, definition, arrangement.table.derivation, left_out)
     lesson = Lesson(definition, arrangement, train(definition, listener=listener), iteration=iteration)
-    workbook, pages = _filled(lesson, chosen, ALWAYS if sheets is None else SHEETS, left_out)
+    required = [sheet for sheet in chosen if sheet.is_read_by_others or sheets is not None]
+    workbook, pages = _filled(lesson, chosen, required, left_out)
     pages[0].sheet.sheet_view.tabSelected = True
     save(workbook, {page.sheet.title: page.content() for page in pages}, path, listener)
     return path
 
 
+def _iteration(found: SupportsIndex, last: int) -> int:
+    try:
+        number = operator.index(found)
+    except TypeError:
+        number = -1
+    if isinstance(found, bool) or not 0 <= number <= last:
+        raise UserError(f"iteration: found {shown(found)}, expected a whole number from 0 to {last:,}")
+    return number
+
+
 def _filled(
-    lesson: Lesson, chosen: tuple[str, ...], required: Collection[str], left_out: Callable[[str, str], None]
+    lesson: Lesson, chosen: Sequence[Sheet], required: Collection[Sheet], left_out: Callable[[str, str], None]
 ) -> tuple[Workbook, list[Page]]:
     """The workbook with the chosen sheets, but for those that turn out too large and are not required."""
     workbook = _empty(lesson.definition)
-    lesson = replace(lesson, sheets=tuple(map(title_of, chosen)))
+    lesson = replace(lesson, sheets=tuple(sheet.title for sheet in chosen))
     try:
-        return workbook, [filler_of(name)(workbook, lesson) for name in chosen]
+        pages = [sheet.fill(workbook, lesson) for sheet in chosen]
+        return workbook, [*pages, _definition_page(workbook, lesson.definition)]
     except NoRoomError as error:
-        too_large = name_of(error.sheet)
-        if too_large in required:
+        if error.sheet in {sheet.title for sheet in required}:
             raise
         left_out(error.sheet, str(error.problem))
-    return _filled(lesson, tuple(name for name in chosen if name != too_large), required, left_out)
+        fewer = [sheet for sheet in chosen if sheet.title != error.sheet]
+    return _filled(lesson, fewer, required, left_out)
 
 
 def _empty(definition: Definition) -> Workbook:
@@ -102,30 +116,47 @@ def _empty(definition: Definition) -> Workbook:
     return workbook
 
 
+def _definition_page(workbook: Workbook, definition: Definition) -> Page:
+    """A hidden sheet that holds the definition for those who check the workbook after other programs have saved it."""
+    page = Page(workbook, "Definition")
+    page.sheet.sheet_state = "hidden"
+    page.text("A1", "What this workbook was made from, for `xlbackprop check`.")
+    for row, text in enumerate(to_cells(definition), 2):
+        page.text(f"A{row}", text)
+    return page
+
+
 def _chosen(
     sheets: Collection[str] | None,
     definition: Definition,
     derivation: Derivation,
     left_out: Callable[[str, str], None],
-) -> tuple[str, ...]:
-    """The names of the sheets to make, in the order of the workbook."""
+) -> list[Sheet]:
+    """The sheets to make, in the order of the workbook."""
+    reasons = {sheet.name: sheet.reason_against(definition, derivation) for sheet in SHEETS}
     if sheets is None:
-        reasons = {name: reason_against(name, definition, derivation) for name in SHEETS}
-        for name, reason in reasons.items():
+        for sheet in SHEETS:
+            reason = reasons[sheet.name]
             if reason is not None and reason.is_size:
-                left_out(title_of(name), reason.words)
-        return tuple(name for name, reason in reasons.items() if reason is None)
+                left_out(sheet.title, reason.words)
+        return [sheet for sheet in SHEETS if reasons[sheet.name] is None]
+    if isinstance(sheets, str):
+        raise UserError(f'sheets: found {shown(sheets)}, expected a list of names, such as ["{sheets}"]')
+    if not all(isinstance(name, str) for name in sheets):
+        wrong = next(name for name in sheets if not isinstance(name, str))
+        raise UserError(f"sheets: found {shown(wrong)} in it, expected names: {', '.join(reasons)}")
     if not sheets:
-        raise UserError(f"sheets: found none, expected one or more of {', '.join(SHEETS)}")
+        raise UserError(f"sheets: found none, expected one or more of {', '.join(reasons)}")
     asked = set(map(name_of, sheets))
-    asked |= {name for name in ALWAYS if reason_against(name, definition, derivation) is None}
     for name in sorted(asked):
-        if name not in SHEETS:
-            raise UserError(f'sheets: there is no sheet "{name}"; {did_you_mean(name, SHEETS)}')
-        reason = reason_against(name, definition, derivation)
+        if name not in reasons:
+            raise UserError(f'sheets: there is no sheet "{name}"; {did_you_mean(name, reasons)}')
+        reason = reasons[name]
         if reason is not None:
             raise UserError(f'sheets: no sheet "{name}" for this walkthrough: {reason.words}')
-    return tuple(name for name in SHEETS if name in asked)
+    return [
+        sheet for sheet in SHEETS if sheet.name in asked or (sheet.is_read_by_others and reasons[sheet.name] is None)
+    ]
 
 
 def _properties(definition: Definition) -> DocumentProperties:

@@ -10,7 +10,7 @@ from pathlib import Path
 from zipfile import is_zipfile
 
 from xlbackprop.errors import UserError
-from xlbackprop.files import written_beside
+from xlbackprop.files import atomic_write
 from xlbackprop.programs import LIBREOFFICE, convert, find, run
 
 _CONVERTERS = ("pdftoppm",)
@@ -96,6 +96,6 @@ def _said(program: str, path: Path, work: Callable[[], subprocess.CompletedProce
 
 
 def _put(source: Path, target: Path) -> Path:
-    with written_beside(target) as beside:
+    with atomic_write(target) as beside:
         shutil.copyfile(source, beside)
     return target

@@ -13,6 +13,8 @@ from xlbackprop.checker.file.container import Container, Element, UnreadableErro
 from xlbackprop.checker.file.formula import Formulas
 from xlbackprop.checker.file.sheet_reader import read_sheet
 
+MOST_SHEETS = 500
+
 
 class Book(Struct, dict=True):
     """All sheets of a workbook with cells, in the order of its tabs."""
@@ -39,22 +41,34 @@ def read(path: Path) -> Book:
         UnreadableError: it is no `.xlsx` workbook, damaged, encrypted or dangerous.
     """
     container = Container(path)
-    relations = relationships(container, "")
-    main = next((target for kind, target in relations.values() if kind == "officeDocument"), "xl/workbook.xml")
+    main = main_part(container)
     tree = container.tree(main)
     targets = relationships(container, main)
     strings = next((target for kind, target in targets.values() if kind == "sharedStrings"), "")
     texts = _strings(container, strings) if strings in container.names else []
     formulas = Formulas()
     sheets = []
-    for element in tree.all("sheet"):
+    entries = tree.all("sheet")
+    if len(entries) > MOST_SHEETS:
+        raise UnreadableError(f"the workbook has {len(entries):,} sheets; {MOST_SHEETS} is the most that is read")
+    left = set(container.names)
+    for element in entries:
         kind, part = targets.get(element.attributes.get("id", ""), ("", ""))
         if kind == "worksheet" and part in container.names:
+            if part not in left:
+                raise UnreadableError("the file is damaged: several of its sheets are one and the same part")
+            left.discard(part)
             sheets.append(read_sheet(container, element.attributes.get("name", ""), part, texts, formulas))
     if not sheets:
         raise UnreadableError("the workbook has no sheet with cells")
     names = {element.attributes.get("name", ""): element.content() for element in tree.all("definedName")}
     return Book(path, container, tuple(sheets), names)
+
+
+def main_part(container: Container) -> str:
+    """The part that lists the sheets."""
+    relations = relationships(container, "").values()
+    return next((target for kind, target in relations if kind == "officeDocument"), "xl/workbook.xml")
 
 
 def relationships(container: Container, part: str) -> dict[str, tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 import zlib
@@ -13,6 +14,7 @@ from xml.parsers import expat
 from msgspec import Struct
 
 from xlbackprop.errors import UserError
+from xlbackprop.given_files import UnfitFileError, content_of
 
 LARGEST_FILE = 64 << 20
 LARGEST_PART = 192 << 20
@@ -39,21 +41,12 @@ class Container:
     def __init__(self, path: Path) -> None:
         self._budget = LARGEST_TOTAL
         try:
-            size = path.stat().st_size
-            if path.is_dir():
-                raise UnreadableError("this is a folder; give the files in it one by one")
-            if size > LARGEST_FILE:
-                raise UnreadableError(
-                    f"the file has {size >> 20} MB; the largest that is read has {LARGEST_FILE >> 20}"
-                )
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise UnreadableError("there is no such file") from None
-        except OSError as error:
-            raise UnreadableError(f"the file cannot be read ({error.strerror})") from error
+            data = content_of(path, most=LARGEST_FILE)
+        except UnfitFileError as error:
+            raise UnreadableError(error.reason) from error
         _refuse_other_kinds(data, path)
         try:
-            self._archive = zipfile.ZipFile(path)
+            self._archive = zipfile.ZipFile(io.BytesIO(data))
             names = self._archive.namelist()
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError):
             raise UnreadableError(

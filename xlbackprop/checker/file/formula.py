@@ -11,9 +11,9 @@ import numpy as np
 from msgspec import Struct
 
 from xlbackprop.engine import Array
-from xlbackprop.grid import column_letter, column_number, quoted
+from xlbackprop.grid import MOST_CHARACTERS, column_letter, column_number, quoted
 
-LONGEST_FORMULA = 8192
+_SHOWN_OF_A_LONG_ONE = 200
 DEEPEST_NESTING = 60
 MOST_OPERATORS = 150
 """A gradient written out in one cell has thirty."""
@@ -114,7 +114,9 @@ class Formula(Struct, dict=True, eq=False):
     def functions(self) -> frozenset[str]:
         """The names of the functions it calls, in capitals."""
         text = "".join(piece for piece in self.pieces if isinstance(piece, str))
-        return frozenset(name.upper() for name in re.findall(r"([A-Za-z_][\w.]*)\s*\(", re.sub(r'"[^"]*"', "", text)))
+        return frozenset(
+            name.upper() for name in re.findall(r"(?<![\w.])([A-Za-z_][\w.]*)\s*\(", re.sub(r'"[^"]*"', "", text))
+        )
 
 
 _REFERENCE = re.compile(
@@ -135,6 +137,8 @@ class Formulas:
 
         Most cells repeat the one above with other row numbers: that is tried first, since it takes no reading at all.
         """
+        if len(text) >= MOST_CHARACTERS:  # no program takes it; the sign at the end keeps it from being followed
+            text = f"{text[:_SHOWN_OF_A_LONG_ONE]}…"
         template, formula = self._last.get(column, ("", None))
         if formula is not None and template.format(row, row - 1) == text:
             return formula
@@ -147,7 +151,7 @@ class Formulas:
     def _read(self, text: str, row: int, column: int) -> Formula:
         pieces: list[str | Reference] = []
         end = 0
-        for match in _REFERENCE.finditer(text[:LONGEST_FORMULA]):
+        for match in _REFERENCE.finditer(text):
             literal, sheet, column_fixed, letters, row_fixed, digits = match.groups()
             if literal is not None:
                 continue

@@ -10,6 +10,8 @@ from xlbackprop.checker.file.formula import Formula, Formulas
 from xlbackprop.grid import Coordinates, column_number
 
 MOST_CELLS = 3_000_000
+LONGEST_TEXT = 2_000
+"""Characters of a text that are looked at; no label and no written formula is as long."""
 
 _ADDRESS = re.compile(r"([A-Za-z]{1,3})([1-9]\d{0,6})")
 _EMPTY_CELL = re.compile(rb'<c r="[^<>]*/>')
@@ -93,6 +95,8 @@ def read_sheet(container: Container, name: str, part: str, texts: list[str], for
             return
         if isinstance(content, str) and not content.strip() and rule is None:
             return
+        if isinstance(content, str) and rule is None:
+            content = content[:LONGEST_TEXT]
         cells[row, column] = Cell(content, plain if isinstance(content, float) else "", rule)
 
     def _rule(text: str) -> Formula | None:

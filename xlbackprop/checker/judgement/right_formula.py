@@ -48,29 +48,28 @@ class Replacement:
         own = self._meaning.own(label.removeprefix("−"))
         derivation = self._meaning.derivation
         columns = self._core | (self._line_of.keys() - {own} if helpers else set())
-        update = derivation[own].update
-        if update is None:
-            expression = derivation.expanded(own, columns)
-            return -expression if negative else expression
+        if self._is_learned(label):
+            return derivation.updated(own, columns)
+        expression = derivation.expanded(own, columns)
+        return -expression if negative else expression
 
-        def earlier(symbol: Symbol) -> Expression:
-            quantity = derivation.quantities.get(symbol.name)
-            if not symbol.previous or symbol.name in columns or quantity is None or quantity.expression is None:
-                return symbol
-            inner = derivation.expanded(symbol.name, columns)
-            return substitute(inner, lambda part: Symbol(part.name, previous=True))
-
-        return substitute(update, earlier)
+    def _is_learned(self, label: str) -> bool:
+        """Whether a quantity comes from the row above."""
+        return self._meaning.own(label.removeprefix("−")) in self._meaning.derivation.learned
 
     def tree(self, label: str, *, helpers: bool = False) -> Node:
         """The same as a tree whose leaves are those of the sheet's own formulas."""
-        return to_tree(self.expression(label, helpers=helpers), self._leaf)
+        distance = -1 if self._is_learned(label) else 0
+        return to_tree(self.expression(label, helpers=helpers), lambda symbol: self._leaf(symbol, distance))
 
     def formula(self, label: str, step: int, *, helpers: bool = False) -> str:
         """The formula that belongs in the cell of a quantity, with its equals sign; mathematics where there is none."""
         expression = substitute(self.expression(label, helpers=helpers), self._literal)
+        above = step - 1 if self._is_learned(label) else step
         try:
-            return "=" + Formula(lambda symbol: self._address(symbol, step)).read(expression)
+            return "=" + Formula(
+                lambda symbol: self._address(symbol, step if symbol.name == LEARNING_RATE else above)
+            ).read(expression)
         except UnplacedError:
             return Mathematics().read(expression)
 
@@ -80,19 +79,20 @@ class Replacement:
         lines = self._table.lines
         return lines[LEARNING_RATE] if LEARNING_RATE in self._trees.core else self._line_of.get(LEARNING_RATE)
 
-    def _leaf(self, symbol: Symbol) -> Node:
+    def _leaf(self, symbol: Symbol, distance: int) -> Node:
         name = symbol.name
+        if name == LEARNING_RATE:
+            distance = 0
         label = self.label(name)
         if label in self._trees.core:
-            constant = label in self._trees.constant or name == LEARNING_RATE
-            return ("q", label, -1 if symbol.previous and not constant else 0)
+            return ("q", label, 0 if label in self._trees.constant else distance)
         if name in self._cell_of:
             return ("x", self._cell_of[name])
         if name in self._typed:
             return ("n", self._typed[name])
         if name in self._line_of:
-            return ("line", self._line_of[name], -1 if symbol.previous else 0, -1)
-        return ("q", label, -1 if symbol.previous else 0)
+            return ("line", self._line_of[name], distance, -1)
+        return ("q", label, distance)
 
     def _literal(self, symbol: Symbol) -> Expression:
         name = symbol.name
@@ -104,10 +104,9 @@ class Replacement:
     def _address(self, symbol: Symbol, step: int) -> str:
         name, table = symbol.name, self._table
         label = self.label(name)
-        at = step - 1 if symbol.previous and name != LEARNING_RATE else step
         line = table.lines[label] if label in self._trees.core else self._line_of.get(name)
         if line is not None:
-            row, column = table.coordinates(line, max(at, 0))
+            row, column = table.coordinates(line, max(step, 0))
             if (row, column) not in table.sheet.cells and re.fullmatch(r"[itb]\d+", name):
                 row, column = table.coordinates(line, 0)
                 return _fixed(address(row, column))

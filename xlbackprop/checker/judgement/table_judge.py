@@ -330,7 +330,7 @@ class _TableJudge:
         """Why this is another kind of network, when most of its activations are of another kind."""
         if self._meaning.shape.activations:
             return ""
-        labels = self._meaning.derivation.labels
+        labels = self._meaning.derivation.names
         pairs = [
             pair
             for outputs, units in zip(labels.activations, labels.pre_activations, strict=True)

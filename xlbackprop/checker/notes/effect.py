@@ -13,7 +13,7 @@ from xlbackprop.engine import Array, train
 from xlbackprop.grid import ranges
 from xlbackprop.network import Definition, Layer, derivative
 
-MOST_ITERATIONS = 2000
+MOST_RETRAINED_ITERATIONS = 2000
 """The engine trains these in a tenth of a second."""
 
 _NOTHING = 1e-9
@@ -24,7 +24,7 @@ def effect(verdict: Verdict) -> Iterator[Note]:
     """How far the mistakes of a table throw its last loss off."""
     rate, rows = verdict.found.learning_rate.value, len(verdict.table.steps)
     numbers = verdict.numbers.values
-    if not verdict.findings or rate is None or "E_total" not in numbers or not 1 < rows <= MOST_ITERATIONS:
+    if not verdict.findings or rate is None or "E_total" not in numbers or not 1 < rows <= MOST_RETRAINED_ITERATIONS:
         return
     right = None if verdict.meaning.changing_samples else trained(verdict, rate, rows)
     shown = numbers["E_total"]
@@ -47,7 +47,7 @@ def effect(verdict: Verdict) -> Iterator[Note]:
 def trained(verdict: Verdict, rate: float, iterations: int) -> Array | None:
     """E_total as the engine gives it from the table's first row; None where not all of that row is known."""
     numbers, meaning = verdict.numbers, verdict.meaning
-    labels = meaning.derivation.labels
+    labels = meaning.derivation.names
     label_of = {own: label for label, own in meaning.numbering.items()}
     fixed: Mapping[str, Any] = dict(meaning.literals)
 
@@ -70,7 +70,7 @@ def trained(verdict: Verdict, rate: float, iterations: int) -> Array | None:
         inputs=row(labels.inputs),
         targets=row(labels.targets),
         learning_rate=rate,
-        iterations=min(iterations, MOST_ITERATIONS),
+        iterations=min(iterations, MOST_RETRAINED_ITERATIONS),
         layers=layers,
         loss=meaning.shape.loss,
         train_biases=any(derivative("E_total", bias) in numbers.values for biases in labels.biases for bias in biases),

@@ -86,7 +86,7 @@ class _Texts:
         self._setting = Setting(
             meaning.shape, meaning.literals, meaning.changing_samples, tuple(sorted(meaning.numbering.items()))
         )
-        labels = meaning.derivation.labels
+        labels = meaning.derivation.names
         self._units: dict[str, int] = {}
         for index, (unit, output, row) in enumerate(
             zip(labels.pre_activations[-1], labels.activations[-1], labels.weights[-1], strict=True), 1
@@ -118,7 +118,7 @@ class _Texts:
         return ""
 
     def _columns(self) -> set[str]:
-        labels = self._meaning.derivation.labels
+        labels = self._meaning.derivation.names
         return set(labels.base)
 
     def _symbol(self, symbol: Symbol) -> Node:

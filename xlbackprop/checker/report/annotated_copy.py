@@ -17,7 +17,7 @@ from xlbackprop.checker.file.book import Book, relationships
 from xlbackprop.checker.file.container import UnreadableError
 from xlbackprop.checker.report.findings import Finding, Report, shortened
 from xlbackprop.errors import UserError
-from xlbackprop.files import written_beside
+from xlbackprop.files import atomic_write
 
 _MARK = PatternFill("solid", fgColor="FFC7CE")
 _LINE = Side("mediumDashed", color="C00000")
@@ -54,10 +54,6 @@ def annotate(book: Book, report: Report, target: Path) -> tuple[str, ...]:
     Raises:
         UserError: the copy cannot be written.
     """
-    if target.suffix.lower() != ".xlsx":
-        raise UserError(f'--annotate: found "{target}", expected a file name that ends in .xlsx')
-    if target.exists() and target.resolve() == book.path.resolve():
-        raise UserError(f"--annotate: {target} is the file that is checked; choose another name for the copy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl names what it drops one by one; _lost says it in words
         try:
@@ -71,7 +67,7 @@ def annotate(book: Book, report: Report, target: Path) -> tuple[str, ...]:
         except UnreadableError:
             lost = ("drawings that are damaged",)
         _summary(workbook, report, lost)
-        with written_beside(target) as beside:
+        with atomic_write(target) as beside:
             workbook.save(beside)
     return lost
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from xlbackprop.checker.report.findings import Finding, Report, shortened
+from xlbackprop.terminal import safe_line
 
 _SIGNS = {
     "ok": ("✓", "green"),
@@ -29,24 +29,24 @@ def show(reports: Sequence[Report], console: Console) -> None:
 
 def _one(report: Report, console: Console) -> None:
     sign, colour = _SIGNS[report.status]
-    console.print(f"[bold {colour}]{sign} {escape(report.file)}[/]: {escape(report.message)}", highlight=False)
+    console.print(
+        Text.assemble((f"{sign} {safe_line(report.file)}", f"bold {colour}"), f": {safe_line(report.message)}")
+    )
     for table in report.tables:
         rate = table.learning_rate
         value = "" if rate.value is None else f" = {rate.value:.6g}"
         where = f" in {rate.cell}" if rate.cell else ""
         eta = f", η{value}{where}" if value or where else ", no learning rate found"
-        console.print(
-            f"  {escape(table.sheet)}!{table.range}: {table.rows} rows{escape(eta)}", style="dim", highlight=False
-        )
+        console.print(Text(safe_line(f"  {table.sheet}!{table.range}: {table.rows} rows{eta}"), "dim"))
     for words in report.judged:
-        console.print(f"  judged {escape(words)}", style="dim", highlight=False)
+        console.print(Text(safe_line(f"  judged {words}"), "dim"))
     for words in report.not_judged:
-        console.print(f"  not judged {escape(words)}", style="dim", highlight=False)
+        console.print(Text(safe_line(f"  not judged {words}"), "dim"))
     if report.findings:
         console.print(_findings(report.findings))
     for note in report.notes:
         place = "!".join(part for part in (note.sheet, shortened(note.cells)) if part)
-        console.print(f"  [cyan]note[/] {escape(place)}: {escape(note.message)}", highlight=False)
+        console.print(Text.assemble("  ", ("note", "cyan"), safe_line(f" {place}: {note.message}")))
 
 
 def _findings(findings: Sequence[Finding]) -> Table:
@@ -55,11 +55,12 @@ def _findings(findings: Sequence[Finding]) -> Table:
     table.add_column("what is wrong, what stands there, what belongs there", overflow="fold", ratio=1)
     for finding in findings:
         value = finding.value if isinstance(finding.value, str) else _number(finding.value)
-        told = Text(finding.message)
-        told.append("\n\nthere stands   ", "dim").append(finding.found, "red").append(f"  → {value}", "dim")
-        told.append("\nthere belongs  ", "dim").append(finding.expected, "green")
+        told = Text(safe_line(finding.message))
+        told.append("\n\nthere stands   ", "dim").append(safe_line(finding.found), "red")
+        told.append(f"  → {safe_line(value)}", "dim")
+        told.append("\nthere belongs  ", "dim").append(safe_line(finding.expected), "green")
         told.append(f"  → {_number(finding.correct_value)}", "dim")
-        table.add_row(Text(f"{finding.sheet}\n{shortened(finding.cells)}"), told)
+        table.add_row(Text(f"{safe_line(finding.sheet)}\n{shortened(finding.cells)}"), told)
     return table
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 
 from msgspec import Struct
 
 from xlbackprop.checker.table.labels import quantity
 from xlbackprop.errors import UserError
-from xlbackprop.grid import column_number
+from xlbackprop.given_files import UnfitFileError, toml_of
+from xlbackprop.grid import MOST_COLUMNS, column_number
+from xlbackprop.network import ITERATION, LEARNING_RATE
 
 _EXAMPLE = 'such as  h1 = "I"  or  "dE/dw1" = "X", and, where needed, sheet = "Sheet1", header = 32'
 
@@ -30,11 +31,9 @@ def load(path: Path) -> Map:
         UserError: it cannot be read, or a line of it cannot be used.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"--map {path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"--map {path}: this is not a TOML file ({error}); expected lines {_EXAMPLE}") from error
+        content = toml_of(path)
+    except UnfitFileError as error:
+        raise UserError(f"--map {error}; expected lines {_EXAMPLE}") from error
     sheet, header = content.pop("sheet", None), content.pop("header", None)
     if sheet is not None and not isinstance(sheet, str):
         raise UserError(f"--map {path}: sheet: found {sheet!r}, expected the name of a sheet")
@@ -47,7 +46,11 @@ def load(path: Path) -> Map:
             raise UserError(f"--map {path}: “{key}” is no quantity of the walkthrough; expected lines {_EXAMPLE}")
         if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z]{1,3}", value):
             raise UserError(f'--map {path}: {key}: found {value!r}, expected the letters of a column, such as "I"')
+        if column_number(value) > MOST_COLUMNS:
+            raise UserError(f"--map {path}: {key}: found {value!r}, expected the letters of a column, XFD is the last")
+        if name in columns:
+            raise UserError(f"--map {path}: {key}: found {name} a second time, expected every quantity once")
         columns[name] = column_number(value)
-    if not columns:
-        raise UserError(f"--map {path}: found no columns, expected lines {_EXAMPLE}")
+    if not columns.keys() - {ITERATION, LEARNING_RATE}:  # these two fill no row of a table
+        raise UserError(f"--map {path}: found no columns of a table, expected lines {_EXAMPLE}")
     return Map(columns, sheet, header)

@@ -17,6 +17,9 @@ _ITERATION = re.compile(r"iterations?|iter|epochs?|steps?|no|sno|s\.no\.?|srno|s
 _LEARNING_RATE_LETTERS = {"n", "h", "r"}
 """Letters that look like η; they mean it only beside a number that the updates refer to."""
 
+_LONGEST_LABEL = 200
+"""Characters, as written; longer texts are not looked at, since that would take long."""
+
 _NUMBER = r"(\d(?:_\d)?)"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), name)
@@ -72,7 +75,7 @@ def quantity(text: str) -> str | None:
 
     Derivatives come as `derivative` writes them; ∂E1/∂w5 is ∂E/∂w5 here, since E1 alone depends on w5.
     """
-    plain = _plain(text)
+    plain = _plain(text) if len(text) <= _LONGEST_LABEL else ""
     if not plain or len(plain) > 40 or re.search(r"=\s*[-\d.]", text):
         return None
     if is_learning_rate(text) and plain not in _LEARNING_RATE_LETTERS:
@@ -87,7 +90,7 @@ def quantity(text: str) -> str | None:
 
 def is_learning_rate(text: str) -> bool:
     """Whether a text beside a number says that it is the learning rate, look-alike letters included."""
-    first = re.split(r"[=:(]", text.strip())[0].strip()
+    first = re.split(r"[=:(]", text[:_LONGEST_LABEL].strip())[0].strip()
     if first and all(letter in _ETA for letter in first):
         return True
     plain = _plain(first).replace("_", "")

@@ -193,7 +193,7 @@ def _are_updated(sheet: Sheet, steps: tuple[int, ...], lines: Mapping[str, int],
 
 def _weights_in_order(unknown: Mapping[int, str], lines: Mapping[str, int], shape: Shape) -> dict[int, str]:
     """Weights under other numbers (w11, w12, v11), taken in their order where there are as many as are missing."""
-    names = [name for rows in derivation_of(shape).labels.weights for row in rows for name in row]
+    names = [name for rows in derivation_of(shape).names.weights for row in rows for name in row]
     missing = [name for name in names if name not in lines]
     others = [line for line, text in sorted(unknown.items()) if _OTHER_WEIGHT.fullmatch(text.strip().lower())]
     return dict(zip(others, missing, strict=True)) if len(others) == len(missing) else {}

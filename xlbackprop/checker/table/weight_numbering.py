@@ -40,7 +40,7 @@ def numbering_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: 
 
 def transposed_numbering(meaning: Meaning, layer: int) -> dict[str, str]:
     """The other common numbering of a layer: by source, w2 from the first input to the second unit."""
-    rows = meaning.derivation.labels.weights[layer]
+    rows = meaning.derivation.names.weights[layer]
     own = [weight for row in rows for weight in row]
     theirs = [row[source] for source in range(len(rows[0])) for row in rows]
     return _with_gradients(dict(zip(own, theirs, strict=True)))
@@ -59,7 +59,7 @@ def _derived(
     book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Meaning, layer: int
 ) -> Iterator[dict[str, str]]:
     """The numbering that the weighted sums themselves use, when each weight has one place in them."""
-    labels = meaning.derivation.labels
+    labels = meaning.derivation.names
     sources = labels.activations[layer - 1] if layer else labels.inputs
     mapping: dict[str, str] = {}
     judge = Judge(book, trees, meaning)

@@ -1,15 +1,25 @@
-"""What trainings side by side come to: the last loss, where it is first small, a verdict in words, and the curves."""
+"""What trainings side by side come to: the last loss, since when it is small, a verdict in words, and the curves."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
 
+from xlbackprop.derivation import Derivation, Role
+from xlbackprop.engine import Array, Trace
 from xlbackprop.grid import absolute, address, column_letter
-from xlbackprop.network import ITERATION, LARGEST_NUMBER, short_label
-from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels.run import MOST_ITERATIONS, Run
+from xlbackprop.network import EPOCH, ITERATION, LARGEST_NUMBER, LOSSES, Definition
+from xlbackprop.symbols import Expression
+from xlbackprop.walkthrough import Lesson, LossCurve
+from xlbackprop.workbook.panels import verdict
+from xlbackprop.workbook.panels.all_samples import Passes, pass_columns, put_points, put_samples
+from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS, Run, put_run, run_columns
+from xlbackprop.workbook.panels.working import Working
 from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
@@ -20,15 +30,17 @@ NAME_ROW = 6
 LABEL = Look(theme.HEADING, align="right")
 """What stands before a row of the table."""
 
-_LOWEST_SHOWN = 1e-8
-_CLEARLY = 1e-6
-"""By what share a loss has to pass the first one to have gone up; rounding is no rise."""
-_FLAT = 0.01
-"""A loss that changes by a smaller share than this over the last quarter of the iterations is stuck."""
-_FIRST = "small at"
-_CONVERGED, _FALLING, _RISING, _STUCK = "converged", "still falling", "rising", "stuck"
-_UP_FIRST = "went up first, then "
+_SMALL_SINCE, _IN_SIGHT, _ON_POWERS = "small since", "in the chart", "by powers of ten"
+_HELPERS = 3
+"""How many columns stand beside the losses for the table and the charts."""
 _NEVER = "never"
+_HIGHEST_SHOWN = 2.0
+"""How many times the first loss the linear chart shows; what lies higher runs along its upper edge."""
+_LOWEST_POWER, _HIGHEST_POWER = 1e-10, 1e6
+"""Between which multiples of the first loss the logarithmic chart shows a curve."""
+_LEAST_FIRST = 1e-12
+"""What stands for a first loss of 0, of which there are no multiples."""
+_ROWS_BETWEEN = 3
 
 _CURVES = (
     ("1B5E93", "lgDashDotDot"),
@@ -43,6 +55,33 @@ _CURVES = (
 """Colour (Okabe and Ito's, some of them darker) and dashes of every run's curve."""
 
 
+class Losses(Struct, frozen=True):
+    """The losses that a run is judged by, one below the other: one an iteration, or of all samples one an epoch."""
+
+    letter: str
+    first_row: int
+    places_letter: str
+    """The column of their iterations or epochs."""
+    places: Sequence[float]
+    values: Array
+    """Shape (points,)."""
+
+    def cell(self, index: int) -> str:
+        return f"{self.letter}{self.first_row + index}"
+
+    @property
+    def shown(self) -> tuple[Array, Array]:
+        """As the linear and the logarithmic chart show them."""
+        first = max(_LEAST_FIRST, float(self.values[0]))
+        low, high = _LOWEST_POWER * first, _HIGHEST_POWER * first
+        return np.minimum(_HIGHEST_SHOWN * first, self.values), np.maximum(low, np.minimum(high, self.values))
+
+    def range(self, letter: str = "", start: int = 0) -> str:
+        """The absolute range of the losses, or of another column beside them, from one of them on."""
+        letter = letter or self.letter
+        return f"${letter}${self.first_row + start}:${letter}${self.first_row + len(self.values) - 1}"
+
+
 class Compared(Run, frozen=True, kw_only=True):
     """A run with a column in the table of what the runs come to."""
 
@@ -50,56 +89,78 @@ class Compared(Run, frozen=True, kw_only=True):
     """What it is called at the head of its column and beside its curve."""
     column: str
     """The letter of its column."""
+    losses: Losses
+    helper_column: int
+    """The first of the columns beside the losses for what the table and the charts need."""
 
     @property
     def name_cell(self) -> str:
         return f"{self.column}{NAME_ROW}"
 
     @property
-    def first_letter(self) -> str:
-        """The column that holds the iteration where the loss is small, and the number of iterations elsewhere."""
-        return column_letter(self.working.next_column)
+    def lately(self) -> int:
+        """The loss with which the last quarter of the training begins."""
+        return (len(self.losses.values) - 1) * 3 // 4
+
+    def small_since(self, threshold: float) -> Array:
+        """Since which of the losses they have stayed small, at every one of them; their number where it is not."""
+        count = len(self.losses.values)
+        since = np.full(count, float(count))
+        for index, loss in enumerate(self.losses.values):
+            if loss < threshold:
+                since[index] = min(index, since[index - 1]) if index else 0
+        return since
+
+    def facts(self, threshold: float) -> dict[str, float]:
+        """What the verdict is about."""
+        losses, lately = self.losses.values, self.losses.values[self.lately :]
+        slopes = np.abs([self.values[name] for name in self.working.derivation.deltas])
+        epoch = self._epoch
+        return {
+            verdict.FIRST: float(losses[0]),
+            verdict.LAST: float(losses[-1]),
+            verdict.HIGHEST: float(losses.max()),
+            verdict.LOWEST: float(losses.min()),
+            verdict.BEFORE: float(lately[0]),
+            verdict.LATELY_HIGHEST: float(lately.max()),
+            verdict.LATELY_LOWEST: float(lately.min()),
+            verdict.SMALL: threshold,
+            verdict.FIRST_GRADIENT: float(slopes[:, :epoch].max()),
+            verdict.GRADIENT: float(slopes[:, -epoch:].max()),
+        }
 
     @property
-    def whole(self) -> int:
-        """The first row whose loss is that of every sample."""
-        return min(self.working.derivation.samples, self.working.rows) - 1
+    def fact_places(self) -> dict[str, str]:
+        """The same as formulas."""
+        losses, working = self.losses, self.working
+        everything, lately = losses.range(), losses.range(start=self.lately)
+        deltas = working.derivation.deltas
+        ends = [working.letter(name) for name in (deltas[0], deltas[-1])]
+
+        def largest(first: int, last: int) -> str:
+            slopes = f"${ends[0]}${first}:${ends[1]}${last}"
+            return f"MAX(MAX({slopes}),-1*MIN({slopes}))"
+
+        return {
+            verdict.FIRST: losses.cell(0),
+            verdict.LAST: losses.cell(len(losses.values) - 1),
+            verdict.HIGHEST: f"MAX({everything})",
+            verdict.LOWEST: f"MIN({everything})",
+            verdict.BEFORE: losses.cell(self.lately),
+            verdict.LATELY_HIGHEST: f"MAX({lately})",
+            verdict.LATELY_LOWEST: f"MIN({lately})",
+            verdict.SMALL: absolute(THRESHOLD_CELL),
+            verdict.FIRST_GRADIENT: largest(working.first_row, working.first_row + self._epoch - 1),
+            verdict.GRADIENT: largest(working.last_row - self._epoch + 1, working.last_row),
+        }
 
     @property
-    def last_quarter(self) -> int:
-        """The row at which the last quarter of the iterations begins."""
-        return max(self.whole, (self.working.rows - 1) * 3 // 4)
-
-    def first_small(self, threshold: float) -> int | None:
-        """The first iteration with a loss below the threshold."""
-        small = np.flatnonzero(self.losses[self.whole :] < threshold)
-        return self.whole + int(small[0]) if len(small) else None
-
-    def verdict(self, threshold: float) -> str:
-        """What happened to the loss, in words."""
-        losses = self.losses
-        first, last, before = (float(losses[row]) for row in (self.whole, -1, self.last_quarter))
-        if last < threshold:
-            outcome = _CONVERGED
-        elif last < (1 - _FLAT) * before:
-            outcome = _FALLING
-        else:
-            outcome = _RISING if last > (1 + _FLAT) * before else _STUCK
-        return (_UP_FIRST if max(losses[self.whole :]) > (1 + _CLEARLY) * first else "") + outcome
-
-    def verdict_formula(self) -> str:
-        """The formula of the verdict."""
-        working, loss = self.working, self.loss
-        first, last, before = (working.cell(loss, row) for row in (self.whole, working.rows - 1, self.last_quarter))
-        outcome = (
-            f'IF({last}<{absolute(THRESHOLD_CELL)},"{_CONVERGED}",IF({last}<{1 - _FLAT:g}*{before},"{_FALLING}",'
-            f'IF({last}>{1 + _FLAT:g}*{before},"{_RISING}","{_STUCK}")))'
-        )
-        losses = working.range(loss, slice(self.whole, None))
-        return f'IF(MAX({losses})>{1 + _CLEARLY:g}*{first},"{_UP_FIRST}","")&{outcome}'
+    def _epoch(self) -> int:
+        """How many iterations take every sample once, if there are as many."""
+        return min(self.working.derivation.samples, self.working.rows)
 
 
-class Summary(Struct, frozen=True):
+class Summary(Struct, frozen=True, dict=True):
     """The top of a sheet that compares runs: a table with a column for each, and under it two charts."""
 
     page: Page
@@ -109,25 +170,23 @@ class Summary(Struct, frozen=True):
     loss_row: int
     """The row of the last loss, the first one under what the reader chooses for the runs."""
     chosen_threshold: float | None = None
-    """Below what a loss is small; None for about a tenth of the first loss of all samples."""
+    """Below what a loss is small; None for about a tenth of the loss before the training."""
 
     @property
     def iterations(self) -> int:
         """How many iterations every run has."""
-        return min(self.lesson.definition.iterations, MOST_ITERATIONS)
+        return min(self.lesson.definition.iterations, MOST_COMPARED_ITERATIONS)
 
     @property
     def threshold(self) -> float:
         if self.chosen_threshold is not None:
             return self.chosen_threshold
-        derivation = self.lesson.derivation
-        first_loss = float(self.lesson.trace[derivation.loss_shown][min(derivation.samples, self.iterations) - 1])
-        return float(f"{max(first_loss / 10, 1e-9):.0e}")
+        return float(f"{max(float(self.lesson.curve_losses[0]) / 10, 1e-9):.0e}")
 
     @property
     def working_row(self) -> int:
         """The row of the heading over the working."""
-        return self.loss_row + 26
+        return self._chart_rows[1] + 2
 
     @property
     def header_row(self) -> int:
@@ -135,7 +194,26 @@ class Summary(Struct, frozen=True):
         return self.working_row + 5
 
     @property
-    def _first_row(self) -> int:
+    def samples(self) -> int:
+        return self.lesson.derivation.samples
+
+    @property
+    def curve(self) -> LossCurve:
+        """When the loss of all samples is taken, if there are several."""
+        return LossCurve(self.samples, self.iterations)
+
+    @property
+    def unit(self) -> str:
+        """What the losses are counted in."""
+        return self.lesson.table.curve_unit
+
+    @property
+    def _points_row(self) -> int:
+        """The first row of the points at which all samples are passed."""
+        return self.header_row + self.iterations + _ROWS_BETWEEN
+
+    @property
+    def _since_row(self) -> int:
         return self.loss_row + 1
 
     @property
@@ -144,18 +222,19 @@ class Summary(Struct, frozen=True):
 
     @property
     def _fastest_row(self) -> int:
-        return self.loss_row + 4
+        return self.loss_row + 3
 
     @property
     def _chart_rows(self) -> tuple[int, int]:
-        return self.loss_row + 6, self.loss_row + 23
+        return self.loss_row + 4, self.loss_row + 18
 
     def head(self, title: str, once: str, name: str) -> None:
         """Put down the headline, the threshold and what stands before the rows of the table."""
-        page = self.page
+        page, several = self.page, self.samples > 1
         page.text("A1", title, Look(theme.TITLE))
         page.sheet.row_dimensions[1].height = 24
-        span = f"{'the first ' if self.iterations < self.lesson.table.iterations else ''}{self.iterations} iterations"
+        length, unit = (self.curve.epochs[-1], "epochs") if several else (self.iterations, "iterations")
+        span = f"{'the first ' if self.iterations < self.lesson.table.iterations else ''}{length:g} {unit}"
         page.text(
             "A2",
             f"The same network trained over {span}, from the same weights, once {once}."
@@ -166,46 +245,169 @@ class Summary(Struct, frozen=True):
         words = "From which loss on you would call the network trained."
         page.limit(THRESHOLD_CELL, "Small loss", words, 0, LARGEST_NUMBER)
         page.text(f"A{NAME_ROW}", name, LABEL)
-        page.text(f"A{self.loss_row}", f"loss at iteration {self.iterations - 1}", LABEL)
-        page.text(f"A{self._first_row}", "first small at iteration", LABEL)
+        after = f"loss of all after {length:g} epochs" if several else f"loss at iteration {self.iterations - 1}"
+        page.text(f"A{self.loss_row}", after, LABEL)
+        page.text(f"A{self._since_row}", f"small from {self.unit}", LABEL)
         page.text(f"A{self._verdict_row}", "what happened", LABEL)
-        page.sheet.row_dimensions[self._verdict_row].height = 32
+        page.sheet.row_dimensions[self._verdict_row].height = 48
+
+    @cached_property
+    def _passes(self) -> Passes:
+        """The samples that all runs pass through their networks at every point."""
+        page, first, points = self.page, self._points_row, len(self.curve.made)
+        text = "Working: the weights after every epoch, and every sample passed through the network with them"
+        page.text(f"A{first - 2}", text, Look(theme.HEADING))
+        count = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
+        plain = page.style_number(Look(theme.CALCULATION))
+        made = np.array(self.curve.made, float)
+        step = int(made[1])
+        formula = f"MIN({self.iterations},(ROW()-ROW($A${first - 1})-1)*{step})"
+        columns = [
+            BlockColumn(count, formula, made),
+            BlockColumn(plain, f"$A{{row}}/{self.samples}", np.array(self.curve.epochs)),
+        ]
+        for letter, text in zip("AB", (ITERATION, EPOCH), strict=True):
+            page.text(f"{letter}{first - 1}", text, theme.COLUMN_HEAD)
+        page.block(Block(first, columns))
+        return put_samples(page, self.lesson, self.curve, first + points + _ROWS_BETWEEN, 1)
+
+    def width(self, derivation: Derivation) -> int:
+        """How many columns a run takes, with what stands under and beside it."""
+        own = len(run_columns(derivation)) + (_HELPERS if self.samples == 1 else 0)
+        return max(own, len(derivation.learned) + 1 + _HELPERS, len(pass_columns(derivation)))
+
+    def run(
+        self,
+        definition: Definition,
+        derivation: Derivation,
+        trace: Trace,
+        elsewhere: Mapping[str, str],
+        *,
+        first_column: int,
+        name: str,
+        column: str,
+    ) -> Compared:
+        """Put down a training and the losses that it is judged by.
+
+        Args:
+            elsewhere: the addresses of what is given.
+        """
+        columns = run_columns(derivation)
+        working = Working(derivation, columns, first_column, self.header_row, self.iterations, elsewhere)
+        values = {name: trace[name] for name in columns}
+        put_run(self.page, self.lesson, Run(working, values))
+        if self.samples == 1:
+            total = derivation.names.total_loss
+            losses = Losses(working.letter(total), working.first_row, "A", range(self.iterations), values[total])
+            helpers = working.next_column
+        else:
+            losses, helpers = self._all_samples(definition, working, trace)
+        return Compared(working, values, name=name, column=column, losses=losses, helper_column=helpers)
+
+    def _all_samples(self, definition: Definition, working: Working, trace: Trace) -> tuple[Losses, int]:
+        derivation, first = working.derivation, self._points_row
+        passes, loss_column = self._passes, working.first_column + len(derivation.learned)
+        learned = {
+            name: (
+                f"INDEX({working.range(name)},$A{{row}}+1)",
+                working.update(name).format(row=working.last_row + 1, above=working.last_row),
+                self.curve.weights(trace, name),
+            )
+            for name in derivation.learned
+        }
+        fixed = {name: working.elsewhere[name] for name in derivation.constants if name not in derivation.sampled}
+        points = put_points(
+            self.page,
+            definition,
+            derivation,
+            passes,
+            first,
+            working.first_column,
+            learned,
+            fixed,
+            loss_column=loss_column,
+            passes_column=working.first_column,
+        )
+        self.page.text(address(first - 1, loss_column), "loss", theme.COLUMN_HEAD)
+        return Losses(column_letter(loss_column), first, "B", self.curve.epochs, points.values), loss_column + 1
 
     def put(self, run: Compared) -> None:
-        """Put down what a run comes to, and beside its working where its loss is small."""
-        page, working, losses, count = self.page, run.working, run.losses, run.working.rows
-        page.text(f"{run.first_letter}{working.header_row}", _FIRST, theme.COLUMN_HEAD)
-        style = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
-        formula = f"IF({working.letter(run.loss)}{{row}}<{absolute(THRESHOLD_CELL)},$A{{row}},{count})"
-        small = np.where(losses < self.threshold, np.arange(float(count)), count)
-        page.block(Block(working.first_row, [BlockColumn(style, formula, small)], working.next_column))
-        result = Look(theme.RESULT, working.derivation[run.loss].role, theme.TINY_FORMAT)
-        page.formula(f"{run.column}{self.loss_row}", working.cell(run.loss, count - 1), float(losses[-1]), result)
-        places = f"${run.first_letter}${working.first_row + run.whole}:${run.first_letter}${working.last_row}"
-        first = run.first_small(self.threshold)
+        """Put down what a run comes to, and beside its losses what its curves show."""
+        page, losses = self.page, run.losses
+        self._helpers(run)
+        result = Look(theme.RESULT, Role.LOSS, theme.TINY_FORMAT)
+        count = len(losses.values)
+        page.formula(f"{run.column}{self.loss_row}", losses.cell(count - 1), float(losses.values[-1]), result)
+        told = self._told(run)
+        verdict_cell = f"{run.column}{self._verdict_row}"
         page.formula(
-            f"{run.column}{self._first_row}",
-            f'IF(MIN({places})<{count},MIN({places}),"{_NEVER}")',
-            _NEVER if first is None else first,
-            Look(theme.RESULT, number_format=theme.COUNT_FORMAT, align="right"),
-        )
-        page.formula(
-            f"{run.column}{self._verdict_row}",
-            run.verdict_formula(),
-            run.verdict(self.threshold),
+            verdict_cell,
+            verdict.verdict_formula(self._rule, run.fact_places),
+            told,
             Look(theme.CHECK, align="center", wrap=True),
         )
+        since = f"{column_letter(run.helper_column)}{losses.first_row + count - 1}"
+        places = f"${losses.places_letter}${losses.first_row}:${losses.places_letter}${losses.first_row + count - 1}"
+        page.formula(
+            f"{run.column}{self._since_row}",
+            f'IF(RIGHT({verdict_cell},{len(verdict.CONVERGED)})="{verdict.CONVERGED}",'
+            f'INDEX({places},MIN({count},{since}+1)),"{_NEVER}")',
+            self._since(run, told),
+            Look(theme.RESULT, align="right"),
+        )
+
+    @cached_property
+    def _rule(self) -> Expression:
+        definition = self.lesson.definition
+        squared = LOSSES[definition.loss].goes_with is None
+        return verdict.rule(saturates=squared, bounded=squared and definition.weight_limit is None)
+
+    def _told(self, run: Compared) -> str:
+        return verdict.verdict_of(self._rule, run.facts(self.threshold))
+
+    def _since(self, run: Compared, told: str) -> float | str:
+        since = int(run.small_since(self.threshold)[-1])
+        return float(run.losses.places[since]) if told.endswith(verdict.CONVERGED) else _NEVER
+
+    def _helpers(self, run: Compared) -> None:
+        """Since when the loss is small, and the losses as the two charts show them."""
+        page, losses, count = self.page, run.losses, len(run.losses.values)
+        heads = (_SMALL_SINCE, _IN_SIGHT, _ON_POWERS)
+        for index, text in enumerate(heads, run.helper_column):
+            page.text(address(losses.first_row - 1, index), text, theme.COLUMN_HEAD)
+        style = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
+        shown = page.style_number(Look(theme.CALCULATION, number_format=theme.TINY_FORMAT))
+        loss, letter = f"{losses.letter}{{row}}", column_letter(run.helper_column)
+        is_small = f"{loss}<{absolute(THRESHOLD_CELL)}"
+        number = f"(ROW()-ROW(${letter}${losses.first_row - 1})-1)"
+        since = run.small_since(self.threshold)
+        first = f"MAX({_LEAST_FIRST:G},{absolute(losses.cell(0))})"
+        page.formula(
+            address(losses.first_row, run.helper_column),
+            f"IF({is_small},0,{count})".format(row=losses.first_row),
+            float(since[0]),
+            Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT),
+        )
+        if count > 1:
+            formula = f"IF({is_small},MIN({number},{letter}{{above}}),{count})"
+            page.block(Block(losses.first_row + 1, [BlockColumn(style, formula, since[1:])], run.helper_column))
+        formulas = (
+            f"MIN({_HIGHEST_SHOWN:G}*{first},{loss})",
+            f"MAX({_LOWEST_POWER:G}*{first},MIN({_HIGHEST_POWER:G}*{first},{loss}))",
+        )
+        columns = [BlockColumn(shown, *each) for each in zip(formulas, losses.shown, strict=True)]
+        page.block(Block(losses.first_row, columns, run.helper_column + 1))
 
     def fastest(self, runs: list[Compared], before: str, none: str) -> None:
-        """Put down which of the runs made the loss small first, or that none did."""
+        """Put down which of the runs that have converged made the loss small first, or that none did."""
         ends = runs[0].column, runs[-1].column
-        firsts, names = (":".join(f"{column}{row}" for column in ends) for row in (self._first_row, NAME_ROW))
-        reached = [(first, run.name) for run in runs if (first := run.first_small(self.threshold)) is not None]
-        between = ", at iteration "
+        firsts, names = (":".join(f"{column}{row}" for column in ends) for row in (self._since_row, NAME_ROW))
+        reached = [(since, run.name) for run in runs if isinstance(since := self._since(run, self._told(run)), float)]
+        between = f", from {self.unit} "
         value = none
         if reached:
-            first, name = min(reached, key=lambda pair: pair[0])
-            value = f"{before}{name}{between}{first}"
+            since, name = min(reached, key=lambda pair: pair[0])
+            value = f"{before}{name}{between}{since:g}"
         self.page.formula(
             f"B{self._fastest_row}",
             f'IF(COUNT({firsts})=0,"{none}","{before}"&INDEX({names},1,MATCH(MIN({firsts}),{firsts},0))'
@@ -220,34 +422,32 @@ class Summary(Struct, frozen=True):
         Args:
             columns: the last columns that the charts cover.
         """
-        page, working = self.page, runs[0].working
-        sheet = f"'{page.sheet.title}'"
-        total = short_label(runs[0].loss)
-        curves = [
-            charts.Curve(
-                label_reference=f"{sheet}!${run.column}${NAME_ROW}",
-                label=run.name,
-                categories_reference=f"{sheet}!$A${working.first_row}:$A${working.last_row}",
-                categories=range(working.rows),
-                values_reference=f"{sheet}!{run.working.range(run.loss)}",
-                values=run.losses.tolist(),
-                colour=colour,
-                dash=dash,
-            )
-            for run, (colour, dash) in zip(runs, _CURVES, strict=False)
-        ]
-        linear = charts.line_chart(title, ITERATION, total, curves)
-        title = "The same on a logarithmic axis"
-        logarithmic = charts.line_chart(title, ITERATION, total, curves, logarithmic_from=_LOWEST_SHOWN)
+        page = self.page
+        told = (f"{title}, cut off at twice the start", "The same by powers of ten, down to 10⁻¹⁰ of the start")
+        loss = "loss of all samples" if self.samples > 1 else "loss"
         (top, bottom), (middle, last) = self._chart_rows, columns
-        for chart, left, right, axis in (
-            (linear, 1, middle, "linear"),
-            (logarithmic, middle + 1, last, "logarithmic"),
+        for index, (text, left, right, axis) in enumerate(
+            ((told[0], 1, middle, "linear"), (told[1], middle + 1, last, "logarithmic"))
         ):
+            curves = [self._curve(run, index, *look) for run, look in zip(runs, _CURVES, strict=False)]
+            chart = charts.curve_chart(text, self.unit, loss, curves, logarithmic=bool(index))
             charts.place(chart, top, left, bottom, right)
             page.sheet.add_chart(chart)
-            words = f"Line chart of the loss over the iterations for every {self.kind}, on a {axis} axis"
+            words = f"Line chart of the loss over the {self.unit}s for every {self.kind}, on a {axis} axis"
             page.drawing.describe(chart, words)
+
+    def _curve(self, run: Compared, index: int, colour: str, dash: str) -> Curve:
+        sheet, losses = f"'{self.page.sheet.title}'", run.losses
+        return Curve(
+            label_reference=f"{sheet}!${run.column}${NAME_ROW}",
+            label=run.name,
+            categories_reference=f"{sheet}!{losses.range(losses.places_letter)}",
+            categories=losses.places,
+            values_reference=f"{sheet}!{losses.range(column_letter(run.helper_column + 1 + index))}",
+            values=losses.shown[index].tolist(),
+            colour=colour,
+            dash=dash,
+        )
 
     def handout(self, last_column: int) -> None:
         """Print the table and the charts, up to a column."""

@@ -47,8 +47,12 @@ class Matrix(Struct, frozen=True):
 
 
 def product(left: Matrix, row: int, right: Matrix, column: int, count: int) -> str:
-    """The formula, without its equals sign, of one cell of a product, over the first `count` factors."""
-    return f"MMULT({left.along_row(row, count)},{right.down_column(column, count)})"
+    """The formula, without its equals sign, of one cell of a product, over the first `count` factors.
+
+    The product is one number, and SUM takes it out of its matrix: of a function that gives a matrix, alone in a cell,
+    Excel 365 shows an @ that nobody wrote, and an array formula would not go into every program.
+    """
+    return f"SUM(MMULT({left.along_row(row, count)},{right.down_column(column, count)}))"
 
 
 def counted_product(left: Matrix, row: int, right: Matrix, column: int, counts: Sequence[int], counter: str) -> str:

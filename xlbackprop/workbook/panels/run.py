@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role, Setting
-from xlbackprop.engine import Array, Trace
+from xlbackprop.engine import Array
 from xlbackprop.grid import column_letter
 from xlbackprop.network import ITERATION, LEARNING_RATE
 from xlbackprop.walkthrough import WALKTHROUGH, Lesson
@@ -18,11 +18,8 @@ from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
-MOST_ITERATIONS = 1000
+MOST_COMPARED_ITERATIONS = 1000
 """More rows than this, once for every run, make a file that no classroom opens, and curves that look no different."""
-
-SMALLEST_LOSS = 1e-30
-"""What stands for a loss of exactly 0, for which a logarithmic axis has no place."""
 
 
 class Run(Struct, frozen=True):
@@ -31,15 +28,6 @@ class Run(Struct, frozen=True):
     working: Working
     values: Mapping[str, Array]
     """Each of shape (iterations,)."""
-
-    @property
-    def loss(self) -> str:
-        """The name of the loss that is shown."""
-        return self.working.derivation.loss_shown
-
-    @property
-    def losses(self) -> Array:
-        return self.values[self.loss]
 
 
 def begin(page: Page, lesson: Lesson, header_row: int, iterations: int) -> tuple[dict[str, str], int]:
@@ -77,7 +65,8 @@ def run_columns(derivation: Derivation) -> tuple[str, ...]:
     memory = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.MEMORY]
     rest = [*memory, *(name for name in carried if name not in memory)]
     forward = forward_columns(derivation, derivation.deltas)
-    return (*derivation.learned, *forward, *derivation.deltas, derivation.labels.total_loss, *rest)
+    loss = [derivation.names.total_loss] if derivation.samples == 1 else []  # of one of several it says little
+    return (*derivation.learned, *forward, *derivation.deltas, *loss, *rest)
 
 
 def put_setting(page: Page, cell: str, setting: Setting) -> None:
@@ -92,23 +81,14 @@ def settings_elsewhere(lesson: Lesson) -> dict[str, str]:
     return {name: f"{WALKTHROUGH}!{lesson.table.setting_cell(name)}" for name in lesson.derivation.settings}
 
 
-def run_values(derivation: Derivation, columns: tuple[str, ...], trace: Trace) -> dict[str, Array]:
-    """The values of the columns, the loss with something to show where it is 0."""
-    values = {name: trace[name] for name in columns}
-    loss = derivation.loss_shown
-    values[loss] = np.maximum(values[loss], SMALLEST_LOSS)
-    return values
-
-
 def put_run(page: Page, lesson: Lesson, run: Run) -> None:
     """Put down a run: its first row from the Walkthrough, the others each from the row above."""
-    working, derivation, loss = run.working, run.working.derivation, run.loss
+    working, derivation = run.working, run.working.derivation
     learned = derivation.learned
     working.header(page)
 
     def formulas(*, first: bool) -> dict[str, str]:
-        found = {name: working.calculation(name, first=first) for name in working.columns if name not in learned}
-        return found | {loss: f"MAX({SMALLEST_LOSS:.0E},{found[loss]})"}
+        return {name: working.calculation(name, first=first) for name in working.columns if name not in learned}
 
     later = formulas(first=False)
     first = formulas(first=True) if derivation.olds else later

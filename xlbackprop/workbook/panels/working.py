@@ -11,8 +11,8 @@ from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Array
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import short_label
-from xlbackprop.symbols import Formula, Symbol, at_the_start
-from xlbackprop.walkthrough import LONGEST_FORMULA, Lesson
+from xlbackprop.symbols import Formula, Old, Symbol, at_the_start
+from xlbackprop.walkthrough import MOST_SYMBOLS, Lesson
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, Value
@@ -66,7 +66,7 @@ class Working(Struct, frozen=True, dict=True):
 
     def update(self, name: str) -> str:
         """The formula of what is learned, from the row above."""
-        return self._reading.read(self.derivation.updated(name, self._known))
+        return self._reading.read(self.derivation.updated(name, self._known)).replace("{row}", "{above}")
 
     def header(self, page: Page) -> None:
         """Put down the names above the columns."""
@@ -96,8 +96,8 @@ class Working(Struct, frozen=True, dict=True):
     def _address(self, symbol: Symbol) -> str:
         if symbol.name in self.elsewhere:
             place = self.elsewhere[symbol.name]
-            return place.replace("{row}", "{above}") if symbol.previous else place
-        return self.letter(symbol.name) + ("{above}" if symbol.previous else "{row}")
+            return place.replace("{row}", "{above}") if isinstance(symbol, Old) else place
+        return self.letter(symbol.name) + ("{above}" if isinstance(symbol, Old) else "{row}")
 
 
 def forward_columns(derivation: Derivation, using: Collection[str]) -> tuple[str, ...]:
@@ -106,10 +106,10 @@ def forward_columns(derivation: Derivation, using: Collection[str]) -> tuple[str
     Args:
         using: what else is calculated from them, with formulas that have to stay short as well.
     """
-    labels = derivation.labels
+    labels = derivation.names
     activations = [name for layer in labels.activations for name in layer]
     lengths = derivation.lengths({*activations, *using, *derivation.given})
-    is_long = max(lengths[name] for name in (*activations, *using)) > LONGEST_FORMULA
+    is_long = max(lengths[name] for name in (*activations, *using)) > MOST_SYMBOLS
     units = [name for layer in labels.pre_activations for name in layer] if is_long else []
     return (*units, *activations)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Mapping
+
 import numpy as np
 from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
-from xlbackprop.engine import Array, evaluate
+from xlbackprop.engine import evaluate
 from xlbackprop.grid import absolute, address, column_letter
-from xlbackprop.network import ITERATION, LARGEST_NUMBER, ORDER, SAMPLE
-from xlbackprop.walkthrough import DATA, FIRST_SAMPLE_ROW, Lesson
-from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
+from xlbackprop.network import EPOCH, LARGEST_NUMBER, ORDER, SAMPLE
+from xlbackprop.walkthrough import DATA, FIRST_SAMPLE_ROW, Lesson, curve_column
+from xlbackprop.workbook.panels.all_samples import pass_columns, put_points, put_samples
 from xlbackprop.workbook.panels.working import Working, forward_columns
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
@@ -19,42 +22,70 @@ from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 _HEADER_ROW = FIRST_SAMPLE_ROW - 1
-ITERATION_CELL = "C3"
-_USED_CELL = "D3"
-_WIDTH = 12.0
+EPOCH_CELL = "C3"
+_WIDTH, _GAP = 12.0, 3.0
+_LOSS = "loss of all samples"
 
 
 class Choices(Struct, frozen=True):
     """What the reader can choose on the sheet."""
 
-    iteration: int | None = None
-    """Whose weights answer; None for the last one."""
+    epoch: float | None = None
+    """After how many epochs the weights answer; None for the end of the training."""
 
 
 AS_GENERATED = Choices()
 
 
+class _Answering(Struct, frozen=True):
+    """The point of the training whose weights give the answers."""
+
+    number: int
+    formula: str
+    """Its number, counted from 1, for INDEX."""
+
+
 def data(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
     """Fill the sheet; the engine gives the values that its formulas have."""
     page = Page(workbook, DATA)
-    iteration = lesson.table.iterations - 1 if choices.iteration is None else choices.iteration
     page.text("A1", "Data: what the network learns from, and what it says", Look(theme.TITLE))
     page.sheet.row_dimensions[1].height = 24
     page.text("A2", "Retype any number in bold blue: the training on the Walkthrough reads its samples from here.")
-    page.text("B3", ITERATION, Look(theme.HEADING, align="right", indent=1))
-    choice = choose_iteration(page, lesson, ITERATION_CELL, _USED_CELL, iteration)
-    page.text("E3", f"← whose weights give the answers, 0 to {choice.last}", Look(theme.TEXT, align="left", indent=1))
-    column = _samples(page, lesson) + 1
-    column = _order(page, lesson, column)
-    last = _answers(page, lesson, choice, column, iteration)
+    _samples(page, lesson)
+    _order(page, lesson)
+    answering = _choose(page, lesson, choices)
+    last = _answers(page, lesson, answering)
     page.widths((column_letter(index) for index in range(1, last + 1)), _WIDTH)
+    column = curve_column(lesson.derivation)
+    page.widths(map(column_letter, (column - 1, column + 2)), _GAP)
     page.sheet.freeze_panes = f"B{FIRST_SAMPLE_ROW}"
     page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
     return page
 
 
-def _samples(page: Page, lesson: Lesson) -> int:
-    """Put down the samples, and give the first column that is free."""
+def _choose(page: Page, lesson: Lesson, choices: Choices) -> _Answering:
+    """Put down the epochs, and the cell in which the reader picks one."""
+    epochs, table = lesson.table.loss_curve.epochs, lesson.table
+    column = curve_column(lesson.derivation)
+    page.text(address(_HEADER_ROW, column), EPOCH, Look(theme.LABEL, Role.ORDER))
+    page.text(address(_HEADER_ROW, column + 1), _LOSS, Look(theme.LABEL, Role.LOSS, wrap=True))
+    page.sheet.row_dimensions[_HEADER_ROW].height = 32
+    look = Look(theme.CALCULATION, Role.ORDER)
+    for row, (made, epoch) in enumerate(zip(table.loss_curve.made, epochs, strict=True), FIRST_SAMPLE_ROW):
+        page.formula(address(row, column), f"{made}/{table.derivation.samples}", epoch, look)
+    chosen = epochs[-1] if choices.epoch is None else min(max(choices.epoch, 0), epochs[-1])
+    page.text("B3", EPOCH, Look(theme.HEADING, align="right", indent=1))
+    page.number(EPOCH_CELL, epochs[-1] if choices.epoch is None else choices.epoch)
+    words = f"After how many epochs the weights answer: 0 before the training, {epochs[-1]:g} at its end."
+    page.limit(EPOCH_CELL, "Epoch", words, 0, epochs[-1])
+    page.text("D3", f"← whose weights give the answers: 0 before the training, {epochs[-1]:g} at its end")
+    places = table.curve_places.removeprefix(f"{DATA}!")
+    usable = f"IF(ISNUMBER({absolute(EPOCH_CELL)}),MAX(0,{absolute(EPOCH_CELL)}),{epochs[-1]:.15G})"
+    return _Answering(bisect_right(epochs, chosen), f"MATCH({usable},{places},1)")
+
+
+def _samples(page: Page, lesson: Lesson) -> None:
+    """Put down the samples."""
     derivation, samples = lesson.derivation, lesson.definition.samples
     page.text(f"A{_HEADER_ROW}", "sample", Look(theme.LABEL, Role.ORDER))
     for index, name in enumerate(derivation.sampled, 2):
@@ -64,16 +95,19 @@ def _samples(page: Page, lesson: Lesson) -> int:
         page.formula(f"A{row}", f"ROW()-{_HEADER_ROW}", row - _HEADER_ROW, counted)
         for index, value in enumerate((*sample.inputs, *sample.targets), 2):
             page.number(address(row, index), value)
-    last = address(FIRST_SAMPLE_ROW + len(samples) - 1, 1 + len(derivation.sampled))
+    last_row, targets = FIRST_SAMPLE_ROW + len(samples) - 1, 2 + len(samples[0].inputs)
     words = "A number of one sample; every iteration that takes the sample uses it."
-    page.limit(f"B{FIRST_SAMPLE_ROW}:{last}", "Sample", words, -LARGEST_NUMBER, LARGEST_NUMBER)
-    return 2 + len(derivation.sampled)
+    inputs = f"B{FIRST_SAMPLE_ROW}:{address(last_row, targets - 1)}"
+    page.limit(inputs, "Sample", words, -LARGEST_NUMBER, LARGEST_NUMBER)
+    outputs = f"{address(FIRST_SAMPLE_ROW, targets)}:{address(last_row, 1 + len(derivation.sampled))}"
+    page.limit(outputs, "Target", words, *lesson.definition.target_range)
 
 
-def _order(page: Page, lesson: Lesson, column: int) -> int:
-    """Put down the order of the samples where it is shuffled, and give the first column after it."""
+def _order(page: Page, lesson: Lesson) -> None:
+    """Put down the order of the samples where it is shuffled."""
     if lesson.definition.order == "given":
-        return column
+        return
+    column = 3 + len(lesson.derivation.sampled)
     order = lesson.trace[SAMPLE]
     page.text(address(_HEADER_ROW, column), ORDER, Look(theme.LABEL, Role.ORDER))
     style = page.style_number(Look(theme.INPUT, number_format=theme.COUNT_FORMAT))
@@ -81,41 +115,69 @@ def _order(page: Page, lesson: Lesson, column: int) -> int:
     cells = f"{address(FIRST_SAMPLE_ROW, column)}:{address(_HEADER_ROW + len(order), column)}"
     words = "Which sample the iteration takes; drawn by the seed of the definition."
     page.limit(cells, "Order", words, 1, len(lesson.definition.samples), whole=True)
-    return column + 2
 
 
-def _answers(page: Page, lesson: Lesson, choice: Choice, column: int, iteration: int) -> int:
+def _answers(page: Page, lesson: Lesson, answering: _Answering) -> int:
     """Put down what the network says to every sample, and the weights with which it does; give the last column."""
-    derivation, labels = lesson.derivation, lesson.derivation.labels
+    derivation, labels, curve = lesson.derivation, lesson.derivation.names, lesson.table.loss_curve
+    column = curve_column(derivation) + 3
     columns = (*forward_columns(derivation, labels.losses), *labels.losses, labels.total_loss)
-    weights_column = column + len(columns) + 1
+    weights_column = column + len(columns) + 2
     elsewhere = {name: f"${column_letter(index)}{{row}}" for index, name in enumerate(derivation.sampled, 2)}
-    parameters = (*derivation.learned, *(name for name in derivation.constants if name not in derivation.sampled))
-    page.text(address(3, weights_column), "weights:", Look(theme.TEXT, align="right"))
-    for index, name in enumerate(parameters, weights_column + 1):
-        role, cell = derivation[name].role, address(3, index)
+    fixed = tuple(name for name in derivation.constants if name not in derivation.sampled)
+    parameters = (*derivation.learned, *fixed)
+    last_point = FIRST_SAMPLE_ROW + len(curve.made) - 1
+    page.text(address(1, weights_column), "Working: the weights from epoch to epoch", Look(theme.HEADING))
+    page.text(address(3, weights_column - 1), "they answer with:", Look(theme.TEXT, align="right"))
+    changes = {}
+    for index, name in enumerate(parameters, weights_column):
+        role, cell, letter = derivation[name].role, address(3, index), column_letter(index)
         page.text(address(2, index), name, Look(theme.LABEL, role))
-        value = float(lesson.trace[name][iteration])
-        page.formula(cell, choice.value(name), value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))
+        formula, value = lesson.table.reference(name), float(lesson.trace[name][0])
+        if name in derivation.learned:
+            formula = f"INDEX({letter}${FIRST_SAMPLE_ROW}:{letter}${last_point},{answering.formula})"
+            value = float(curve.weights(lesson.trace, name)[answering.number - 1])
+            changes[name] = np.full(derivation.samples, value)
+        page.formula(cell, formula, value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))
         elsewhere[name] = absolute(cell)
-    count = len(lesson.definition.samples)
-    working = Working(derivation, columns, column, _HEADER_ROW, count, elsewhere)
+    working = Working(derivation, columns, column, _HEADER_ROW, derivation.samples, elsewhere)
     working.header(page)
-    values = _values(lesson, columns, iteration)
+    answers = evaluate(lesson.definition, changes, np.arange(derivation.samples))
+    values = {name: answers[name] for name in columns}
     working.block(page, {name: working.calculation(name) for name in columns}, values, slice(None))
     total = labels.total_loss
     mean = address(3, column + len(columns) - 1)
     page.text(address(3, column + len(columns) - 2), "mean loss", Look(theme.HEADING, align="right"))
     look = Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT)
     page.formula(mean, f"AVERAGE({working.range(total)})", float(values[total].mean()), look)
-    page.show_tiny_numbers(f"{working.cell(columns[0])}:{working.cell(total, count - 1)}")
-    page.sheet.print_area = f"A1:{working.cell(total, count - 1)}"
-    return weights_column + len(parameters)
+    page.show_extreme_numbers(f"{working.cell(columns[0])}:{working.cell(total, derivation.samples - 1)}")
+    last_row = max(working.last_row, last_point)
+    page.sheet.print_area = f"A1:{working.letter(total)}{last_row}"
+    passes_column = weights_column + len(parameters) + 1
+    return _curve(page, lesson, weights_column, passes_column, {name: elsewhere[name] for name in fixed})
 
 
-def _values(lesson: Lesson, columns: tuple[str, ...], iteration: int) -> dict[str, Array]:
-    """The values of the columns for every sample, with the weights of an iteration."""
-    samples = np.arange(len(lesson.definition.samples))
-    changes = {name: np.full(len(samples), lesson.trace[name][iteration]) for name in lesson.derivation.learned}
-    answers = evaluate(lesson.definition, changes, samples)
-    return {name: answers[name] for name in columns}
+def _curve(page: Page, lesson: Lesson, weights_column: int, passes_column: int, elsewhere: Mapping[str, str]) -> int:
+    """Put down the loss of all samples from epoch to epoch, and the working behind it; give its last column."""
+    derivation, table, curve = lesson.derivation, lesson.table, lesson.table.loss_curve
+    words = "Working: every sample passed through the network after every epoch"
+    page.text(address(1, passes_column), words, Look(theme.HEADING))
+    passes = put_samples(page, lesson, curve, _HEADER_ROW, passes_column)
+    made = f"ROUND(${column_letter(curve_column(derivation))}{{row}}*{curve.samples},0)"
+    learned = {
+        name: (f"INDEX({table.range(name)},{made}+1)", table.last_update(name), curve.weights(lesson.trace, name))
+        for name in derivation.learned
+    }
+    put_points(
+        page,
+        lesson.definition,
+        derivation,
+        passes,
+        FIRST_SAMPLE_ROW,
+        weights_column,
+        learned,
+        elsewhere,
+        loss_column=curve_column(derivation) + 1,
+        passes_column=passes.next_column,
+    )
+    return passes.next_column + len(pass_columns(derivation))

@@ -148,7 +148,7 @@ class _Measurement(Struct, frozen=True):
 def gradient_check(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
     """Fill the sheet; the engine's forward passes with pushed weights give the values that its formulas have."""
     page = Page(workbook, TITLE)
-    learned, labels = lesson.derivation.learned, lesson.derivation.labels
+    learned, labels = lesson.derivation.learned, lesson.derivation.names
     places = Places(learned)
     weight = choices.weight or labels.weights[-1][0][0]
     pushes = [(name, choices.epsilon) for name in learned] + [(weight, epsilon) for epsilon in _EPSILONS]
@@ -182,7 +182,7 @@ def _passes(lesson: Lesson, pushes: Sequence[tuple[str, float]], iteration: int)
 def _measurements(
     lesson: Lesson, pushes: Sequence[tuple[str, float]], passes: Trace, iteration: int
 ) -> list[_Measurement]:
-    total = lesson.derivation.labels.total_loss
+    total = lesson.derivation.names.total_loss
     at = lesson.trace.at(iteration)
     losses = passes[total].reshape(-1, 2).tolist()
     return [
@@ -239,7 +239,7 @@ def _working(page: Page, lesson: Lesson, places: Places, choices: Choices, weigh
         row + 4,
     )
     elsewhere = given(page, lesson, row + 1, iteration_cell=cells[0], iteration=choices.iteration)
-    names = lesson.derivation.labels
+    names = lesson.derivation.names
     units = [
         name for rows in zip(names.pre_activations, names.activations, strict=True) for layer in rows for name in layer
     ]
@@ -281,7 +281,7 @@ def _compare(
     tolerance: float,
 ) -> None:
     """One weight: what the chain rule says, what is measured, and whether they agree."""
-    table, total = lesson.table, lesson.derivation.labels.total_loss
+    table, total = lesson.table, lesson.derivation.names.total_loss
     name, row = each.weight, places.rows[index]
     value, gradient, plus, minus, measured, difference, limit, verdict = (f"{letter}{row}" for letter in "BCDEFGHI")
     role = lesson.derivation[name].role
@@ -320,7 +320,7 @@ _LOSS = Look(theme.CALCULATION, Role.LOSS, "0.0000000000")
 
 
 def _limit_formula(plus: str, minus: str, epsilon: str, weight: str, gradient: str) -> str:
-    return f"{_ROUNDINGS:.0E}*(SQRT({plus}+{minus})+{plus}+{minus}+ABS({weight}*{gradient}))/{epsilon}"
+    return f"{_ROUNDINGS:.0E}*(SQRT(ABS({plus}+{minus}))+{plus}+{minus}+ABS({weight}*{gradient}))/{epsilon}"
 
 
 def _summary(page: Page, places: Places, verdicts: list[str]) -> None:
@@ -343,7 +343,7 @@ def _vary(
     page: Page, lesson: Lesson, working: Working, places: Places, cells: _Used, varied: Sequence[_Measurement]
 ) -> None:
     """One weight with ever smaller ε: the error falls with ε², and rises again with the rounding."""
-    total = lesson.derivation.labels.total_loss
+    total = lesson.derivation.names.total_loss
     choice, header = int(places.choice_cell[1:]), places.epsilon_rows[0] - 1
     page.text(address(choice - 1, 1), "How small should ε be?", Look(theme.HEADING))
     page.text(f"A{choice}", "measure", Look(theme.HEADING, align="right"))
@@ -382,8 +382,8 @@ def _chart(page: Page, places: Places, values: Mapping[str, Sequence[float]]) ->
         )
         for letter, (label, numbers), (colour, dash, marker) in zip("CD", values.items(), looks, strict=True)
     ]
-    chart = charts.line_chart("Error of the measured gradient", "ε", "error", curves, logarithmic_from=_SMALLEST_ERROR)
-    chart.x_axis.number_format = theme.POWER_FORMAT
+    title = "Error of the measured gradient"
+    chart = charts.curve_chart(title, "ε", "error", curves, logarithmic=True, powers_across=True)
     chart.legend.position = "b"
     charts.place(chart, first - 1, _CHART_COLUMNS[0], last, _CHART_COLUMNS[1])
     page.sheet.add_chart(chart)

@@ -7,13 +7,13 @@ from msgspec.structs import replace
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.engine import train_all
-from xlbackprop.grid import address, column_letter
+from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import LARGEST_NUMBER, LEARNING_RATE
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels import comparison as outcome
 from xlbackprop.workbook.panels.comparison import Compared, Summary
-from xlbackprop.workbook.panels.run import begin, put_run, run_columns, run_values, settings_elsewhere
-from xlbackprop.workbook.panels.working import Working, bounded, given, plain
+from xlbackprop.workbook.panels.run import begin, settings_elsewhere
+from xlbackprop.workbook.panels.working import bounded, given, plain
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
@@ -55,38 +55,35 @@ def learning_rates(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GEN
     places, column = begin(page, lesson, summary.header_row, summary.iterations)
     places |= settings_elsewhere(lesson) | given(page, lesson, summary.working_row + 1)
     rates = choices.rates or lesson.definition.learning_rates
-    runs = _runs(summary, rates, places, column)
-    for run, rate in zip(runs, rates, strict=True):
-        _rate(page, run, rate)
-        put_run(page, lesson, run)
+    definitions = [replace(lesson.definition, iterations=summary.iterations, learning_rate=rate) for rate in rates]
+    derivation, runs = lesson.derivation, []
+    for index, (definition, trace) in enumerate(zip(definitions, train_all(definitions), strict=True)):
+        rate_used = address(summary.header_row - 1, column + 1)
+        run = summary.run(
+            definition,
+            derivation,
+            trace,
+            places | {LEARNING_RATE: absolute(rate_used)},
+            first_column=column,
+            name=plain(definition.learning_rate),
+            column=column_letter(index + 2),
+        )
+        _rate(page, run, rate_used, definition.learning_rate)
         summary.put(run)
+        runs.append(run)
+        column += summary.width(derivation) + 1
     summary.fastest(runs, f"Small first with {LEARNING_RATE} = ", "None of these rates makes the loss small.")
     summary.charts(runs, f"Loss for each {LEARNING_RATE}", _LAST_COLUMNS)
     page.widths("A", 30)
-    page.widths((column_letter(index) for index in range(2, runs[-1].working.next_column + 1)), 13)
+    page.widths((column_letter(index) for index in range(2, column)), 13)
     summary.handout(max(_LAST_COLUMNS))
     return page
 
 
-def _runs(summary: Summary, rates: tuple[float, ...], places: dict[str, str], first_column: int) -> list[Compared]:
-    definition, derivation, iterations = summary.lesson.definition, summary.lesson.derivation, summary.iterations
-    columns = run_columns(derivation)
-    runs = []
-    traces = train_all([replace(definition, iterations=iterations, learning_rate=rate) for rate in rates])
-    for index, (rate, trace) in enumerate(zip(rates, traces, strict=True)):
-        column = first_column + index * (len(columns) + 2)
-        elsewhere = places | {LEARNING_RATE: f"${column_letter(column + 1)}${summary.header_row - 1}"}
-        working = Working(derivation, columns, column, summary.header_row, iterations, elsewhere)
-        values = run_values(derivation, columns, trace)
-        runs.append(Compared(working, values, name=plain(rate), column=column_letter(index + 2)))
-    return runs
-
-
-def _rate(page: Page, run: Compared, rate: float) -> None:
+def _rate(page: Page, run: Compared, used: str, rate: float) -> None:
     """The reader's rate, and over the working the one that is used."""
     working, cell = run.working, run.name_cell
     page.text(address(working.header_row - 1, working.first_column), f"{LEARNING_RATE} =", outcome.LABEL)
-    used = working.elsewhere[LEARNING_RATE].replace("$", "")
     page.formula(used, bounded(cell, 0, LARGEST_NUMBER, 0), rate, Look(theme.RESULT))
     page.number(cell, rate)
     page.limit(cell, f"Learning rate {LEARNING_RATE}", "How far each update goes.", 0, LARGEST_NUMBER)

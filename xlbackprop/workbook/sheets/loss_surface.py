@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, evaluate
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import ITERATION, LARGEST_NUMBER, Names
+from xlbackprop.symbols import short, short_formula
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, given, used
 from xlbackprop.workbook.xlsx import charts, theme
@@ -23,7 +25,7 @@ from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Loss surface"
-MOST_ITERATIONS = 100
+MOST_PATH_ITERATIONS = 100
 """The path shows no more of the training than this."""
 
 STEPS = 21
@@ -37,7 +39,9 @@ _LAST_GRID_COLUMN = _GRID_COLUMN + STEPS - 1
 _SIDE_COLUMN = _LAST_GRID_COLUMN + 2
 _CHOICE_ROWS = (_GRID_ROW + 1, _GRID_ROW + 2)
 _OTHERS_ROW = _GRID_ROW + 3
-_CHART_ROW = _OTHERS_ROW + 3
+_NOTE_ROW = _OTHERS_ROW + 2
+_SCALE_ROW = _NOTE_ROW + 3
+_CHART_ROW = _SCALE_ROW + 2
 _LAST_SIDE_COLUMN = _SIDE_COLUMN + 3
 
 _WORKING_COLUMN = _LAST_SIDE_COLUMN + 2
@@ -53,6 +57,17 @@ _SMALLEST_OWN_REACH = 0.01
 _NUDGE = 1e-6
 """A path exactly between two points of the grid belongs to the upper one, whichever way it is rounded."""
 _TWICE, _EMPTY = "Pick two different weights.", "Centre, reach empty: follow the path."
+_DOWNHILL, _HIGHER, _UNMOVED = "training walks downhill", "training ends higher than it began", "training does not move"
+_SUBTITLE = (
+    "The loss for every pair of values of two weights, while the others stay as they are at one iteration."
+    " The darker, the larger the loss; in a box: training passes here."
+)
+_CLEARLY = 1e-6
+_FLAT = 1.01
+"""A map whose largest loss is not this many times the smallest one is flat."""
+_FULL_CONTRAST = 1.2
+"""Only a map whose largest loss is this many times the smallest one has the darkest colour."""
+_PALE, _MIDDLE, _DARK = "FFFFFF", "FBDCD5", "E8937F"
 _PATH = theme.SHADES[Role.WEIGHT].dark
 _AXIS_FORMAT = "0.000"
 _LOSS_FORMAT = "[<0.0001]0E+0;[<10]0.0000;0E+0"
@@ -150,23 +165,25 @@ ITERATION_CELL = address(_OTHERS_ROW, _SIDE_COLUMN + 1)
 def loss_surface(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
     """Fill the sheet; the batched engine gives the values that its formulas have."""
     page = Page(workbook, TITLE)
-    iterations = min(lesson.table.iterations, MOST_ITERATIONS)
-    first, last = _opposite(lesson.derivation.labels)
+    iterations = min(lesson.table.iterations, MOST_PATH_ITERATIONS)
+    first, last = _opposite(lesson.derivation.names)
     views = (choices.across or View(first), choices.upwards or View(last))
     iteration = choices.iteration
     if iteration is None:
         iteration = 0 if lesson.derivation.samples == 1 else iterations - 1
-    _headline(page)
+    _headline(page, lesson, iterations)
     _choose(page, lesson, views, iteration)
     axes, others = _axes(page, lesson, views, iterations, iteration)
     visits = _path(page, lesson, axes, iterations)
     points = _points(page, lesson, axes, others, iteration, visits)
     _grid(page, points, axes)
-    _chart(page, axes, iterations)
+    _end(page, lesson, points, visits, others, iteration)
+    _scale(page, points)
+    _chart(page, axes, points, iterations)
     page.widths("A", 8)
     page.widths(map(column_letter, range(_GRID_COLUMN, _LAST_GRID_COLUMN + 1)), 5)
     page.widths([column_letter(_LAST_GRID_COLUMN + 1)], 2)
-    page.widths(map(column_letter, range(_SIDE_COLUMN, points.next_column)), 12)
+    page.widths(map(column_letter, range(_SIDE_COLUMN, points.next_column + 3)), 12)
     page.handout(lesson.definition.title, f"A1:{column_letter(_LAST_SIDE_COLUMN)}{_ACROSS_ROW}")
     return page
 
@@ -178,19 +195,36 @@ def _opposite(names: Names) -> tuple[str, str]:
     return first, last if last != first else names.weights[0][0][0]
 
 
-def _headline(page: Page) -> None:
-    page.text("A1", "Loss surface: training walks downhill", Look(theme.TITLE))
+def _headline(page: Page, lesson: Lesson, iterations: int) -> None:
+    first, (last, end) = _loss_after(lesson, 0), _loss_after(lesson, iterations)
+    words = {
+        f"{last}<{first[0]}*(1-{_CLEARLY:G})": (_DOWNHILL, end < first[1] * (1 - _CLEARLY)),
+        f"{last}>{first[0]}*(1+{_CLEARLY:G})": (_HIGHER, end > first[1] * (1 + _CLEARLY)),
+    }
+    title, told = f'"{_UNMOVED}"', _UNMOVED
+    for condition, (text, holds) in words.items():
+        title, told = f'IF({condition},"{text}",{title})', text if holds else told
+    page.formula("A1", f'"{TITLE}: "&{title}', f"{TITLE}: {told}", Look(theme.TITLE))
     page.sheet.row_dimensions[1].height = 24
-    page.text(
-        "A2",
-        "The loss for every pair of values of two weights, while the others stay as they are at one iteration."
-        " The darker, the larger the loss; in a box: training passes here.",
-    )
+    page.text("A2", _SUBTITLE)
     page.text(
         address(1, _WORKING_COLUMN),
         "Working: the path, taken from the Walkthrough, and one forward pass for every point of the grid",
         Look(theme.HEADING),
     )
+
+
+def _loss_after(lesson: Lesson, iterations: int) -> tuple[str, float]:
+    """The loss of all samples where some iterations of the path begin or end: its cell elsewhere, and its value."""
+    table, losses = lesson.table, lesson.curve_losses
+    if table.derivation.samples == 1:
+        index = max(0, iterations - 1)
+    else:
+        index = bisect_right(table.loss_curve.made, iterations) - 1
+    first = table.curve_losses.partition(":")[0]
+    sheet, _, cell = first.rpartition("!")
+    _, letter, row = cell.split("$")
+    return f"{sheet}!${letter}${int(row) + index}", float(losses[index])
 
 
 def _choose(page: Page, lesson: Lesson, views: Sequence[View], iteration: int) -> None:
@@ -345,7 +379,7 @@ def _points(
 
 def point_columns(derivation: Derivation) -> tuple[str, ...]:
     """What is calculated for a point of the grid and one sample."""
-    total = derivation.labels.total_loss
+    total = derivation.names.total_loss
     return (*forward_columns(derivation, [total]), total)
 
 
@@ -357,7 +391,7 @@ def _forward_passes(
     With several samples they stand side by side, and the loss is their mean.
     """
     derivation = lesson.derivation
-    total = derivation.labels.total_loss
+    total = derivation.names.total_loss
     columns = point_columns(derivation)
     column, losses, cells = _POINTS_COLUMN + 2, [], []
     for sample in range(derivation.samples):
@@ -446,22 +480,100 @@ def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
     on_path = DifferentialStyle(border=Border(left=edge, right=edge, top=edge, bottom=edge))
     formatting = page.sheet.conditional_formatting
     formatting.add(picture, Rule(type="expression", dxf=on_path, formula=[f"INDEX({points.visits_range},{here},1)>=0"]))
-    formatting.add(
-        picture,
-        ColorScaleRule(
-            start_type="min",
-            start_color="FFFFFF",
-            mid_type="percentile",
-            mid_value=50,
-            mid_color="FBDCD5",
-            end_type="max",
-            end_color="E8937F",
-        ),
+    for cells in (picture, f"{SCALE_CELLS[0]}:{SCALE_CELLS[-1]}"):
+        formatting.add(cells, _colours())
+
+
+def _colours() -> Rule:
+    """From pale to dark, but for a map that is nearly flat."""
+    lowest, middle, highest = (absolute(cell) for cell in SCALE_CELLS)
+    return ColorScaleRule(
+        start_type="formula",
+        start_value=lowest,
+        start_color=_PALE,
+        mid_type="formula",
+        mid_value=middle,
+        mid_color=_MIDDLE,
+        end_type="formula",
+        end_value=f"MAX({highest},{_FULL_CONTRAST}*{lowest})",
+        end_color=_DARK,
     )
 
 
-def _chart(page: Page, axes: tuple[_Axis, _Axis], iterations: int) -> None:
-    """The path in the plane of the two weights, its start and its end marked."""
+SCALE_CELLS = tuple(address(_SCALE_ROW, _SIDE_COLUMN + column) for column in (1, 2, 3))
+"""The lowest, the middle and the highest loss on the map, in its colours."""
+
+
+def _scale(page: Page, points: _Points) -> None:
+    """What the colours stand for, or that there is nothing to see."""
+    losses = points.losses
+    values = (float(losses.min()), float(np.median(losses)), float(losses.max()))
+    look = Look(theme.SURFACE, number_format=_LOSS_FORMAT)
+    for cell, function, value in zip(SCALE_CELLS, ("MIN", "MEDIAN", "MAX"), values, strict=True):
+        page.formula(cell, f"{function}({points.losses_range})", value, look)
+    lowest, _, highest = SCALE_CELLS
+    flat, colours = "flat here:", "low to high:"
+    page.formula(
+        address(_SCALE_ROW, _SIDE_COLUMN),
+        f'IF({highest}<={_FLAT}*{lowest},"{flat}","{colours}")',
+        flat if values[2] <= _FLAT * values[0] else colours,
+        Look(theme.HEADING, align="right"),
+    )
+
+
+def _end(page: Page, lesson: Lesson, points: _Points, visits: Array, others: str, iteration: int) -> None:
+    """Why the map has another loss at the end of the path than the training: there the other weights have moved."""
+    row, column = _LEGEND_ROW, _WORKING_COLUMN + 5
+    visit = f"{column_letter(_WORKING_COLUMN + 3)}{_LISTS_ROW + len(visits)}"
+    here = float(points.losses[int(visits[-1])]) if visits[-1] >= 0 else -1.0
+    cell, there = _loss_after(lesson, len(visits))
+    places = [address(row, column + index) for index in range(4)]
+    plain = Look(theme.CALCULATION)
+    for index, text in enumerate(("loss here", "in the training", "as text", "as text")):
+        page.text(address(row - 1, column + index), text, theme.COLUMN_HEAD)
+    page.formula(places[0], f"IF({visit}>=0,INDEX({points.losses_range},MAX(0,{visit})+1,1),-1)", here, plain)
+    page.formula(places[1], cell, there, plain)
+    for value, place, text in zip((here, there), places[:2], places[2:], strict=True):
+        page.formula(text, short_formula(place), short(value), plain)
+    outside = "The path ends outside the map."
+    start, between, end = "Where the path ends: ", " here, ", " in the training;"
+    page.formula(
+        address(_NOTE_ROW, _SIDE_COLUMN),
+        f'IF({places[0]}<0,"{outside}","{start}"&{places[2]}&"{between}"&{places[3]}&"{end}")',
+        outside if here < 0 else f"{start}{short(here)}{between}{short(there)}{end}",
+        Look(theme.NOTE),
+    )
+    words = "here the other weights stand as at iteration "
+    page.formula(
+        address(_NOTE_ROW + 1, _SIDE_COLUMN), f'"{words}"&{others}&"."', f"{words}{iteration}.", Look(theme.NOTE)
+    )
+
+
+def _edge(page: Page, axes: tuple[_Axis, _Axis], column: int) -> tuple[str, Array, str, Array]:
+    """Put down the corners of the map, all around; give the ranges and the values of both weights."""
+    first, last = _LISTS_ROW + 1, _LISTS_ROW + len(_CORNERS)
+    found: list[str | Array] = []
+    for index, axis in enumerate(axes):
+        letter = column_letter(column + index)
+        page.text(f"{letter}{_LISTS_ROW}", ("across", "upwards")[index], theme.COLUMN_HEAD)
+        values = np.array([axis.values[corner[index]] for corner in _CORNERS])
+        for row, corner, value in zip(range(first, last + 1), _CORNERS, values, strict=True):
+            formula = axis.value_formula(corner[index] % STEPS)
+            look = Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT)
+            page.formula(f"{letter}{row}", formula, float(value), look)
+        found += [f"'{TITLE}'!${letter}${first}:${letter}${last}", values]
+    x, x_values, y, y_values = found
+    assert isinstance(x, str)
+    assert isinstance(y, str)
+    return x, np.asarray(x_values), y, np.asarray(y_values)
+
+
+_CORNERS = ((0, 0), (-1, 0), (-1, -1), (0, -1), (0, 0))
+"""The first and the last point of the grid each way."""
+
+
+def _chart(page: Page, axes: tuple[_Axis, _Axis], points: _Points, iterations: int) -> None:
+    """The path in the plane of the two weights, its start and its end marked, within the edge of the map."""
     across, upwards = axes
     letters = [column_letter(_WORKING_COLUMN + column) for column in (1, 2)]
     parts = (
@@ -487,7 +599,25 @@ def _chart(page: Page, axes: tuple[_Axis, _Axis], iterations: int) -> None:
                 marker_size=size,
             )
         )
+    edge = "edge of the map"
+    label_cell = address(_LEGEND_ROW, _WORKING_COLUMN + 1 + len(parts))
+    page.text(label_cell, edge, theme.COLUMN_HEAD)
+    x, x_values, y, y_values = _edge(page, axes, points.next_column + 1)
+    curves.append(
+        charts.Curve(
+            label_reference=f"'{TITLE}'!{absolute(label_cell)}",
+            label=edge,
+            categories_reference=x,
+            categories=x_values.tolist(),
+            values_reference=y,
+            values=y_values.tolist(),
+            colour=theme.FAINT,
+            dash="sysDash",
+        )
+    )
     chart = charts.scatter_chart("Path of the training", "weight across", "weight upwards", curves)
+    for drawn, axis in ((chart.x_axis, across), (chart.y_axis, upwards)):
+        charts.name_axis(drawn, f"'{TITLE}'!{axis.name_cell}", axis.view.weight)
     chart.legend.position = "b"
     charts.place(chart, _CHART_ROW, _SIDE_COLUMN, _ACROSS_ROW, _LAST_SIDE_COLUMN)
     page.sheet.add_chart(chart)

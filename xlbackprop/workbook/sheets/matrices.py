@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -12,7 +10,7 @@ from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.pagebreak import Break
 
 from xlbackprop.derivation import Role
-from xlbackprop.engine import passes
+from xlbackprop.engine import sample_order
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import (
     BATCH_SIZE,
@@ -38,6 +36,7 @@ from xlbackprop.symbols import (
 from xlbackprop.walkthrough import UPDATE, WALKTHROUGH, Lesson, updated_name
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.matrix import Matrix, counted_product, product
+from xlbackprop.workbook.panels.matrix_page import COLUMN_WIDTH, Cells, MatrixPage
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Value
@@ -51,8 +50,6 @@ _FIRST_CELL, _LAST_CELL, _COUNT_CELL = "B4", "C4", "D4"
 """The first and the last iteration of the batch, and the number of its samples."""
 _COUNT = absolute(_COUNT_CELL)
 
-_WIDTH = 11.0
-"""Characters; fifteen such columns fit a screen of 1366 pixels."""
 _LARGEST_SHOWN = 100
 """A number beyond this has no room with six decimals and a sign in every font."""
 _LEAST_COLUMNS = 11
@@ -61,12 +58,6 @@ _LEAST_LEFT, _LEAST_RIGHT = 3, 5
 _ROW_HEIGHT = 18.0
 """Points: high enough for the symbols."""
 
-_ROWS_OF_A_HEADING = 3
-_ROWS_A_PAGE, _COLUMNS_A_PAGE = 22, 12
-"""What fits a page of A4 or Letter under the header; wider sheets are printed smaller."""
-
-_Cells = Sequence[Sequence[tuple[str, Value]]]
-"""The formula and the value of every cell, row by row."""
 _Grid = Sequence[Sequence[str]]
 """What stands in every cell, by name, row by row; rows may be shorter than the first one."""
 
@@ -91,30 +82,21 @@ def matrices(workbook: Workbook, lesson: Lesson) -> Page:
     for row in range(3, header_row + 1):
         page.heights(row, 1)
     page.sheet.freeze_panes = f"A{header_row + 1}"
-    sheet = _Matrices(page, lesson, choice, batch, header_row + 1)
-    sheet.forward()
-    sheet.backward()
-    sheet.update()
+    told = _Matrices(page, lesson, choice, batch, header_row + 1)
+    told.forward()
+    told.backward()
+    told.update()
+    sheet = told.sheet
     last = column_letter(sheet.last_column)
-    page.widths((column_letter(index) for index in range(1, sheet.last_column + 1)), _WIDTH)
+    page.widths((column_letter(index) for index in range(1, sheet.last_column + 1)), COLUMN_WIDTH)
     for row in range(header_row + 1, sheet.row):
         page.sheet.row_dimensions[row].height = _ROW_HEIGHT
-    page.show_tiny_numbers(f"A{header_row + 1}:{last}{sheet.row - 1}", largest=_LARGEST_SHOWN)
+    page.show_extreme_numbers(f"A{header_row + 1}:{last}{sheet.row - 1}", largest=_LARGEST_SHOWN)
     page.print_setup(lesson.definition.title, f"1:{header_row}")
-    for beginning in _page_beginnings([*sheet.beginnings, sheet.row], sheet.last_column):
+    for beginning in sheet.paper_beginnings():
         page.sheet.row_breaks.append(Break(id=beginning - 1))
     page.sheet.print_area = f"A1:{last}{sheet.row - 1}"
     return page
-
-
-def _page_beginnings(beginnings: Sequence[int], columns: int) -> Iterator[int]:
-    """The rows with which a new page of paper has to begin, so that no matrix is torn; the last one ends the sheet."""
-    rows = int(_ROWS_A_PAGE * max(1, columns / _COLUMNS_A_PAGE))
-    start = beginnings[0]
-    for row, following in pairwise(beginnings):
-        if following - start > rows and row > start:
-            yield row
-            start = row
 
 
 class _Batch(Struct, frozen=True):
@@ -139,7 +121,7 @@ class _Batch(Struct, frozen=True):
 
 
 def _batch(lesson: Lesson) -> _Batch:
-    order, iteration = passes(lesson.definition), lesson.iteration
+    order, iteration = sample_order(lesson.definition), lesson.iteration
     starts = np.arange(order.iterations) - order.in_batch + 1
     counts = np.minimum(order.size, order.iterations - starts)
     return _Batch(
@@ -169,11 +151,10 @@ class _Matrices:
     """
 
     def __init__(self, page: Page, lesson: Lesson, choice: Choice, batch: _Batch, row: int) -> None:
-        self.row = row
         self._page = page
         self._lesson = lesson
         self._derivation = lesson.derivation
-        self._labels = lesson.derivation.labels
+        self._labels = lesson.derivation.names
         self._choice = choice
         self._batch = batch
         self._is_batched = batch.is_told
@@ -185,9 +166,7 @@ class _Matrices:
         self._middle = max(_LEAST_LEFT, 1 + max(factors), 1 + max(sizes[1:])) + 1
         self._right = self._middle + batch.columns + 1
         learned = (len(self._learned(layer)[0]) for layer in self._layers)
-        self.last_column = max(_LEAST_COLUMNS, self._right + max(_LEAST_RIGHT, *learned))
-        self.beginnings: list[int] = []
-        """The rows before which a page of paper may end."""
+        last_column = max(_LEAST_COLUMNS, self._right + max(_LEAST_RIGHT, *learned))
         self._rows: dict[str, int] = {}
         """The row of everything that every sample has a value of."""
         self._places: dict[str, str] = {}
@@ -196,11 +175,12 @@ class _Matrices:
         self._matrices = _matrix_names(lesson)
         letters = ("W", "Z", "A", "b", *(state.letter.upper() for state in self._states))
         names = (self._name(letter, layer) for letter in letters for layer in self._layers)
-        self._typesetter = Typesetter((*self._derivation.typeset, *names))
+        typesetter = Typesetter((*self._derivation.typeset, *names))
+        self.sheet = MatrixPage(page, typesetter, self._labels.total_loss, row, last_column)
 
     def forward(self) -> None:
         """From the inputs to the loss."""
-        self._heading("Forward: from the inputs to the loss ↓")
+        self.sheet.heading("Forward: from the inputs to the loss ↓")
         names, last = self._labels, self._layers[-1]
         before = self._samples("Inputs X", names.inputs, Role.INPUT, self._given)
         for layer in self._layers:
@@ -216,13 +196,13 @@ class _Matrices:
 
     def backward(self) -> None:
         """From the loss to the gradients of everything that is learned."""
-        self.row += 1
-        self._heading("Backward: from the loss to the gradients ↓")
+        self.sheet.row += 1
+        self.sheet.heading("Backward: from the loss to the gradients ↓")
         above: Matrix | None = None
         for layer in reversed(self._layers):
             by_output = self._by(self._labels.activations[layer])
-            row = self.row
-            self._may_begin_a_page()
+            row = self.sheet.row
+            self.sheet.may_begin_a_page()
             if above is not None:
                 above = self._passed_down(layer, by_output, above)
                 row = above.label_row
@@ -232,15 +212,15 @@ class _Matrices:
 
     def update(self) -> None:
         """What is learned, its gradients and the optimiser's memory, and what becomes of it."""
-        self.row += 1
-        self._heading(f"{UPDATE} ↓")
+        self.sheet.row += 1
+        self.sheet.heading(f"{UPDATE} ↓")
         self._shared_numbers()
         if self._batch.is_cut:
             words = "The table ends within this batch: there is no update yet."
             is_cut = self._batch.count < self._values[0][BATCH_SIZE]
             formula = f'IF({_COUNT}<{self._choice.value(BATCH_SIZE)},"{words}","")'
-            self._page.formula(f"A{self.row}", formula, words if is_cut else "", Look(theme.NOTE))
-            self.row += 1
+            self._page.formula(f"A{self.sheet.row}", formula, words if is_cut else "", Look(theme.NOTE))
+            self.sheet.row += 1
         for layer in self._layers:
             self._updated(layer)
 
@@ -249,9 +229,9 @@ class _Matrices:
         units, biases, sources = self._labels.pre_activations[layer], self._labels.biases[layer], self._sources(layer)
         weights, sums, bias = (self._name(letter, layer) for letter in "WZb")
         also = (f" + {bias}", f", {bias}") if biases else ("", "")
-        self._may_begin_a_page()
-        row = self._caption(
-            self.row, self._middle, f"Pre-activations {sums} = {weights} · {self._before(layer)}{also[0]}"
+        self.sheet.may_begin_a_page()
+        row = self.sheet.caption(
+            self.sheet.row, self._middle, f"Pre-activations {sums} = {weights} · {self._before(layer)}{also[0]}"
         )
         parameters = [
             [*row, *([biases[unit % len(biases)]] if biases else ())]
@@ -275,7 +255,9 @@ class _Matrices:
         weights, units = self._name("W", layer + 1), self._labels.pre_activations[layer + 1]
         outputs = self._labels.activations[layer]
         by_above = self._matrices[self._by(units)[0]]
-        row = self._caption(self.row, self._middle, f"{self._matrices[by_output[0]]} = {weights}ᵀ · {by_above}")
+        row = self.sheet.caption(
+            self.sheet.row, self._middle, f"{self._matrices[by_output[0]]} = {weights}ᵀ · {by_above}"
+        )
         cells = self._again(list(zip(*self._labels.weights[layer + 1], strict=True)))
         shape = self._shape(len(outputs), len(units))
         left = self._left(row, f"{weights} turned: {weights}ᵀ", shape, outputs, units, cells)
@@ -289,7 +271,7 @@ class _Matrices:
     def _turned_before(self, layer: int, row: int) -> Matrix:
         """What came into a layer, turned so that a row is a sample, to the right."""
         sources, name = self._sources(layer), self._before(layer)
-        self._text(row, self._right, f"{name} turned: {name}ᵀ")
+        self.sheet.text(row, self._right, f"{name} turned: {name}ᵀ")
         turned = Matrix(row + 1, self._right, self._batch.columns, len(sources))
         role = Role.HIDDEN if layer else Role.INPUT
         samples = range(self._batch.columns)
@@ -297,20 +279,22 @@ class _Matrices:
             [(self._sample_cell(source, sample), self._sample_value(source, sample)) for source in sources]
             for sample in samples
         ]
-        self._put(turned, self._shape(None, len(sources)), (), sources, role, cells)
+        self.sheet.put(turned, self._shape(None, len(sources)), (), sources, role, cells)
         for sample in samples:
             self._sample_label(turned.label_row + 1 + sample, self._right, sample)
-        self.row = max(self.row, turned.last_row + 1)
+        self.sheet.row = max(self.sheet.row, turned.last_row + 1)
         return turned
 
     def _gradients(self, layer: int, turned: Matrix) -> Matrix:
         """∂E/∂Z in the middle, and to its right ∂E/∂W = ∂E/∂Z · Aᵀ below Aᵀ, with ∂E/∂b as a last column."""
         units, sources, learned = self._labels.pre_activations[layer], self._sources(layer), self._learned(layer)
         deltas = self._by(units)
-        row = self._caption(self.row, self._middle, self._told(deltas[0]))
+        row = self.sheet.caption(self.sheet.row, self._middle, self._told(deltas[0]))
         if layer == self._layers[-1] and LOSSES[self._lesson.definition.loss].goes_with:
-            row = self._caption(row, self._middle, f"{deltas[0]} is {self._derivation[deltas[0]].sentence}", _REMARK)
-        self._text(row, self._right, self._gradients_told(layer))
+            row = self.sheet.caption(
+                row, self._middle, f"{deltas[0]} is {self._derivation[deltas[0]].sentence}", _REMARK
+            )
+        self.sheet.text(row, self._right, self._gradients_told(layer))
         slopes = self._strip(row + 1, deltas, Role.GRADIENT, self._defined)
         matrix = Matrix(row + 1, self._right, len(units), len(learned[0]))
         mean = f"/{_COUNT}" if self._is_batched else ""
@@ -328,7 +312,7 @@ class _Matrices:
             for unit, row in enumerate(names)
         ]
         shape = self._shape(len(units), len(sources))
-        self._put(matrix, shape, units, self._learned_columns(layer), Role.GRADIENT, cells)
+        self.sheet.put(matrix, shape, units, self._learned_columns(layer), Role.GRADIENT, cells)
         self._remember(matrix, names)
         return slopes
 
@@ -351,8 +335,8 @@ class _Matrices:
         for name in dict.fromkeys(symbol.name for symbol in symbols(self._update(self._derivation.learned[0]))):
             if name in own:
                 continue
-            if column >= self.last_column:
-                column, self.row = 1, self.row + 1
+            if column >= self.sheet.last_column:
+                column, self.sheet.row = 1, self.sheet.row + 1
             setting = self._derivation.settings.get(name)
             if setting:
                 role, number_format = Role.TARGET, theme.PLAIN_FORMAT
@@ -361,17 +345,17 @@ class _Matrices:
                 role = self._derivation[name].role
                 number_format = theme.number_format(role)
                 formula, value = self._last(name), self._values[-1][name]
-            cell = address(self.row, column + 1)
-            self._symbol(self.row, column, name, role)
+            cell = address(self.sheet.row, column + 1)
+            self.sheet.symbol(self.sheet.row, column, name, role)
             self._page.formula(cell, formula, value, Look(theme.CALCULATION, role, number_format))
             self._places[name] = absolute(cell)
             column += 2
-        self.row += 1
+        self.sheet.row += 1
 
     def _updated(self, layer: int) -> None:
         """What is learned in a layer with all that its update needs, side by side as far as there is room."""
         learned, weights = self._learned(layer), self._name("W", layer)
-        self._may_begin_a_page()
+        self.sheet.may_begin_a_page()
         also = f", {self._name('b', layer)}" if self._learns_bias(layer) else ""
         told = {learned[0][0]: weights}
         blocks: list[tuple[str, Role, _Grid]] = [(weights + also, Role.WEIGHT, learned)]
@@ -384,7 +368,7 @@ class _Matrices:
             blocks.append((told[kept[0][0]], Role.MEMORY, kept))
         formula = matrix_mathematics(_unconditional(self._update(learned[0][0])), told)
         in_the_same_way = f"; {self._name('b', layer)} in the same way" if also else ""
-        self.row = self._caption(self.row, 1, f"{updated_name(weights)} = {formula}{in_the_same_way}")
+        self.sheet.row = self.sheet.caption(self.sheet.row, 1, f"{updated_name(weights)} = {formula}{in_the_same_way}")
         column = 1
         for caption, role, names in blocks:
             is_memory = role is Role.MEMORY
@@ -397,37 +381,37 @@ class _Matrices:
             for pair in zip(learned, after, strict=True)
         ]
         self._beside(layer, column, updated_name(weights) + also, Role.WEIGHT, new, theme.RESULT)
-        self.row += len(learned) + 2
+        self.sheet.row += len(learned) + 2
 
     def _beside(
-        self, layer: int, column: int, caption: str, role: Role, cells: _Cells, style: str = theme.CALCULATION
+        self, layer: int, column: int, caption: str, role: Role, cells: Cells, style: str = theme.CALCULATION
     ) -> tuple[Matrix, int]:
         """Put down one of several blocks side by side; give it, and the column after it."""
         units, columns = self._labels.pre_activations[layer], self._learned_columns(layer)
-        if column > 1 and column + len(columns) > self.last_column:
-            column, self.row = 1, self.row + len(units) + 2
-            self._may_begin_a_page()
-        self._text(self.row, column, caption)
-        matrix = Matrix(self.row + 1, column, len(units), len(columns))
+        if column > 1 and column + len(columns) > self.sheet.last_column:
+            column, self.sheet.row = 1, self.sheet.row + len(units) + 2
+            self.sheet.may_begin_a_page()
+        self.sheet.text(self.sheet.row, column, caption)
+        matrix = Matrix(self.sheet.row + 1, column, len(units), len(columns))
         shape = self._shape(len(units), len(self._sources(layer)))
-        self._put(matrix, shape, units, columns, role, cells, style)
+        self.sheet.put(matrix, shape, units, columns, role, cells, style)
         return matrix, matrix.last_column + 1
 
     def _mean_loss(self, losses: Matrix) -> None:
         """The mean of the batch, below the losses of its samples."""
         total = self._labels.total_loss
-        self._symbol(self.row, self._middle, MEAN_LOSS, Role.LOSS)
+        self.sheet.symbol(self.sheet.row, self._middle, MEAN_LOSS, Role.LOSS)
         value = sum(values[total] for values in self._values) / self._batch.count
         formula = f"SUM({losses.along_row(losses.rows - 1, losses.columns)})/{_COUNT}"
-        cell = address(self.row, self._middle + 1)
+        cell = address(self.sheet.row, self._middle + 1)
         self._page.formula(cell, formula, value, Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT))
-        self._text(self.row, self._middle + 2, f"the mean of {total} over the batch", _PROSE)
-        self.row += 1
+        self.sheet.text(self.sheet.row, self._middle + 2, f"the mean of {total} over the batch", _PROSE)
+        self.sheet.row += 1
 
     def _samples(self, caption: str, names: tuple[str, ...], role: Role, formula: Callable[[str, int], str]) -> Matrix:
         """A matrix with a column a sample, under its caption."""
-        self._may_begin_a_page()
-        return self._strip(self._caption(self.row, self._middle, caption), names, role, formula)
+        self.sheet.may_begin_a_page()
+        return self._strip(self.sheet.caption(self.sheet.row, self._middle, caption), names, role, formula)
 
     def _strip(self, label_row: int, names: tuple[str, ...], role: Role, formula: Callable[[str, int], str]) -> Matrix:
         """A matrix with a column a sample: in each row a quantity, its formula by its name and the sample."""
@@ -441,10 +425,10 @@ class _Matrices:
             ]
             for name in names
         ]
-        self._put(matrix, self._shape(len(names) - (total in names), None), names, (), role, cells)
+        self.sheet.put(matrix, self._shape(len(names) - (total in names), None), names, (), role, cells)
         for sample in range(columns):
             self._sample_label(label_row, self._middle + 1 + sample, sample)
-        self.row = matrix.last_row + 1
+        self.sheet.row = matrix.last_row + 1
         return matrix
 
     def _left(
@@ -454,47 +438,20 @@ class _Matrices:
         shape: tuple[str | None, str],
         rows: Sequence[str],
         columns: Sequence[str],
-        cells: _Cells,
+        cells: Cells,
     ) -> Matrix:
         """A left factor of weights, beside the matrix in the middle whose labels stand in a row."""
         matrix = Matrix(label_row, self._middle - 1 - len(columns), len(rows), len(columns))
-        self._text(label_row - 1, matrix.label_column, caption)
-        self._put(matrix, shape, rows, columns, Role.WEIGHT, cells)
+        self.sheet.text(label_row - 1, matrix.label_column, caption)
+        self.sheet.put(matrix, shape, rows, columns, Role.WEIGHT, cells)
         return matrix
-
-    def _put(
-        self,
-        matrix: Matrix,
-        shape: tuple[str | None, str],
-        rows: Sequence[str],
-        columns: Sequence[str],
-        role: Role,
-        cells: _Cells,
-        style: str = theme.CALCULATION,
-    ) -> None:
-        """Put down the cells of a matrix, its shape in the corner, and the names of its rows and columns."""
-        corner = address(matrix.label_row, matrix.label_column)
-        formula, words = shape
-        if formula is None:
-            self._page.text(corner, words, _SHAPE)
-        else:
-            self._page.formula(corner, formula, words, _SHAPE)
-        for index, name in enumerate(rows, 1):
-            self._symbol(matrix.label_row + index, matrix.label_column, name, role)
-        for index, name in enumerate(columns, 1):
-            self._symbol(matrix.label_row, matrix.label_column + index, name, role)
-        for row, each in enumerate(cells):
-            kind = theme.RESULT if rows and rows[row] == self._labels.total_loss else style
-            look = Look(kind, role, theme.VALUE_FORMAT)
-            for column, (text, value) in enumerate(each):
-                self._page.formula(matrix.cell(row, column), text, value, look)
 
     def _remember(self, matrix: Matrix, names: _Grid) -> None:
         """Let later formulas find here what stands in the cells of a matrix."""
         for row, each in enumerate(names):
             self._places |= {name: matrix.cell(row, column) for column, name in enumerate(each)}
 
-    def _again(self, names: _Grid) -> _Cells:
+    def _again(self, names: _Grid) -> Cells:
         """What stands on the sheet already, once more."""
         return [[(self._places[name], self._values[-1][name]) for name in row] for row in names]
 
@@ -584,36 +541,10 @@ class _Matrices:
     def _name(self, letter: str, layer: int) -> str:
         return f"{letter}_{_suffix(layer, len(self._layers))}"
 
-    def _symbol(self, row: int, column: int, name: str, role: Role) -> None:
-        self._text(row, column, name, Look(theme.SYMBOL, role))
-
-    def _text(self, row: int, column: int, text: str, look: Look | None = None) -> None:
-        self._page.typeset(address(row, column), self._typesetter.set(text), look or _CAPTION)
-
-    def _caption(self, row: int, column: int, text: str, look: Look | None = None) -> int:
-        """Put down a text in as many rows as it takes up to the last column; give the row below."""
-        room = int((self.last_column - column + 1) * _WIDTH)
-        for line in textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False):
-            self._text(row, column, line, look)
-            row += 1
-        return row
-
-    def _may_begin_a_page(self) -> None:
-        """Let a page of paper begin here, unless that would tear a heading from what it heads."""
-        if self.row > self.beginnings[-1] + _ROWS_OF_A_HEADING:
-            self.beginnings.append(self.row)
-
-    def _heading(self, text: str) -> None:
-        self.beginnings.append(self.row)
-        for column in range(1, self.last_column + 1):
-            self._page.blank(address(self.row, column), _SECTION)
-        self._page.text(f"A{self.row}", text, _SECTION)
-        self.row += 1
-
 
 def _matrix_names(lesson: Lesson) -> dict[str, str]:
     """The matrix of which the first cell has a name, for all that every sample has a value of."""
-    names = lesson.derivation.labels
+    names = lesson.derivation.names
     matrices = {names.targets[0]: "T", names.losses[0]: "E"}
     for layer, (units, outputs) in enumerate(zip(names.pre_activations, names.activations, strict=True)):
         suffix = _suffix(layer, len(names.activations))
@@ -629,13 +560,10 @@ def _suffix(layer: int, layers: int) -> str:
 
 def _unconditional(update: Expression) -> Expression:
     """An update as it is at the end of a batch."""
-    if isinstance(update, Conditional) and update.left == Symbol(IN_BATCH, previous=True):
+    if isinstance(update, Conditional) and update.left == Symbol(IN_BATCH):
         return update.otherwise
     return update
 
 
-_CAPTION = Look(theme.HEADING)
-_SHAPE = Look(theme.NOTE, align="center")
 _REMARK = Look(theme.NOTE)
 _PROSE = Look(theme.TEXT, align="left", indent=1)
-_SECTION = Look(theme.HEADING, shaded=True)

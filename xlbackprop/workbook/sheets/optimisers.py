@@ -16,8 +16,8 @@ from xlbackprop.network import LEARNING_RATE, OPTIMISERS, SETTINGS
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels import comparison as outcome
 from xlbackprop.workbook.panels.comparison import Compared, Summary
-from xlbackprop.workbook.panels.run import begin, put_run, put_setting, run_columns, run_values, settings_elsewhere
-from xlbackprop.workbook.panels.working import Working, bounded, given, used
+from xlbackprop.workbook.panels.run import begin, put_setting, settings_elsewhere
+from xlbackprop.workbook.panels.working import bounded, given, used
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
@@ -71,10 +71,9 @@ def optimisers(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERAT
     runs: list[Compared] = []
     for index in range(len(derivations)):
         run = _run(summary, derivations, index, places, column)
-        put_run(page, lesson, run)
         summary.put(run)
         runs.append(run)
-        column = run.working.next_column + 2
+        column += summary.width(derivations[index]) + 1
     summary.fastest(runs, "Small first with ", "None of these optimisers makes the loss small.")
     last = max(_FEWEST_COLUMNS, 1 + len(runs))
     summary.charts(runs, "Loss with each optimiser", (2, last))
@@ -105,10 +104,10 @@ def _run(
     page.text(address(row, first_column), name, Look(theme.HEADING))
     cells = used(page, choices, row, first_column)
     elsewhere = places | {symbol: cell for (symbol, _, _), cell in zip(choices, cells, strict=True)}
-    columns = run_columns(derivation)
-    working = Working(derivation, columns, first_column, summary.header_row, summary.iterations, elsewhere)
-    trace = train(replace(summary.lesson.definition.compared[index], iterations=summary.iterations))
-    return Compared(working, run_values(derivation, columns, trace), name=name, column=column)
+    definition = replace(summary.lesson.definition.compared[index], iterations=summary.iterations)
+    return summary.run(
+        definition, derivation, train(definition), elsewhere, first_column=first_column, name=name, column=column
+    )
 
 
 def _names(lesson: Lesson) -> list[str]:

@@ -1,8 +1,8 @@
-"""Which sheets a lesson has: what some of them need, and what is too large for them."""
+"""The sheets that a workbook can have, one entry each: title, purpose, and what it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, derive
 from xlbackprop.network import OPTIMISERS, Definition
-from xlbackprop.walkthrough import Lesson
+from xlbackprop.walkthrough import DATA, WALKTHROUGH, Lesson
 from xlbackprop.workbook.xlsx.page import Page
 
 MOST_GRADIENTS = 150
@@ -31,10 +31,41 @@ class Reason(Struct, frozen=True):
     """Whether a smaller walkthrough would have it; another one has no use for it."""
 
 
-def reason_against(name: str, definition: Definition, derivation: Derivation) -> Reason | None:
-    """Why a workbook of this walkthrough does not have the sheet; None if it can."""
-    reason = _REASONS.get(name)
-    return reason(definition, derivation) if reason else None
+Reasons = Callable[[Definition, Derivation], Reason | None]
+"""Why a workbook of a walkthrough does not have a sheet; None if it can."""
+
+
+class Sheet(Struct, frozen=True):
+    """A sheet of the workbook: everything that is said of it in one place.
+
+    It is filled by the function of its name, in the module of its name, which is loaded only when the sheet is made.
+    """
+
+    title: str
+    purpose: str
+    """What it is for, on Start here."""
+    reason_against: Reasons = lambda _definition, _derivation: None
+    is_read_by_others: bool = False
+    """Whether every workbook has it."""
+
+    @property
+    def name(self) -> str:
+        """What the command line calls it: its title, in small letters."""
+        return name_of(self.title)
+
+    def fill(self, workbook: Workbook, lesson: Lesson) -> Page:
+        """Add it to a workbook."""
+        function = self.name.replace("-", "_")
+        filler: Filler = getattr(import_module(f"xlbackprop.workbook.sheets.{function}"), function)
+        return filler(workbook, lesson)
+
+
+Filler = Callable[[Workbook, Lesson], Page]
+
+
+def name_of(title: str) -> str:
+    """A title as the command line spells it."""
+    return "-".join(title.lower().split())
 
 
 def _data(definition: Definition, derivation: Derivation) -> Reason | None:
@@ -73,7 +104,7 @@ def _loss_surface(definition: Definition, derivation: Derivation) -> Reason | No
 
 
 def _matrices(definition: Definition, derivation: Derivation) -> Reason | None:
-    sizes, samples = derivation.labels.sizes, definition.samples_a_batch
+    sizes, samples = derivation.names.sizes, definition.samples_a_batch
     states = len(OPTIMISERS[definition.optimiser.name].states)
     weights = sum(before * units for before, units in pairwise(sizes))
     cells = weights * (6 + states) + 5 * samples * sum(sizes)
@@ -87,45 +118,16 @@ def _too_many(words: str, found: int, most: int) -> Reason | None:
     return too_many if found > most else None
 
 
-_REASONS: Mapping[str, Callable[[Definition, Derivation], Reason | None]] = {
-    "data": _data,
-    "step-by-step": _lines,
-    "your-turn": _lines,
-    "learning-rates": _learning_rates,
-    "matrices": _matrices,
-    "optimisers": _optimisers,
-    "gradient-check": _gradient_check,
-    "loss-surface": _loss_surface,
-}
-
-
 SHEETS = (
-    "start-here",
-    "walkthrough",
-    "data",
-    "step-by-step",
-    "matrices",
-    "learning-rates",
-    "optimisers",
-    "gradient-check",
-    "your-turn",
-    "loss-surface",
+    Sheet("Start here", "what this is, what to change first, the notation, links"),
+    Sheet(WALKTHROUGH, "the network, its derivation, and a table with one row an iteration", is_read_by_others=True),
+    Sheet(DATA, "the samples that the network learns from, and what it says to each of them", _data, True),
+    Sheet("Step by step", "one iteration, line by line, with its numbers put in", _lines),
+    Sheet("Matrices", "one iteration as matrices, every product beside and below its factors", _matrices),
+    Sheet("Learning rates", "the same network trained at several learning rates side by side", _learning_rates),
+    Sheet("Optimisers", "the same network trained by several optimisers side by side", _optimisers),
+    Sheet("Gradient check", "every gradient compared with the slope of the loss itself", _gradient_check),
+    Sheet("Your turn", "one iteration by hand: you type, it says at once what is right", _lines),
+    Sheet("Loss surface", "how the loss depends on two of the weights", _loss_surface),
 )
-"""The sheets in their order, by the name under which the command line knows them: its title, in small letters.
-
-Each is filled by the function of its name, in the module of its name, which is loaded only when the sheet is made.
-"""
-
-
-def filler_of(name: str) -> Callable[[Workbook, Lesson], Page]:
-    name = name.replace("-", "_")
-    filler: Callable[[Workbook, Lesson], Page] = getattr(import_module(f"xlbackprop.workbook.sheets.{name}"), name)
-    return filler
-
-
-def name_of(title: str) -> str:
-    return "-".join(title.lower().split())
-
-
-def title_of(name: str) -> str:
-    return name.replace("-", " ").capitalize()
+"""The sheets in their order."""

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
 from xlbackprop.network import ACTIVATIONS, LEARNING_RATE, derivative
 from xlbackprop.symbols import Mathematics, Symbol, Typesetter
-from xlbackprop.walkthrough import DATA, WALKTHROUGH, Lesson
+from xlbackprop.walkthrough import WALKTHROUGH, Lesson
+from xlbackprop.workbook.panels.working import plain
+from xlbackprop.workbook.sheets.registry import SHEETS
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Start here"
-
-PURPOSES: Mapping[str, str] = {
-    WALKTHROUGH: "the network, its derivation, and a table with one row an iteration",
-    DATA: "the samples that the network learns from, and what it says to each of them",
-    "Step by step": "one iteration, line by line, with its numbers put in",
-    "Matrices": "one iteration as matrices, every product beside and below its factors",
-    "Learning rates": "the same network trained at several learning rates side by side",
-    "Optimisers": "the same network trained by several optimisers side by side",
-    "Gradient check": "every gradient compared with the slope of the loss itself",
-    "Your turn": "one iteration by hand: you type, it says at once what is right",
-    "Loss surface": "how the loss depends on two of the weights",
-}
-"""What each sheet is for, by its title."""
 
 _WHAT = (
     "A small neural network learns here, with every number in the open. All but a few of them are formulas: change "
@@ -79,7 +68,7 @@ def _prose(page: Page, row: int, heading: str, text: str) -> int:
 
 def _changes(page: Page, row: int, lesson: Lesson) -> int:
     """The first three numbers to change, each with a link to its cell."""
-    table, names = lesson.table, lesson.derivation.labels
+    table, names = lesson.table, lesson.derivation.names
     weight, target = names.weights[0][0][0], names.targets[0]
     first_target = table.cell(target)
     if lesson.derivation.samples > 1:
@@ -89,7 +78,7 @@ def _changes(page: Page, row: int, lesson: Lesson) -> int:
         (
             LEARNING_RATE,
             table.learning_rate_cell.replace("$", ""),
-            "Try 0.1, then 2, then 1000, and watch the loss chart.",
+            f"Try {', then '.join(map(plain, lesson.rates_to_try))}, and watch the loss chart.",
         ),
         (weight, table.cell(weight), "Start from another weight: what moves in the first row, and what does not?"),
         (target, first_target, "Ask for another output: the same steps lead there."),
@@ -103,11 +92,11 @@ def _changes(page: Page, row: int, lesson: Lesson) -> int:
 
 def _sheets(page: Page, row: int, titles: tuple[str, ...]) -> int:
     _heading(page, "AB", row, "The sheets")
-    for title in titles:
-        if title != TITLE:
+    for sheet in SHEETS:
+        if sheet.title in titles and sheet.title != TITLE:
             row += 1
-            page.link(f"A{row}", title, title, "A1")
-            page.text(f"B{row}", PURPOSES.get(title, ""))
+            page.link(f"A{row}", sheet.title, sheet.title, "A1")
+            page.text(f"B{row}", sheet.purpose)
     return row + 1
 
 
@@ -123,7 +112,7 @@ def _notation(page: Page, row: int, lesson: Lesson) -> int:
 
 def _entries(lesson: Lesson) -> Iterator[tuple[str, Role, str]]:
     """One quantity of every kind, as an example of its kind, then η and σ."""
-    derivation, names = lesson.derivation, lesson.derivation.labels
+    derivation, names = lesson.derivation, lesson.derivation.names
     examples = [names.inputs[0], names.targets[0], names.weights[0][0][0]]
     examples += [bias for biases in names.biases for bias in biases][:1]
     if len(names.activations) > 1:

@@ -15,9 +15,11 @@ from xlbackprop.symbols import (
     short,
     short_formula,
 )
-from xlbackprop.walkthrough import GIVEN, UPDATE, Lesson, givens, sections, updates
+from xlbackprop.walkthrough import GIVEN, UPDATE, Lesson, givens, sections, updated_name, updates
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
+from xlbackprop.workbook.panels.worth_it import QUESTION, SAME_WITHIN, put_answer
+from xlbackprop.workbook.panels.worth_it import Lines as WorthItLines
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
@@ -32,8 +34,6 @@ _WIDTHS = {"A": 13.0, "B": 44.0, "C": 56.0, "D": 14.0, "E": 46.0}
 
 _TEXT_COLUMN, _BRACKETED_COLUMN = "F", "G"
 _WIDE_NUMBER = -0.1234
-_SAME = 1e-12
-"""Two losses no further apart than this are called the same: programs differ in the last digits."""
 
 
 def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
@@ -58,8 +58,8 @@ def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
     lines.given()
     lines.calculated()
     lines.update()
-    lines.next_iteration()
-    page.show_tiny_numbers(f"D{_HEADER_ROW + 1}:D{lines.row}")
+    lines.worth_it()
+    page.show_extreme_numbers(f"D{_HEADER_ROW + 1}:D{lines.row}")
     page.hide((_TEXT_COLUMN, _BRACKETED_COLUMN))
     page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
     page.sheet.print_area = f"A1:E{lines.row}"
@@ -99,45 +99,28 @@ class _Lines(Lines):
 
     def update(self) -> None:
         self._heading(UPDATE)
-        for each in updates(self._derivation, self._lesson.trace, self._lesson.iteration):
+        learned = self._derivation.learned
+        for name, each in zip(
+            learned, updates(self._derivation, self._lesson.trace, self._lesson.iteration), strict=True
+        ):
             formula = self._formula.read(each.expression)
             self._line(each.name, each.sentence, each.expression, formula, each.value, each.role)
+            before, after = f"D{self._rows[name]}", f"D{self.row}"
+            self._page.formula(
+                f"E{self.row}",
+                f'IF(ABS({after}-{before})<={SAME_WITHIN:G},"{each.unmoved}","{each.moved}")',
+                each.unmoved if abs(each.value - self._values[name]) <= SAME_WITHIN else each.moved,
+                _PROSE,
+            )
 
-    def next_iteration(self) -> None:
-        """The loss of the row below in the table, and whether it went down; the last row has none below."""
-        self._heading("Next iteration: was it worth it?")
+    def worth_it(self) -> None:
+        """The same samples before and after the update, or that nothing moves before the batch is complete."""
+        self._heading(QUESTION)
         self.row += 1
-        row, page, total = self.row, self._page, self._derivation.loss_shown
-        before = self._rows[total]
-        is_last = f"{self._choice.cell}>={self._choice.last}"
-        last_words = f"Iteration {self._choice.last} is the last row of the table; choose an earlier one."
-        iteration = self._lesson.iteration
-        ends = iteration >= self._choice.last
-        old = self._values[total]
-        new = old if ends else float(self._lesson.trace[total][iteration + 1])
-
-        self._symbol(f"next {total}", Role.LOSS)
-        page.text(f"B{row}", "the loss of the next iteration, with the new values", _PROSE)
-        value = "–" if ends else new
-        look = Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT, align="right")
-        page.formula(f"D{row}", f'IF({is_last},"–",{self._choice.next_value(total)})', value, look)
-        as_text = "–" if ends else short(new)
-        page.formula(f"{_TEXT_COLUMN}{row}", f'IF({is_last},"–",{short_formula(f"D{row}")})', as_text, _HELPER)
-        page.formula(
-            f"C{row}",
-            f'"from "&{_TEXT_COLUMN}{before}&" to "&{_TEXT_COLUMN}{row}',
-            f"from {short(old)} to {as_text}",
-            _WRITTEN,
-        )
-        same, down, up = "The loss stayed the same.", "Yes: the loss went down.", "No: the loss went up."
-        page.formula(
-            f"E{row}",
-            f'IF({is_last},"{last_words}",IF(ABS(D{row}-D{before})<={_SAME:G},"{same}",'
-            f'IF(D{row}<D{before},"{down}","{up}")))',
-            last_words if ends else same if abs(new - old) <= _SAME else down if new < old else up,
-            Look(theme.CHECK, align="left", indent=1, wrap=True),
-        )
-        page.heights(row, page.lines(last_words, "E"))
+        renamed = {name: updated_name(name) for name in self._derivation.learned}
+        put_answer(self._page, self._lesson, self.row, WorthItLines(self._rows), renamed)
+        self._symbol("new E", Role.LOSS)
+        self._page.heights(self.row, 2)
 
     def _line(
         self,
@@ -162,7 +145,7 @@ class _Lines(Lines):
             page.typeset(f"B{row}", self._typesetter.set(mathematics), _WRITTEN)
             page.formula(f"C{row}", self._live.formula(expression), self._numbers.read(expression), _WRITTEN)
             lines += [page.lines(mathematics, "B"), page.lines(self._wide.read(expression), "C")]
-        style = theme.RESULT if name == self._derivation.loss_shown else theme.CALCULATION
+        style = theme.RESULT if name == self._derivation.names.total_loss else theme.CALCULATION
         page.formula(f"D{row}", formula, value, Look(style, role, theme.number_format(role)))
         page.typeset(f"E{row}", self._typesetter.set(sentence), _PROSE)
         plain, in_brackets = f"{_TEXT_COLUMN}{row}", f"{_BRACKETED_COLUMN}{row}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
+from itertools import count
 
 import numpy as np
 from openpyxl.workbook.defined_name import DefinedName
@@ -14,12 +16,13 @@ from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace
 from xlbackprop.grid import address, column_letter
 from xlbackprop.network import ITERATION, LEARNING_RATE, Definition, short_label
+from xlbackprop.symbols import short, short_formula
 from xlbackprop.walkthrough import (
     COLUMN_WIDTH,
+    DATA,
     SETTING_COLUMN,
     TOP_ROW,
     WALKTHROUGH,
-    Arrangement,
     Arrow,
     Diagram,
     Lesson,
@@ -27,14 +30,26 @@ from xlbackprop.walkthrough import (
     Table,
 )
 from xlbackprop.workbook.panels.run import put_setting
+from xlbackprop.workbook.panels.working import plain
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.drawing import Point
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
-_NOTE_WIDTH = 190
+_MOST_NODE_FORMATS = 100
+"""Each node that is a number takes a format for its name, of which Excel takes 200 in a file before it "repairs" it;
+in larger networks all nodes are texts."""
+_NOTE_WIDTH = 115
+"""Characters; a longer note is written in longer lines."""
+_NOTE_CHARACTERS_A_COLUMN = 16.5
 _CHART_COLUMNS = 8
+_BESIDE_RATE, _SMALL_CHART_COLUMNS = 8, 7
+"""The small chart begins right of η, and ends where the columns of a screen of 1366 pixels do."""
+_ZOOM = 75
+"""Percent, at which network, η, the small chart and the first rows of the table share a screen."""
+_FREE_HEIGHT = 30.0
+"""Points: four such rows are high enough for a curve."""
 
 
 def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
@@ -42,16 +57,20 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     definition, arrangement, trace = lesson.definition, lesson.arrangement, lesson.trace
     page = Page(workbook, WALKTHROUGH)
     table = arrangement.table
-    page.widths((column_letter(index) for index in range(1, len(table.columns) + 1)), COLUMN_WIDTH)
+    chart_column = arrangement.chart_column + 1 + _CHART_COLUMNS
+    page.widths(map(column_letter, range(1, max(len(table.columns), chart_column) + 1)), COLUMN_WIDTH)
+    page.sheet.sheet_view.zoomScale = page.sheet.sheet_view.zoomScaleNormal = _ZOOM
     _headline(page, definition, table)
     _diagram(page, arrangement.diagram, table, trace)
     for box in arrangement.boxes:
         _box(page, box)
-    _note(page, definition.note, arrangement.note_row)
-    _settings(page, workbook, table)
-    _last_loss(page, table, trace)
+    note_columns = _note(page, definition.note, arrangement.free_rows)
+    _settings(page, workbook, lesson)
+    _last_loss(page, lesson)
     _table(page, table, trace)
-    _chart(page, arrangement, trace)
+    _charts(page, lesson, max(_BESIDE_RATE, note_columns + 1))
+    if table.derivation.samples > 1:
+        page.sheet.freeze_panes = "B1"  # the number of the iteration
     page.print_setup(definition.title, f"{table.header_row}:{table.header_row}")
     return page
 
@@ -68,10 +87,15 @@ def _diagram(page: Page, picture: Diagram, table: Table, trace: Trace) -> None:
     for title in picture.titles:
         look = Look(theme.HEADING, align=title.align, indent=int(title.align == "left"))
         page.text(address(TOP_ROW, title.column), title.text, look)
+    has_formats = len(picture.nodes) <= _MOST_NODE_FORMATS
     for node in picture.nodes:
-        look = Look(theme.NODE, table.derivation[node.name].role, number_format=_node_format(node.name))
+        place, cell, role = address(node.row, node.column), table.cell(node.name), table.derivation[node.name].role
         value = float(trace[node.name][0])
-        page.formula(address(node.row, node.column), table.cell(node.name), value, look)
+        if has_formats:
+            page.formula(place, cell, value, Look(theme.NODE, role, number_format=_node_format(node.name)))
+        else:
+            label = f"{short_label(node.name)} = "
+            page.formula(place, f'"{label}"&{short_formula(cell)}', label + short(value), Look(theme.NODE, role))
     for arrow in picture.arrows:
         _arrow(page, arrow, table)
 
@@ -114,28 +138,42 @@ def _box(page: Page, placed: PlacedBox) -> None:
                 page.blank(address(row, column), look)
 
 
-def _note(page: Page, note: str, row: int) -> None:
-    for index, line in enumerate(textwrap.wrap(note, _NOTE_WIDTH)):
-        page.text(f"A{row + index}", line, Look(theme.NOTE))
+def _note(page: Page, note: str, rows: range) -> int:
+    """Put down the note in the rows that are free, and give the number of columns that it takes."""
+    for row in rows:
+        page.sheet.row_dimensions[row].height = _FREE_HEIGHT
+    width = next(width for width in count(_NOTE_WIDTH) if len(textwrap.wrap(note, width)) <= len(rows))
+    lines = textwrap.wrap(note, width)
+    for row, line in zip(rows, lines, strict=False):
+        page.text(f"A{row}", line, Look(theme.NOTE))
+    return math.ceil(max(map(len, lines), default=0) / _NOTE_CHARACTERS_A_COLUMN)
 
 
-def _settings(page: Page, workbook: Workbook, table: Table) -> None:
+def _settings(page: Page, workbook: Workbook, lesson: Lesson) -> None:
     """The learning rate just above the table, over it the other numbers that the training is set by."""
+    table, rates = lesson.table, ", ".join(map(plain, lesson.rates_to_try))
     for name, setting in table.derivation.settings.items():
         cell = table.setting_cell(name).replace("$", "")
         row = cell.removeprefix(SETTING_COLUMN)
         page.text(f"F{row}", f"{name} =", Look(theme.HEADING, align="right"))
         put_setting(page, cell, setting)
-        hint = "the learning rate: try 0.1, 2, 1000" if name == LEARNING_RATE else setting.sentence
+        hint = f"the learning rate: try {rates}" if name == LEARNING_RATE else setting.sentence
         page.text(f"H{row}", f"← {hint}")
     workbook.defined_names["eta"] = DefinedName("eta", attr_text=f"{WALKTHROUGH}!{table.learning_rate_cell}")
 
 
-def _last_loss(page: Page, table: Table, trace: Trace) -> None:
-    row, shown = table.header_row - 1, table.derivation.loss_shown
-    cell = table.cell(shown, table.iterations - 1)
-    page.text(f"M{row}", f"loss in the last row, {cell}:", Look(theme.HEADING, align="right"))
-    page.formula(f"N{row}", cell, float(trace[shown][-1]), Look(theme.RESULT, number_format=theme.VALUE_FORMAT))
+def _last_loss(page: Page, lesson: Lesson) -> None:
+    row, table = lesson.table.header_row - 1, lesson.table
+    last = table.curve_losses.rpartition(":")[2].replace("$", "")
+    if table.derivation.samples == 1:
+        words, cell = f"loss in the last row, {last}:", last
+    else:
+        epochs = f"{lesson.curve_places[-1]:g}"
+        words, cell = f"loss of all {table.derivation.samples} samples after {epochs} epochs:", f"{DATA}!{last}"
+    page.text(f"M{row}", words, Look(theme.HEADING, align="right"))
+    value = float(lesson.curve_losses[-1])
+    page.formula(f"N{row}", cell, value, Look(theme.RESULT, number_format=theme.VALUE_FORMAT))
+    page.show_extreme_numbers(f"N{row}")
 
 
 def _table(page: Page, table: Table, trace: Trace) -> None:
@@ -154,7 +192,9 @@ def _table(page: Page, table: Table, trace: Trace) -> None:
     if table.iterations > 1:
         page.block(Block(table.first_row + 1, columns))
     _name_columns(page, table)
-    page.show_tiny_numbers(f"A{table.first_row}:{column_letter(len(table.quantities))}{table.last_row}")
+    numbers = [name for name in table.quantities if table.derivation[name].role is not Role.ORDER]
+    first, last = table.cell(numbers[0]), table.cell(numbers[-1], table.iterations - 1)
+    page.show_extreme_numbers(f"{first}:{last}")
 
 
 def _name_columns(page: Page, table: Table) -> None:
@@ -168,30 +208,31 @@ def _number_look(table: Table, name: str) -> Look:
     role = Role.ORDER if name == ITERATION else table.derivation[name].role
     if role is Role.ORDER:
         return Look(theme.CALCULATION, role, theme.COUNT_FORMAT)
-    style = theme.RESULT if name == table.derivation.loss_shown else theme.CALCULATION
+    style = theme.RESULT if name == table.derivation.names.total_loss else theme.CALCULATION
     return Look(style, role, theme.VALUE_FORMAT)
 
 
-def _chart(page: Page, arrangement: Arrangement, trace: Trace) -> None:
-    table = arrangement.table
-    total = table.derivation.loss_shown
-    chart = charts.line_chart(
-        "Loss",
-        ITERATION,
-        total,
-        [
-            charts.Curve(
-                label_reference=f"{WALKTHROUGH}!${table.letter(total)}${table.header_row}",
-                label=short_label(total),
-                categories_reference=table.range(ITERATION),
-                categories=range(table.iterations),
-                values_reference=table.range(total),
-                values=trace[total].tolist(),
-                colour=theme.SHADES[Role.LOSS].dark,
-            )
-        ],
+def _charts(page: Page, lesson: Lesson, column: int) -> None:
+    """The loss twice: large beside the boxes, and small beside η, so that cause and effect are on one screen."""
+    arrangement, table = lesson.arrangement, lesson.table
+    total, several = table.derivation.names.total_loss, table.derivation.samples > 1
+    loss = "mean loss of all samples" if several else total
+    curve = charts.Curve(
+        label_reference=f"{WALKTHROUGH}!${table.letter(total)}${table.header_row}",
+        label=short_label(total),
+        categories_reference=table.curve_places,
+        categories=lesson.curve_places,
+        values_reference=table.curve_losses,
+        values=lesson.curve_losses.tolist(),
+        colour=theme.SHADES[Role.LOSS].dark,
     )
-    column = arrangement.chart_column + 1
-    charts.place(chart, arrangement.chart_row, column, arrangement.chart_last_row, column + _CHART_COLUMNS)
-    page.sheet.add_chart(chart)
-    page.drawing.describe(chart, f"Line chart of the loss {total} over the iterations of the table below")
+    title = "Loss of all samples" if several else "Loss"
+    rows, large_column = arrangement.free_rows, arrangement.chart_column + 1
+    large = (arrangement.chart_row, large_column, arrangement.chart_last_row, large_column + _CHART_COLUMNS)
+    small = (rows[0], column, rows[-1], column + _SMALL_CHART_COLUMNS - 1)
+    for place, is_small in ((large, False), (small, True)):
+        named = f"{title} by {table.curve_unit}" if is_small else title
+        chart = charts.curve_chart(named, table.curve_unit, loss, [curve], small=is_small)
+        charts.place(chart, *place)
+        page.sheet.add_chart(chart)
+        page.drawing.describe(chart, f"Line chart of the loss over the {table.curve_unit}s: {loss}")

@@ -65,7 +65,7 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
 
 def questions(derivation: Derivation, table: Table) -> tuple[str, ...]:
     """What is asked within an iteration: the columns of the table, and what reaches each hidden unit."""
-    names = derivation.labels
+    names = derivation.names
     between = {derivative(names.total_loss, unit) for layer in names.activations[:-1] for unit in layer}
     wanted = between | set(table.quantities)
     return tuple(name for section in sections(derivation) for name in section.names if name in wanted)
@@ -115,7 +115,7 @@ class _Exercise(Lines):
         self._heading(GIVEN)
         for given in givens(self._derivation):
             self._given(given)
-        self._page.show_tiny_numbers(f"C{_HEADER_ROW + 2}:C{self.row}")
+        self._page.show_extreme_numbers(f"C{_HEADER_ROW + 2}:C{self.row}")
 
     def calculated(self) -> None:
         asked = questions(self._derivation, self._lesson.table)

@@ -1,4 +1,4 @@
-"""Charts: openpyxl's line chart with visible titled axes, and with the numbers it shows stored in it."""
+"""Charts: openpyxl's charts of points with visible titled axes, and with the numbers it shows stored in it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,28 @@ import re
 from collections.abc import Sequence
 
 from msgspec import Struct
-from openpyxl.chart import LineChart, ScatterChart
+from openpyxl.chart import ScatterChart
 from openpyxl.chart._chart import ChartBase
+from openpyxl.chart.axis import NumericAxis
 from openpyxl.chart.data_source import AxDataSource, NumData, NumDataSource, NumRef, StrData, StrRef, StrVal
 from openpyxl.chart.marker import Marker
 from openpyxl.chart.series import Series, SeriesLabel, XYSeries
 from openpyxl.chart.shapes import GraphicalProperties
+from openpyxl.chart.text import Text
+from openpyxl.chart.title import Title
 from openpyxl.drawing.line import LineProperties
 from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, TwoCellAnchor
+from openpyxl.drawing.text import CharacterProperties, ParagraphProperties
 
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.rows import spelled
 
 _MOST_STORED = 32_000
 """Points of a curve beyond which its numbers are not stored in the chart as well: spreadsheets once drew no more."""
+_MOST_TICKS = 10
+"""On an axis of iterations or epochs."""
+_TITLE, _SMALL_TITLE = 1200, 900
+"""Hundredths of a point."""
 
 
 class Curve(Struct, frozen=True):
@@ -40,21 +48,54 @@ class Curve(Struct, frozen=True):
     """Points."""
 
 
-def line_chart(
-    title: str, x_title: str, y_title: str, curves: Sequence[Curve], *, logarithmic_from: float | None = None
-) -> LineChart:
-    """A line chart of one or more curves; `logarithmic_from` is the lower end of a logarithmic axis."""
-    chart = LineChart()
-    _dress(chart, title, x_title, y_title)
-    if logarithmic_from is not None:
-        chart.y_axis.scaling.logBase = 10
-        chart.y_axis.scaling.min = logarithmic_from
-        chart.x_axis.crossesAt, chart.x_axis.crosses = logarithmic_from, None
-        chart.y_axis.number_format = theme.POWER_FORMAT
-    points = len(curves[0].values)
-    step = max(1, _round_step(points / 10))
-    chart.x_axis.tickLblSkip = chart.x_axis.tickMarkSkip = step
-    chart.x_axis.tickLblPos = "low"
+def curve_chart(
+    title: str,
+    x_title: str,
+    y_title: str,
+    curves: Sequence[Curve],
+    *,
+    logarithmic: bool = False,
+    powers_across: bool = False,
+    small: bool = False,
+) -> ScatterChart:
+    """A chart of one or more curves over the same places, which begin at the left edge and end at the right one.
+
+    Args:
+        logarithmic: let every power of ten be as high as the next; the programs find from the data where to begin.
+        powers_across: the same for the places.
+        small: leave out what the axes are called, where there is hardly room for the curve.
+    """
+    chart = _points_chart(title, x_title, y_title, curves, small=small)
+    chart.x_axis.majorGridlines = None
+    if not powers_across:
+        first, last = curves[0].categories[0], curves[0].categories[-1]
+        chart.x_axis.scaling.min, chart.x_axis.scaling.max = first, max(last, first + 1)
+        chart.x_axis.majorUnit = _round_step((last - first) / (_MOST_TICKS / 2 if small else _MOST_TICKS))
+    if small:
+        chart.x_axis.title = chart.y_axis.title = None
+    for axis, other in (
+        *([(chart.y_axis, chart.x_axis)] if logarithmic else []),
+        *([(chart.x_axis, chart.y_axis)] if powers_across else []),
+    ):
+        axis.scaling.logBase = 10
+        axis.number_format = theme.POWER_FORMAT
+        other.crosses = "min"
+    return chart
+
+
+def scatter_chart(title: str, x_title: str, y_title: str, curves: Sequence[Curve]) -> ScatterChart:
+    """A chart of points in the plane, joined in their order; a curve's categories are its x values."""
+    return _points_chart(title, x_title, y_title, curves)
+
+
+def _points_chart(
+    title: str, x_title: str, y_title: str, curves: Sequence[Curve], *, small: bool = False
+) -> ScatterChart:
+    chart = ScatterChart()
+    chart.scatterStyle, chart.varyColors = "lineMarker", False
+    _dress(chart, title, x_title, y_title, small=small)
+    for axis in (chart.x_axis, chart.y_axis):
+        axis.tickLblPos = "low"
     if len(curves) == 1:
         chart.legend = None
     for curve in curves:
@@ -62,18 +103,10 @@ def line_chart(
     return chart
 
 
-def scatter_chart(title: str, x_title: str, y_title: str, curves: Sequence[Curve]) -> ScatterChart:
-    """A chart of points in the plane, joined in their order; a curve's categories are its x values."""
-    chart = ScatterChart()
-    chart.scatterStyle, chart.varyColors = "lineMarker", False
-    _dress(chart, title, x_title, y_title)
-    for axis in (chart.x_axis, chart.y_axis):
-        axis.tickLblPos = "low"
-    if len(curves) == 1:
-        chart.legend = None
-    for curve in curves:
-        chart.append(_series(curve, XYSeries, "xVal", "yVal"))
-    return chart
+def name_axis(axis: NumericAxis, reference: str, text: str) -> None:
+    """Let an axis be called what stands in a cell, and what it says now."""
+    name = StrRef(f=reference, strCache=StrData(ptCount=1, pt=[StrVal(idx=0, v=text)]))
+    axis.title = Title(tx=Text(strRef=name), overlay=False)
 
 
 def place(chart: ChartBase, row: int, column: int, last_row: int, last_column: int) -> None:
@@ -85,9 +118,12 @@ def place(chart: ChartBase, row: int, column: int, last_row: int, last_column: i
     )
 
 
-def _dress(chart: LineChart | ScatterChart, title: str, x_title: str, y_title: str) -> None:
+def _dress(chart: ScatterChart, title: str, x_title: str, y_title: str, *, small: bool) -> None:
     chart.title = title
     chart.title.overlay = False
+    size = _SMALL_TITLE if small else _TITLE
+    for paragraph in chart.title.tx.rich.paragraphs:
+        paragraph.pPr = ParagraphProperties(defRPr=CharacterProperties(sz=size, b=True))
     chart.style = 2
     chart.roundedCorners = False  # left unsaid, Excel rounds them
     chart.x_axis.title, chart.y_axis.title = x_title, y_title
@@ -101,13 +137,11 @@ def _dress(chart: LineChart | ScatterChart, title: str, x_title: str, y_title: s
             axis.majorGridlines.spPr = GraphicalProperties(ln=LineProperties(solidFill="E0E0E0"))
 
 
-def _series(curve: Curve, kind: type[Series] = Series, along: str = "cat", up: str = "val") -> Series:
-    """A curve as a series of openpyxl's, whose numbers are called otherwise in charts of another kind."""
+def _series(curve: Curve) -> Series:
     label = StrRef(f=curve.label_reference, strCache=StrData(ptCount=1, pt=[StrVal(idx=0, v=curve.label)]))
-    series = kind(tx=SeriesLabel(strRef=label))
-    categories = NumRef(f=curve.categories_reference, numCache=_cache(curve.categories))
-    setattr(series, along, AxDataSource(numRef=categories))
-    setattr(series, up, NumDataSource(numRef=NumRef(f=curve.values_reference, numCache=_cache(curve.values))))
+    series = XYSeries(tx=SeriesLabel(strRef=label))
+    series.xVal = AxDataSource(numRef=NumRef(f=curve.categories_reference, numCache=_cache(curve.categories)))
+    series.yVal = NumDataSource(numRef=NumRef(f=curve.values_reference, numCache=_cache(curve.values)))
     series.smooth = False
     series.marker = Marker(symbol=curve.marker)
     if curve.marker != "none":

@@ -49,6 +49,8 @@ class Drawing(SpreadsheetDrawing):
     def __init__(self) -> None:
         super().__init__()
         self._descriptions: dict[int, str] = {}
+        self.relationship = ""
+        """What the sheet calls its reference to this drawing; known once it is written."""
 
     def __bool__(self) -> bool:
         return bool(self.twoCellAnchor) or super().__bool__()

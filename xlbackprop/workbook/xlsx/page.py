@@ -9,11 +9,12 @@ from weakref import WeakKeyDictionary
 from openpyxl.cell.cell import Cell as StyledCell
 from openpyxl.formatting.rule import Rule
 from openpyxl.styles.differential import DifferentialStyle
-from openpyxl.styles.numbers import NumberFormat
+from openpyxl.styles.numbers import NumberFormat, builtin_format_id
 from openpyxl.utils.cell import coordinate_to_tuple
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.hyperlink import Hyperlink
+from openpyxl.worksheet.views import Selection
 
 from xlbackprop.errors import Problem, at_most
 from xlbackprop.grid import MOST_COLUMNS, MOST_ROWS, NoRoomError, column_letter, formula_problem
@@ -61,6 +62,8 @@ class Page:
         self._blocks: list[Block] = []
         self._links: list[Hyperlink] = []
         self._styles = _STYLES.setdefault(workbook, {})
+        self._changeable = ""
+        """The first cell that takes only what makes sense in it: the one that this sheet is about."""
 
     def text(self, address: str, text: str, look: Look = _TEXT) -> None:
         """Put down a text; it stays one whatever it begins with."""
@@ -155,17 +158,18 @@ class Page:
         """Give a row the height for some lines of text."""
         self.sheet.row_dimensions[row].height = lines * ROW_HEIGHT + ROW_PADDING
 
-    def show_tiny_numbers(self, cells: str, *, largest: float | None = None) -> None:
-        """Let the numbers in a range that six decimals would show as zero appear in scientific notation.
+    def show_extreme_numbers(self, cells: str, *, largest: float = theme.LARGEST_PLAIN) -> None:
+        """Let numbers that six decimals would show as zero, or that a column is too narrow for, be scientific.
 
         Args:
-            largest: so do numbers that are larger than this, in a narrow column; None for none.
+            largest: what is as large as this, or larger, is too large for the columns.
         """
         first = cells.partition(":")[0]
-        style = DifferentialStyle(numFmt=NumberFormat(numFmtId=200, formatCode=theme.TINY_FORMAT))
-        is_tiny = f"ABS({first})<0.0001"
-        condition = is_tiny if largest is None else f"OR({is_tiny},ABS({first})>={largest:g})"
-        rule = Rule(type="expression", dxf=style, formula=[f"AND({first}<>0,{condition})"])
+        style = DifferentialStyle(
+            numFmt=NumberFormat(numFmtId=builtin_format_id(theme.TINY_FORMAT), formatCode=theme.TINY_FORMAT)
+        )
+        condition = f"OR(ABS({first})<0.0001,ABS({first})>={largest:g})"
+        rule = Rule(type="expression", dxf=style, formula=[f"AND(ISNUMBER({first}),{first}<>0,{condition})"])
         self.sheet.conditional_formatting.add(cells, rule)
 
     def print_setup(self, title: str, repeated_rows: str | None = None, *, landscape: bool = True) -> None:
@@ -194,11 +198,26 @@ class Page:
         limits.showInputMessage = limits.showErrorMessage = True  # else neither is shown and nothing is refused
         limits.promptTitle, limits.prompt, limits.errorTitle, limits.error = title, prompt, title, error
         limits.add(address)
+        self._changeable = self._changeable or address.partition(":")[0]
         self.sheet.add_data_validation(limits)
 
     def content(self) -> SheetContent:
-        """What the writer has to know beside the sheet itself."""
+        """What the writer has to know beside the sheet itself, which opens where there is something to change."""
+        if self._changeable:
+            self._select(self._changeable)
         return SheetContent(self._cells, self.drawing, self._blocks, self._links)
+
+    def _select(self, cell: str) -> None:
+        """Open the sheet with a cell selected, in that part of it where the cell stands."""
+        view, (row, column) = self.sheet.sheet_view, coordinate_to_tuple(cell)
+        selection = Selection(activeCell=cell, sqref=cell)
+        if view.pane is None:
+            view.selection = [selection]
+            return
+        across = "Right" if view.pane.xSplit and column > view.pane.xSplit else "Left"
+        down = "bottom" if view.pane.ySplit and row > view.pane.ySplit else "top"
+        view.pane.activePane = selection.pane = f"{down}{across}"
+        view.selection = [*(each for each in view.selection if each.pane not in (None, selection.pane)), selection]
 
     def _put(
         self, address: str, look: Look, content: Value | tuple[Piece, ...] | Calculation | None, *, quoted: bool = False

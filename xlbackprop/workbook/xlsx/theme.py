@@ -47,6 +47,9 @@ PLAIN_FORMAT = "General"
 PRECISE_FORMAT = "0.0000000E+00"
 POWER_FORMAT = "0E+00"
 
+LARGEST_PLAIN = 10_000
+"""Six decimals of it just fit a column of twelve characters."""
+
 
 def number_format(role: Role | None) -> str:
     """How a number of a role is shown: what is counted without decimals."""

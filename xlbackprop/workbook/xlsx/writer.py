@@ -5,24 +5,42 @@ openpyxl writes the styles, names, charts, drawings and everything else around t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from openpyxl.packaging.relationship import Relationship
+from openpyxl.packaging.extended import ExtendedProperties
+from openpyxl.packaging.manifest import Override
+from openpyxl.packaging.relationship import Relationship, RelationshipList, get_rels_path
+from openpyxl.styles.stylesheet import write_stylesheet
+from openpyxl.workbook._writer import WorkbookWriter
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet._writer import WorksheetWriter
 from openpyxl.worksheet.related import Related
 from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
-from openpyxl.xml.functions import tostring
+from openpyxl.writer.theme import theme_xml
+from openpyxl.xml.constants import (
+    ARC_APP,
+    ARC_CORE,
+    ARC_CUSTOM,
+    ARC_STYLE,
+    ARC_THEME,
+    ARC_WORKBOOK,
+    CPROPS_TYPE,
+    PKG_REL_NS,
+    REL_NS,
+    SHEET_MAIN_NS,
+)
 
-from xlbackprop.files import written_beside
+from xlbackprop.files import atomic_write
 from xlbackprop.progress import Listener, nobody
 from xlbackprop.workbook.xlsx.charts import unpacked
+from xlbackprop.workbook.xlsx.drawing import Drawing
 from xlbackprop.workbook.xlsx.rows import SheetContent, rows_of
+from xlbackprop.workbook.xlsx.spelling import DECLARATION, Element, complete, part, piece, relative
 
 _FIRST_ZIP_DAY = (1980, 1, 1, 0, 0, 0)
 _COMPRESSION = 3
@@ -37,19 +55,12 @@ def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path, l
     Raises:
         UserError: the file cannot be written or is open in a spreadsheet program; what was there is untouched.
     """
-    with written_beside(path) as beside, _Archive(beside, "w", ZIP_DEFLATED) as archive:
+    with atomic_write(path) as beside, ZipFile(beside, "w", ZIP_DEFLATED) as archive:
         _Writer(workbook, archive, contents, listener).save()
 
 
-class _Archive(ZipFile):
-    """A zip file whose entries carry no time of writing."""
-
-    def writestr(self, zinfo_or_arcname: Any, data: Any, *args: Any, **options: Any) -> None:
-        super().writestr(_entry(zinfo_or_arcname), data, *args, **options)
-
-
 class _Writer(ExcelWriter):
-    """openpyxl's writer of whole files, with our rows and our drawings."""
+    """openpyxl's writer of whole files, with our rows, our drawings and our spelling."""
 
     def __init__(
         self, workbook: Workbook, archive: ZipFile, contents: Mapping[str, SheetContent], listener: Listener
@@ -58,52 +69,135 @@ class _Writer(ExcelWriter):
         self._contents = contents
         self._listener = listener
 
-    def _write_charts(self) -> None:
+    def write_data(self) -> None:
+        """Write every part of the file."""
+        workbook = self.workbook
+        self._put(ARC_APP, part(ExtendedProperties().to_tree()))
+        self._put(ARC_CORE, part(workbook.properties.to_tree()))
+        self._put(ARC_THEME, theme_xml)
+        if workbook.custom_doc_props.props:
+            self._put(ARC_CUSTOM, part(workbook.custom_doc_props.to_tree()))
+            self.manifest.Override.append(Override(f"/{ARC_CUSTOM}", CPROPS_TYPE))
+        self._write_worksheets()
         for chart in self._charts:
-            self._archive.writestr(chart.path[1:], unpacked(tostring(chart._write()).decode()))
+            self._put(chart.path, unpacked(part(chart._write())))
             self.manifest.append(chart)
+        self._put(ARC_STYLE, part(write_stylesheet(workbook)))
+        self._write_book()
+        self.manifest.append(workbook)
+        self._put(self.manifest.path, part(self.manifest.to_tree()))
+
+    def _write_book(self) -> None:
+        book = WorkbookWriter(self.workbook)
+        book.write_properties()
+        book.write_worksheets()
+        book.write_names()
+        book.write_views()
+        self._put(ARC_WORKBOOK, part(book.package.to_tree()))
+        self._relate(
+            f"/{ARC_WORKBOOK}", [*book.rels, _relationship("styles", ARC_STYLE), _relationship("theme", ARC_THEME)]
+        )
+        properties = [
+            Relationship(Type=f"{PKG_REL_NS}/metadata/core-properties", Target=f"/{ARC_CORE}"),
+            _relationship("extended-properties", ARC_APP),
+        ]
+        if self.workbook.custom_doc_props.props:
+            properties.append(_relationship("custom-properties", ARC_CUSTOM))
+        self._relate("/", [_relationship("officeDocument", ARC_WORKBOOK), *properties])
+
+    def _write_worksheets(self) -> None:
+        for number, ws in enumerate(self.workbook.worksheets, 1):
+            ws._id = number
+            self.write_worksheet(ws)
+            if ws._drawing:
+                self._write_drawing(ws._drawing)
+                ws._rels.get(ws._drawing.relationship).Target = ws._drawing.path
+            for table in ws._tables.values():
+                self._tables.append(table)
+                table.id = len(self._tables)
+                self._put(table.path, part(complete(table).to_tree()))
+                self.manifest.append(table)
+                ws._rels.get(table._rel_id).Target = table.path
+            self._relate(ws.path, ws._rels)
+
+    def _write_drawing(self, drawing: Drawing) -> None:
+        self._drawings.append(drawing)
+        drawing._id = len(self._drawings)
+        for chart in drawing.charts:
+            self._charts.append(chart)
+            chart._id = len(self._charts)
+        self._put(drawing.path, part(drawing._write()))
+        self._relate(drawing.path, drawing._rels)
+        self.manifest.append(drawing)
 
     def write_worksheet(self, ws: Worksheet) -> None:
+        """Write one sheet."""
         content = self._contents[ws.title]
         ws._drawing = content.drawing
         ws._drawing.charts = ws._charts
-        ws._drawing.images = ws._images
         shell = _Shell(ws, content)
         shell.write()
         ws._rels = shell._rels
-        top, tail = shell.read().split(_Shell.ROWS_GO_HERE.encode())
-        with self._archive.open(_entry(ws.path[1:]), "w", force_zip64=_may_pass_two_gigabytes(content)) as stream:
-            stream.write(top + b"<sheetData>")
+        with self._archive.open(_entry(ws.path), "w", force_zip64=_may_pass_two_gigabytes(content)) as stream:
+            stream.write(f"{_SHEET_OPENS}{''.join(shell.top)}<sheetData>".encode())
             _write_behind(stream, rows_of(ws, content, self._listener))
-            stream.write(b"</sheetData>" + tail)
+            stream.write(f"</sheetData>{''.join(shell.tail)}</worksheet>".encode())
         self.manifest.append(ws)
+
+    def _relate(self, path: str, relationships: Iterable[Relationship]) -> None:
+        """Write what the part with a path refers to, if anything."""
+        listed = RelationshipList()
+        for each in relationships:
+            listed.append(each)  # which numbers those that have no number yet
+        if listed:
+            self._put(get_rels_path(path), part(relative(listed, path).to_tree()))
+
+    def _put(self, path: str, xml: str) -> None:
+        self._archive.writestr(_entry(path), xml)
 
 
 class _Shell(WorksheetWriter):
-    """openpyxl's writer of one sheet, leaving out the rows."""
-
-    ROWS_GO_HERE = "[rows]"
+    """openpyxl's writer of one sheet, leaving out the rows: what comes before them, and what after."""
 
     def __init__(self, ws: Worksheet, content: SheetContent) -> None:
+        self.top: list[str] = []
+        self.tail: list[str] = []
+        self._growing = self.top
         super().__init__(ws, BytesIO())
         self._content = content
+
+    def get_stream(self) -> Generator[None, Element | None, None]:
+        while True:
+            element = yield
+            if element is not None:  # columns that are all as wide as usual come as nothing
+                self._growing.append(piece(element))
 
     def write_dimensions(self) -> None:
         pass  # optional, and openpyxl cannot know the block's size
 
     def write_rows(self) -> None:
         self.ws._hyperlinks.extend(self._content.links)
-        stream = self.xf.send(True)
-        stream.write(self.ROWS_GO_HERE)
-        self.xf.send(None)
+        self._growing = self.tail
 
     def write_drawings(self) -> None:
+        """Write what stands between the page setup and the tables."""
+        numerals = self._content.numerals()
+        if numerals:
+            mark = f'<ignoredError sqref="{" ".join(numerals)}" numberStoredAsText="1"/>'
+            self.tail.append(f"<ignoredErrors>{mark}</ignoredErrors>")
         if self._content.drawing:
             relationship = Relationship(type="drawing", Target="")
             self._rels.append(relationship)
             reference = Related()
-            reference.id = relationship.id
+            reference.id = self._content.drawing.relationship = relationship.id
             self.xf.send(reference.to_tree("drawing"))
+
+
+_SHEET_OPENS = f'{DECLARATION}<worksheet xmlns="{SHEET_MAIN_NS}" xmlns:r="{REL_NS}">'
+
+
+def _relationship(kind: str, target: str) -> Relationship:
+    return Relationship(type=kind, Target=f"/{target}")
 
 
 def _write_behind(stream: IO[bytes], chunks: Iterator[str]) -> None:
@@ -122,8 +216,9 @@ def _write_behind(stream: IO[bytes], chunks: Iterator[str]) -> None:
         writing.result()
 
 
-def _entry(name: str) -> ZipInfo:
-    entry = ZipInfo(name, date_time=_FIRST_ZIP_DAY)
+def _entry(path: str) -> ZipInfo:
+    """The entry of a part in the file, which carries no time of writing."""
+    entry = ZipInfo(path.removeprefix("/"), date_time=_FIRST_ZIP_DAY)
     entry.compress_type = ZIP_DEFLATED
     entry._compresslevel = _COMPRESSION  # type: ignore[attr-defined]  # zipfile takes a level with names only
     entry.external_attr = 0o600 << 16

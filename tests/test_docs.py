@@ -1,0 +1,134 @@
+"""The documents: what they say of the code is so, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests import handmade
+from tests.test_architecture import MODULES, ROOMS
+from tests.test_check import SLIPS
+from xlbackprop import Report, check, load, train
+from xlbackprop.checker.report.findings import EXIT_CODES
+from xlbackprop.walkthrough.size import fit
+
+PROJECT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"), *PROJECT.glob("benchmarks/*.md")])
+CHECK = (PROJECT / "docs" / "check.md").read_text(encoding="utf-8")
+SCHEMA: dict[str, Any] = msgspec.json.schema(Report)["$defs"]
+CALLS = {"Slip": 0, "Repair": 0, "Mistake": 1, "Note": 2, "Finding": 3}
+"""In which place the structs of the checker have their kind."""
+
+
+def table(text: str, heading: str) -> list[list[str]]:
+    """The rows of the first table below a heading."""
+    section = re.split(r"^#+ ", text.partition(f"\n{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip().replace("`", "") for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def told(schema: dict[str, Any]) -> str:
+    """A type as the document has it."""
+    if "anyOf" in schema:
+        kinds = sorted(map(told, schema["anyOf"]), key=lambda kind: (kind == "null", kind))
+        return " or ".join(kinds)
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    return f"array of {told(schema['items'])}" if schema["type"] == "array" else str(schema["type"])
+
+
+@pytest.mark.parametrize("name", SCHEMA)
+def test_the_report_has_the_fields_of_the_document(name: str) -> None:
+    documented = [(field, kind) for field, kind, _ in table(CHECK, f"### {name}")]
+    assert documented == [(field, told(kind)) for field, kind in SCHEMA[name]["properties"].items()]
+
+
+def test_the_exit_codes_are_those_of_the_document() -> None:
+    assert {status: int(code) for code, status, _ in table(CHECK, "## Exit codes")} == EXIT_CODES
+
+
+def documented_kinds(of: str) -> list[str]:
+    return [kind for kind, _ in table(CHECK, f"## Kinds of {of}")]
+
+
+def test_the_kinds_are_those_of_the_document() -> None:
+    findings, notes = documented_kinds("findings"), documented_kinds("notes")
+    assert findings == sorted(findings)
+    assert notes == sorted(notes)
+    assert len(findings) > 20
+    nodes = [
+        node
+        for module, path in MODULES.items()
+        if module.startswith("xlbackprop.checker.")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert {*findings, *notes} - texts == set(), "the document has kinds that the checker has not"
+    for node in nodes:
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS):
+            continue
+        for kind in [*node.args[CALLS[node.func.id] :][:1], *(k.value for k in node.keywords if k.arg == "kind")]:
+            if isinstance(kind, ast.Constant):
+                assert kind.value in (notes if node.func.id == "Note" else findings), ast.unparse(node)
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_is_of_a_kind_of_the_document(slip: str) -> None:
+    assert SLIPS[slip][3] in documented_kinds("findings")
+
+
+def test_the_map_of_the_document_is_one(tmp_path: Path) -> None:
+    example = re.findall(r"```toml\n(.*?)```", CHECK, re.DOTALL)[-1]
+    (tmp_path / "map.toml").write_text(example, encoding="utf-8")
+    columns = {key: value for key, value in tomllib.loads(example).items() if key not in ("sheet", "header")}
+    assert len(columns) > 5
+    report = check(handmade.write(tmp_path / "theirs.xlsx"), map_file=tmp_path / "map.toml")
+    assert report.status == "ok", report.message
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
+        if not target.startswith("https://"):
+            assert (document.parent / target).exists(), target
+
+
+def test_the_rooms_are_those_of_the_document() -> None:
+    text = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [re.split(r" ?\| ?", line.strip("| ")) for line in text.splitlines() if re.match(r"\| \d", line)]
+    assert {room: taken for _, room, taken, *_ in rows} == ROOMS
+    floors = {room: int(floor) for floor, room, *_ in rows}
+    assert max(floors.values()) <= 7
+    for room, taken in ROOMS.items():
+        assert floors[room] == 1 + max((floors[other] for other in taken.split()), default=0)
+    drawing = text.partition("```\n")[2].partition("```")[0]
+    drawn = re.findall(r"^(\d) (.*)$", drawing, re.MULTILINE)
+    assert {room: int(floor) for floor, rooms in drawn for room in re.findall(r"\w+", rooms)} == floors
+
+
+def test_what_the_walks_name_is_there() -> None:
+    text = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## First walk")[2]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in MODULES.values())
+    modules = {module.rpartition(".")[2] for module in MODULES}
+    for name in re.findall(r"`(?:[\w]+\.)*(\w+)(?:\(.*?\))?`", text):
+        defined = re.search(rf"(def|class) {name}\b|^ *{name}\b(:| =)", code, re.MULTILINE) is not None
+        assert defined or name in NAMED | modules, name
+    definition = load()
+    table = fit(definition, "compact").table
+    assert f"{table.first_formula('∂E/∂w3')}`".format(row=33) in text
+    assert f"`{table.formula('w3')}`" in text
+    assert table.learning_rate_cell == "$G$31"
+    shown = re.findall(r"0\.000\d+…", text)
+    assert shown[0] == f"{train(definition)['∂E/∂w3'][0]:.10f}"[: len(shown[0]) - 1] + "…"
+
+
+NAMED = {"by_weight", "eta", "expected", "toml"}
+"""Names of cells and fields, which are no definitions."""

@@ -1,0 +1,400 @@
+"""The limits of the checker: whatever a file holds, it gets one clear message, soon and without much memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from tests import handmade
+from tests.test_check_files import SLIP, _with_part
+from tests.test_cli import run
+from xlbackprop import cli, programs
+from xlbackprop.checker import checking, workers
+from xlbackprop.checker.file import recalculate
+from xlbackprop.checker.file.book import read
+from xlbackprop.checker.workers import Outcome, Request, checked_by_workers
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="devices, limits and signals of POSIX")
+
+
+def outcomes_of(*requests: Request) -> list[Outcome]:
+    with checked_by_workers(requests) as outcomes:
+        found = dict(outcomes)
+    return [found[number] for number in range(len(requests))]
+
+
+def message_of(path: Path) -> str:
+    (outcome,) = outcomes_of(Request(path, "ironcalc"))
+    assert outcome.report.status in ("unreadable", "not_recognised"), outcome.report
+    return outcome.report.message
+
+
+def run_here(
+    *arguments: str, cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str]:
+    """The command line in this process: its exit code and all that it says."""
+    monkeypatch.chdir(cwd)
+    monkeypatch.setattr(sys, "argv", ["xlbackprop", *arguments])
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    monkeypatch.setattr(cli, "_heed_signals", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err
+    assert "mistake in xlbackprop itself" not in said.err
+    return int(ended.value.code or 0), " ".join((said.out + said.err).split())
+
+
+@pytest.fixture
+def right(tmp_path: Path) -> Path:
+    return handmade.write(tmp_path / "right.xlsx")
+
+
+# what is read at all
+
+
+@POSIX
+@pytest.mark.parametrize("option", ["FILE", "--map", "build", "samples"])
+@pytest.mark.parametrize("kind", ["device", "endless device", "pipe", "socket", "folder"])
+def test_only_files_are_read(
+    kind: str,
+    option: str,
+    right: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "given.toml"
+    match kind:
+        case "device":
+            path = Path("/dev/null")
+        case "endless device":
+            path = Path("/dev/zero")
+        case "pipe":
+            os.mkfifo(path)
+        case "socket":
+            os.chdir(tmp_path)
+            with socket.socket(socket.AF_UNIX) as bound:
+                bound.bind("given.toml")
+        case "folder":
+            path.mkdir()
+    (tmp_path / "mine.toml").write_text(f'samples = "{path}"\n[[layers]]\nunits = 1\n')
+    commands = {
+        "FILE": ["check", str(path)],
+        "--map": ["check", str(right), "--map", str(path)],
+        "build": ["build", str(path)],
+        "samples": ["build", "mine.toml"],
+    }
+    code, said = run_here(*commands[option], cwd=tmp_path, monkeypatch=monkeypatch, capsys=capsys)
+    assert code == 2
+    assert path.name in said.replace(" ", "")
+    assert re.search("only files are read|this is a folder|there is no such file", said)
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [("large.toml", "build"), ("large.csv", "samples"), ("large.xlsx", "FILE")]
+)
+def test_a_file_that_is_too_large_is_refused_by_its_name(
+    name: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (tmp_path / name).open("wb") as stream:
+        stream.truncate(1 << 30)
+    (tmp_path / "mine.toml").write_text(f'samples = "{name}"\n[[layers]]\nunits = 1\n')
+    commands = {"FILE": ["check", name], "build": ["build", name], "samples": ["build", "mine.toml"]}
+    code, said = run_here(*commands[option], cwd=tmp_path, monkeypatch=monkeypatch, capsys=capsys)
+    assert code == 2
+    assert name in said
+    assert "1,024.0 MB; the largest that is read has" in said
+
+
+# one message and exit code 2
+
+
+DEEP = "[" * 900 + "]" * 900
+STRANGE_DEFINITIONS = {
+    "nested deep": f"inputs = {DEEP}",
+    "inline tables nested deep": "a = " + "{a=" * 900 + "1" + "}" * 900,
+    "a number of 5,000 digits": "learning_rate = " + "9" * 5000,
+    "a date that is none": "a = 2020-13-45",
+    "half": "inputs = [",
+    "no text": "\udcff\udcfe",
+    "a zero character": 'samples = "a\\u0000b"\n[[layers]]\nunits = 1',
+    "a long name": f'samples = "{"n" * 5000}"\n[[layers]]\nunits = 1',
+}
+
+
+@pytest.mark.parametrize(
+    "command", [["build", "mine.toml"], ["trace", "mine.toml"], ["check", "x.xlsx", "--map", "mine.toml"]]
+)
+@pytest.mark.parametrize("kind", STRANGE_DEFINITIONS)
+def test_a_strange_definition_is_one_message(
+    kind: str, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.toml").write_bytes(STRANGE_DEFINITIONS[kind].encode("utf-8", "surrogateescape"))
+    code, said = run_here(*command, cwd=tmp_path, monkeypatch=monkeypatch, capsys=capsys)
+    assert code == 2
+    assert "mine.toml" in said
+
+
+@POSIX
+@pytest.mark.parametrize("length", [243, 255, 5000])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["build", "classic", "--iterations", "2", "-o", "{}.xlsx"],
+        ["new", "{}.toml"],
+        ["build", "{}.toml"],
+        ["render", "{}.xlsx"],
+        ["check", "{}.xlsx"],
+        ["check", "right.xlsx", "--annotate", "{}.xlsx"],
+        ["check", "right.xlsx", "--map", "{}.toml"],
+    ],
+    ids=" ".join,
+)
+def test_a_long_name_is_taken_or_refused_in_one_message(
+    command: list[str], length: int, right: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [each.replace("{}", "n" * (length - 5)) for each in command]
+    code, said = run_here(*words, cwd=right.parent, monkeypatch=monkeypatch, capsys=capsys)
+    assert code in (0, 2)
+    assert said
+
+
+@POSIX
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root enters every folder")
+@pytest.mark.parametrize(
+    "command",
+    [["build", "shut/mine.toml"], ["check", "shut/a.xlsx"], ["new", "shut/a.toml"], ["render", "shut/a.xlsx"]],
+)
+def test_a_folder_that_cannot_be_entered_is_one_message(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "shut").mkdir(mode=0o600)
+    done = run(*command, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "ermission denied" in done.stdout + done.stderr or "protected" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@POSIX
+def test_names_that_are_no_text_lose_no_report(right: Path, tmp_path: Path) -> None:
+    wrong = handmade.write(tmp_path / "wrong.xlsx", SLIP)
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/na\xefve.xlsx")
+    Path(odd).write_bytes(right.read_bytes())
+    done = run("check", odd, str(wrong), "--json", cwd=tmp_path)
+    reports = json.loads(done.stdout)
+    assert [report["status"] for report in reports] == ["ok", "mistakes"]
+    assert reports[0]["file"].endswith("/na\\xefve.xlsx")
+    assert "na\\xefve.xlsx" in run("check", odd, str(wrong), cwd=tmp_path).stdout.replace("\n", "")
+
+
+def test_a_mistake_of_our_own_is_the_one_file_s_affair(
+    right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file on which the checker breaks, planted into the worker by a module that it loads."""
+    breaking = tmp_path / "breaking.py"
+    script = Path(workers.__file__).with_name("worker_process.py").read_text(encoding="utf-8")
+    broken = script.replace(
+        "found = checked(",
+        'if "odd" in request["path"]:\n            raise KeyError("planted")\n        found = checked(',
+    ).replace("Path(__file__).parents[2]", repr(str(Path(workers.__file__).parents[2])))
+    assert broken.count("planted") == 1
+    breaking.write_text(broken, encoding="utf-8")
+    start = programs.start_python
+    monkeypatch.setattr(programs, "start_python", lambda _, scratch: start(breaking, scratch))
+    odd = handmade.write(tmp_path / "odd.xlsx")
+    found = outcomes_of(*(Request(path, "ironcalc") for path in (right, odd, right)))
+    assert [outcome.report.status for outcome in found] == ["ok", "unreadable", "ok"]
+    assert "KeyError: 'planted'" in found[1].report.message
+
+
+# time and memory
+
+
+def _above(rows: str) -> Callable[[bytes], bytes]:
+    """A change of a hand-made sheet: more rows above its table."""
+    return lambda data: data.replace(b"<sheetData>", f"<sheetData>{rows}".encode(), 1)
+
+
+def _text_cells(*texts: str) -> str:
+    rows = (
+        f'<row r="{row}"><c r="A{row}" t="inlineStr"><is><t>{text}</t></is></c></row>'
+        for row, text in enumerate(texts, 1)
+    )
+    return "".join(rows)
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+LONG_TEXTS = [
+    "-" * 32767,
+    "E" * 32767,
+    "a_" * 16000,
+    "(" * 32767,
+    "d" * 32767 + "/",
+    "w1*" * 10000,
+    "[" * 30000,
+    "1." * 16000,
+]
+
+
+@pytest.mark.parametrize("text", LONG_TEXTS, ids=lambda text: text[:3])
+def test_a_long_text_takes_no_time(text: str, right: Path) -> None:
+    path = _with_part(right, SHEET, _above(_text_cells(*(text[:-index] for index in range(1, 20)))))
+    start = time.process_time()
+    checking.check(path)
+    assert time.process_time() - start < 3
+
+
+LONG_FORMULAS = ["'" * 32000, '"' * 31999, "A" * 32767, "A1+" * 20000, "(" * 32767, "A" * 8000, "a." * 4000, '"' * 7999]
+
+
+@pytest.mark.parametrize("formula", LONG_FORMULAS, ids=lambda formula: f"{formula[:2]} {len(formula)}")
+def test_a_long_formula_takes_no_time(formula: str, right: Path) -> None:
+    escaped = formula.replace('"', "&quot;")
+    rows = "".join(f'<row r="{row}"><c r="A{row}"><f>{row}+{escaped}</f><v>1</v></c></row>' for row in range(1, 20))
+    path = _with_part(right, SHEET, _above(rows))
+    start = time.process_time()
+    checking.check(path)
+    assert time.process_time() - start < 3
+
+
+def test_sheets_that_are_one_part_and_very_many_sheets_are_refused(right: Path) -> None:
+    def doubled(data: bytes) -> bytes:
+        return re.sub(rb"<sheets>(.*)</sheets>", rb"<sheets>\1\1</sheets>", data)
+
+    def many(data: bytes) -> bytes:
+        return re.sub(rb"<sheets>(.*)</sheets>", lambda match: b"<sheets>" + match[1] * 20_000 + b"</sheets>", data)
+
+    assert "one and the same" in message_of(_with_part(right, "xl/workbook.xml", doubled))
+    assert "20,000 sheets" in message_of(_with_part(right, "xl/workbook.xml", many))
+
+
+def test_a_map_without_a_quantity_of_the_table_is_refused(right: Path, tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_text('eta = "G"\n')
+    done = run("check", str(right), "--map", "map.toml", cwd=tmp_path)
+    assert (done.returncode, "no columns of a table" in done.stderr) == (2, True)
+
+
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Plants code into the worker that is run before a file whose name begins with `odd`."""
+    start = programs.start_python
+
+    def plant(code: str) -> None:
+        script = Path(workers.__file__).with_name("worker_process.py").read_text(encoding="utf-8")
+        planted = f'if "odd" in request["path"]:\n            {code}\n        found = checked('
+        changed = script.replace("found = checked(", planted)
+        changed = changed.replace("Path(__file__).parents[2]", repr(str(Path(workers.__file__).parents[2])))
+        (tmp_path / "changed.py").write_text(changed, encoding="utf-8")
+        monkeypatch.setattr(programs, "start_python", lambda _, scratch: start(tmp_path / "changed.py", scratch))
+
+    return plant
+
+
+ODD = {
+    "while True: pass": "took more than 3 seconds and was stopped",
+    "import time; time.sleep(600)": "took more than 3 seconds and was stopped",
+    "import os; os._exit(7)": "broke the process",
+    "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)": "broke the process",
+    "import os; os.write(1, b'{\"done\":true}\\n'); os._exit(0)": "broke the process",
+    "raise RecursionError": "too deep",
+}
+IN_MEMORY = {"held = bytearray(700 << 20)": "needs more than 500 MB", "held = [[] for _ in range(1 << 27)]": "500 MB"}
+
+
+@POSIX
+@pytest.mark.parametrize("code", [*ODD, *(IN_MEMORY if sys.platform == "linux" else ())])
+def test_a_file_that_ends_or_keeps_its_worker_costs_nobody_else_a_report(
+    code: str, slow: Callable[[str], None], right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "time" in code or "while" in code:
+        monkeypatch.setattr(workers, "SECONDS", 3.0)
+    else:
+        monkeypatch.setattr(workers, "SECONDS", 60.0)
+    slow(code)
+    odd = handmade.write(tmp_path / "odd.xlsx")
+    start = time.monotonic()
+    found = outcomes_of(*(Request(path, "ironcalc") for path in (right, odd, right)))
+    assert [outcome.report.status for outcome in found] == ["ok", "unreadable", "ok"]
+    assert (ODD | IN_MEMORY)[code] in found[1].report.message
+    assert time.monotonic() - start < 120
+    assert threading.active_count() == 1
+
+
+@POSIX
+def test_nothing_is_left_of_workers_that_are_stopped(
+    slow: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    pid = tmp_path / "pid"
+    child = "import subprocess; subprocess.Popen(['sleep', '600'])"
+    slow(f"{child}; import os; open({str(pid)!r}, 'w').write(str(os.getpgid(0))); import time; time.sleep(600)")
+    odd = handmade.write(tmp_path / "odd.xlsx")
+    with checked_by_workers([Request(odd, "ironcalc")] * 8):
+        while not pid.exists() or not pid.read_text():
+            time.sleep(0.05)
+    group = int(pid.read_text())
+    for _ in range(50):
+        if not _alive(group):
+            break
+        time.sleep(0.1)
+    assert not _alive(group)
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def _alive(group: int) -> bool:
+    listed = subprocess.run(["ps", "-eo", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    return any(line.split()[0] == str(group) and "Z" not in line.split()[1] for line in listed.splitlines())
+
+
+def test_many_files_are_reported_in_their_order(right: Path, tmp_path: Path) -> None:
+    wrong = handmade.write(tmp_path / "wrong.xlsx", SLIP)
+    (tmp_path / "none.xlsx").write_bytes(b"")
+    files = [right, wrong, tmp_path / "none.xlsx"] * 4
+    done = run("check", "--json", *map(str, files), cwd=tmp_path)
+    reports = json.loads(done.stdout)
+    assert [report["file"] for report in reports] == [str(path) for path in files]
+    assert [report["status"] for report in reports] == ["ok", "mistakes", "unreadable"] * 4
+    assert not any(note["kind"] == "not_recalculated" for report in reports for note in report["notes"])
+
+
+# the recalculation
+
+
+def test_the_recalculation_sees_the_rows_and_nothing_around_them(right: Path, tmp_path: Path) -> None:
+    rule = '<cfRule type="expression" priority="1"><formula>A1</formula></cfRule>'
+    around = f'<conditionalFormatting sqref="A1:XFD1048576">{rule}</conditionalFormatting>'
+
+    def surrounded(data: bytes) -> bytes:
+        return data.replace(b"</sheetData>", b"</sheetData>" + around.encode(), 1)
+
+    book = read(_with_part(right, SHEET, surrounded))
+    recalculate._write_sheets(book, tmp_path / "copy.xlsx")
+    with zipfile.ZipFile(tmp_path / "copy.xlsx") as copy:
+        assert b"conditionalFormatting" not in copy.read(SHEET)
+        assert b"sheetData" in copy.read(SHEET)
+
+
+def test_tables_with_names_are_recalculated(right: Path) -> None:
+    workbook = openpyxl.load_workbook(right)
+    ws = workbook["Sheet1"]
+    ws["AH1"], ws["AH2"], ws["AH3"] = "n", 2, 3
+    ws.add_table(openpyxl.worksheet.table.Table(displayName="Numbers", ref="AH1:AH3"))
+    ws["AJ1"] = "=SUM(Numbers[n])"
+    workbook.save(right)
+    engine = recalculate.Engine()
+    engine.ask(read(right))
+    values = engine.answer().values
+    engine.stop()
+    assert values["Sheet1", 1, 36] == 5.0

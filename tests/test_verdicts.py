@@ -1,0 +1,170 @@
+"""The verdicts on trainings: what the sheets say against a second reckoning, and at the edges."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from tests import judges
+from tests.judges import Cells
+from xlbackprop import Definition, build, load, train
+from xlbackprop.engine.training import evaluate
+from xlbackprop.network.losses import LOSSES
+from xlbackprop.workbook.panels import verdict
+from xlbackprop.workbook.sheets import learning_rates
+from xlbackprop.workbook.sheets.learning_rates import TITLE
+
+COLUMNS = "BCDEFGHI"
+
+
+def what_happened(losses: Any, slopes: tuple[float, float], small: float, *, saturates: bool, bounded: bool) -> str:
+    """The verdict once more, step by step in NumPy: from the losses, and the largest δ at the start and at the end."""
+    first, last = losses[0], losses[-1]
+    lately = losses[(len(losses) - 1) * 3 // 4 :]
+    rose = "went up, then " if losses.max() > first * (1 + 1e-6) else ""
+    above = last > first * (1 + 1e-6)
+    if losses.max() <= losses.min() * (1 + 1e-12):
+        return "did not move"
+    if not bounded and last > 100 * max(first, small):
+        return "flew away"
+    if saturates and last > 1e-6 * first and slopes[1] < 1e-4 * slopes[0] * math.sqrt(last / max(first, 1e-300)):
+        return rose + "stuck: no gradient"
+    if last < small:
+        return rose + "converged"
+    if lately.max() > 1.01 * max(lately[0], last) or lately.min() < 0.99 * min(lately[0], last):
+        return "goes up and down"
+    if last < 0.99 * lately[0]:
+        return "falling, still above its start" if above else rose + "still falling"
+    if last > 1.01 * lately[0]:
+        return "rising" if last > first else "fell, now rising"
+    return "stuck above its start" if above else rose + "stuck"
+
+
+def losses_of(definition: Definition) -> Any:
+    """The loss of the one sample in every iteration; of several, the mean of all after every epoch."""
+    trace, total = train(definition), definition.names.total_loss
+    count = len(definition.samples)
+    if count == 1:
+        return trace[total]
+    points = [{name: trace[name][made] for name in trace.final} for made in range(0, len(trace), count)]
+    points.append(dict(trace.final))
+    return np.array(
+        [
+            np.mean(
+                [
+                    evaluate(definition, {name: np.array([value]) for name, value in point.items()}, sample)[total][0]
+                    for sample in range(count)
+                ]
+            )
+            for point in points
+        ]
+    )
+
+
+def expected(definition: Definition, small: float) -> str:
+    trace, count = train(definition), min(len(definition.samples), definition.iterations)
+    total = "E" if definition.names.total_loss == "E_total" else definition.names.total_loss
+    slopes = np.abs([trace[f"∂{total}/∂{unit}"] for layer in definition.names.pre_activations for unit in layer])
+    ends = float(slopes[:, :count].max()), float(slopes[:, -count:].max())
+    squared = LOSSES[definition.loss].goes_with is None
+    squashed = all(layer.activation in ("sigmoid", "tanh") for layer in definition.layers)
+    return what_happened(losses_of(definition), ends, small, saturates=squared, bounded=squared and squashed)
+
+
+def verdicts(cells: Cells) -> list[Any]:
+    return [cells[TITLE, f"{column}9"] for column in COLUMNS if (TITLE, f"{column}9") in cells]
+
+
+RATES = (0.0, 1e-3, 0.5, 2.0, 10.0, 100.0, 1000.0, 1e6)
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        *(load(name, iterations=24) for name in ("classic", "classic-01-99", "deep", "xor", "dead-relu", "and-or")),
+        load("classic", iterations=1),
+        load("classic", iterations=2),
+        load("xor", iterations=3),
+        load("iris-mini", iterations=30),
+        load("optimisers", iterations=24),
+    ],
+    ids=lambda definition: f"{definition.title[:20]} {definition.iterations}",
+)
+def test_verdicts_at_the_edges(definition: Definition, tmp_path: Path) -> None:
+    path = build(replace(definition, compare=()), tmp_path / "book.xlsx", sheets=["learning-rates"])
+    changes = {(TITLE, learning_rates.rate_cell(index)): rate for index, rate in enumerate(RATES)}
+    changes[TITLE, learning_rates.THRESHOLD_CELL] = small = 0.01
+    told = verdicts(judges.ironcalc_judge(path, changes))
+    assert told == [expected(replace(definition, learning_rate=rate), small) for rate in RATES]
+
+
+@pytest.mark.parametrize(
+    ("template", "rate", "words"),
+    [
+        ("deep", 1000, "stuck: no gradient"),
+        ("classic", 1000, "went up, then stuck: no gradient"),
+        ("optimisers", 2, "flew away"),
+        ("xor", 10, "goes up and down"),
+        ("classic", "a word", "did not move"),
+        ("classic", 0, "did not move"),
+        ("dead-relu", 2, "stuck above its start"),
+    ],
+)
+def test_what_was_once_told_wrongly(template: str, rate: float | str, words: str, tmp_path: Path) -> None:
+    definition = replace(load(template), compare=(), learning_rates=(0.0, 0.0))
+    path = build(definition, tmp_path / "book.xlsx", sheets=["learning-rates"])
+    cells = judges.ironcalc_judge(path, {(TITLE, "B6"): rate})
+    assert cells[TITLE, "B9"] == words
+    assert cells[TITLE, "B8"] == "never"
+
+
+positive = st.floats(1e-30, 1e30)
+
+
+@given(
+    st.lists(positive | st.sampled_from([1.0, 1.001, 1.02, 0.98, 0.999]), min_size=1, max_size=9),
+    st.tuples(positive, positive | st.just(0.0)),
+    positive,
+    st.booleans(),
+    st.booleans(),
+)
+def test_the_rule_says_what_the_second_reckoning_says(
+    losses: list[float], slopes: tuple[float, float], small: float, saturates: bool, bounded: bool
+) -> None:
+    every, lately = np.array(losses), np.array(losses[(len(losses) - 1) * 3 // 4 :])
+    facts = {
+        verdict.FIRST: losses[0],
+        verdict.LAST: losses[-1],
+        verdict.HIGHEST: max(losses),
+        verdict.LOWEST: min(losses),
+        verdict.BEFORE: float(lately[0]),
+        verdict.LATELY_HIGHEST: float(lately.max()),
+        verdict.LATELY_LOWEST: float(lately.min()),
+        verdict.SMALL: small,
+        verdict.FIRST_GRADIENT: slopes[0],
+        verdict.GRADIENT: slopes[1],
+    }
+    told = verdict.verdict_of(verdict.rule(saturates=saturates, bounded=bounded), facts)
+    assert told == what_happened(every, slopes, small, saturates=saturates, bounded=bounded)
+
+
+def test_a_rate_that_ends_above_its_start_is_not_still_falling() -> None:
+    losses = np.array([1.0, 9.0, 5.0, 4.0, 3.0, 2.0])
+    assert what_happened(losses, (1, 1), 1e-3, saturates=False, bounded=False) == "falling, still above its start"
+
+
+def test_small_is_what_stays_small(tmp_path: Path) -> None:
+    """A loss that was small for a while and rose again is not small from then on."""
+    definition = replace(load(), learning_rates=(1.0, 2.0))
+    path = build(definition, tmp_path / "book.xlsx", sheets=["learning-rates"])
+    cells = judges.ironcalc_judge(path, {(TITLE, "B6"): 100, (TITLE, "B4"): 0.005})
+    losses = train(load(learning_rate=100))["E_total"]
+    above = np.flatnonzero(losses >= 0.005)
+    assert cells[TITLE, "B8"] == above[-1] + 1

@@ -1,0 +1,214 @@
+"""Workers: processes that check files one after the other, each file with a deadline and a memory limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from subprocess import Popen
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from xlbackprop import programs
+from xlbackprop.checker.report.findings import Report
+
+if TYPE_CHECKING:
+    from xlbackprop.checker.table.column_map import Map
+
+SECONDS = 10.0
+"""For one file, over everything: reading, recognising, recalculating, judging, marking a copy."""
+SECONDS_WITH_LIBREOFFICE = 150.0
+"""LibreOffice alone may take ten seconds to start."""
+MEGABYTES = 500
+"""For one file: the reading and judging process and the one that recalculates together."""
+_SECONDS_TO_START = 60.0
+_FILES_A_WORKER = 3
+"""A second worker for fewer files takes longer to start than it saves."""
+
+
+class Answer(Struct, frozen=True, omit_defaults=True):
+    """What a worker says while it checks a file, or at the end of that."""
+
+    formulas: int | None = None
+    """How many formulas the file has, once that is known."""
+    report: Report | None = None
+    lost: tuple[str, ...] | None = None
+    """The marked copy was written; what could not be kept in it."""
+    problem: str | None = None
+    out_of_memory: bool = False
+    done: bool = False
+    fit: bool = True
+    """Whether the worker can check another file."""
+
+
+class Request(Struct, frozen=True):
+    """A file to check, and how."""
+
+    path: Path
+    engine: str
+    table_map: Map | None = None
+    copy: Path | None = None
+    """Where to write the marked copy."""
+
+
+class Outcome(Struct, frozen=True):
+    """What became of a request."""
+
+    report: Report
+    lost: tuple[str, ...] | None = None
+    """What the marked copy could not keep; None where there is none."""
+    problem: str = ""
+    """Why there is no marked copy, though a report."""
+
+
+@contextmanager
+def checked_by_workers(requests: Sequence[Request]) -> Iterator[Iterator[tuple[int, Outcome]]]:
+    """What becomes of each request, with its number, in the order in which they end.
+
+    Whatever ends the work early, no process and no temporary file of it remains.
+    """
+    waiting: SimpleQueue[tuple[int, Request]] = SimpleQueue()
+    for numbered in enumerate(requests):
+        waiting.put(numbered)
+    results: SimpleQueue[tuple[int, Outcome]] = SimpleQueue()
+    stopped = Event()
+    count = max(1, min(os.cpu_count() or 1, len(requests) // _FILES_A_WORKER))
+    with tempfile.TemporaryDirectory(prefix="xlbackprop-", ignore_cleanup_errors=True) as folder:
+        workers = [_Worker(Path(folder), stopped) for _ in range(count)]
+        threads = [Thread(target=_work, args=(worker, waiting, results), daemon=True) for worker in workers]
+        for thread in threads:
+            thread.start()
+        try:
+            yield (_next(results) for _ in requests)
+        finally:
+            stopped.set()
+            for worker in workers:
+                worker.interrupt()
+            for thread in threads:
+                thread.join()
+
+
+def _next(results: SimpleQueue[tuple[int, Outcome]]) -> tuple[int, Outcome]:
+    while True:
+        try:
+            return results.get(timeout=0.5)  # Ctrl-C is heard between two waits where it does not end one
+        except Empty:
+            pass
+
+
+def _work(
+    worker: _Worker, waiting: SimpleQueue[tuple[int, Request]], results: SimpleQueue[tuple[int, Outcome]]
+) -> None:
+    try:
+        while True:
+            number, request = waiting.get_nowait()
+            results.put((number, worker.check(request)))
+    except Empty:
+        pass
+    finally:
+        worker.end()
+
+
+class _Worker:
+    """One process at a time, replaced when a file has ended it."""
+
+    def __init__(self, scratch: Path, stopped: Event) -> None:
+        self._scratch = scratch
+        self._stopped = stopped
+        self._process: Popen[bytes] | None = None
+
+    def check(self, request: Request) -> Outcome:
+        """Let the process check one file, and end it when it takes too long or breaks."""
+        seconds = SECONDS if request.engine == "ironcalc" else SECONDS_WITH_LIBREOFFICE
+        said: list[Answer] = []
+        late = False
+        if self._started():
+            said, late = self._ask(request, seconds)
+        if not said or not said[-1].done or not said[-1].fit:
+            self.end()
+        return _outcome(request, said, seconds if late else None)
+
+    def interrupt(self) -> None:
+        """End the process from another thread."""
+        if self._process is not None:
+            programs.kill(self._process)
+
+    def end(self) -> None:
+        """End the process, if there is one."""
+        if self._process is not None:
+            programs.end(self._process)
+            self._process = None
+
+    def _started(self) -> bool:
+        if self._process is None and not self._stopped.is_set():
+            try:
+                script = Path(__file__).with_name("worker_process.py")
+                self._process = programs.start_python(script, self._scratch)
+            except OSError:
+                return False
+            said: list[Answer] = []
+            if not self._stopped.is_set():
+                said, _ = self._heard(_SECONDS_TO_START)
+            if not said:
+                self.end()
+        return self._process is not None and not self._stopped.is_set()
+
+    def _ask(self, request: Request, seconds: float) -> tuple[list[Answer], bool]:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        words = {
+            "path": os.path.abspath(request.path),
+            "engine": request.engine,
+            "table_map": msgspec.to_builtins(request.table_map),
+            "copy": None if request.copy is None else str(request.copy),
+        }
+        try:
+            self._process.stdin.write(json.dumps(words).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            pass  # it has ended; the missing answer tells
+        return self._heard(seconds)
+
+    def _heard(self, seconds: float) -> tuple[list[Answer], bool]:
+        """The answers until the last, waited for no longer than so; whether the time was over before it."""
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        watch = programs.Watch(process, seconds)
+        said: list[Answer] = []
+        try:
+            for line in process.stdout:
+                said.append(msgspec.json.decode(line, type=Answer))
+                if said[-1].done:
+                    break
+        except msgspec.DecodeError:
+            pass  # cut off in the middle
+        finally:
+            watch.stop()
+        return said, watch.is_late
+
+
+def _outcome(request: Request, said: Sequence[Answer], seconds: float | None) -> Outcome:
+    """What a worker's answers come to; `seconds` is how long it took when it was stopped."""
+    report = next((answer.report for answer in said if answer.report is not None), None)
+    lost = next((answer.lost for answer in said if answer.lost is not None), None)
+    formulas = next((answer.formulas for answer in said if answer.formulas is not None), None)
+    size = "" if formulas is None else f" ({formulas:,} formulas)"
+    done = any(answer.done for answer in said)
+    problem = next((answer.problem for answer in said if answer.problem is not None), "")
+    if seconds is not None and not done:
+        problem = f"this took more than {seconds:g} seconds and was stopped{size}"
+    elif any(answer.out_of_memory for answer in said):
+        problem = f"this needs more than {MEGABYTES} MB of memory and was stopped{size}"
+    elif not done:
+        problem = f"this broke the process that does it{size}"
+    if report is None:
+        return Outcome(Report("", "unreadable", problem))
+    return Outcome(report, lost, problem)

@@ -1,0 +1,169 @@
+"""The loss of all samples as live formulas: the weights at every point of a training, and every sample passed there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from msgspec import Struct
+
+from xlbackprop.derivation import Derivation
+from xlbackprop.engine import Array
+from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.network import Definition, short_label
+from xlbackprop.walkthrough import Lesson, LossCurve
+from xlbackprop.workbook.panels.working import Working, forward_columns
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.theme import Look
+
+_POINT, _SAMPLE = "point", "sample"
+
+
+class Passes(Struct, frozen=True):
+    """Where every sample is passed through a network at every point: one row each, sample by sample within a point."""
+
+    curve: LossCurve
+    header_row: int
+    first_column: int
+    places: Mapping[str, str]
+    """The inputs and the targets, each with `{row}` in it."""
+
+    @property
+    def point(self) -> str:
+        """The number of the point, from 0, with `{row}` in it."""
+        return f"${column_letter(self.first_column)}{{row}}"
+
+    @property
+    def next_column(self) -> int:
+        return self.first_column + 2 + len(self.places)
+
+    @property
+    def rows(self) -> int:
+        return len(self.curve.made) * self.curve.samples
+
+    @property
+    def _points(self) -> str:
+        letter, first = column_letter(self.first_column), self.header_row + 1
+        return f"${letter}${first}:${letter}${self.header_row + self.rows}"
+
+    def mean(self, losses: str, number: str) -> str:
+        """The formula of the mean loss at a point, by its number, from the range of all losses."""
+        return f"SUMIF({self._points},{number},{losses})/{self.curve.samples}"
+
+
+def put_samples(page: Page, lesson: Lesson, curve: LossCurve, header_row: int, first_column: int) -> Passes:
+    """Put down which sample is passed at which point, for every network that takes them."""
+    derivation, table = lesson.derivation, lesson.table
+    head = absolute(address(header_row, first_column))
+    number = f"(ROW()-ROW({head})-1)"
+    samples, rows = curve.samples, len(curve.made) * curve.samples
+    count = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
+    sample_cell = f"${column_letter(first_column + 1)}{{row}}"
+    sampled = np.tile(np.arange(samples), len(curve.made))
+    columns = [
+        BlockColumn(count, f"INT({number}/{samples})", np.repeat(np.arange(float(len(curve.made))), samples)),
+        BlockColumn(count, f"MOD({number},{samples})+1", (sampled + 1).astype(float)),
+    ]
+    for index, text in enumerate((_POINT, _SAMPLE), first_column):
+        page.text(address(header_row, index), text, theme.COLUMN_HEAD)
+    places = {}
+    given = np.array([(*sample.inputs, *sample.targets) for sample in lesson.definition.samples])
+    for index, name in enumerate(derivation.sampled):
+        look = Look(theme.CALCULATION, derivation[name].role, theme.VALUE_FORMAT)
+        formula = f"INDEX({table.samples(name)},{sample_cell})"
+        columns.append(BlockColumn(page.style_number(look), formula, given[sampled, index]))
+        letter = column_letter(first_column + 2 + index)
+        places[name] = f"${letter}{{row}}"
+        page.text(f"{letter}{header_row}", name, Look(theme.LABEL, derivation[name].role))
+    assert len(columns[0].values) == rows
+    page.block(Block(header_row + 1, columns, first_column))
+    return Passes(curve, header_row, first_column, places)
+
+
+def loss_columns(derivation: Derivation) -> tuple[str, ...]:
+    """What is calculated of a sample on the way to its loss."""
+    total = derivation.names.total_loss
+    return (*forward_columns(derivation, [total]), total)
+
+
+def pass_columns(derivation: Derivation) -> tuple[str, ...]:
+    """The columns of a pass: the weights at its point, and what is calculated with them."""
+    return (*derivation.learned, *loss_columns(derivation))
+
+
+def put_passes(
+    page: Page,
+    definition: Definition,
+    derivation: Derivation,
+    passes: Passes,
+    column: int,
+    weights: Mapping[str, tuple[str, Array]],
+    elsewhere: Mapping[str, str],
+) -> tuple[str, Array]:
+    """Put down the passes of one network.
+
+    Args:
+        weights: for everything that is learned, the range of its values over the points, and these.
+        elsewhere: the addresses of what is given beside the samples.
+
+    Returns:
+        The range of the losses, and the mean loss of every point, shape (points,).
+    """
+    columns, total = pass_columns(derivation), derivation.names.total_loss
+    working = Working(derivation, columns, column, passes.header_row, passes.rows, {**elsewhere, **passes.places})
+    passed = passes.curve.passes(definition, {name: values for name, (_, values) in weights.items()})
+    formulas = {name: f"INDEX({where},{passes.point}+1)" for name, (where, _) in weights.items()}
+    formulas |= {name: working.calculation(name) for name in columns if name not in weights}
+    working.header(page)
+    working.block(page, formulas, {name: passed[name] for name in columns}, slice(None))
+    return working.range(total), passes.curve.means(passed[total])
+
+
+class Points(Struct, frozen=True):
+    """The points of one training: what is learned, and the mean loss of all samples, one row a point."""
+
+    losses: str
+    """Their range."""
+    values: Array
+    """Shape (points,)."""
+
+
+def put_points(
+    page: Page,
+    definition: Definition,
+    derivation: Derivation,
+    passes: Passes,
+    first_row: int,
+    column: int,
+    learned: Mapping[str, tuple[str, str, Array]],
+    elsewhere: Mapping[str, str],
+    *,
+    loss_column: int,
+    passes_column: int,
+) -> Points:
+    """Put down the weights at every point from `column` on, the passes there, and in `loss_column` the mean losses.
+
+    Args:
+        learned: for everything that is learned: its formula at a point, with `{row}` in it, the formula of the last
+            point, at the end of the training, and its values at all of them.
+    """
+    count = len(passes.curve.made)
+    last_row = first_row + count - 1
+    weights, columns = {}, []
+    for index, (name, (formula, last, values)) in enumerate(learned.items(), column):
+        letter, look = column_letter(index), Look(theme.CALCULATION, derivation[name].role, theme.VALUE_FORMAT)
+        page.text(f"{letter}{first_row - 1}", short_label(name), Look(theme.LABEL, derivation[name].role))
+        columns.append(BlockColumn(page.style_number(look), formula, values[:-1]))
+        page.formula(f"{letter}{last_row}", last, float(values[-1]), look)
+        weights[name] = f"${letter}${first_row}:${letter}${last_row}", values
+    page.block(Block(first_row, columns, column))
+    losses, means = put_passes(page, definition, derivation, passes, passes_column, weights, elsewhere)
+    letter = column_letter(loss_column)
+    look = Look(theme.RESULT, derivation[derivation.names.total_loss].role, theme.VALUE_FORMAT)
+    number = f"(ROW()-ROW(${letter}${first_row - 1})-1)"
+    page.block(
+        Block(first_row, [BlockColumn(page.style_number(look), passes.mean(losses, number), means)], loss_column)
+    )
+    return Points(f"${letter}${first_row}:${letter}${last_row}", means)

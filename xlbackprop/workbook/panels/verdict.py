@@ -1,0 +1,124 @@
+"""The verdict on a training: one rule over what happened to its loss and its gradients, as a formula and as words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from xlbackprop.symbols import (
+    Apply,
+    Builtin,
+    Conditional,
+    Difference,
+    Expression,
+    Formula,
+    Number,
+    Product,
+    Quotient,
+    Symbol,
+    apply,
+    conditional,
+)
+
+FLEW, NO_GRADIENT, CONVERGED, UNMOVED = "flew away", "stuck: no gradient", "converged", "did not move"
+SWINGS, FALLING, RISING, STUCK = "goes up and down", "still falling", "rising", "stuck"
+ABOVE_FALLING, ABOVE_STUCK, FELL_FIRST = "falling, still above its start", "stuck above its start", "fell, now rising"
+UP_FIRST = "went up, then "
+"""Comes before the outcome of a training whose loss was once higher than at its start."""
+
+_FIRST, _LAST, _HIGHEST, _LOWEST = (Symbol(f"{which} loss") for which in ("first", "last", "highest", "lowest"))
+_BEFORE, _LATELY_HIGHEST, _LATELY_LOWEST = (Symbol(f"{which} loss lately") for which in ("first", "highest", "lowest"))
+_SMALL = Symbol("small loss")
+_GRADIENT, _FIRST_GRADIENT = Symbol("last gradient"), Symbol("first gradient")
+
+FIRST, LAST, HIGHEST, LOWEST = (each.name for each in (_FIRST, _LAST, _HIGHEST, _LOWEST))
+BEFORE, LATELY_HIGHEST, LATELY_LOWEST = (each.name for each in (_BEFORE, _LATELY_HIGHEST, _LATELY_LOWEST))
+SMALL, GRADIENT, FIRST_GRADIENT = (each.name for each in (_SMALL, _GRADIENT, _FIRST_GRADIENT))
+"""The facts that the rule looks at: "lately" is the last quarter of the training, a gradient the largest of all δ."""
+
+_CLEARLY = 1e-6
+"""By what share a loss has to pass the first one to have gone up; rounding is no rise."""
+_SAME = 1e-12
+"""Losses that differ by a smaller share than this are those of weights that have not moved."""
+_FLAT = 0.01
+"""A loss that changes by a smaller share than this over the last quarter of the training is stuck."""
+_FAR = 100.0
+"""A loss this many times the first one and a small one has run away."""
+_VANISHED = 1e-4
+"""δ falls with the root of a squared error, as it falls with the distance from the target; below this share of that
+it is not the distance that has become small, but the slope of the activation."""
+_AS_GOOD_AS_NOTHING = 1e-6
+"""Below this share of the first loss a vanished gradient is what one wants."""
+_SMALLEST = 1e-300
+
+
+def rule(*, saturates: bool, bounded: bool) -> Expression:
+    """What became of a training, in words.
+
+    Args:
+        saturates: whether δ of an output can vanish while it is far from its target, as it cannot where the loss and
+            the activation are differentiated together.
+        bounded: whether there is a largest loss that the network can have, so that it cannot run away.
+    """
+    ends_above = (1 + _CLEARLY) * _FIRST
+    falls = conditional(ends_above, _LAST, Symbol(ABOVE_FALLING), _told(FALLING))
+    stays = conditional(ends_above, _LAST, Symbol(ABOVE_STUCK), _told(STUCK))
+    rises = conditional(_FIRST, _LAST, Symbol(RISING), Symbol(FELL_FIRST))
+    went = conditional((1 + _FLAT) * _BEFORE, _LAST, rises, stays)
+    went = conditional(_LAST, (1 - _FLAT) * _BEFORE, falls, went)
+    over = _LATELY_HIGHEST - (1 + _FLAT) * apply(Builtin.MAXIMUM, _BEFORE, _LAST)
+    under = (1 - _FLAT) * apply(Builtin.MINIMUM, _BEFORE, _LAST) - _LATELY_LOWEST
+    went = conditional(0, apply(Builtin.MAXIMUM, over, under), Symbol(SWINGS), went)
+    went = conditional(_LAST, _SMALL, _told(CONVERGED), went)
+    if saturates:
+        share = apply(Builtin.SQUARE_ROOT, _LAST / apply(Builtin.MAXIMUM, _SMALLEST, _FIRST))
+        left = _GRADIENT - _VANISHED * _FIRST_GRADIENT * share
+        missing = _AS_GOOD_AS_NOTHING * _FIRST - _LAST
+        went = conditional(apply(Builtin.MAXIMUM, left, missing), 0, _told(NO_GRADIENT), went)
+    if not bounded:
+        went = conditional(_FAR * apply(Builtin.MAXIMUM, _FIRST, _SMALL), _LAST, Symbol(FLEW), went)
+    return conditional((1 + _SAME) * _LOWEST, _HIGHEST, went, Symbol(UNMOVED))
+
+
+def _told(outcome: str) -> Expression:
+    """An outcome, after a word on the rise if the loss was once higher than at its start."""
+    return conditional((1 + _CLEARLY) * _FIRST, _HIGHEST, Symbol(UP_FIRST + outcome), Symbol(outcome))
+
+
+def verdict_formula(verdict: Expression, places: Mapping[str, str]) -> str:
+    """The formula of a verdict, given for every fact where it stands or how it is calculated."""
+    return Formula(lambda symbol: places.get(symbol.name, f'"{symbol.name}"')).read(verdict)
+
+
+def verdict_of(verdict: Expression, facts: Mapping[str, float]) -> str:
+    """The words of a verdict on some facts."""
+    while isinstance(verdict, Conditional):
+        holds = _number(verdict.left, facts) < _number(verdict.right, facts)
+        verdict = verdict.then if holds else verdict.otherwise
+    assert isinstance(verdict, Symbol)
+    return verdict.name
+
+
+def _number(expression: Expression, facts: Mapping[str, float]) -> float:
+    match expression:
+        case Symbol(name):
+            return facts[name]
+        case Number(value):
+            return value
+        case Difference(left, right):
+            return _number(left, facts) - _number(right, facts)
+        case Quotient(numerator, denominator):
+            return _number(numerator, facts) / _number(denominator, facts)
+        case Product(factors):
+            return math.prod(_number(factor, facts) for factor in factors)
+        case Apply(function, arguments):
+            return _FUNCTIONS[function](*(_number(argument, facts) for argument in arguments))
+        case _:
+            raise TypeError(f"no number for {type(expression).__name__}")
+
+
+_FUNCTIONS: Mapping[Builtin, Callable[..., float]] = {
+    Builtin.MAXIMUM: max,
+    Builtin.MINIMUM: min,
+    Builtin.SQUARE_ROOT: math.sqrt,
+}

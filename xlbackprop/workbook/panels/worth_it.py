@@ -1,0 +1,122 @@
+"""Whether an update was worth it: the loss of the same samples before and after it, each of them passed again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from msgspec import Struct
+
+from xlbackprop.derivation import Role
+from xlbackprop.engine import Array, evaluate
+from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.network import BATCH_SIZE, IN_BATCH
+from xlbackprop.symbols import short, short_formula
+from xlbackprop.walkthrough import Lesson
+from xlbackprop.workbook.panels.all_samples import loss_columns
+from xlbackprop.workbook.panels.working import Working
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.theme import Look
+
+QUESTION = "Was it worth it? The loss before and after the update"
+SAME = "The loss is the same to twelve decimals."
+DOWN, UP = "Yes: the loss{of} went down.", "No: the loss{of} went up{though}."
+
+SAME_WITHIN = 1e-12
+"""Programs differ in the last digits."""
+_FIRST_COLUMN = 9
+_HEADER_ROW = 5
+_WRITTEN = Look(theme.MATHEMATICS, align="left", indent=1, wrap=True)
+_PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)
+
+
+class Lines(Struct, frozen=True):
+    """Where the lines of an iteration stand: the value of each in column D."""
+
+    rows: Mapping[str, int]
+
+    def cell(self, name: str) -> str:
+        return f"$D${self.rows[name]}"
+
+
+def put_answer(page: Page, lesson: Lesson, row: int, lines: Lines, renamed: Mapping[str, str]) -> None:
+    """Put down the answer in a row of the list, and the passes behind it in a working on its right.
+
+    Args:
+        renamed: what everything that is learned is called once it is updated.
+    """
+    derivation, count = lesson.derivation, lesson.derivation.samples
+    before, old = _passes(page, lesson, _FIRST_COLUMN, "before", {name: lines.cell(name) for name in renamed}, lines)
+    column = _FIRST_COLUMN + len(loss_columns(derivation)) + len(derivation.sampled) + 1
+    updated = {name: lines.cell(new) for name, new in renamed.items()}
+    after, new = _passes(page, lesson, column, "after", updated, lines)
+    of = f" of all {count} samples" if count > 1 else ""
+    page.text(f"B{row}", f"the loss{of}, with the new values", _PROSE)
+    look = Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT, align="right")
+    page.formula(f"D{row}", f"AVERAGE({after})", new, look)
+    helper = Look(theme.CALCULATION)
+    page.formula(f"F{row}", short_formula(f"D{row}"), short(new), helper)
+    page.formula(f"H{row}", f"AVERAGE({before})", old, helper)
+    page.formula(f"G{row}", short_formula(f"H{row}"), short(old), helper)
+    page.formula(f"C{row}", f'"from "&G{row}&" to "&F{row}', f"from {short(old)} to {short(new)}", _WRITTEN)
+    formula, words = _verdict(lesson, f"H{row}", f"D{row}", old, new, of, lines)
+    page.formula(f"E{row}", formula, words, Look(theme.CHECK, align="left", indent=1, wrap=True))
+
+
+def _verdict(lesson: Lesson, before: str, after: str, old: float, new: float, of: str, lines: Lines) -> tuple[str, str]:
+    """The formula and the words of the answer."""
+    count, batch = lesson.derivation.samples, lesson.definition.samples_a_batch
+    down = DOWN.format(of=of)
+    made_for = "sample alone" if batch == 1 else "batch alone"
+    though = f"; the step was made for this {made_for}" if batch < count else ""
+    up = UP.format(of=of, though=though)
+    formula = f'IF(ABS({after}-{before})<={SAME_WITHIN:G},"{SAME}",IF({after}<{before},"{down}","{up}"))'
+    words = SAME if abs(new - old) <= SAME_WITHIN else down if new < old else up
+    if batch == 1:
+        return formula, words
+    place, size = lines.cell(IN_BATCH), lines.cell(BATCH_SIZE)
+    seen, whole = (int(lesson.trace[name][lesson.iteration]) for name in (IN_BATCH, BATCH_SIZE))
+    start, between, end = "Nothing moves yet: ", " of ", " samples of the batch are seen."
+    formula = f'IF({place}<{size},"{start}"&{place}&"{between}"&{size}&"{end}",{formula})'
+    return formula, f"{start}{seen}{between}{whole}{end}" if seen < whole else words
+
+
+def _passes(
+    page: Page, lesson: Lesson, column: int, when: str, weights: Mapping[str, str], lines: Lines
+) -> tuple[str, float]:
+    """Put down every sample passed through the network; give the range of the losses, and their mean."""
+    derivation, definition = lesson.derivation, lesson.definition
+    total, count = derivation.names.total_loss, derivation.samples
+    page.text(address(_HEADER_ROW - 1, column), f"Working: {when} the update", Look(theme.HEADING))
+    elsewhere = dict(weights)
+    elsewhere |= {name: lines.cell(name) for name in derivation.constants}
+    given = np.array([(*sample.inputs, *sample.targets) for sample in definition.samples])
+    head = absolute(address(_HEADER_ROW, column))
+    columns = []
+    for index, name in enumerate(derivation.sampled if count > 1 else ()):
+        letter = column_letter(column + index)
+        look = Look(theme.CALCULATION, derivation[name].role, theme.VALUE_FORMAT)
+        page.text(f"{letter}{_HEADER_ROW}", name, Look(theme.LABEL, derivation[name].role))
+        formula = f"INDEX({lesson.table.samples(name)},ROW()-ROW({head}))"
+        columns.append(BlockColumn(page.style_number(look), formula, given[:, index]))
+        elsewhere[name] = f"${letter}{{row}}"
+    if columns:
+        page.block(Block(_HEADER_ROW + 1, columns, column))
+    names = loss_columns(derivation)
+    working = Working(derivation, names, column + len(columns), _HEADER_ROW, count, elsewhere)
+    working.header(page)
+    values = _values(lesson, when, count)
+    working.block(page, {name: working.calculation(name) for name in names}, values, slice(None))
+    return working.range(total), float(values[total].sum() / count)
+
+
+def _values(lesson: Lesson, when: str, count: int) -> dict[str, Array]:
+    trace, iteration = lesson.trace, lesson.iteration
+    changes = {
+        name: np.full(count, trace.after(name, iteration) if when == "after" else trace[name][iteration])
+        for name in lesson.derivation.learned
+    }
+    passed = evaluate(lesson.definition, changes, np.arange(count))
+    return {name: passed[name] for name in loss_columns(lesson.derivation)}
