@@ -181,10 +181,10 @@ def _builds(tree: Node, name: Callable[[Node], str]) -> Iterator[tuple[Node, str
 def _other_factor(step: Step, node: int, target: Array) -> Repair | None:
     """A factor that is missing altogether, or one too many: a cell, 1 − a cell, their product, or a number."""
     graph = step.graph
-    value = step.values[node]
+    value = step.values.get(node)
     sheet = graph.positions[node][0]
     program = step.program(node)
-    if node in step.updates:
+    if value is None or node in step.updates:
         return None
     with np.errstate(all="ignore"):
         missing = target / value
