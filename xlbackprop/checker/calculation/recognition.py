@@ -115,21 +115,20 @@ def _model(graph: Graph, updates: Updates, kept: Flags, passed: Mapping[int, int
         passed: updates that only hand on their parameter, as those inside a batch do, with that parameter.
     """
     targets = updates.targets
-    parameters = _roots(graph, targets, updates.parameters, passed)
+    starts = _roots(graph, targets, updates.parameters, passed)
+    threaded = threads(graph, targets, starts, passed)
+    parameters = expected_parameters(starts, threaded.strayed)
     is_cut: Cut = np.zeros(graph.size, dtype=np.bool_)
     is_cut[targets] = True
     is_cut[parameters] = graph.kind_of[parameters] >= 0
     order = order_of(graph, is_cut, kept)
-    sources = np.concatenate([parameters, targets])
-    depends = dependents_of(graph, order, is_cut, sources)
+    depends = dependents_of(graph, order, is_cut, np.concatenate([parameters, targets]))
     feeds = ancestors_of(graph, order, is_cut, targets)
     given = worlds_of(graph, is_cut, parameters, depends, feeds)
     evaluation = Evaluation(graph, given, is_cut, order)
-    steps = evaluation.results[targets] - evaluation.seen[parameters]
-    choices = _rate_choices(graph, targets, parameters, depends)
-    threaded = threads(graph, targets, parameters, passed)
-    expected = expected_parameters(parameters, threaded.strayed)
-    return Model(graph, targets, expected, evaluation, depends, feeds, steps, threaded, choices)
+    steps = evaluation.results[targets] - evaluation.seen[starts]
+    choices = _rate_choices(graph, targets, starts, depends)
+    return Model(graph, targets, parameters, evaluation, depends, feeds, steps, threaded, choices)
 
 
 def _roots(graph: Graph, targets: Identities, parameters: Identities, passed: Mapping[int, int]) -> Identities:
