@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from xlbackprop.errors import Problem, UserError, at_most
 
@@ -151,3 +152,12 @@ def ranges(cells: list[Coordinates]) -> tuple[str, ...]:
         address(top, left) if (top, left) == (bottom, right) else f"{address(top, left)}:{address(bottom, right)}"
         for top, left, bottom, right in sorted(found, key=lambda block: (block[1], block[0]))
     )
+
+
+def cells_of(block: str) -> Iterator[Coordinates]:
+    """The cells of a range such as `A1:B3`, or of a single address."""
+    corners = [re.fullmatch(r"([A-Z]+)(\d+)", corner) for corner in block.split(":")]
+    (left, top), (right, bottom) = [(column_number(m[1]), int(m[2])) for m in (corners[0], corners[-1]) if m]
+    for column in range(left, right + 1):
+        for row in range(top, bottom + 1):
+            yield row, column

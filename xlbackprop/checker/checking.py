@@ -8,6 +8,8 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from xlbackprop.checker.calculation.verdict import TooLargeError, judge_calculation
+from xlbackprop.checker.confirmation import is_excused, is_view
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book, relationships
 from xlbackprop.checker.file.book import read as read_book
@@ -16,7 +18,8 @@ from xlbackprop.checker.judgement.table_judge import judge_table
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.checker.summary import summary
 from xlbackprop.checker.table.column_map import Map, load
-from xlbackprop.checker.table.recognise import Table, mapped, tables
+from xlbackprop.checker.table.recognise import Table, mapped
+from xlbackprop.checker.table.recognise import tables as tables_of
 from xlbackprop.checker.table.understand import understand
 from xlbackprop.checker.worlds import Shape
 from xlbackprop.derivation import derive
@@ -81,13 +84,21 @@ def checked(
         if wanted is not None and wanted not in book.by_name:
             missing = f'there is no sheet "{wanted}", which the map names; {did_you_mean(wanted, book.by_name)}'
             return Checked(Report(str(path), "not_recognised", missing), book)
-        understood = [understand(book, table) for table in _find(book, table_map)]
+        is_known = table_map is not None or _definition(book) is not None
+        calculation = None if is_known else judge_calculation(book)
+        tables = [table for table in _find(book, table_map) if not is_view(calculation, table)]
+        understood = [understand(book, table) for table in tables]
         if not book.formulas:
             recalculated = recalculate.Recalculated({})
         else:
             recalculated = embedded.answer() if embedded is not None else recalculate.with_libreoffice(book)
-        verdicts = [judge_table(book, trees, meaning, recalculated.values) for trees, meaning in understood]
-        return Checked(summary(path, book, verdicts, recalculated), book)
+        verdicts = [
+            judge_table(book, trees, meaning, recalculated.values, is_excused(calculation, trees.table))
+            for trees, meaning in understood
+        ]
+        return Checked(summary(path, book, verdicts, calculation, recalculated), book)
+    except TooLargeError:
+        return Checked(Report(str(path), "not_recognised", f"too large to judge: {book.formulas:,} formulas"), book)
     except UnreadableError as error:
         return Checked(Report(str(path), "unreadable", str(error)), None)
     except RecursionError:
@@ -105,8 +116,8 @@ def _find(book: Book, table_map: Map | None) -> list[Table]:
     definition = _definition(book)
     ours = book.by_name.get(OUR_SHEET)
     if definition is not None and ours is not None:
-        return tables(ours, _labels(definition), _shape(definition))
-    return [table for sheet in book.sheets for table in tables(sheet, {})]
+        return tables_of(ours, _labels(definition), _shape(definition))
+    return [table for sheet in book.sheets for table in tables_of(sheet, {})]
 
 
 def _definition(book: Book) -> Definition | None:

@@ -6,44 +6,115 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from xlbackprop.checker.calculation.verdict import CalculationVerdict, Training, judged_words, not_judged_words
+from xlbackprop.checker.confirmation import confirmed
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.judgement.numberless import numberless_cells
 from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.effect import effect
 from xlbackprop.checker.notes.surroundings import look_around
-from xlbackprop.checker.report.findings import Note, Report
+from xlbackprop.checker.report.findings import LearningRate, Note, Report, TableFound
 from xlbackprop.errors import count
-from xlbackprop.grid import column_letter, column_number
+from xlbackprop.grid import address, cells_of, column_letter, column_number
 
 
-def summary(path: Path, book: Book, verdicts: Sequence[Verdict], recalculated: recalculate.Recalculated) -> Report:
-    ours = [verdict for verdict in verdicts if not verdict.foreign and verdict.judged]
+def summary(
+    path: Path,
+    book: Book,
+    verdicts: Sequence[Verdict],
+    calculation: CalculationVerdict | None,
+    recalculated: recalculate.Recalculated,
+) -> Report:
+    """The report on one workbook, from what its tables and its calculation are."""
+    recognised = [verdict for verdict in verdicts if not verdict.foreign and verdict.judged]
+    held = confirmed(recognised, calculation, recalculated.values)
+    ours = list(held.verdicts)
     order = {sheet.name: index for index, sheet in enumerate(book.sheets)}
     placed = [(order[f.sheet], place.step, place.turn, f) for verdict in ours for place, f in verdict.findings]
+    placed += [(order[f.sheet], next(cells_of(f.cells[0]))[0], 0, f) for f in held.findings]
+    told = {(f.sheet, cell) for *_, f in placed for block in f.cells for cell in cells_of(block)}
+    for verdict in ours:
+        for finding in numberless_cells(book, verdict.table, recalculated.values):
+            held_by = {(finding.sheet, cell) for block in finding.cells for cell in cells_of(block)}
+            if not held_by & told:
+                placed.append((order[finding.sheet], min(held_by)[1][0], 0, finding))
     findings = tuple(item[3] for item in sorted(placed, key=lambda item: item[:3]))
     notes = [note for verdict in ours for note in (*_recognition(verdict), *verdict.notes, *effect(verdict))]
+    notes += held.notes
     if recalculated.problem:
         notes.append(Note("", (), "not_recalculated", f"{recalculated.problem}; the stored values were used"))
+    trainings = [] if calculation is None else _other_trainings(calculation, ours)
     for verdict in verdicts:
-        if verdict.foreign and ours:
+        if verdict.foreign and (ours or trainings) and not _is_judged(verdict, trainings):
             cells = (verdict.found.range,)
             notes.append(Note(verdict.found.sheet, cells, "declined", f"this table was not judged: {verdict.foreign}"))
     notes += look_around(book, ours, recalculated.values)
-    found = tuple(verdict.found for verdict in ours)
-    if not ours:
-        return Report(str(path), "not_recognised", _declined(book, verdicts), found, (), tuple(notes))
+    found = (
+        *(verdict.found for verdict in ours),
+        *(_found(calculation, training, recalculated) for training in trainings if calculation is not None),
+    )
+    judged = _judged(ours, calculation)
+    not_judged = _not_judged(verdicts, trainings, calculation)
+    if not found:
+        declined = _declined(book, verdicts, calculation)
+        return Report(str(path), "not_recognised", declined, found, (), tuple(notes), judged, not_judged)
     rows = sum(table.rows for table in found)
     where = f"{count(len(found), 'table')} with {count(rows, 'row')}"
     if not findings:
-        judged = sum(verdict.judged for verdict in ours)
-        return Report(str(path), "ok", f"no mistake in {where}: {judged:,} cells judged", found, (), tuple(notes))
+        number = sum(verdict.judged for verdict in ours) + sum(training.cells for training in trainings)
+        message = f"no mistake in {where}: {number:,} cells judged"
+        return Report(str(path), "ok", message, found, findings, tuple(notes), judged, not_judged)
     first = findings[0]
     size = sum(_size(block) for finding in findings for block in finding.cells)
     message = (
         f"{count(len(findings), 'mistake')} in {count(size, 'cell')} of {where}; the first is in"
         f" {first.sheet}!{first.cells[0].partition(':')[0]}: {first.message}"
     )
-    return Report(str(path), "mistakes", message, found, findings, tuple(notes))
+    return Report(str(path), "mistakes", message, found, findings, tuple(notes), judged, not_judged)
+
+
+def _judged(verdicts: Sequence[Verdict], calculation: CalculationVerdict | None) -> tuple[str, ...]:
+    """What was compared with what follows from the mathematics."""
+    tables = [
+        f"{verdict.found.sheet}!{verdict.found.range}: {count(verdict.judged, 'cell')} of a"
+        f" {'-'.join(map(str, verdict.meaning.shape.sizes))} network, each with what its label says"
+        for verdict in verdicts
+    ]
+    return (*tables, *(() if calculation is None else judged_words(calculation)))
+
+
+def _not_judged(
+    verdicts: Sequence[Verdict], trainings: Sequence[Training], calculation: CalculationVerdict | None
+) -> tuple[str, ...]:
+    """What was not, and why."""
+    foreign = [
+        f"{verdict.found.sheet}!{verdict.found.range}: {verdict.foreign}"
+        for verdict in verdicts
+        if verdict.foreign and not _is_judged(verdict, trainings)
+    ]
+    return (*foreign, *(() if calculation is None else not_judged_words(calculation)))
+
+
+def _other_trainings(calculation: CalculationVerdict, verdicts: Sequence[Verdict]) -> list[Training]:
+    """The trainings on sheets without a table that was recognised by its labels."""
+    sheets = {verdict.found.sheet for verdict in verdicts}
+    return [training for training in calculation.trainings if training.sheet not in sheets]
+
+
+def _is_judged(verdict: Verdict, trainings: Sequence[Training]) -> bool:
+    return any(training.sheet == verdict.found.sheet for training in trainings)
+
+
+def _found(calculation: CalculationVerdict, training: Training, recalculated: recalculate.Recalculated) -> TableFound:
+    graph = calculation.graph
+    rate = LearningRate(None, None)
+    if training.rate:
+        position = graph.positions[training.rate]
+        value = recalculated.values.get(position, graph.cell(training.rate).value)
+        prefix = "" if position[0] == training.sheet else f"{position[0]}!"
+        rate = LearningRate(prefix + address(*position[1:]), value if isinstance(value, float) else None)
+    return TableFound(training.sheet, f"{address(*training.first)}:{address(*training.last)}", training.steps, rate)
 
 
 def _recognition(verdict: Verdict) -> Iterator[Note]:
@@ -85,7 +156,7 @@ def _cell(position: tuple[str, int, int]) -> str:
     return f"{column_letter(position[2])}{position[1]}"
 
 
-def _declined(book: Book, verdicts: Sequence[Verdict]) -> str:
+def _declined(book: Book, verdicts: Sequence[Verdict], calculation: CalculationVerdict | None) -> str:
     for verdict in verdicts:
         where = f"{verdict.found.sheet}!{verdict.found.range}"
         if verdict.foreign:
@@ -94,6 +165,8 @@ def _declined(book: Book, verdicts: Sequence[Verdict]) -> str:
         where = f"{verdict.found.sheet}!{verdict.found.range}"
         return f"the table in {where} holds parameters only, neither formulas nor results: there is nothing to judge"
     sheets = ", ".join(sheet.name for sheet in book.sheets[:5])
+    if calculation is not None and len(calculation.model.targets):
+        return f"nothing was judged: {'; '.join(not_judged_words(calculation))}"
     return (
         f"no iteration table of this walkthrough was found (sheets: {sheets}): it would have a row of labels such as"
         " w1, h1, a_h1, E1, ∂E/∂w1 with numbers below; if one stands under other labels, name its columns in a --map"

@@ -23,9 +23,11 @@ from xlbackprop.checker.table.weight_numbering import other_numberings
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
 from xlbackprop.grid import ranges
+from xlbackprop.network import LEARNING_RATE
 
 _HALF = 0.5
 _SMALLEST = 1e-15
+_SAME_RATE = 1e-6
 _MARGIN = 2.0
 """Numbers copied from what a cell shows may have been rounded twice."""
 
@@ -224,3 +226,27 @@ def renumbered_by_values(trees: Trees, meaning: Meaning, numbers: Numbers) -> Me
         if fewest < 0 or wrong < fewest:
             best, fewest = trial, wrong
     return best
+
+
+def with_proven_rate(trees: Trees, meaning: Meaning, numbers: Numbers) -> Meaning:
+    """The learning rate that pasted updates prove, where a list of several stands under its label."""
+    sheet = trees.table.sheet
+    labelled = next((place for place, name in meaning.cells.items() if name == LEARNING_RATE), None)
+    if labelled is None or labelled[0] != sheet.name:
+        return meaning
+    proven = StoredNumbers(trees, Replacement(trees, meaning), meaning, numbers, {}, None).rate
+    if proven is None:
+        return meaning
+    _, row, column = labelled
+    while (cell := sheet.cells.get((row, column))) is not None and cell.number is not None:
+        if abs(cell.number - proven) <= _SAME_RATE * abs(proven):
+            return replace(meaning, cells=_moved(meaning.cells, labelled, (sheet.name, row, column)))
+        row += 1
+    if row == labelled[1] + 1:
+        return meaning  # one number, no list: it says what was meant
+    return replace(meaning, cells=_moved(meaning.cells, labelled, None))
+
+
+def _moved(cells: Mapping[Position, str], old: Position, new: Position | None) -> dict[Position, str]:
+    others = {place: name for place, name in cells.items() if place != old}
+    return others if new is None else others | {new: LEARNING_RATE}

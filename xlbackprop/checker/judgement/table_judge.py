@@ -14,7 +14,7 @@ from xlbackprop.checker.judgement.right_formula import Replacement
 from xlbackprop.checker.judgement.row_values import Numbers, Recalculated
 from xlbackprop.checker.judgement.slip import Slip
 from xlbackprop.checker.judgement.slip_search import NEGATIVE, Setting, name_slip
-from xlbackprop.checker.judgement.stored_numbers import StoredNumbers, renumbered_by_values
+from xlbackprop.checker.judgement.stored_numbers import StoredNumbers, renumbered_by_values, with_proven_rate
 from xlbackprop.checker.report.findings import Finding, LearningRate, Note, TableFound, shortened
 from xlbackprop.checker.table.given_cells import labelled_rates
 from xlbackprop.checker.table.meaning import Judge, Meaning
@@ -57,6 +57,8 @@ class Verdict(Struct, frozen=True):
     numbers: Numbers
     elsewhere: Mapping[str, float]
     """The numbers of what stands in cells beside the table, by name."""
+    doubted: tuple[str, ...] = ()
+    """Labels whose columns calculate something else, and are right all the same."""
 
 
 class Group(Struct):
@@ -69,19 +71,41 @@ class Group(Struct):
     formula: Formula | None
 
 
-def judge_table(book: Book, trees: Trees, meaning: Meaning, recalculated: Recalculated) -> Verdict:
-    """Judge one table that is understood."""
+def judge_table(
+    book: Book,
+    trees: Trees,
+    meaning: Meaning,
+    recalculated: Recalculated,
+    is_proven: Callable[[Position], bool] = lambda position: False,
+) -> Verdict:
+    """Judge one table that is understood.
+
+    Args:
+        book: the workbook.
+        trees: the formulas of the table.
+        meaning: what they mean.
+        recalculated: what they give.
+        is_proven: whether the calculation shows a cell to be right, whatever its label says.
+    """
     table = trees.table
     numbers = Numbers(table, recalculated)
     if not any(trees.key(name, step) is not None for name in trees.core for step in range(len(table.steps))):
-        meaning = renumbered_by_values(trees, meaning, numbers)
-    return _TableJudge(book, trees, meaning, numbers, recalculated).verdict()
+        meaning = with_proven_rate(trees, renumbered_by_values(trees, meaning, numbers), numbers)
+    return _TableJudge(book, trees, meaning, numbers, recalculated, is_proven).verdict()
 
 
 class _TableJudge:
     def __init__(
-        self, book: Book, trees: Trees, meaning: Meaning, numbers: Numbers, recalculated: Recalculated
+        self,
+        book: Book,
+        trees: Trees,
+        meaning: Meaning,
+        numbers: Numbers,
+        recalculated: Recalculated,
+        is_proven: Callable[[Position], bool],
     ) -> None:
+        self._is_proven = is_proven
+        self._doubted: dict[str, None] = {}
         self._book = book
         self._trees = trees
         self._table = trees.table
@@ -125,7 +149,16 @@ class _TableJudge:
             for cell in [table.cell(name, step)]
         )
         return Verdict(
-            found, tuple(findings), tuple(notes), judged, "", table, self._meaning, self._numbers, self._elsewhere
+            found,
+            tuple(findings),
+            tuple(notes),
+            judged,
+            "",
+            table,
+            self._meaning,
+            self._numbers,
+            self._elsewhere,
+            tuple(self._doubted),
         )
 
     def _formula_groups(self) -> Iterator[Group]:
@@ -146,7 +179,7 @@ class _TableJudge:
             formula = self._table.sheet.cells[self._table.coordinates(line, step)].formula
             assert formula is not None
             if key not in verdicts:
-                verdicts[key] = self._slip_in(name, line, key, formula)
+                verdicts[key] = self._slip_in(name, line, key, formula, step)
             slip = verdicts[key]
             if slip is None:
                 continue
@@ -156,7 +189,7 @@ class _TableJudge:
                 group.slip = slip  # what a fixed reference does shows from the second row on
         yield from groups.values()
 
-    def _slip_in(self, name: str, line: int, key: Key, formula: Formula) -> Slip | None:
+    def _slip_in(self, name: str, line: int, key: Key, formula: Formula, step: int) -> Slip | None:
         """The slip in a formula; None for one that is right."""
         own = self._meaning.own(name.removeprefix(NEGATIVE))
         right = self._meaning.world.value(NEGATIVE * name.startswith(NEGATIVE) + own, 0)
@@ -166,6 +199,9 @@ class _TableJudge:
         tree = self._plain(self._trees.written_out(key, others))
         found = self._judge.tree_value(self._trees.written_out(key, others))
         if found is not None and close(found, right):
+            return None
+        if self._is_proven((self._table.sheet.name, *self._table.coordinates(line, step))):
+            self._doubted[name] = None
             return None
         broken = "#REF!" in formula.written(1 << 20, 1 << 13)
         if not broken and not self._trees.tree_is_followed(key):

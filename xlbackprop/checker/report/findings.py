@@ -62,6 +62,10 @@ class Report(Struct, frozen=True):
     tables: tuple[TableFound, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[Note, ...] = ()
+    judged: tuple[str, ...] = ()
+    """What was compared with what follows from the mathematics, in words."""
+    not_judged: tuple[str, ...] = ()
+    """What was not, and why."""
 
 
 def shortened(cells: Sequence[str]) -> str:

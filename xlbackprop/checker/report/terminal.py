@@ -39,6 +39,10 @@ def _one(report: Report, console: Console) -> None:
         where = f" in {rate.cell}" if rate.cell else ""
         eta = f", η{value}{where}" if value or where else ", no learning rate found"
         console.print(Text(safe_line(f"  {table.sheet}!{table.range}: {count(table.rows, 'row')}{eta}"), "dim"))
+    for words in report.judged:
+        console.print(Text(safe_line(f"  judged {words}"), "dim"))
+    for words in report.not_judged:
+        console.print(Text(safe_line(f"  not judged {words}"), "dim"))
     if report.findings:
         console.print(_findings(report.findings))
     for note in report.notes:

@@ -1,0 +1,272 @@
+"""`check` sees the calculation: derivatives of any sheet, trainings in any layout, labels that decide nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+
+from tests import handmade
+from xlbackprop import build, load
+from xlbackprop.checker.calculation.evaluation import Evaluation
+from xlbackprop.checker.calculation.graph import Graph
+from xlbackprop.checker.calculation.verdict import judge_calculation
+from xlbackprop.checker.checking import check
+from xlbackprop.checker.file.book import read
+from xlbackprop.checker.report.findings import Report
+
+CASES = Path(__file__).parents[2] / "shared" / "cases"
+
+Cells = Mapping[str, str | float]
+
+
+def write(path: Path, sheets: Mapping[str, Cells]) -> Path:
+    """A workbook with these cells."""
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.active)
+    for name, cells in sheets.items():
+        ws = workbook.create_sheet(name)
+        for place, content in cells.items():
+            ws[place] = content
+    workbook.save(path)
+    return path
+
+
+def wrong_cells(report: Report) -> set[tuple[str, str]]:
+    """Every range that a report calls wrong, with its sheet."""
+    return {(finding.sheet, block) for finding in report.findings for block in finding.cells}
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "A1*A2+A3/A2-A1^2",
+        "1/(1+EXP(-(A1*A2+A3)))",
+        "TANH(A1)*LN(A2)+SQRT(A3)-ABS(-A1)",
+        "SUM(A1:A3)*AVERAGE(A1:A3)+SUMSQ(A1:A3)",
+        "SUMPRODUCT(A1:A3,B1:B3)+SUMXMY2(A1:A3,B1:B3)",
+        "SUM(MMULT(TRANSPOSE(A1:A3),B1:B3))*PRODUCT(A1:A3)",
+        "MAX(A1:A3)+MIN(A1,A2)*MEDIAN(A1:A3)",
+        "IF(A1<A2,A1*A3,A2^3)+POWER(A2,A1)",
+        "INDEX(A1:A3,2)*A1+LOG10(A3)+EXP(A1-A2)",
+        "COSH(A1)+SINH(A2)+ATAN(A3)+SIN(A1)*COS(A2)",
+        "-A1*-(A2+A3)",
+    ],
+)
+def test_derivatives_are_those_of_central_differences(formula: str, tmp_path: Path) -> None:
+    """Reverse accumulation against differences, for each operand by itself."""
+    given = {"A1": 0.31, "A2": 0.52, "A3": 0.83, "B1": 1.1, "B2": 0.7, "B3": 0.4}
+    path = write(tmp_path / "formula.xlsx", {"Sheet": {**given, "C1": f"={formula}"}})
+    graph = Graph(read(path))
+    typed = np.nan_to_num(graph.numbers)[:, None]
+    uncut = np.zeros(graph.size, dtype=np.bool_)
+    result = graph.node(("Sheet", 1, 3))
+    adjoint = Evaluation(graph, typed, uncut).adjoint([result])
+    step = 1e-6
+    for row, column in [(row, column) for column in (1, 2) for row in (1, 2, 3)]:
+        node = graph.node(("Sheet", row, column))
+        values = []
+        for sign in (1, -1):
+            moved = typed.copy()
+            moved[node] += sign * step
+            values.append(Evaluation(graph, moved, uncut).seen[result, 0])
+        slope = (values[0] - values[1]) / (2 * step)
+        assert adjoint[node, 0] == pytest.approx(slope, rel=1e-6, abs=1e-9)
+
+
+def vertical(step: str, before: str | None) -> dict[str, str | float]:
+    """One step of a 2-2-1 network with a tanh layer, one quantity a row, without any label that is understood."""
+    start = {"C3": 0.2, "C4": -0.3, "C5": 0.4, "C6": 0.1, "C7": 0.3, "C8": -0.2}
+    cells: dict[str, str | float] = {"C1": 0.6, "C2": 0.3, "C9": 0.7, "E1": 0.5, "B1": "entrada", "B7": "peso"}
+    cells |= {place: f"='{before}'!E{place[1:]}" for place in start} if before else start
+    cells |= {
+        "C11": "=C3*C1+C4*C2",
+        "C12": "=C5*C1+C6*C2",
+        "C13": "=TANH(C11)",
+        "C14": "=TANH(C12)",
+        "C15": "=C7*C13+C8*C14",
+        "C16": "=(C15-C9)^2",
+        "D16": "=2*(C15-C9)",
+        "D13": "=D16*C7*(1-C13^2)",
+        "D14": "=D16*C8*(1-C14^2)",
+        "D3": "=D13*C1",
+        "D4": "=D13*C2",
+        "D5": "=D14*C1",
+        "D6": "=D14*C2",
+        "D7": "=D16*C13",
+        "D8": "=D16*C14",
+    }
+    return cells | {f"E{row}": f"=C{row}-$E$1*D{row}" for row in range(3, 9)}
+
+
+def sheets_of(change: Callable[[int, dict[str, str | float]], None] = lambda step, cells: None) -> dict[str, Cells]:
+    """Three steps, a sheet each."""
+    names = ["passo 1", "passo 2", "passo 3"]
+    found: dict[str, Cells] = {}
+    for index, name in enumerate(names):
+        cells = vertical(name, names[index - 1] if index else None)
+        change(index, cells)
+        found[name] = cells
+    return found
+
+
+def test_a_sheet_a_step_is_judged_without_labels(tmp_path: Path) -> None:
+    report = check(write(tmp_path / "right.xlsx", sheets_of()))
+    assert (report.status, report.findings) == ("ok", ())
+    assert [table.rows for table in report.tables] == [1, 1, 1]
+    assert all("6 updates of 6 parameters" in words for words in report.judged)
+
+
+SLIPS: Mapping[str, tuple[str, str, str]] = {
+    "the other unit's activation": ("D14", "=D16*C8*(1-C13^2)", "=D16*C8*(1-C14^2)"),
+    "the other input": ("D6", "=D14*C1", "=D14*C2"),
+    "a sign": ("E7", "=C7+$E$1*D7", "=C7-$E$1*D7"),
+    "another parameter's gradient": ("E4", "=C4-$E$1*D3", "=C4-$E$1*D4"),
+    "another weight downstream": ("D13", "=D16*C8*(1-C13^2)", "=D16*C7*(1-C13^2)"),
+    "a missing factor": ("D7", "=D16", "=D16*C13"),
+    "the other weight in the forward pass": ("C15", "=C7*C13+C7*C14", "=C7*C13+C8*C14"),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_is_found_at_its_cell_with_what_belongs_there(slip: str, tmp_path: Path) -> None:
+    cell, wrong, right = SLIPS[slip]
+
+    def change(step: int, cells: dict[str, str | float]) -> None:
+        cells[cell] = wrong
+
+    report = check(write(tmp_path / "slip.xlsx", sheets_of(change)))
+    assert wrong_cells(report) == {(f"passo {step}", cell) for step in (1, 2, 3)}
+    assert {finding.expected for finding in report.findings} == {right}
+
+
+def test_a_value_that_is_carried_over_from_the_wrong_cell_is_found(tmp_path: Path) -> None:
+    def change(step: int, cells: dict[str, str | float]) -> None:
+        if step == 1:
+            cells["C5"] = "='passo 1'!E6"
+
+    report = check(write(tmp_path / "link.xlsx", sheets_of(change)))
+    assert wrong_cells(report) == {("passo 2", "C5")}
+    assert report.findings[0].expected == "='passo 1'!E5"
+
+
+def test_all_updates_that_climb_are_wrong(tmp_path: Path) -> None:
+    def change(step: int, cells: dict[str, str | float]) -> None:
+        cells.update({f"E{row}": f"=C{row}+$E$1*D{row}" for row in range(3, 9)})
+
+    report = check(write(tmp_path / "up.xlsx", sheets_of(change)))
+    assert wrong_cells(report) == {(f"passo {step}", "E3:E8") for step in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("factor", ["", "0.5*", "3*"])
+def test_a_factor_of_all_gradients_is_a_convention(factor: str, tmp_path: Path) -> None:
+    def change(step: int, cells: dict[str, str | float]) -> None:
+        cells["C16"] = f"={factor}(C15-C9)^2"
+
+    assert check(write(tmp_path / "factor.xlsx", sheets_of(change))).status == "ok"
+
+
+LABEL_SLIPS = [
+    ("i2", "t2"),
+    ("w1", "w2"),
+    ("E1", "E2"),
+    ("h1", "h2"),
+    ("a_o1", "a_h1"),
+    ("∂E/∂w3", "∂E/∂w4"),
+    ("w5", "w8"),
+]
+
+
+@pytest.mark.parametrize(("label", "other"), LABEL_SLIPS)
+def test_a_label_that_slips_is_a_note_and_no_mistake(label: str, other: str, tmp_path: Path) -> None:
+    report = check(handmade.write(tmp_path / "label.xlsx", labels={label: other}, rows=5))
+    assert (report.status, report.findings) == ("ok", ())
+
+
+def test_what_gives_no_number_is_a_finding(tmp_path: Path) -> None:
+    path = handmade.write(tmp_path / "e.xlsx", {"a_h1": "=1/(1+e^(-[h1]))"}, rows=4)
+    (finding,) = check(path).findings
+    assert (finding.cells, finding.kind, finding.expected) == (("J33:J36",), "error_value", "=1/(1+EXP(-I33))")
+
+
+@pytest.mark.parametrize(
+    ("changes", "cell", "kind"),
+    [
+        ({("a_o1", 35): "about a half"}, "R35", "text_value"),
+        ({("a_o1", 35): None}, "R35", "empty_cell"),
+        ({("h1", 35): "=NA()"}, "I35", "error_value"),
+        ({"h1": "=[w1]*[i1]+[w2]*[i2]+0*[a_h1]"}, "I33:I37", "circular_reference"),
+    ],
+)
+def test_one_cell_without_a_number_is_one_finding(
+    changes: handmade.Changes, cell: str, kind: str, tmp_path: Path
+) -> None:
+    report = check(handmade.write(tmp_path / "odd.xlsx", changes, rows=5))
+    assert [(finding.cells, finding.kind) for finding in report.findings] == [((cell,), kind)]
+
+
+@pytest.mark.parametrize("template", ["classic", "xor", "deep", "regression", "dead-relu"])
+def test_a_workbook_of_ours_without_its_definition_is_never_accused(template: str, tmp_path: Path) -> None:
+    path = build(load(template, iterations=8), tmp_path / "ours.xlsx", sheets=["walkthrough"])
+    workbook = openpyxl.load_workbook(path)
+    for name in list(workbook.custom_doc_props.names):
+        del workbook.custom_doc_props[name]
+    workbook.save(path)
+    assert check(path).findings == ()
+
+
+def test_a_perceptron_is_declined_by_what_it_is(tmp_path: Path) -> None:
+    cells: dict[str, str | float] = {"A1": 0.5, "A3": 1, "B3": 0, "C3": 0.1, "D3": 0.2, "E3": 1}
+    for row in range(3, 8):
+        cells |= {f"A{row}": row % 2, f"B{row}": row % 3, f"E{row}": row % 2}
+        cells[f"F{row}"] = f"=IF(A{row}*C{row}+B{row}*D{row}>=0,1,0)"
+        if row > 3:
+            cells[f"C{row}"] = f"=C{row - 1}+$A$1*(E{row - 1}-F{row - 1})*A{row - 1}"
+            cells[f"D{row}"] = f"=D{row - 1}+$A$1*(E{row - 1}-F{row - 1})*B{row - 1}"
+    report = check(write(tmp_path / "perceptron.xlsx", {"Sheet": cells}))
+    assert report.status == "not_recognised"
+    assert "perceptron" in report.message
+
+
+def test_many_formulas_are_one_analysis(tmp_path: Path) -> None:
+    path = handmade.write(tmp_path / "long.xlsx", rows=300)
+    verdict = judge_calculation(read(path))
+    assert verdict is not None
+    assert len(verdict.graph.kinds) < 40
+    assert (verdict.mistakes, verdict.trainings[0].steps) == ((), 299)
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the cases of the project lie beside it")
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("batch_blocks_bias_sum_ok", set()),
+        ("label_E2_twice", set()),
+        ("label_i2_for_t2", set()),
+        ("label_w2_twice", set()),
+        ("linear_regression_sgd", set()),
+        ("list_of_rates_pasted_values", set()),
+        ("losses_named_E_rate", set()),
+        ("losses_of_other_rates_beside", set()),
+        ("neuron_squared_error_without_half", set()),
+        ("odd_E9", set()),
+        ("odd_i9", set()),
+        ("odd_labels_nine", set()),
+        ("sheet_an_epoch_ok", set()),
+        ("step_blocks_linear_ok", set()),
+        ("step_blocks_linear_two_slips", {"H4", "F6"}),
+        ("update_rows_between", set()),
+        ("vert_ok", set()),
+        ("vert_wrong_link", {"C5"}),
+        ("vert_wrong_o2", {"F18"}),
+        ("vert_wrong_update_sign", {"E30"}),
+        ("vert_wrong_update_weight", {"E39"}),
+    ],
+)
+def test_the_cases_come_out_as_they_are(name: str, wrong: set[str]) -> None:
+    report = check(CASES / f"{name}.xlsx")
+    assert report.status == ("mistakes" if wrong else "ok")
+    assert {cell for _, cell in wrong_cells(report)} == wrong

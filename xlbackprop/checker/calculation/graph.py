@@ -1,0 +1,333 @@
+"""The graph of a workbook: every formula cell over the cells that it reads, analysed once for each kind of formula."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from xlbackprop.checker.calculation.program import Identities, Program, Slot, deciding_slots, selecting_slots
+from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.file.cells import Cell
+from xlbackprop.checker.file.formula import Formula, Node, Position, Reference
+from xlbackprop.grid import column_number
+
+MOST_OPERANDS = 20_000_000
+"""Cells that are read by all formulas together; a workbook with more is too large to judge."""
+WIDEST_RANGE = 20_000
+BLANK, TEXT = 0, 1
+"""The nodes of all empty cells, and of all cells with text."""
+_FIRST = 2
+_COLUMNS = 1 << 15
+
+_DEFINED = re.compile(r"=?('(?:[^']|'')+'|[^\W\d][\w.]*)!\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
+
+
+class TooLargeError(Exception):
+    """A workbook with more formulas than can be judged in time."""
+
+
+class Kind(Struct, eq=False):
+    """One kind of formula: its program, the cells that hold it, and the cells that each of these reads."""
+
+    formula: Formula
+    program: Program
+    cells: Identities
+    operands: Identities
+    """Of shape (cells, operands)."""
+
+
+class Graph:
+    """The nodes of a workbook are its cells, numbered; 0 stands for empty cells and 1 for those with text."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.positions: list[Position] = [("", 0, 0), ("", 0, 1)]
+        self._keys: dict[str, npt.NDArray[np.int64]] = {}
+        self._identities: dict[str, Identities] = {}
+        numbers: list[float] = [0.0, np.nan]
+        formulas: list[Formula | None] = [None, None]
+        by_formula: dict[tuple[int, str], list[int]] = defaultdict(list)
+        known: dict[int, Formula] = {}
+        for sheet in book.sheets:
+            keys, identities = [], []
+            for (row, column), cell in sheet.cells.items():
+                formula = cell.formula
+                if formula is None and cell.number is None:
+                    keys.append(row * _COLUMNS + column)
+                    identities.append(TEXT)
+                    continue
+                identity = len(self.positions)
+                self.positions.append((sheet.name, row, column))
+                numbers.append(np.nan if cell.number is None else cell.number)
+                formulas.append(formula)
+                keys.append(row * _COLUMNS + column)
+                identities.append(identity)
+                if formula is not None:
+                    known[id(formula)] = formula
+                    by_formula[id(formula), sheet.name].append(identity)
+            order = np.argsort(np.array(keys, dtype=np.int64), kind="stable")
+            self._keys[sheet.name] = np.array(keys, dtype=np.int64)[order]
+            self._identities[sheet.name] = np.array(identities, dtype=np.int64)[order]
+        self.numbers = np.array(numbers)
+        """The typed or stored numbers."""
+        self.formulas = formulas
+        self.size = len(formulas)
+        self.kinds: list[Kind] = []
+        self.problems: dict[int, str] = {}
+        """Formula cells that cannot be followed, and why."""
+        self._operands = 0
+        self._readers: tuple[Identities, Identities] | None = None
+        self._build(by_formula, known)
+        self.kind_of = np.full(self.size, -1, dtype=np.int64)
+        self.place_of = np.zeros(self.size, dtype=np.int64)
+        for number, kind in enumerate(self.kinds):
+            self.kind_of[kind.cells] = number
+            self.place_of[kind.cells] = np.arange(len(kind.cells))
+
+    def node(self, position: Position) -> int:
+        """The node of a cell."""
+        keys = self._keys.get(position[0])
+        if keys is None:
+            return BLANK
+        key = position[1] * _COLUMNS + position[2]
+        place = int(np.searchsorted(keys, key))
+        return int(self._identities[position[0]][place]) if place < len(keys) and keys[place] == key else BLANK
+
+    def operands(self, node: int) -> Identities:
+        """The cells that a formula cell reads, as often as it names them; none for a number."""
+        kind = int(self.kind_of[node])
+        return self.kinds[kind].operands[self.place_of[node]] if kind >= 0 else np.zeros(0, dtype=np.int64)
+
+    def kind(self, node: int) -> Kind | None:
+        """The kind of a formula cell; None for a number and for what cannot be followed."""
+        number = int(self.kind_of[node])
+        return self.kinds[number] if number >= 0 else None
+
+    def is_formula(self, node: int) -> bool:
+        """Whether a cell holds a formula, followed or not."""
+        return self.formulas[node] is not None
+
+    def cell(self, node: int) -> Cell:
+        """The cell of a node."""
+        sheet, row, column = self.positions[node]
+        return self.book.by_name[sheet].cells[row, column]
+
+    def link(self, node: int) -> int:
+        """The cell that a cell only repeats, through any number of steps; itself where it does not."""
+        for _ in range(100):
+            formula = self.formulas[node]
+            if formula is None or formula.tree != ("ref", 0):
+                break
+            operands = self.operands(node)
+            if len(operands) != 1 or operands[0] < _FIRST:
+                break
+            node = int(operands[0])
+        return node
+
+    def readers(self, node: int) -> Identities:
+        """The formula cells that read a cell."""
+        if self._readers is None:
+            targets = [np.repeat(kind.cells, kind.operands.shape[1]) for kind in self.kinds]
+            sources = [kind.operands.ravel() for kind in self.kinds]
+            source = np.concatenate(sources) if sources else np.zeros(0, dtype=np.int64)
+            target = np.concatenate(targets) if targets else np.zeros(0, dtype=np.int64)
+            order = np.argsort(source, kind="stable")
+            starts = np.searchsorted(source[order], np.arange(self.size + 1))
+            self._readers = (target[order], starts)
+        found, starts = self._readers
+        return found[starts[node] : starts[node + 1]]
+
+    def _build(self, by_formula: dict[tuple[int, str], list[int]], known: dict[int, Formula]) -> None:
+        groups: dict[tuple[object, ...], list[tuple[Identities, Identities]]] = {}
+        programs: dict[tuple[object, ...], tuple[Formula, Program]] = {}
+        for (number, sheet), nodes in by_formula.items():
+            formula = known[number]
+            tree = formula.tree
+            if tree is None:
+                self.problems.update(dict.fromkeys(nodes, formula.problem))
+                continue
+            cells = np.array(nodes, dtype=np.int64)
+            rows = np.array([self.positions[node][1] for node in nodes], dtype=np.int64)
+            columns = np.array([self.positions[node][2] for node in nodes], dtype=np.int64)
+            try:
+                for key, slots, chosen, operands in self._compiled(formula, tree, sheet, rows, columns):
+                    self._operands += operands.size
+                    if self._operands > MOST_OPERANDS:
+                        raise TooLargeError
+                    if key not in programs:
+                        program = _program(tree, slots)
+                        programs[key] = (formula, program)
+                    groups.setdefault(key, []).append((cells[chosen], operands))
+            except _UnknownError as error:
+                self.problems.update(dict.fromkeys(nodes, str(error)))
+        for key, parts in groups.items():
+            formula, program = programs[key]
+            cells = np.concatenate([part[0] for part in parts])
+            operands = np.concatenate([part[1] for part in parts])
+            self.kinds.append(Kind(formula, program, cells, operands))
+
+    def _compiled(
+        self, formula: Formula, tree: Node, sheet: str, rows: Identities, columns: Identities
+    ) -> Iterator[tuple[tuple[object, ...], tuple[Slot, ...], npt.NDArray[np.intp], Identities]]:
+        """The cells of one formula on one sheet, grouped by the sizes of the ranges that they read."""
+        corners = [
+            (self._corner(formula, leaf[1], rows, columns), self._corner(formula, leaf[-1], rows, columns))
+            if leaf[0] != "name"
+            else self._defined(leaf[1], len(rows))
+            for leaf in leaves_of(tree)
+        ]
+        leaves = list(leaves_of(tree))
+        heights = [last[0] - first[0] + 1 for (_, first), (_, last) in corners]
+        widths = [last[1] - first[1] + 1 for (_, first), (_, last) in corners]
+        shapes = np.stack([*heights, *widths], axis=1) if corners else np.zeros((len(rows), 0), dtype=np.int64)
+        if corners and bool(((shapes < 1) | (shapes > WIDEST_RANGE)).any()):
+            raise _UnknownError("a range that is turned around or very large")
+        for shape in np.unique(shapes, axis=0) if corners else [np.zeros(0, dtype=np.int64)]:
+            chosen = np.flatnonzero((shapes == shape).all(axis=1))
+            slots, parts, start = [], [], 0
+            for index, (leaf, ((where, first), _)) in enumerate(zip(leaves, corners, strict=True)):
+                height, width = int(shape[index]), int(shape[index + len(corners)])
+                if height * width > WIDEST_RANGE:
+                    raise _UnknownError("a very large range")
+                down, across = np.divmod(np.arange(height * width), width)
+                row = first[0][chosen][:, None] + down[None, :]
+                column = first[1][chosen][:, None] + across[None, :]
+                parts.append(self._looked_up(sheet if where is None else where, row, column))
+                is_range = leaf[0] == "range" or height * width > 1
+                slots.append(Slot(start, height, width, is_range))
+                start += height * width
+            operands = np.concatenate(parts, axis=1) if parts else np.zeros((len(chosen), 0), dtype=np.int64)
+            yield (id(formula), *shape.tolist()), tuple(slots), chosen, operands
+
+    def _corner(
+        self, formula: Formula, index: int, rows: Identities, columns: Identities
+    ) -> tuple[str | None, tuple[Identities, Identities]]:
+        reference: Reference = formula.references[index]
+        if reference.sheet is not None and reference.sheet not in self._keys:
+            raise _UnknownError(f"a reference to {reference.sheet}, which is not in the workbook")
+        row = np.full_like(rows, reference.row) if reference.row_fixed else rows + reference.row
+        column = np.full_like(columns, reference.column) if reference.column_fixed else columns + reference.column
+        return reference.sheet, (row, column)
+
+    def _defined(
+        self, name: str, count: int
+    ) -> tuple[
+        tuple[str | None, tuple[Identities, Identities]],
+        tuple[str | None, tuple[Identities, Identities]],
+    ]:
+        match = _DEFINED.fullmatch(self.book.defined_names.get(name, ""))
+        if match is None:
+            raise _UnknownError(f"the name {name}")
+        sheet = match[1].strip("'").replace("''", "'")
+        if sheet not in self._keys:
+            raise _UnknownError(f"a reference to {sheet}, which is not in the workbook")
+
+        def corner(letters: str, digits: str) -> tuple[str | None, tuple[Identities, Identities]]:
+            return sheet, (np.full(count, int(digits)), np.full(count, column_number(letters)))
+
+        return corner(match[2], match[3]), corner(match[4] or match[2], match[5] or match[3])
+
+    def _looked_up(self, sheet: str, rows: Identities, columns: Identities) -> Identities:
+        keys = self._keys[sheet]
+        if not len(keys):
+            return np.zeros_like(rows)
+        wanted = rows * _COLUMNS + columns
+        places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        found = (keys[places] == wanted) & (rows > 0) & (columns > 0)
+        return np.where(found, self._identities[sheet][places], BLANK)
+
+
+class _UnknownError(Exception):
+    """A formula that reads what is not there."""
+
+
+def _program(tree: Node, slots: tuple[Slot, ...]) -> Program:
+    numbers = iter(range(len(slots)))
+    filled = _with_slots(tree, numbers)
+    selecting, deciding = selecting_slots(filled), deciding_slots(filled)
+    marked = tuple(
+        Slot(slot.start, slot.rows, slot.columns, slot.is_range, index in selecting, index in deciding)
+        for index, slot in enumerate(slots)
+    )
+    width = slots[-1].start + slots[-1].size if slots else 0
+    return Program(filled, marked, width)
+
+
+def _with_slots(node: Node, numbers: Iterator[int]) -> Node:
+    if node[0] in {"ref", "range", "name"}:
+        return ("slot", next(numbers))
+    if node[0] == "call":
+        return ("call", node[1], tuple(_with_slots(part, numbers) for part in node[2]))
+    if node[0] in {"n", "text"}:
+        return node
+    return (node[0], *(_with_slots(part, numbers) for part in node[1:]))
+
+
+def leaves_of(node: Node) -> Iterator[Node]:
+    """The references, ranges and names of a tree, left to right."""
+    if node[0] in {"ref", "range", "name"}:
+        yield node
+        return
+    parts: Iterable[Node] = node[2] if node[0] == "call" else [part for part in node[1:] if isinstance(part, tuple)]
+    for part in parts:
+        yield from leaves_of(part)
+
+
+class Order(Struct, frozen=True):
+    """The nodes in the order of calculation."""
+
+    batches: tuple[tuple[int, npt.NDArray[np.intp]], ...]
+    """A kind, and which of its cells are calculated together."""
+    level: Identities
+    """How many cells stand before each node at most; −1 for those in a circle."""
+
+
+def order_of(graph: Graph, is_cut: npt.NDArray[np.bool_], is_kept: npt.NDArray[np.bool_] | None = None) -> Order:
+    """The order of calculation when the cut nodes count as given; of all cells, or of those that are kept."""
+    size = graph.size
+    sources = [kind.operands.ravel() for kind in graph.kinds]
+    targets = [np.repeat(kind.cells, kind.operands.shape[1]) for kind in graph.kinds]
+    source = np.concatenate(sources) if sources else np.zeros(0, dtype=np.int64)
+    target = np.concatenate(targets) if targets else np.zeros(0, dtype=np.int64)
+    is_waiting = graph.kind_of >= 0
+    if is_kept is not None:
+        is_waiting &= is_kept
+    real = is_waiting[source] & ~is_cut[source] & is_waiting[target]
+    source, target = source[real], target[real]
+    waiting = np.bincount(target, minlength=size)
+    by_source = np.argsort(source, kind="stable")
+    target = target[by_source]
+    starts = np.searchsorted(source[by_source], np.arange(size + 1))
+    level = np.full(size, -1, dtype=np.int64)
+    level[~is_waiting] = 0
+    front = np.flatnonzero(is_waiting & (waiting == 0))
+    depth = 0
+    while len(front):
+        depth += 1
+        level[front] = depth
+        spans = [target[starts[node] : starts[node + 1]] for node in front if not is_cut[node]]
+        if not spans:
+            break
+        reached = np.concatenate(spans)
+        np.subtract.at(waiting, reached, 1)
+        candidates = np.unique(reached)
+        front = candidates[waiting[candidates] == 0]
+    return Order(tuple(_batches(graph, level)), level)
+
+
+def _batches(graph: Graph, level: Identities) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
+    found: list[tuple[int, int, npt.NDArray[np.intp]]] = []
+    for number, kind in enumerate(graph.kinds):
+        levels = level[kind.cells]
+        by_level = np.argsort(levels, kind="stable")
+        values, starts = np.unique(levels[by_level], return_index=True)
+        for value, places in zip(values, np.split(by_level, starts[1:]), strict=True):
+            if value > 0:
+                found.append((int(value), number, places))
+    for _, number, places in sorted(found, key=lambda item: item[:2]):
+        yield number, places

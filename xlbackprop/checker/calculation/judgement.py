@@ -1,0 +1,463 @@
+"""Judgement: where a calculation is not the descent of its loss, told at the first cell that is wrong."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+from msgspec import Struct
+
+from xlbackprop.checker.calculation.graph import TEXT, Graph
+from xlbackprop.checker.calculation.names import place, told
+from xlbackprop.checker.calculation.recognition import Descent, Model
+from xlbackprop.checker.calculation.repair import repair, rewritten
+from xlbackprop.checker.calculation.step import Step, TooWideError, alike
+from xlbackprop.checker.calculation.worlds import FREE
+from xlbackprop.engine import Array
+
+_DEEPEST = 12
+_MOST_FORWARD = 60
+"""Forward cells of a step up to which every cell is tried as what another stands for."""
+_MOST_TRIALS = 4000
+_WIDEST = 40
+"""Operands of a formula that are compared with those of another."""
+
+
+class Mistake(Struct, frozen=True):
+    """One cell that is wrong: what is wrong with it, and what belongs there."""
+
+    node: int
+    kind: str
+    words: str
+    formula: str
+    """With its equals sign; empty where none is known."""
+    parameter: int = 0
+    """The parameter whose update it spoils; 0 where it is none of one."""
+    is_forward: bool = False
+    """Whether it is a cell of the forward pass that throws off what is calculated after it."""
+
+
+class _Diagnosis:
+    """What is wrong in one step."""
+
+    def __init__(self, model: Model, descent: Descent, index: int) -> None:
+        self.model = model
+        self.descent = descent
+        self.index = index
+        self.target = int(model.targets[descent.members[index]])
+        self.parameter = int(model.parameters[descent.members[index]])
+        self.step = Step(model, descent, self.parameter)
+        self.graph = model.graph
+        self.sheet = self.graph.positions[self.target][0]
+        self._meanings: list[Array] | None = None
+
+    def adjoint(self, node: int) -> Array:
+        """The derivative of the loss by a cell."""
+        found: Array = self.descent.adjoint[node]
+        return found
+
+    def mistake(self) -> Mistake:
+        """The first cell that is not what it stands for."""
+        rate = self._rate()
+        pace = self.descent.factor * (self.model.evaluation.seen[rate] if rate > TEXT else 1.0)
+        wanted = self.model.evaluation.results[self.target] - self.model.steps[self.model_index]
+        wanted = wanted - pace * self.adjoint(self.parameter)
+        return self._judged(self.target, wanted, 0)
+
+    @property
+    def model_index(self) -> int:
+        return int(self.descent.members[self.index])
+
+    def _rate(self) -> int:
+        """The cell with the learning rate that the right updates nearest to this one use."""
+        sheet, row, column = self.graph.positions[self.target]
+        best: tuple[tuple[int, int, int], int] | None = None
+        for place_, is_right in enumerate(self.descent.is_right.tolist()):
+            if not is_right:
+                continue
+            other = self.graph.positions[int(self.model.targets[self.descent.members[place_]])]
+            rank = (int(other[0] != sheet), abs(other[1] - row), abs(other[2] - column))
+            if best is None or rank < best[0]:
+                best = (rank, int(self.descent.rates[place_]))
+        return best[1] if best is not None else 0
+
+    def _judged(self, node: int, wanted: Array, depth: int) -> Mistake:
+        """The mistake in a cell that should have certain numbers, or in one that it reads."""
+        if depth < _DEEPEST and self.graph.is_formula(node):
+            inner = self._wrong_operand(node, wanted)
+            if inner is not None:
+                return self._judged(*inner, depth + 1)
+        return self._told(node, wanted)
+
+    def _wrong_operand(self, node: int, wanted: Array) -> tuple[int, Array] | None:
+        """A cell that a formula reads, and the numbers with which in it the formula would be right."""
+        forward = set(self.step.forward)
+        given = set(self.step.given)
+        found: list[tuple[int, Array]] = []
+        operands = self.graph.operands(node).tolist()
+        program = self.step.program(node)
+        pool = self._gradients() if node == self.target else []
+        pool = pool or self._pool()
+        for slot in range(program.width):
+            operand = operands[slot]
+            if operand <= TEXT or operand in forward or operand == self.parameter or operand == node:
+                continue
+            is_rate = operand in self.model.rate_choices[self.model_index]
+            if operand in given and (self.graph.is_formula(operand) or is_rate):
+                continue
+            if operands.count(operand) > 1 or operand not in self.step.values:
+                continue
+            hits = np.flatnonzero(alike(self.step.replacing(node, slot, pool), wanted))
+            for index in hits.tolist():
+                if bool(alike(self.step.values[operand], pool[index])):
+                    return None
+                found.append((operand, pool[index]))
+                break
+        open_ = [one for one in found if not self._is_right_elsewhere(node, *one)]
+        return open_[0] if len({operand for operand, _ in open_}) == 1 else None
+
+    def _gradients(self) -> list[Array]:
+        """The derivative by the parameter, with the sign and factor with which right updates beside it read theirs."""
+        found: dict[float, Array] = {}
+        own = self.adjoint(self.parameter)
+        for index, member in enumerate(self.descent.members.tolist()):
+            target, parameter = int(self.model.targets[member]), int(self.model.parameters[member])
+            if not self.descent.is_right[index] or target not in self.step.updates:
+                continue
+            for operand in self.graph.operands(target).tolist():
+                if operand not in self.step.values or operand == parameter or not self.model.depends[operand]:
+                    continue
+                with np.errstate(all="ignore"):
+                    factor = self.step.values[operand] / self.adjoint(parameter)
+                if bool(alike(factor, np.full_like(factor, factor[0]))):
+                    found.setdefault(float(f"{factor[0]:.9g}"), own * factor[0])
+        return list(found.values())
+
+    def _is_right_elsewhere(self, node: int, operand: int, wanted: Array) -> bool:
+        """Whether a cell is right as it is, so that the formula that reads it reads the wrong one."""
+        value = self.step.values[operand]
+        if not any(bool(alike(value, one)) for one in self._pool()):
+            return False
+        if any(bool(alike(self.step.values[other], wanted)) for other in self.step.nodes if other != node):
+            return True
+        return any(reader != node for reader in self.graph.readers(operand).tolist())
+
+    def _pool(self) -> list[Array]:
+        """All that a cell of the backward pass may stand for: the derivatives of the step's cells by one another."""
+        if self._meanings is None:
+            step = self.step
+            sources = [dict.fromkeys(step.loss, 1.0)]
+            if len(step.forward) <= _MOST_FORWARD:
+                sources += [{node: 1.0} for node in step.forward if node in set(step.nodes)]
+            else:
+                sources += [{node: 1.0} for node in self._parts_of_the_loss()]
+            found: dict[tuple[float, ...], Array] = {}
+            for seeds in sources:
+                for value in step.derivatives(seeds).values():
+                    if not np.isfinite(value[:FREE]).all():
+                        continue
+                    for factor in (1.0, -1.0, *(() if self.descent.factor == 1 else (self.descent.factor,))):
+                        scaled = value * factor
+                        found.setdefault(tuple(float(f"{x:.9g}") for x in scaled[:FREE].tolist()), scaled)
+            self._meanings = list(found.values())
+        return self._meanings
+
+    def _parts_of_the_loss(self) -> Iterator[int]:
+        for node in self.step.loss:
+            yield node
+            yield from (n for n in self.graph.operands(node).tolist() if n in self.step.adjoints and n > TEXT)
+
+    def _told(self, node: int, wanted: Array) -> Mistake:
+        if not self.graph.is_formula(node):
+            return Mistake(node, "pasted_value", "is a typed number where a formula belongs", "")
+        found = repair(self.step, node, wanted)
+        if found is not None:
+            return Mistake(node, found.kind, found.words, found.formula)
+        stands = self._meaning_of(node, wanted)
+        return Mistake(node, "wrong_formula", stands, "")
+
+    def _meaning_of(self, node: int, wanted: Array) -> str:
+        loss = told(self.graph, self.step.loss[0], self.sheet) if self.step.loss else "the loss"
+        if node == self.target:
+            return f"does not go down by the derivative of {loss} by {told(self.graph, self.parameter, self.sheet)}"
+        for other in (*self.step.given, *self.step.nodes):
+            if other in self.step.adjoints and bool(alike(self.step.adjoints[other], wanted)):
+                return f"is not the derivative of {loss} by {told(self.graph, other, self.sheet)}"
+        return f"is not the derivative of {loss} that it stands for"
+
+
+def mistakes(model: Model, descent: Descent) -> list[Mistake]:
+    """All mistakes in the updates of one loss, each at its cell."""
+    graph = model.graph
+    if descent.factor < 0 and _is_never_negative(model, descent):
+        return list(_climbing(model, descent))
+    found: dict[int, Mistake] = {}
+    known = np.isfinite(model.steps[descent.members, :FREE]) & np.isfinite(
+        descent.adjoint[model.parameters[descent.members], :FREE]
+    )
+    wrong = np.flatnonzero(~descent.is_right & known.any(axis=1)).tolist()
+    mended: set[int] = set()
+    tried: set[str] = set()
+    for index in wrong:
+        signature = _signature(graph, int(model.targets[descent.members[index]]))
+        if index in mended or signature in tried:
+            continue
+        tried.add(signature)
+        forward = _forward_mistake(model, descent, index)
+        if forward is not None:
+            mistake, others = forward
+            found.setdefault(mistake.node, mistake)
+            mended |= others
+            tried.discard(signature)
+    alike_: dict[str, list[int]] = defaultdict(list)
+    for index in wrong:
+        if index not in mended:
+            alike_[_signature(graph, int(model.targets[descent.members[index]]))].append(index)
+    for members in alike_.values():
+        for mistake in _shared_mistake(model, descent, members):
+            found.setdefault(mistake.node, mistake)
+    return list(found.values())
+
+
+def _shared_mistake(model: Model, descent: Descent, members: list[int]) -> Iterator[Mistake]:
+    """The mistake of updates whose formulas, and those of all cells that these read, are of the same kinds."""
+    graph = model.graph
+    first = int(model.targets[descent.members[members[0]]])
+    try:
+        diagnosis = _Diagnosis(model, descent, members[0])
+    except TooWideError:
+        for index in members:
+            node = int(model.targets[descent.members[index]])
+            yield Mistake(node, "wrong_formula", "does not go down by the derivative of the loss", "")
+        return
+    mistake = diagnosis.mistake()
+    if descent.is_right_here[members[0]] and mistake.kind != "wrong_cell":
+        return  # right with the numbers of the sheet, and nothing says that these may be others
+    path = _path(graph, first, mistake.node)
+    for index in members:
+        node = int(model.targets[descent.members[index]])
+        for slot in path:
+            node = int(graph.operands(node)[slot])
+        parameter = int(model.parameters[descent.members[index]])
+        yield Mistake(node, mistake.kind, mistake.words, mistake.formula, parameter)
+
+
+def _path(graph: Graph, start: int, end: int) -> tuple[int, ...]:
+    """The operands through which one cell is read by another, first to last."""
+    ahead: list[tuple[int, tuple[int, ...]]] = [(start, ())]
+    seen = {start}
+    for node, path in ahead:
+        if node == end:
+            return path
+        for slot, operand in enumerate(graph.operands(node).tolist()):
+            if operand > TEXT and operand not in seen and len(path) < _DEEPEST:
+                seen.add(operand)
+                ahead.append((operand, (*path, slot)))
+    return ()
+
+
+def _signature(graph: Graph, node: int, depth: int = 3) -> str:
+    """The kinds of a formula and of what it reads, down to a depth."""
+    kind = int(graph.kind_of[node])
+    if kind < 0 or depth == 0:
+        return str(kind)
+    inner = [_signature(graph, operand, depth - 1) for operand in graph.operands(node).tolist()[:_WIDEST]]
+    return f"{kind}({','.join(inner)})"
+
+
+def _is_never_negative(model: Model, descent: Descent) -> bool:
+    values = model.evaluation.seen[list(descent.loss)]
+    return bool((values[np.isfinite(values)] >= 0).all())
+
+
+def _climbing(model: Model, descent: Descent) -> Iterator[Mistake]:
+    """Updates that all go up the loss."""
+    for index in descent.members.tolist():
+        node = int(model.targets[index])
+        kind = model.graph.kind(node)
+        assert kind is not None
+        words = "adds the step that belongs subtracted: the loss grows"
+        yield Mistake(node, "wrong_operator", words, _subtracting(model, index))
+
+
+def _subtracting(model: Model, index: int) -> str:
+    graph, node = model.graph, int(model.targets[index])
+    sheet = graph.positions[node][0]
+    kind = graph.kind(node)
+    assert kind is not None
+    tree = kind.program.tree
+    if tree[0] == "+":
+        return rewritten(graph, node, ("-", tree[1], tree[2]), {})
+    return f"=2*{place(graph, int(model.parameters[index]), sheet)}-({rewritten(graph, node, tree, {})[1:]})"
+
+
+def _forward_mistake(model: Model, descent: Descent, index: int) -> tuple[Mistake, set[int]] | None:
+    """One cell of the forward pass with a wrong reference, after whose repair all gradients of the step are right.
+
+    Only where something is left unused: a parameter, or a cell that nothing goes on from.
+    """
+    graph = model.graph
+    parameter = int(model.parameters[descent.members[index]])
+    try:
+        step = Step(model, descent, parameter)
+    except TooWideError:
+        return None
+    here = [
+        place_
+        for place_, member in enumerate(descent.members.tolist())
+        if int(model.targets[member]) in set(step.updates)
+    ]
+    wrong = [i for i in here if not descent.is_right[i]]
+    unused = _unused(model, descent, step, [int(model.parameters[descent.members[i]]) for i in here])
+    if not unused or not wrong:
+        return None
+    level = model.evaluation.order.level
+    trials = 0
+    for node in step.forward:
+        if node not in set(step.nodes):
+            continue
+        program = step.program(node)
+        for number, slot in enumerate(program.slots):
+            if slot.size != 1:
+                continue
+            for other in unused:
+                trials += 1
+                if trials > _MOST_TRIALS or other == node or level[other] >= level[node]:
+                    continue
+                changed = _Changed(step, node, slot.start, other)
+                if all(changed.is_right(descent, i) for i in here):
+                    old = int(graph.operands(node)[slot.start])
+                    sheet = graph.positions[node][0]
+                    words = f"uses {told(graph, old, sheet)} where {told(graph, other, sheet)} belongs"
+                    text = rewritten(graph, node, program.tree, {number: other})
+                    return Mistake(node, "wrong_cell", words, text, parameter, True), set(wrong)
+    return None
+
+
+def _unused(model: Model, descent: Descent, step: Step, parameters: list[int]) -> list[int]:
+    """What the forward pass of a step should read and does not."""
+    graph = model.graph
+    idle = [node for node in parameters if node not in step.adjoints]
+    for node in step.nodes:
+        if node not in step.adjoints and not len(graph.readers(node)) and not model.evaluation.is_cut[node]:
+            idle.append(node)
+    for node in step.given:
+        if node not in step.adjoints and node not in idle and not graph.is_formula(node):
+            near = graph.positions[node]
+            beside = [
+                graph.node((near[0], near[1] + down, near[2] + across))
+                for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0))
+            ]
+            if any(other in step.adjoints for other in beside):
+                idle.append(node)
+    return idle
+
+
+class _Changed:
+    """A step in which one formula reads another cell."""
+
+    def __init__(self, step: Step, node: int, slot: int, other: int) -> None:
+        self.step = step
+        graph = step.graph
+        values = dict(step.values)
+        slopes: dict[int, dict[int, Array]] = {}
+        dirty = {node}
+        updates = set(step.updates)
+        for cell in step.nodes:
+            operands = graph.operands(cell).tolist()
+            if cell == node:
+                operands = [other if place_ == slot else operand for place_, operand in enumerate(operands)]
+            elif not any(operand in dirty and operand not in updates for operand in operands):
+                continue
+            dirty.add(cell)
+            numbers = np.array(
+                [step.model.evaluation.seen[n] if n in updates or n not in values else values[n] for n in operands]
+            )
+            values[cell] = step.tried(cell, numbers[None])[0]
+            slopes[cell] = _slopes(step, cell, operands, numbers)
+        self.values = values
+        self._slopes = slopes
+        self._adjoint = self._derivatives()
+
+    def _derivatives(self) -> dict[int, Array]:
+        step = self.step
+        adjoint: dict[int, Array] = {node: np.ones(step.model.evaluation.worlds) for node in step.loss}
+        updates = set(step.updates)
+        for node in reversed(step.nodes):
+            above = adjoint.get(node)
+            if above is None or node in updates:
+                continue
+            for operand, slope in (self._slopes.get(node) or step.slopes(node)).items():
+                share = above * slope
+                adjoint[operand] = adjoint[operand] + share if operand in adjoint else share
+        return adjoint
+
+    def is_right(self, descent: Descent, index: int) -> bool:
+        """Whether an update of the changed step descends its loss."""
+        model = self.step.model
+        member = int(descent.members[index])
+        target, parameter = int(model.targets[member]), int(model.parameters[member])
+        moved = self.values[target] - self.step.values[target] + model.steps[member]
+        slope = self._adjoint.get(parameter)
+        if slope is None:
+            return False
+        known = [int(rate) for rate, right in zip(descent.rates, descent.is_right, strict=True) if right]
+        choices = [int(node) for node in model.rate_choices[member].tolist() if node in known or node == 0]
+        for rate in choices:
+            pace = descent.factor * (model.evaluation.seen[rate] if rate > TEXT else 1.0)
+            if bool(alike(moved, -pace * slope)):
+                return True
+        return False
+
+
+def _slopes(step: Step, node: int, operands: list[int], numbers: Array) -> dict[int, Array]:
+    program = step.program(node)
+    counted = np.array([[operand > TEXT for operand in operands]])
+    found: dict[int, Array] = {}
+    with np.errstate(all="ignore"):
+        root, leaves = program.run(numbers[None], counted)
+        pulled = program.pull(root, leaves, np.ones((1, numbers.shape[1])))[0]
+    for operand, slope in zip(operands, pulled, strict=True):
+        if operand > TEXT:
+            found[operand] = found[operand] + slope if operand in found else slope
+    return found
+
+
+def crossed_mistakes(model: Model) -> Iterator[Mistake]:
+    """Parameters that go on with what belongs to another."""
+    graph = model.graph
+    for node, source in model.threads.crossed.items():
+        sheet = graph.positions[node][0]
+        used = told(graph, graph.link(node), sheet)
+        words = f"is carried over from {used} where {told(graph, source, sheet)} belongs"
+        yield Mistake(node, "wrong_cell", words, f"={place(graph, source, sheet)}")
+    for index, parameter in model.threads.strayed.items():
+        target = int(model.targets[index])
+        sheet = graph.positions[target][0]
+        kind = graph.kind(target)
+        assert kind is not None
+        wrong = _start(model, index)
+        slots = {
+            number: parameter
+            for number, slot in enumerate(kind.program.slots)
+            if slot.size == 1 and int(graph.operands(target)[slot.start]) == wrong
+        }
+        words = f"starts from {told(graph, wrong, sheet)} where {told(graph, parameter, sheet)} belongs"
+        yield Mistake(target, "wrong_weight", words, rewritten(graph, target, kind.program.tree, slots))
+    for node, earlier in model.threads.broken:
+        before = told(graph, earlier, graph.positions[node][0])
+        words = f"is not the next value of {before}: it is not updated as others are"
+        yield Mistake(node, "wrong_formula", words, "", earlier)
+    for node in model.threads.pasted:
+        yield Mistake(node, "pasted_value", "is a typed number where the other parameters are updated", "")
+
+
+def _start(model: Model, index: int) -> int:
+    """The cell that an update really starts from."""
+    target = int(model.targets[index])
+    start = model.evaluation.results[target] - model.steps[index]
+    for operand in model.graph.operands(target).tolist():
+        if operand > TEXT and bool(alike(model.evaluation.seen[operand], start)):
+            return int(operand)
+    return int(model.parameters[index])

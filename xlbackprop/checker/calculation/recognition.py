@@ -1,0 +1,433 @@
+"""Recognition: which cells are parameters, which is the loss they descend, and by what rate, told by derivatives."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from xlbackprop.checker.calculation.evaluation import Cut, Evaluation
+from xlbackprop.checker.calculation.graph import TEXT, Graph, Order, order_of
+from xlbackprop.checker.calculation.program import Identities
+from xlbackprop.checker.calculation.threads import Threads, expected_parameters, threads
+from xlbackprop.checker.calculation.updates import Updates, find_updates
+from xlbackprop.checker.calculation.worlds import FREE, worlds_of
+from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.file.formula import Node, parts
+from xlbackprop.engine import Array
+
+CLOSENESS = 1e-7
+"""Relative; a slip is off by far more with random numbers."""
+MOST_LOSSES = 60
+"""Sets of cells that are tried as the loss."""
+_LARGEST_SAMPLE = 200
+"""Updates that choose it."""
+_MOST_RATES = 5
+_LEAST_SHARE = 0.3
+"""Updates that have to descend a loss before it is taken for the loss of a training."""
+
+Flags = npt.NDArray[np.bool_]
+
+
+class Model(Struct, eq=False):
+    """A workbook's calculation, cut at its updates, in all worlds."""
+
+    graph: Graph
+    targets: Identities
+    """The cells with new values."""
+    parameters: Identities
+    """The cells with the old ones, in the same order."""
+    evaluation: Evaluation
+    depends: Flags
+    """Which nodes are calculated from parameters, within a step."""
+    feeds: Flags
+    """Which nodes the updates are calculated from, within a step."""
+    steps: Array
+    """What the updates add to their parameters, of shape (updates, worlds)."""
+    threads: Threads
+    rate_choices: Identities
+    """For each update the cells that may hold its learning rate, the first column for none."""
+
+
+class Descent(Struct, eq=False):
+    """Updates that follow one loss; the arrays have an entry for each of its updates."""
+
+    loss: tuple[int, ...]
+    """The cells whose sum is the loss, in all steps."""
+    members: Identities
+    """Which updates of the model belong to it."""
+    adjoint: Array
+    """The derivatives of the loss by all nodes."""
+    factor: float
+    """What all gradients are multiplied by, beside the learning rate: a convention such as ½ or 2."""
+    is_right: Flags
+    is_right_here: Flags
+    """Right at least with the numbers of the sheet."""
+    rates: Identities
+    """The cell with the learning rate; 0 where it is a number in the formula."""
+    factors: Array
+    """The factor of each update; nan where it descends nothing."""
+
+
+def model_of(book: Book) -> Model:
+    """The calculation of a workbook.
+
+    Raises:
+        TooLargeError: it has more formulas than can be judged in time.
+    """
+    graph = Graph(book)
+    whole = order_of(graph, np.zeros(graph.size, dtype=np.bool_))
+    updates = find_updates(graph, whole)
+    sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
+    model = _model(graph, updates, _kept(graph, sheets), {})
+    may_wait = np.array(["IF(" in skeleton(graph, node) for node in model.targets.tolist()], dtype=np.bool_)
+    standing = np.flatnonzero((model.steps == 0).all(axis=1) & may_wait)
+    if len(standing):
+        passed = {int(model.targets[index]): int(model.parameters[index]) for index in standing.tolist()}
+        moving = np.setdiff1d(np.arange(len(updates.targets)), standing)
+        rest = Updates(updates.targets[moving], updates.parameters[moving])
+        model = _model(graph, rest, _kept(graph, sheets), passed)
+    return model
+
+
+def _kept(graph: Graph, sheets: set[str]) -> Flags:
+    """The cells on the sheets with updates, and what these are calculated from."""
+    kept = np.array([position[0] in sheets for position in graph.positions], dtype=np.bool_)
+    ahead = np.flatnonzero(kept & (graph.kind_of >= 0)).tolist()
+    while ahead:
+        for operand in graph.operands(ahead.pop()).tolist():
+            if not kept[operand]:
+                kept[operand] = True
+                ahead.append(operand)
+    return kept
+
+
+def _model(graph: Graph, updates: Updates, kept: Flags, passed: Mapping[int, int]) -> Model:
+    """The calculation cut at its updates.
+
+    Args:
+        graph: the cells.
+        updates: the updates that add something.
+        kept: the cells that are calculated.
+        passed: updates that only hand on their parameter, as those inside a batch do, with that parameter.
+    """
+    targets = updates.targets
+    starts = _roots(graph, targets, updates.parameters, passed)
+    threaded = threads(graph, targets, starts, passed)
+    parameters = expected_parameters(starts, threaded.strayed)
+    is_cut: Cut = np.zeros(graph.size, dtype=np.bool_)
+    is_cut[targets] = True
+    is_cut[parameters] = graph.kind_of[parameters] >= 0
+    order = order_of(graph, is_cut, kept)
+    depends = dependents_of(graph, order, is_cut, np.concatenate([parameters, targets]))
+    feeds = ancestors_of(graph, order, is_cut, targets)
+    given = worlds_of(graph, is_cut, parameters, depends, feeds)
+    evaluation = Evaluation(graph, given, is_cut, order)
+    steps = evaluation.results[targets] - evaluation.seen[starts]
+    choices = _rate_choices(graph, targets, starts, depends)
+    return Model(graph, targets, parameters, evaluation, depends, feeds, steps, threaded, choices)
+
+
+def _roots(graph: Graph, targets: Identities, parameters: Identities, passed: Mapping[int, int]) -> Identities:
+    """The parameters; where only the update reads a cell that repeats another, or hands it on, that other one."""
+    readers = np.zeros(graph.size, dtype=np.int64)
+    for kind in graph.kinds:
+        np.add.at(readers, kind.operands.ravel(), 1)
+    np.subtract.at(readers, parameters, 1)
+    found = []
+    for parameter in parameters.tolist():
+        node = graph.link(parameter) if readers[parameter] <= 0 else parameter
+        while node in passed:
+            node = passed[node]
+        found.append(node)
+    return np.array(found, dtype=np.int64)
+
+
+def dependents(evaluation: Evaluation, sources: Identities) -> Flags:
+    """The nodes that are calculated from some nodes, up to where the graph is cut; these themselves among them."""
+    return dependents_of(evaluation.graph, evaluation.order, evaluation.is_cut, sources)
+
+
+def dependents_of(graph: Graph, order: Order, is_cut: Cut, sources: Identities) -> Flags:
+    """The same before anything is evaluated."""
+    depends = np.zeros(graph.size, dtype=np.bool_)
+    depends[sources] = True
+    for number, places in order.batches:
+        kind = graph.kinds[number]
+        cells = kind.cells[places]
+        depends[cells] |= depends[kind.operands[places]].any(axis=1) & ~is_cut[cells]
+    return depends
+
+
+def ancestors(evaluation: Evaluation, targets: Identities) -> Flags:
+    """The nodes that the formulas of some nodes are calculated from, up to where the graph is cut."""
+    return ancestors_of(evaluation.graph, evaluation.order, evaluation.is_cut, targets)
+
+
+def ancestors_of(graph: Graph, order: Order, is_cut: Cut, targets: Identities) -> Flags:
+    """The same before anything is evaluated."""
+    feeds = np.zeros(graph.size, dtype=np.bool_)
+    starts = np.zeros(graph.size, dtype=np.bool_)
+    starts[targets] = True
+    for number, places in reversed(order.batches):
+        kind = graph.kinds[number]
+        cells = kind.cells[places]
+        active = starts[cells] | (feeds[cells] & ~is_cut[cells])
+        feeds[np.unique(kind.operands[places][active])] = True
+    return feeds
+
+
+def descents(model: Model) -> list[Descent]:
+    """The losses that the updates descend, each with the updates that follow it.
+
+    A few updates of each kind choose the loss; all of them are held to it then.
+    """
+    left = np.ones(len(model.targets), dtype=np.bool_)
+    found: list[Descent] = []
+    sample = _sample(model)
+    if not len(sample):
+        return found
+    near, evaluation = _near(model, sample)
+    trials: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for loss in loss_candidates(model, near):
+        part = tuple(node for node in loss if near[node])
+        trials.setdefault(part, loss)
+    candidates = [(_descent(model, part, sample, evaluation), loss) for part, loss in trials.items()]
+    while left.any() and candidates:
+        best = max(candidates, key=lambda one: _score(one[0], left[sample], len(one[1])))
+        if not (best[0].is_right & left[sample]).any():
+            break
+        candidates.remove(best)
+        whole = _descent(model, best[1], np.arange(len(model.targets)), model.evaluation)
+        members = left & _reached(model, whole)
+        right = int((whole.is_right & members).sum())
+        if right < 2 or right < _LEAST_SHARE * members.sum():
+            continue
+        left &= ~members
+        chosen = np.flatnonzero(members)
+        found.append(
+            Descent(
+                whole.loss,
+                chosen,
+                whole.adjoint,
+                whole.factor,
+                whole.is_right[chosen],
+                whole.is_right_here[chosen],
+                whole.rates[chosen],
+                whole.factors[chosen],
+            )
+        )
+    return found
+
+
+def _sample(model: Model) -> Identities:
+    """A few updates of each kind on each sheet."""
+    groups: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for index, node in enumerate(model.targets.tolist()):
+        groups[model.graph.positions[node][0], int(model.graph.kind_of[node])].append(index)
+    chosen: list[int] = []
+    for members in groups.values():
+        chosen += [members[place] for place in sorted({0, len(members) // 2, len(members) - 1})]
+    if len(chosen) > _LARGEST_SAMPLE:
+        chosen = [chosen[place] for place in np.linspace(0, len(chosen) - 1, _LARGEST_SAMPLE).astype(int)]
+    return np.array(sorted(set(chosen)), dtype=np.int64)
+
+
+def _near(model: Model, sample: Identities) -> tuple[Flags, Evaluation]:
+    """The cells that the parameters of some updates change within a step, and an evaluation of these alone."""
+    graph, whole = model.graph, model.evaluation
+    near = np.zeros(graph.size, dtype=np.bool_)
+    ahead = model.parameters[sample].tolist()
+    while ahead:
+        for reader in graph.readers(ahead.pop()).tolist():
+            if not near[reader] and whole.order.level[reader] > 0:
+                near[reader] = True
+                if not whole.is_cut[reader]:
+                    ahead.append(reader)
+    order = order_of(graph, whole.is_cut, near)
+    return near, Evaluation(graph, whole.seen, whole.is_cut, order)
+
+
+def _score(one: Descent, left: Flags, size: int) -> tuple[int, bool, int]:
+    return int((one.is_right & left).sum()), abs(one.factor - 1) < CLOSENESS, -size
+
+
+def _reached(model: Model, one: Descent) -> Flags:
+    """The updates of parameters that a loss depends on, and those beside them that look alike."""
+    adjoint = one.adjoint[model.parameters]
+    reached: Flags = (np.nan_to_num(adjoint) != 0).any(axis=1)
+    alike = {_place(model, int(index)) for index in np.flatnonzero(one.is_right)}
+    for index in np.flatnonzero(~reached):
+        reached[index] = _place(model, int(index)) in alike
+    return reached
+
+
+def _place(model: Model, index: int) -> tuple[str, str]:
+    """The sheet of an update, and the build of its formula."""
+    node = int(model.targets[index])
+    return model.graph.positions[node][0], skeleton(model.graph, node)
+
+
+def skeleton(graph: Graph, node: int) -> str:
+    """The build of a formula, whatever cells it reads."""
+    kind = graph.kind(node)
+    return "" if kind is None else _build(kind.program.tree)
+
+
+def _build(node: Node) -> str:
+    match node[0]:
+        case "slot":
+            return "x"
+        case "n":
+            return f"{node[1]:g}"
+        case "call":
+            return f"{node[1]}({','.join(map(_build, node[2]))})"
+        case _:
+            return f"({node[0]}{','.join(map(_build, parts(node)))})"
+
+
+def loss_candidates(model: Model, near: Flags) -> list[tuple[int, ...]]:
+    """Sets of cells that may be the loss in all steps: those of one kind, one column, one row or one build."""
+    graph = model.graph
+    is_free = model.depends & (graph.kind_of >= 0) & ~model.evaluation.is_cut & (model.evaluation.order.level > 0)
+    for allowed in (is_free & ~model.feeds, is_free):
+        sets = dict.fromkeys(_sets(graph, np.flatnonzero(allowed), near))
+        if sets:
+            by_size = sorted(sets, key=lambda one: -int(near[list(one)].sum()))
+            return by_size[:MOST_LOSSES]
+    return []
+
+
+def _sets(graph: Graph, nodes: Identities, near: Flags) -> Iterator[tuple[int, ...]]:
+    groups: dict[object, list[int]] = defaultdict(list)
+    builds: dict[int, str] = {}
+    for node in nodes.tolist():
+        number = int(graph.kind_of[node])
+        build = builds.get(number)
+        if build is None:
+            build = builds[number] = skeleton(graph, node)
+        sheet, row, column = graph.positions[node]
+        for key in (
+            ("kind", number),
+            ("column", column, build),
+            ("row", sheet, row, build),
+            ("build", build),
+        ):
+            groups[key].append(node)
+    for members in groups.values():
+        if near[members].any():
+            yield tuple(members)
+
+
+def _descent(model: Model, loss: tuple[int, ...], members: Identities, evaluation: Evaluation) -> Descent:
+    adjoint = evaluation.adjoint(loss)
+    with np.errstate(all="ignore"):
+        ratio = -model.steps[members] / adjoint[model.parameters[members]]
+    rates, factors = _explained(model, ratio, members)
+    factor = _commonest(factors)
+    is_right = _agreeing(model, adjoint, factor, members, rates)
+    is_right &= ~(adjoint[rates] != 0).any(axis=1)  # a number that the loss is calculated from is no learning rate
+    is_right &= ~_lacks_rate(model, members, rates, is_right)
+    is_right_here = _explained_here(model, ratio, factor, members)
+    return Descent(loss, members, adjoint, factor, is_right, is_right_here, rates, factors)
+
+
+def _lacks_rate(model: Model, members: Identities, rates: Identities, is_right: Flags) -> Flags:
+    """The updates without a learning rate on sheets where most others read one from a cell."""
+    sheets = [model.graph.positions[node][0] for node in model.targets[members].tolist()]
+    moves = (model.steps[members, :FREE] != 0).any(axis=1)
+    counts: dict[str, Counter[bool]] = defaultdict(Counter)
+    for sheet, rate, counted in zip(sheets, rates.tolist(), (is_right & moves).tolist(), strict=True):
+        counts[sheet][rate > TEXT] += counted
+    most = np.array([counts[sheet][True] > counts[sheet][False] for sheet in sheets], dtype=np.bool_)
+    lacking: Flags = most & (rates <= TEXT) & moves
+    return lacking
+
+
+def _agreeing(model: Model, adjoint: Array, factor: float, members: Identities, rates: Identities) -> Flags:
+    """The updates that are the derivative times the factor and a rate in all worlds, no step where there is no slope.
+
+    `rates` gets the rate of those that are not known by a slope in several worlds.
+    """
+    agreeing: Flags = np.zeros(len(members), dtype=np.bool_)
+    steps = model.steps[members, :FREE]
+    slopes = factor * adjoint[model.parameters[members], :FREE]
+    for column in range(model.rate_choices.shape[1]):
+        nodes = model.rate_choices[members, column]
+        pace = np.where((nodes > TEXT)[:, None], model.evaluation.seen[nodes, :FREE], 1.0 if column == 0 else np.nan)
+        with np.errstate(all="ignore"):
+            wanted = -slopes * pace
+            near = np.abs(steps - wanted) <= 10 * CLOSENESS * np.maximum(np.abs(steps), np.abs(wanted)) + 1e-15
+        unknown = np.isnan(steps) & np.isnan(slopes)
+        fits = (near | unknown).all(axis=1) & near.any(axis=1) & ~agreeing
+        rates[fits] = np.where(nodes > TEXT, nodes, 0)[fits]
+        agreeing |= fits
+    return agreeing
+
+
+def _commonest(factors: Array) -> float:
+    known = factors[np.isfinite(factors)]
+    if not len(known):
+        return np.nan
+    (rounded, _), *_ = Counter(float(f"{factor:.6g}") for factor in known.tolist()).most_common(1)
+    return float(known[np.argmin(np.abs(known - rounded))])
+
+
+def _explained(model: Model, ratio: Array, members: Identities) -> tuple[Identities, Array]:
+    """For each update the cell with the rate (0 for none) and the factor that together are its ratio in all worlds."""
+    rates = np.zeros(len(ratio), dtype=np.int64)
+    factors = np.full(len(ratio), np.nan)
+    for nodes, quotient in _quotients(model, ratio, members):
+        steady, factor = _steady(quotient[:, :FREE])
+        chosen = steady & np.isnan(factors)
+        rates[chosen] = nodes[chosen]
+        factors[chosen] = factor[chosen]
+    return rates, factors
+
+
+def _explained_here(model: Model, ratio: Array, factor: float, members: Identities) -> Flags:
+    """The updates that have the factor, with any of their rates, when the other numbers are those of the sheet."""
+    found = np.zeros(len(ratio), dtype=np.bool_)
+    for _, quotient in _quotients(model, ratio, members):
+        steady, own = _steady(quotient[:, FREE:])
+        found |= steady & (np.abs(own - factor) <= 10 * CLOSENESS * abs(factor))
+    return found
+
+
+def _quotients(model: Model, ratio: Array, members: Identities) -> Iterator[tuple[Identities, Array]]:
+    """The ratios without a learning rate, for each cell that may hold it."""
+    seen = model.evaluation.seen
+    for column in range(model.rate_choices.shape[1]):
+        nodes = model.rate_choices[members, column]
+        with np.errstate(all="ignore"):
+            yield nodes, ratio / np.where((nodes > TEXT)[:, None], seen[nodes], 1.0 if column == 0 else np.nan)
+
+
+def _steady(quotient: Array) -> tuple[Flags, Array]:
+    """Whether the numbers of a row are equal, those that are none left out; and what they are."""
+    finite = np.isfinite(quotient)
+    count = finite.sum(axis=1)
+    mean = np.where(finite, quotient, 0.0).sum(axis=1) / np.maximum(count, 1)
+    off = np.where(finite, np.abs(quotient - mean[:, None]), 0.0).max(axis=1, initial=0.0)
+    steady: Flags = (count >= 2) & (off <= CLOSENESS * np.abs(mean)) & (mean != 0)
+    return steady, mean
+
+
+def _rate_choices(graph: Graph, targets: Identities, parameters: Identities, depends: Flags) -> Identities:
+    choices = np.zeros((len(targets), _MOST_RATES + 1), dtype=np.int64)
+    for index, (target, parameter) in enumerate(zip(targets.tolist(), parameters.tolist(), strict=True)):
+        for place, node in enumerate(list(_independent(graph, depends, target, parameter))[:_MOST_RATES]):
+            choices[index, place + 1] = node
+    used = int((choices > TEXT).any(axis=0).sum())
+    return choices[:, : used + 1]
+
+
+def _independent(graph: Graph, depends: Flags, target: int, parameter: int) -> dict[int, None]:
+    """The cells in an update that no parameter changes; those of the cells that it reads after its own."""
+    nodes = dict.fromkeys(graph.operands(target).tolist())
+    own = [node for node in nodes if not depends[node]]
+    deeper = [inner for node in nodes if depends[node] for inner in graph.operands(node).tolist() if not depends[inner]]
+    return dict.fromkeys(node for node in (*own, *deeper) if node > TEXT and node != parameter)

@@ -1,0 +1,256 @@
+"""Repair: the smallest change that makes a formula give the right numbers in every world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from msgspec import Struct
+
+from xlbackprop.checker.calculation.graph import TEXT, Graph, leaves_of
+from xlbackprop.checker.calculation.names import place, told, written
+from xlbackprop.checker.calculation.program import Program
+from xlbackprop.checker.calculation.step import Step, alike
+from xlbackprop.checker.file.formula import Formula, Node, UnsupportedError
+from xlbackprop.checker.judgement.mutations import (
+    bracketed,
+    spoiled_factors,
+    with_operators,
+    without_brackets,
+    without_terms,
+)
+from xlbackprop.engine import Array
+
+_FARTHEST_SHIFT = 16
+
+
+class Repair(Struct, frozen=True):
+    """A changed formula, and what was wrong with the old one."""
+
+    kind: str
+    words: str
+    formula: str
+    """With its equals sign."""
+
+
+def repair(step: Step, node: int, target: Array) -> Repair | None:
+    """The change of one reference, bracket, operator or factor after which a cell has the right numbers."""
+    for found in (_other_reference, _other_range, _other_build, _other_factor):
+        result = found(step, node, target)
+        if result is not None:
+            return result
+    return None
+
+
+def _other_reference(step: Step, node: int, target: Array) -> Repair | None:
+    """One reference replaced by another; the nearest cell where several do."""
+    graph = step.graph
+    program = step.program(node)
+    level = step.model.evaluation.order.level
+    candidates = [
+        other
+        for other in step.candidates()
+        if other != node and (level[other] < level[node] or level[node] < 0 or other not in step.nodes)
+    ]
+    if not candidates:
+        return None
+    values = [step.values[other] for other in candidates]
+    operands = graph.operands(node)
+    single = [number for number, slot in enumerate(program.slots) if not slot.is_range and slot.size == 1]
+    read = {number: int(operands[program.slots[number].start]) for number in single}
+    several = [tuple(n for n in single if read[n] == cell) for cell in dict.fromkeys(read.values())]
+    best: tuple[tuple[int, ...], tuple[int, ...], int] | None = None
+    for numbers in dict.fromkeys((*((number,) for number in single), *several)):
+        slots = [program.slots[number].start for number in numbers]
+        hits = alike(step.replacing(node, slots, values), target)
+        for index in np.flatnonzero(hits).tolist():
+            rank = (len(numbers), *_distance(graph, node, read[numbers[0]], candidates[index]))
+            if best is None or rank < best[0]:
+                best = (rank, numbers, candidates[index])
+    if best is None:
+        return None
+    _, numbers, other = best
+    old = read[numbers[0]]
+    sheet = graph.positions[node][0]
+    text = rewritten(graph, node, program.tree, dict.fromkeys(numbers, other))
+    used = told(graph, old, sheet) if old > TEXT else "an empty cell"
+    return Repair("wrong_cell", f"uses {used} where {told(graph, other, sheet)} belongs", text)
+
+
+def _distance(graph: Graph, node: int, old: int, new: int) -> tuple[int, ...]:
+    """How far a replacement is fetched: from the cell that it replaces, then from the formula."""
+    sheet, row, column = graph.positions[new]
+    other_sheet, other_row, other_column = graph.positions[old if old > TEXT else node]
+    here = graph.positions[node]
+    same_line = (row == other_row) + (column == other_column)
+    return (
+        int(sheet != other_sheet),
+        -same_line,
+        abs(row - other_row) + abs(column - other_column),
+        abs(row - here[1]) + abs(column - here[2]),
+    )
+
+
+def _other_range(step: Step, node: int, target: Array) -> Repair | None:
+    """One range moved to other rows or columns."""
+    graph = step.graph
+    program = step.program(node)
+    operands = graph.operands(node)
+    seen = step.model.evaluation.seen
+    original = step.operands_of(node)
+    for number, slot in enumerate(program.slots):
+        if not slot.is_range or slot.size < 2:
+            continue
+        sheet, row, column = graph.positions[int(operands[slot.start])]
+        if not sheet:
+            continue
+        for down, across in _shifts():
+            first = graph.node((sheet, row + down, column + across))
+            moved = [
+                graph.node((sheet, row + down + extra // slot.columns, column + across + extra % slot.columns))
+                for extra in range(slot.size)
+            ]
+            if min(moved) <= TEXT:
+                continue
+            trial = original.copy()
+            trial[slot.start : slot.start + slot.size] = seen[moved]
+            if bool(alike(step.tried(node, trial[None]), target)[0]):
+                ends = f"{place(graph, first)}:{place(graph, moved[-1])}"
+                last = int(operands[slot.start + slot.size - 1])
+                was = f"{place(graph, int(operands[slot.start]))}:{place(graph, last)}"
+                text = rewritten(graph, node, program.tree, {}, {number: ends})
+                return Repair("wrong_cell", f"uses {was} where {ends} belongs", text)
+    return None
+
+
+def _shifts() -> Iterator[tuple[int, int]]:
+    for far in range(1, _FARTHEST_SHIFT):
+        yield from ((0, far), (0, -far), (far, 0), (-far, 0))
+
+
+def _other_build(step: Step, node: int, target: Array) -> Repair | None:
+    """Other brackets, another operator, a factor or a term less."""
+    graph = step.graph
+    program = step.program(node)
+    operands = step.operands_of(node)[None]
+    sheet = graph.positions[node][0]
+
+    def shown(tree: Node) -> str:
+        return written(tree, lambda number: _slot_text(graph, node, number))
+
+    def leaf_name(tree: Node) -> str:
+        if tree[0] == "slot" and program.slots[tree[1]].size == 1:
+            operand = int(graph.operands(node)[program.slots[tree[1]].start])
+            return told(graph, operand, sheet) if operand > TEXT else shown(tree)
+        return shown(tree)
+
+    for tree, kind, words in _builds(program.tree, leaf_name):
+        changed = Program(tree, program.slots, program.width, program.element)
+        try:
+            with np.errstate(all="ignore"):
+                value = changed.value(operands)
+        except UnsupportedError:
+            continue
+        if bool(alike(value, target)[0]):
+            return Repair(kind, words, rewritten(graph, node, tree, {}))
+    return None
+
+
+def _builds(tree: Node, name: Callable[[Node], str]) -> Iterator[tuple[Node, str, str]]:
+    for variant, old, new in with_operators(tree):
+        if old == "neg":
+            words = "has a sign turned round"
+        elif new == "neg":
+            words = "lacks the minus in the exponent"
+        else:
+            words = f"has {old} where {new} belongs"
+        yield variant, "wrong_operator", words
+    for variant in bracketed(tree):
+        yield variant, "missing_brackets", "lacks a pair of brackets"
+    for variant in without_brackets(tree):
+        yield variant, "wrong_brackets", "has a pair of brackets too many"
+    for variant, factor, kind in spoiled_factors(tree):
+        if kind == "missing_factor":
+            yield variant, "extra_factor", f"has the factor {name(factor)} too often"
+        else:
+            yield variant, "missing_factor", f"lacks the factor {name(factor)}"
+    for variant, term in without_terms(tree):
+        yield variant, "extra_term", f"has the term {name(term)} too much"
+
+
+def _other_factor(step: Step, node: int, target: Array) -> Repair | None:
+    """A factor that is missing altogether, or one too many: a cell, 1 − a cell, their product, or a number."""
+    graph = step.graph
+    value = step.values.get(node)
+    sheet = graph.positions[node][0]
+    program = step.program(node)
+    if value is None or node in step.updates:
+        return None
+    with np.errstate(all="ignore"):
+        missing = target / value
+    whole = rewritten(graph, node, program.tree, {})
+    body = whole[1:] if program.tree[0] in {"*", "/", "slot", "call", "^"} else f"({whole[1:]})"
+    ones = np.ones_like(missing)
+    steady = missing[np.isfinite(missing)]
+    if len(steady) and bool(alike(missing, ones * steady[0])):
+        number = float(f"{steady[0]:.9g}")
+        words = "has the wrong sign" if number == -1 else f"is {1 / number:.6g} times what it should be"
+        text = f"=-{body}" if number == -1 else f"={number:.9g}*{body}"
+        return Repair("wrong_factor", words, text)
+    for other in step.candidates():
+        cell = step.values[other]
+        where = place(graph, other, sheet)
+        for factor, text in (
+            (cell, where),
+            (cell * (1 - cell), f"{where}*(1-{where})"),
+            (1 - cell, f"(1-{where})"),
+            (1 - cell**2, f"(1-{where}^2)"),
+        ):
+            if bool(alike(missing, factor)):
+                words = text if text != where else told(graph, other, sheet)
+                return Repair("missing_factor", f"lacks the factor {words}", f"={body}*{text}")
+            if text == where and bool(alike(missing * factor, ones)):
+                return Repair(
+                    "extra_factor", f"has the factor {told(graph, other, sheet)} too often", f"={body}/{where}"
+                )
+    return None
+
+
+def rewritten(
+    graph: Graph, node: int, tree: Node, replaced: dict[int, int], texts: dict[int, str] | None = None
+) -> str:
+    """The formula of a cell with another tree, or with other cells in some of its slots."""
+    kind = graph.kind(node)
+    assert kind is not None
+
+    def slot(number: int) -> str:
+        if texts and number in texts:
+            return texts[number]
+        own = _slot_text(graph, node, number)
+        if number not in replaced:
+            return own
+        sheet = graph.positions[node][0]
+        prefix, _, cell = place(graph, replaced[number], sheet).rpartition("!")
+        dollars = own.rpartition("!")[2]
+        return (prefix + "!" if prefix else "") + _with_dollars(cell, dollars)
+
+    return "=" + written(tree, slot)
+
+
+def _with_dollars(cell: str, like: str) -> str:
+    letters = "".join(sign for sign in cell if sign.isalpha())
+    digits = cell[len(letters) :]
+    return f"{'$' * like.startswith('$')}{letters}{'$' * ('$' in like[1:])}{digits}"
+
+
+def _slot_text(graph: Graph, node: int, number: int) -> str:
+    """What stands in a slot of a formula, as it is written there."""
+    formula: Formula | None = graph.formulas[node]
+    assert formula is not None
+    assert formula.tree is not None
+    leaf = list(leaves_of(formula.tree))[number]
+    _, row, column = graph.positions[node]
+    if leaf[0] == "name":
+        return str(leaf[1])
+    first = formula.references[leaf[1]].written(row, column)
+    return first if leaf[0] == "ref" else f"{first}:{formula.references[leaf[2]].written(row, column)}"

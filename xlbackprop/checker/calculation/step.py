@@ -1,0 +1,168 @@
+"""One step of a training by itself: its cells, their derivatives by one another, and trials with a changed formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from xlbackprop.checker.calculation.graph import TEXT
+from xlbackprop.checker.calculation.program import Program
+from xlbackprop.checker.calculation.recognition import Descent, Model
+from xlbackprop.checker.calculation.worlds import FREE
+from xlbackprop.checker.file.formula import UnsupportedError
+from xlbackprop.engine import Array
+
+CLOSENESS = 1e-7
+LARGEST_STEP = 4000
+"""Cells; what is wrong in a larger step is told without looking further back than the update."""
+
+
+class TooWideError(Exception):
+    """A step with too many cells to be looked at one by one."""
+
+
+def alike(one: Array, other: Array) -> npt.NDArray[np.bool_]:
+    """Whether numbers agree in all free worlds; along all but the last axis."""
+    one, other = one[..., :FREE], other[..., :FREE]
+    with np.errstate(all="ignore"):
+        near = np.abs(one - other) <= CLOSENESS * np.maximum(np.abs(one), np.abs(other)) + 1e-14
+    return np.asarray((near | (np.isnan(one) & np.isnan(other))).all(axis=-1) & np.isfinite(other).any(axis=-1))
+
+
+class Step:
+    """The cells of one step: those that its parameters change, and those that they are calculated with."""
+
+    def __init__(self, model: Model, descent: Descent, parameter: int) -> None:
+        self.model = model
+        self.graph = model.graph
+        self.descent = descent
+        self.nodes = self._reached(parameter)
+        """The formula cells, in the order of calculation, the updates among them."""
+        held = set(self.nodes)
+        self.given = list(
+            dict.fromkeys(
+                node
+                for cell in self.nodes
+                for node in self.graph.operands(cell).tolist()
+                if node > TEXT and node not in held
+            )
+        )
+        """What the formulas read beside one another: parameters and numbers."""
+        self.values: dict[int, Array] = {
+            node: model.evaluation.seen[node] for node in (*self.given, *self.nodes) if node > TEXT
+        }
+        updated = set(model.targets.tolist())
+        self.updates = [node for node in self.nodes if node in updated]
+        for node in self.updates:
+            self.values[node] = model.evaluation.results[node]
+        loss = set(descent.loss)
+        self.loss = [node for node in self.nodes if node in loss]
+        self.adjoints = self.derivatives(dict.fromkeys(self.loss, 1.0))
+        self.forward = [node for node in self.nodes if node in self.adjoints]
+
+    def _reached(self, parameter: int) -> list[int]:
+        """The cells that depend on a parameter or on another one of the same forward pass, up to the updates."""
+        model, graph = self.model, self.graph
+        is_forward = (np.nan_to_num(self.descent.adjoint) != 0).any(axis=1)
+        given = {parameter}
+        found: set[int] = set()
+        ahead = [parameter]
+        while ahead:
+            node = ahead.pop()
+            reached = [other for other in graph.readers(node).tolist() if other not in found]
+            if node not in given and is_forward[node]:
+                for other in graph.operands(node).tolist():
+                    if not model.depends[other] or other in given or other in found:
+                        continue
+                    if model.evaluation.is_cut[other] or not graph.is_formula(other):
+                        given.add(other)
+                        ahead.append(other)
+                    else:
+                        reached.append(other)
+            for other in dict.fromkeys(reached):
+                found.add(other)
+                if not model.evaluation.is_cut[other]:
+                    ahead.append(other)
+            if len(found) > LARGEST_STEP:
+                raise TooWideError
+        level = model.evaluation.order.level
+        return sorted(found, key=lambda node: int(level[node]))
+
+    def operands_of(self, node: int) -> Array:
+        """The numbers that a formula reads, of shape (operands, worlds)."""
+        seen = self.model.evaluation.seen
+        held = set(self.updates)
+        return np.array(
+            [
+                seen[n] if n in held or n not in self.values else self.values[n]
+                for n in self.graph.operands(node).tolist()
+            ]
+        )
+
+    def program(self, node: int) -> Program:
+        """The program of a formula cell of the step."""
+        kind = self.graph.kind(node)
+        assert kind is not None
+        return kind.program
+
+    def slopes(self, node: int) -> dict[int, Array]:
+        """The derivatives of a formula by the cells that it reads."""
+        nodes = self.graph.operands(node)
+        operands = self.operands_of(node)[None]
+        found: dict[int, Array] = {}
+        try:
+            with np.errstate(all="ignore"):
+                program = self.program(node)
+                root, leaves = program.run(operands, (nodes > TEXT)[None])
+                pulled = program.pull(root, leaves, np.ones((1, operands.shape[2])))[0]
+        except UnsupportedError:
+            return found
+        for operand, slope in zip(nodes.tolist(), pulled, strict=True):
+            if operand > TEXT:
+                found[operand] = found[operand] + slope if operand in found else slope
+        return found
+
+    def derivatives(self, seeds: Mapping[int, float]) -> dict[int, Array]:
+        """The derivatives of a weighted sum of cells by every cell of the step that it depends on."""
+        worlds = self.model.evaluation.worlds
+        adjoint: dict[int, Array] = {node: np.full(worlds, weight) for node, weight in seeds.items()}
+        updated = set(self.updates)
+        for node in reversed(self.nodes):
+            above = adjoint.get(node)
+            if above is None or (node in updated and node not in seeds):
+                continue
+            for operand, slope in self._kept_slopes(node).items():
+                share = above * slope
+                adjoint[operand] = adjoint[operand] + share if operand in adjoint else share
+        return adjoint
+
+    def _kept_slopes(self, node: int) -> dict[int, Array]:
+        if not hasattr(self, "_slopes"):
+            self._slopes: dict[int, dict[int, Array]] = {}
+        if node not in self._slopes:
+            self._slopes[node] = self.slopes(node)
+        return self._slopes[node]
+
+    def tried(self, node: int, operands: Array) -> Array:
+        """The values of a formula for other operands, of shape (trials, operands, worlds)."""
+        counted = np.broadcast_to(self.graph.operands(node) > TEXT, operands.shape[:2])
+        try:
+            with np.errstate(all="ignore"):
+                return self.program(node).value(operands, counted)
+        except UnsupportedError:
+            return np.full((operands.shape[0], operands.shape[2]), np.nan)
+
+    def replacing(self, node: int, slot: int | list[int], values: Sequence[Array]) -> Array:
+        """The values of a formula with each of several numbers in place of what one of its operands is."""
+        if not values:
+            return np.zeros((0, self.model.evaluation.worlds))
+        operands = np.repeat(self.operands_of(node)[None], len(values), axis=0)
+        operands[:, slot] = np.array(values) if isinstance(slot, int) else np.array(values)[:, None]
+        return self.tried(node, operands)
+
+    def candidates(self) -> Iterator[int]:
+        """All cells of the step with numbers that a formula may read."""
+        yield from self.given
+        yield from (node for node in self.nodes if node not in self.updates)

@@ -1,0 +1,138 @@
+"""Threads: how a parameter goes on from step to step, and where it goes on with what belongs to another."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+from msgspec import Struct
+
+from xlbackprop.checker.calculation.graph import TEXT, Graph
+from xlbackprop.checker.calculation.program import Identities
+from xlbackprop.checker.file.formula import Position
+
+Move = tuple[int, int, int]
+"""Sheets, rows and columns from a parameter to the same one in the next step."""
+
+
+class Threads(Struct, frozen=True):
+    """What follows from the places of the parameters."""
+
+    before: dict[int, int]
+    """The parameter from which each goes on, by its node."""
+    moves: dict[int, Move]
+    """The usual move on the sheet of each parameter that goes on from another, by its node."""
+    crossed: dict[int, int]
+    """Cells that take over another parameter's new value: the cell that they should take it from."""
+    strayed: dict[int, int]
+    """Updates, by their number, that start from another parameter: the one that they should start from."""
+    broken: tuple[tuple[int, int], ...]
+    """Parameters with formulas that are no update, each with the parameter that it should go on from."""
+    pasted: tuple[int, ...]
+    """Typed numbers where all parameters beside them are updated."""
+
+
+def threads(graph: Graph, targets: Identities, parameters: Identities, passed: Mapping[int, int]) -> Threads:
+    """Follow every parameter from step to step."""
+    order = {sheet.name: index for index, sheet in enumerate(graph.book.sheets)}
+    names = [sheet.name for sheet in graph.book.sheets]
+    update_of = {int(parameter): index for index, parameter in enumerate(parameters)}
+    number_of = {int(target): index for index, target in enumerate(targets)}
+    before: dict[int, int] = {}
+    for parameter in update_of:
+        root = graph.link(parameter)
+        while root in passed:
+            root = graph.link(passed[root])
+        if root in number_of:
+            before[parameter] = int(parameters[number_of[root]])
+    for target, index in number_of.items():
+        before.setdefault(target, int(parameters[index]))
+    votes: dict[tuple[str, str], Counter[Move]] = defaultdict(Counter)
+    for node, earlier in before.items():
+        votes[_sheets(graph, node, earlier)][_move(order, graph, earlier, node)] += 1
+    moves: dict[int, Move] = {}
+    crossed: dict[int, int] = {}
+    strayed: dict[int, int] = {}
+    for node, earlier in before.items():
+        counts = votes[_sheets(graph, node, earlier)]
+        (usual, count), *_ = counts.most_common(1)
+        if 2 * count <= counts.total() or count < 2:
+            continue
+        moves[node] = usual
+        if _move(order, graph, earlier, node) == usual:
+            continue
+        expected = graph.node(_moved(graph.positions[node], usual, order, names))
+        if expected <= TEXT or expected == node:
+            continue
+        if node in number_of:
+            if expected in update_of or expected in number_of or not graph.is_formula(expected):
+                strayed[number_of[node]] = expected
+        elif expected in update_of:
+            crossed[node] = int(targets[update_of[expected]])
+    usual_moves = Counter(moves.values()).most_common(1)
+    broken = [
+        (node, expected)
+        for node in update_of
+        if usual_moves and node not in before and graph.is_formula(node)
+        for expected in [graph.node(_moved(graph.positions[node], usual_moves[0][0], order, names))]
+        if expected in update_of
+    ]
+    return Threads(
+        before, moves, crossed, strayed, tuple(broken), _pasted(graph, update_of, before, moves, order, names)
+    )
+
+
+def _sheets(graph: Graph, node: int, earlier: int) -> tuple[str, str]:
+    return graph.positions[earlier][0], graph.positions[node][0]
+
+
+def _move(order: dict[str, int], graph: Graph, earlier: int, later: int) -> Move:
+    sheet, row, column = graph.positions[earlier]
+    other, other_row, other_column = graph.positions[later]
+    return order[other] - order[sheet], other_row - row, other_column - column
+
+
+def _moved(position: Position, move: Move, order: dict[str, int], names: list[str]) -> Position:
+    """The place from which a usual move leads to this one."""
+    sheet = order[position[0]] - move[0]
+    name = names[sheet] if 0 <= sheet < len(names) else ""
+    return name, position[1] - move[1], position[2] - move[2]
+
+
+def _pasted(
+    graph: Graph,
+    update_of: dict[int, int],
+    before: dict[int, int],
+    moves: dict[int, Move],
+    order: dict[str, int],
+    names: list[str],
+) -> tuple[int, ...]:
+    """Typed parameters in steps in which at least as many others are updated, though they have a predecessor."""
+    usual = Counter(moves.values()).most_common(1)
+    if not usual:
+        return ()
+    (move, _), *_ = usual
+    lines: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for parameter in update_of:
+        sheet, row, column = graph.positions[parameter]
+        lines[sheet, row if move[1] else column].append(parameter)
+    found = []
+    for members in lines.values():
+        typed = [node for node in members if not graph.is_formula(node)]
+        updated = [node for node in members if node in before]
+        if not typed or len(updated) < len(typed):
+            continue
+        for node in typed:
+            earlier = graph.node(_moved(graph.positions[node], move, order, names))
+            if earlier in update_of:
+                found.append(node)
+    return tuple(found)
+
+
+def expected_parameters(parameters: Identities, strayed: dict[int, int]) -> Identities:
+    """The parameters, those that updates should start from in place of the ones that they do."""
+    corrected = parameters.copy()
+    for index, node in strayed.items():
+        corrected[index] = node
+    return np.asarray(corrected)

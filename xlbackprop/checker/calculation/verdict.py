@@ -1,0 +1,217 @@
+"""The verdict on a workbook's calculation: its trainings, its mistakes, and which cells are proven right."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+from msgspec import Struct
+
+from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError
+from xlbackprop.checker.calculation.judgement import Mistake, crossed_mistakes, mistakes
+from xlbackprop.checker.calculation.names import label, place
+from xlbackprop.checker.calculation.recognition import Descent, Flags, Model, ancestors, dependents, descents, model_of
+from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.file.formula import Position
+
+MOST_FORMULAS = 300_000
+"""Ten seconds' work."""
+_STEPS = frozenset({"IF", "SIGN"})
+_SLOPES = frozenset({"EXP", "TANH", "MAX"})
+
+
+class Training(Struct, frozen=True):
+    """The updates on one sheet that descend one loss."""
+
+    sheet: str
+    first: tuple[int, int]
+    """Row and column of the upper left corner of what was judged."""
+    last: tuple[int, int]
+    steps: int
+    parameters: int
+    updates: int
+    right: int
+    loss: int
+    """A cell with the loss of one step."""
+    cells: int
+    """Formula cells that were judged."""
+    rate: int
+    """The cell with the learning rate that most updates use; 0 where it is typed into the formulas."""
+
+
+class CalculationVerdict(Struct, eq=False, dict=True):
+    """Everything that the calculation of a workbook says."""
+
+    model: Model
+    descents: tuple[Descent, ...]
+    mistakes: tuple[Mistake, ...]
+    proven: Flags
+    explained: Flags
+    """Cells that are wrong only because a cell of the forward pass before them is."""
+    trainings: tuple[Training, ...]
+
+    @property
+    def graph(self) -> Graph:
+        return self.model.graph
+
+    def is_proven(self, position: Position) -> bool:
+        """Whether a cell is right, whatever its label says."""
+        node = self.graph.node(position)
+        return node > TEXT and bool(self.proven[node])
+
+    @cached_property
+    def covered(self) -> frozenset[str]:
+        """The sheets with updates that were judged, or with parameters of these."""
+        members = [descent.members for descent in self.descents]
+        nodes = [array[chosen] for array in (self.model.targets, self.model.parameters) for chosen in members]
+        return frozenset(self.graph.positions[node][0] for part in nodes for node in part.tolist())
+
+
+def judge_calculation(book: Book) -> CalculationVerdict | None:
+    """Judge the calculation of a workbook; None where it has no formulas.
+
+    Raises:
+        TooLargeError: it has more formulas than can be judged in time.
+    """
+    if not book.formulas:
+        return None
+    if book.formulas > MOST_FORMULAS:
+        raise TooLargeError
+    model = model_of(book)
+    found = descents(model)
+    wrong = list(crossed_mistakes(model)) if found else []
+    for descent in found:
+        wrong += mistakes(model, descent)
+    trainings = [training for descent in found for training in _trainings(model, descent)]
+    proven = _proven(model, found, wrong)
+    sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
+    explained = dependents(model.evaluation, sources)
+    explained[sources] = False
+    return CalculationVerdict(model, tuple(found), tuple(wrong), proven, explained, tuple(trainings))
+
+
+def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
+    """The cells that right updates show to be right, and those of the same kind in the same column."""
+    graph, evaluation = model.graph, model.evaluation
+    proven: Flags = np.zeros(graph.size, dtype=np.bool_)
+    mistaken = np.zeros(graph.size, dtype=np.bool_)
+    updated = set(model.targets.tolist())
+    mistaken[[mistake.node for mistake in wrong]] = True
+    for descent in found:
+        if descent.factor < 0 and wrong:
+            continue
+        is_forward = (np.nan_to_num(descent.adjoint) != 0).any(axis=1)
+        right, other = descent.members[descent.is_right], descent.members[~descent.is_right]
+        backward = ancestors(evaluation, model.targets[right]) & ~is_forward & model.depends
+        tainted = dependents(evaluation, model.parameters[other])
+        tainted |= ancestors(evaluation, np.flatnonzero(tainted & is_forward))
+        tainted |= ancestors(evaluation, model.targets[other])
+        reached = dependents(evaluation, model.parameters[right]) | (~model.depends & (graph.kind_of < 0))
+        proven |= backward | (is_forward & ~tainted & reached)
+        proven[model.targets[right]] = True
+    updated = set(model.targets.tolist())
+    for node in np.unique(model.parameters[graph.kind_of[model.parameters] >= 0]).tolist():
+        if node not in updated:
+            source = graph.link(node)
+            proven[node] = proven[source] and source in updated
+    columns: set[tuple[int, str, int]] = set()
+    unproven = {*model.parameters.tolist(), *updated}
+    for node in np.flatnonzero(proven & (graph.kind_of >= 0)).tolist():
+        sheet, _, column = graph.positions[node]
+        columns.add((int(graph.kind_of[node]), sheet, column))
+    for number, kind in enumerate(graph.kinds):
+        for node in kind.cells[~proven[kind.cells]].tolist():
+            sheet, _, column = graph.positions[node]
+            proven[node] = node not in unproven and (number, sheet, column) in columns
+    return proven & ~mistaken
+
+
+def _trainings(model: Model, descent: Descent) -> Iterator[Training]:
+    graph = model.graph
+    by_sheet: dict[str, list[int]] = defaultdict(list)
+    for index, member in enumerate(descent.members.tolist()):
+        by_sheet[graph.positions[int(model.targets[member])][0]].append(index)
+    is_forward = (np.nan_to_num(descent.adjoint) != 0).any(axis=1)
+    for sheet, indices in by_sheet.items():
+        members = descent.members[indices]
+        nodes = np.unique(np.concatenate([model.targets[members], model.parameters[members]]))
+        places = {graph.positions[node] for node in nodes.tolist() if graph.positions[node][0] == sheet}
+        places |= {
+            graph.positions[node]
+            for node in np.flatnonzero((is_forward & model.depends) | (model.feeds & model.depends)).tolist()
+            if graph.positions[node][0] == sheet
+        }
+        rows = [row for _, row, _ in places]
+        columns = [column for _, _, column in places]
+        threads = _threads(model, model.parameters[members].tolist())
+        rates = Counter(int(rate) for rate in descent.rates[indices].tolist())
+        near = [n for n in descent.loss if graph.positions[n][0] == sheet] or list(descent.loss)
+        yield Training(
+            sheet,
+            (min(rows), min(columns)),
+            (max(rows), max(columns)),
+            -(-len(indices) // threads),
+            threads,
+            len(indices),
+            int(descent.is_right[indices].sum()),
+            near[0],
+            sum(1 for place in places if graph.is_formula(graph.node(place))),
+            rates.most_common(1)[0][0],
+        )
+
+
+def _threads(model: Model, parameters: list[int]) -> int:
+    """How many parameters there are when those that go on from one another count once."""
+    first: dict[int, int] = {}
+    for node in parameters:
+        path = {node: None}
+        last = node
+        while last not in first and (earlier := model.threads.before.get(last)) is not None and earlier not in path:
+            path[earlier] = None
+            last = earlier
+        first.update(dict.fromkeys(path, first.get(last, last)))
+    return len({first[node] for node in parameters})
+
+
+def judged_words(verdict: CalculationVerdict) -> Iterator[str]:
+    """What was judged, in words, one sentence a training."""
+    graph = verdict.graph
+    for training in verdict.trainings:
+        loss = label(graph, training.loss)
+        named = f"{loss} in {place(graph, training.loss)}" if loss else place(graph, training.loss)
+        steps = "1 step" if training.steps == 1 else f"{training.steps} steps"
+        updates = "1 update" if training.updates == 1 else f"{training.updates:,} updates"
+        parameters = "1 parameter" if training.parameters == 1 else f"{training.parameters} parameters"
+        yield f"{training.sheet}: {updates} of {parameters} in {steps}, by the derivative of {named}"
+
+
+def not_judged_words(verdict: CalculationVerdict) -> Iterator[str]:
+    """What was not judged, and why."""
+    graph, model = verdict.graph, verdict.model
+    followed = {int(member) for descent in verdict.descents for member in descent.members.tolist()}
+    left: dict[str, list[int]] = defaultdict(list)
+    for index, node in enumerate(model.targets.tolist()):
+        if index not in followed:
+            left[graph.positions[node][0]].append(node)
+    for sheet, nodes in left.items():
+        updates = "1 update" if len(nodes) == 1 else f"{len(nodes):,} updates"
+        yield f"{sheet}: {updates}, since {_why_not(model, nodes)}"
+    for problem, count in Counter(graph.problems.values()).most_common(3):
+        formulas = "1 formula" if count == 1 else f"{count:,} formulas"
+        yield f"{formulas} with {problem or 'what cannot be followed'}"
+
+
+def _why_not(model: Model, nodes: list[int]) -> str:
+    """Why updates descend no loss: their units have a step, or no loss was found."""
+    feeds = ancestors(model.evaluation, np.array(nodes, dtype=np.int64)) & model.depends
+    for node in np.flatnonzero(feeds & (model.graph.kind_of >= 0)).tolist():
+        kind = model.graph.kind(node)
+        assert kind is not None
+        if kind.formula.functions & _STEPS and not kind.formula.functions & _SLOPES:
+            return "their units have a step (a perceptron), which has no gradient"
+    return "no loss was found that they descend"
+
+
+__all__ = ["CalculationVerdict", "TooLargeError", "Training", "judge_calculation", "judged_words", "not_judged_words"]

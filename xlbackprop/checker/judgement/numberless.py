@@ -1,0 +1,112 @@
+"""Cells that give no number where one belongs: errors, text, emptied formulas."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.file.cells import Cell
+from xlbackprop.checker.file.formula import Formula, Position
+from xlbackprop.checker.report.findings import Finding, shortened
+from xlbackprop.checker.table.recognise import Table
+from xlbackprop.grid import Coordinates, ranges
+
+Values = Mapping[Position, float | str]
+_ELSEWHERE = frozenset({"POW"})
+_CIRCLE = "#CIRC!"
+_GIVEN = re.compile(r"[itb]\d+")
+_POWER_OF_E = re.compile(r"(?<![A-Za-z0-9_.$])[eE]\s*\^\s*(\([^()]*\)|-?[$A-Za-z0-9.]+)")
+
+
+def numberless_cells(book: Book, table: Table, recalculated: Values) -> Iterator[Finding]:
+    """A finding for each column, or row, of a table in which cells give no number, at the first cause."""
+    groups: dict[tuple[str, str, int], list[Coordinates]] = defaultdict(list)
+    step_of: dict[Coordinates, int] = {}
+    rows = [step for step in range(len(table.steps)) if _is_whole(table, step)]
+    for name in table.lines:
+        filled = [cell for step in rows if (cell := table.cell(name, step)) is not None and cell.formula is not None]
+        for step in rows:
+            place = table.place(name, step)
+            step_of[place] = step
+            what = _lack(book, table, place, recalculated, 2 * len(filled) > len(rows))
+            if what and not (_GIVEN.fullmatch(name) and what == "empty"):
+                groups[name, what, _number_of(table.sheet.cells.get(place))].append(place)
+    circles = {key: min(step_of[place] for place in places) for key, places in groups.items() if key[1] == _CIRCLE}
+    first = min(circles, key=lambda key: circles[key], default=None)
+    for key, places in groups.items():
+        name, what, number = key
+        if what == _CIRCLE and key != first:
+            continue  # the other cells of the circle, and what is calculated from it
+        if number and what.startswith("#"):
+            every = [table.place(name, step) for step in rows]
+            places = [place for place in every if _number_of(table.sheet.cells.get(place)) == number]
+        yield _finding(table, name, what, places, recalculated)
+
+
+def _is_whole(table: Table, step: int) -> bool:
+    """Whether a row is one of calculation; the last may hold the updates alone."""
+    filled = sum(table.cell(name, step) is not None for name in table.lines)
+    return 4 * filled > 3 * len(table.lines)
+
+
+def _number_of(cell: Cell | None) -> int:
+    """What tells the formula of a cell from others; 0 where there is none."""
+    return 0 if cell is None or cell.formula is None else id(cell.formula)
+
+
+def _lack(book: Book, table: Table, place: Coordinates, recalculated: Values, has_formulas: bool) -> str:
+    """What a cell holds in place of a number; empty where it holds one."""
+    cell = table.sheet.cells.get(place)
+    if cell is None:
+        return "empty" if has_formulas else ""
+    value = recalculated.get((table.sheet.name, *place), cell.value)
+    if not isinstance(value, str) or not value.strip():
+        return ""
+    if not value.startswith("#"):
+        return "text" if cell.formula is None else ""
+    if cell.formula is not None and value == "#NAME?" and cell.formula.functions & _ELSEWHERE:
+        return ""  # a function that another program knows: its formula is judged
+    if value == _CIRCLE:
+        return value
+    if cell.formula is not None and _reads_error(book, table.sheet.name, place, cell.formula, recalculated):
+        return ""
+    return value
+
+
+def _reads_error(book: Book, sheet: str, place: Coordinates, formula: Formula, recalculated: Values) -> bool:
+    for reference in formula.references:
+        position = reference.at(sheet, *place)
+        other = book.by_name.get(position[0])
+        cell = other.cells.get(position[1:]) if other is not None else None
+        value = recalculated.get(position, None if cell is None else cell.value)
+        if isinstance(value, str) and (value.startswith("#") or (cell is not None and cell.formula is None)):
+            return True
+    return False
+
+
+def _finding(table: Table, name: str, what: str, places: list[Coordinates], recalculated: Values) -> Finding:
+    first = places[0]
+    cell = table.sheet.cells.get(first)
+    cells = ranges(places)
+    subject = f"{name} in {shortened(cells)}"
+    stands = ""
+    expected = "a number" if what == "text" else "a formula"
+    if cell is not None:
+        stands = f"={cell.formula.written(*first)}" if cell.formula is not None else str(cell.value)
+        mended = _POWER_OF_E.sub(lambda match: f"EXP({match[1].removeprefix('(').removesuffix(')')})", stands)
+        if cell.formula is not None and mended != stands:
+            expected = mended
+    if what == "empty":
+        words, kind = "is empty where a formula belongs", "empty_cell"
+    elif what == "text":
+        words, kind = f"holds the text “{stands[:20]}” where a number belongs", "text_value"
+    elif what == _CIRCLE:
+        words, kind = "is calculated from itself, in a circle", "circular_reference"
+    else:
+        words, kind = f"gives {what}, no number", "error_value"
+        if expected.startswith("="):
+            words += "; EXP(x) is how spreadsheets write e^x"
+    value = recalculated.get((table.sheet.name, *first), None if cell is None else cell.value)
+    return Finding(table.sheet.name, cells, name, kind, stands, expected, value, None, f"{subject} {words}")
