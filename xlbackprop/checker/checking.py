@@ -9,12 +9,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.verdict import TooLargeError, judge_calculation
-from xlbackprop.checker.confirmation import is_excused, is_view
+from xlbackprop.checker.confirmation import is_view, judged
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book, relationships
 from xlbackprop.checker.file.book import read as read_book
 from xlbackprop.checker.file.container import UnreadableError
-from xlbackprop.checker.judgement.table_judge import judge_table
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.checker.summary import summary
 from xlbackprop.checker.table.column_map import Map, load
@@ -92,10 +91,7 @@ def checked(
             recalculated = recalculate.Recalculated({})
         else:
             recalculated = embedded.answer() if embedded is not None else recalculate.with_libreoffice(book)
-        verdicts = [
-            judge_table(book, trees, meaning, recalculated.values, is_excused(calculation, trees.table))
-            for trees, meaning in understood
-        ]
+        verdicts = [judged(book, trees, meaning, recalculated.values, calculation) for trees, meaning in understood]
         return Checked(summary(path, book, verdicts, calculation, recalculated), book)
     except TooLargeError:
         return Checked(Report(str(path), "not_recognised", f"too large to judge: {book.formulas:,} formulas"), book)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -10,15 +10,18 @@ from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.graph import TEXT
 from xlbackprop.checker.calculation.judgement import Mistake
-from xlbackprop.checker.calculation.recognition import dependents
+from xlbackprop.checker.calculation.recognition import Flags, dependents
 from xlbackprop.checker.calculation.telling import Values, findings_of
 from xlbackprop.checker.calculation.verdict import CalculationVerdict
+from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.formula import Position
-from xlbackprop.checker.judgement.table_judge import Place, Verdict
+from xlbackprop.checker.judgement.table_judge import Verdict, judge_table
 from xlbackprop.checker.report.findings import Finding, Note
 from xlbackprop.checker.table.given_cells import labelled_rates
+from xlbackprop.checker.table.meaning import Meaning
 from xlbackprop.checker.table.recognise import Table
+from xlbackprop.checker.table.trees import Trees
 from xlbackprop.grid import cells_of
 
 
@@ -38,16 +41,40 @@ def is_view(calculation: CalculationVerdict | None, table: Table) -> bool:
     return any(cell is not None and cell.formula is not None for cell in cells)
 
 
-def is_excused(calculation: CalculationVerdict | None, table: Table) -> Callable[[Position], bool]:
-    """Which cells of a table the calculation shows to be right, or wrong only because one before them is."""
+def judged(
+    book: Book, trees: Trees, meaning: Meaning, recalculated: Values, calculation: CalculationVerdict | None
+) -> Verdict:
+    """The verdict on a table, in which nothing is looked for in cells that the calculation shows to be right."""
+    excused = _is_excused(calculation, trees.table)
+    verdict = judge_table(book, trees, meaning, recalculated, excused)
+    if calculation is None or not verdict.findings:
+        return verdict
+    found = [finding for _, finding in verdict.findings if not _is_contradicted(calculation, finding, excused)]
+    doubtful = _steps_without_proof(calculation, trees.table, found)
+    if not doubtful:
+        return verdict
+    return judge_table(book, trees, meaning, recalculated, _is_excused(calculation, trees.table, doubtful))
+
+
+def _is_excused(
+    calculation: CalculationVerdict | None, table: Table, doubtful: Container[int] = ()
+) -> Callable[[Position], bool]:
+    """Which cells of a table the calculation shows to be right, or wrong only because one before them is.
+
+    Args:
+        calculation: what the formulas say.
+        table: what the labels say.
+        doubtful: rows, or columns of a table that is turned, in which nothing is proven.
+    """
     if calculation is None or table.certain or table.sheet.name not in calculation.covered:
         return lambda position: False
     without_rate = _without_rate(calculation, table.sheet)
+    along = 2 if table.transposed else 1
 
     def excused(position: Position) -> bool:
         node = calculation.graph.node(position)
         right = calculation.proven[node] and node not in without_rate
-        return node > TEXT and bool(right or calculation.explained[node])
+        return node > TEXT and position[along] not in doubtful and bool(right or calculation.explained[node])
 
     return excused
 
@@ -75,8 +102,11 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         if verdict.table.certain or verdict.found.sheet not in calculation.covered:
             kept.append(verdict)
             continue
-        excused = is_excused(calculation, verdict.table)
-        findings = tuple(item for item in verdict.findings if not _is_contradicted(calculation, item, excused))
+        excused = _is_excused(calculation, verdict.table)
+        found = [finding for _, finding in verdict.findings if not _is_contradicted(calculation, finding, excused)]
+        doubtful = _steps_without_proof(calculation, verdict.table, found)
+        excused = _is_excused(calculation, verdict.table, doubtful)
+        findings = tuple(item for item in verdict.findings if not _is_contradicted(calculation, item[1], excused))
         dropped = [item[1].quantity for item in verdict.findings if item not in findings]
         if dropped or verdict.doubted:
             notes.append(_label_note(verdict, (*verdict.doubted, *dropped)))
@@ -90,11 +120,28 @@ def _nodes(calculation: CalculationVerdict, finding: Finding) -> list[int]:
     return [graph.node((finding.sheet, *place)) for block in finding.cells for place in cells_of(block)]
 
 
-def _is_contradicted(
-    calculation: CalculationVerdict, item: tuple[Place, Finding], excused: Callable[[Position], bool]
-) -> bool:
+def _steps(calculation: CalculationVerdict, table: Table, nodes: Iterable[int]) -> set[int]:
+    """The rows, or the columns of a table that is turned, in which cells stand."""
+    along = 2 if table.transposed else 1
+    return {int(calculation.graph.positions[node][along]) for node in nodes if node > TEXT}
+
+
+def _steps_without_proof(calculation: CalculationVerdict, table: Table, findings: Iterable[Finding]) -> set[int]:
+    """The steps whose forward pass is mistaken: what follows from it as it stands proves no gradient right."""
+    nodes = [node for finding in findings for node in _nodes(calculation, finding)]
+    adjoints = [descent.adjoint for descent in calculation.descents]
+    forward = [node for node in nodes if any(np.nan_to_num(adjoint[node]).any() for adjoint in adjoints)]
+    return _steps(calculation, table, forward)
+
+
+def _after(calculation: CalculationVerdict, findings: Iterable[Finding]) -> Flags:
+    """What is calculated, within a step, from the cells of some findings."""
+    nodes = {node for finding in findings for node in _nodes(calculation, finding) if node > TEXT}
+    return dependents(calculation.model.evaluation, np.array(sorted(nodes), dtype=np.int64))
+
+
+def _is_contradicted(calculation: CalculationVerdict, finding: Finding, excused: Callable[[Position], bool]) -> bool:
     """Whether the calculation shows all cells of a finding to be right, or to be none of the calculation."""
-    _, finding = item
     graph = calculation.graph
     for node in _nodes(calculation, finding):
         if node <= TEXT or excused(graph.positions[node]):
@@ -122,10 +169,8 @@ def _label_note(verdict: Verdict, doubted: Sequence[str]) -> Note:
 
 def _added(calculation: CalculationVerdict, verdicts: Sequence[Verdict], recalculated: Values) -> Iterator[Finding]:
     """The mistakes of the calculation that no table's findings account for."""
-    told = [node for verdict in verdicts for _, finding in verdict.findings for node in _nodes(calculation, finding)]
     graph = calculation.graph
-    sources = np.unique(np.array([node for node in told if node > TEXT], dtype=np.int64))
-    accounted = dependents(calculation.model.evaluation, sources)
+    accounted = _after(calculation, (finding for verdict in verdicts for _, finding in verdict.findings))
     left = [
         mistake
         for mistake in calculation.mistakes

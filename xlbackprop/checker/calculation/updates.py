@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 from msgspec import Struct
 
@@ -35,10 +37,24 @@ def find_updates(graph: Graph, order: Order) -> Updates:
             held = kind.operands[:, slot] > TEXT
             targets.append(kind.cells[held])
             parameters.append(kind.operands[held, slot])
-    if not targets:
+    updated = {node for kind in targets for node in kind.tolist()}
+    kept = [
+        index
+        for index, kind in enumerate(parameters)
+        if 2 * sum(_is_state(graph, node, updated) for node in kind.tolist()) > len(kind)
+    ]
+    if not kept:
         nothing = np.zeros(0, dtype=np.int64)
         return Updates(nothing, nothing)
-    return Updates(np.concatenate(targets), np.concatenate(parameters))
+    return Updates(
+        np.concatenate([targets[index] for index in kept]), np.concatenate([parameters[index] for index in kept])
+    )
+
+
+def _is_state(graph: Graph, node: int, updated: Container[int]) -> bool:
+    """Whether a cell is typed or updated, or repeats one that is; what is calculated otherwise is no parameter."""
+    source = graph.link(node)
+    return source > TEXT and (node in updated or source in updated or not graph.is_formula(source))
 
 
 def _parameter_slot(graph: Graph, kind: Kind, order: Order) -> int | None:
