@@ -62,6 +62,7 @@ def classic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(load(iterations=ITERATIONS), tmp_path_factory.mktemp("classic") / "classic.xlsx")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("template", names())
 def test_nothing_is_spelled_as_some_readers_do_not_take_it(template: str, tmp_path: Path) -> None:
     assert faults(parts(build(load(template, iterations=ITERATIONS), tmp_path / "book.xlsx"))) == []

@@ -95,6 +95,7 @@ def _foreign_files(folder: Path) -> list[str]:
     return [*names, path.name]
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_check_obeys_no_name_no_sheet_and_no_text(options: list[str], tmp_path: Path) -> None:
