@@ -164,9 +164,10 @@ def test_columns_are_wide_enough_where_the_table_is_narrow(sizes: tuple[int, ...
 
 
 def test_the_learning_rate_is_held_to_its_range(sheet: Worksheet) -> None:
-    (validation,) = sheet.data_validations.dataValidation
+    validation, first_row = sheet.data_validations.dataValidation
     assert str(validation.sqref) == "G31"
     assert validation.showErrorMessage
+    assert "A33" in first_row.sqref
 
 
 def test_the_file_recalculates_when_it_is_opened(sheet: Worksheet) -> None:
