@@ -78,6 +78,7 @@ class Open:
         return judges.errors({cell: self._model.get_cell_value(*place) for cell, place in self._formulas.items()})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name", thorough_but([*names(), *OTHERS], "classic", "optimisers", "step", "binary cross-entropy, samples")
 )
