@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import openpyxl
@@ -13,9 +12,6 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 Typed = float | str | None
-
-_CELLS_OF_A_RANGE = 3
-"""Cells that share a validation are alike: the first, the middle one and the last stand for all of them."""
 
 
 class Input(Struct, frozen=True):
@@ -38,10 +34,10 @@ def inputs(path: Path) -> list[Input]:
     ]
 
 
-def _some(block: str) -> Iterator[str]:
-    cells = [cell for row in rows_from_range(block) for cell in row]
-    places = {0, len(cells) // 2, len(cells) - 1} if len(cells) > _CELLS_OF_A_RANGE else range(len(cells))
-    return (cells[place] for place in sorted(places))
+def _some(block: str) -> list[str]:
+    """The corners of a range, whose cells are all alike."""
+    rows = list(rows_from_range(block))
+    return list(dict.fromkeys((rows[0][0], rows[0][-1], rows[-1][0], rows[-1][-1])))
 
 
 def _extremes(book: Workbook, sheet: Worksheet, rule: DataValidation) -> tuple[Typed, ...]:

@@ -54,6 +54,7 @@ def column(cells: Cells, sheet: str, address: str, count: int) -> list[Any]:
     return [cells[sheet, f"{letters}{row + index}"] for index in range(1, count + 1)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("rate", "changed"), [(2.0, {}), (0.5, {"batch_size": 1}), (10.0, {"batch_size": 3, "order": "shuffled"})]
 )

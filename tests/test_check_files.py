@@ -348,6 +348,7 @@ def test_the_definition_goes_through_the_properties() -> None:
     assert from_workbook({"xlbackprop definition 001": "{"}, ["xlbackprop definition 001 {"]) is None
 
 
+@pytest.mark.thorough
 def test_only_the_walkthrough_of_a_workbook_of_ours_is_judged(tmp_path: Path) -> None:
     path = build(load("mazur", iterations=5), tmp_path / "ours.xlsx", columns="full")
     workbook = openpyxl.load_workbook(path)
@@ -534,6 +535,7 @@ def test_the_copy_never_replaces_the_file_itself(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_the_copy_says_what_it_could_not_keep(tmp_path: Path) -> None:
     path = build(load("classic", iterations=3), tmp_path / "ours.xlsx")
     text = run(path, "--annotate", tmp_path / "copy.xlsx")[1]

@@ -101,6 +101,7 @@ def test_help(command: tuple[str, ...], tmp_path: Path) -> None:
     assert "Usage" in done.stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -168,6 +169,7 @@ def test_every_command_makes_the_folders_that_are_missing(tmp_path: Path) -> Non
     assert files == ["a/b/mine.toml", "c/d/mine.xlsx", "e/f/marked.xlsx"]
 
 
+@pytest.mark.thorough
 def test_a_definition_with_any_name_can_be_built_by_the_command_that_is_told(tmp_path: Path) -> None:
     done = run("new", "it's $mine.toml", cwd=tmp_path)
     (command,) = [line.removeprefix("Then: ") for line in done.stdout.splitlines() if line.startswith("Then: ")]

@@ -264,6 +264,7 @@ def test_generated_definitions_are_valid(content: dict[str, Any]) -> None:
     parse(content, source="generated")
 
 
+@pytest.mark.thorough
 @settings(max_examples=200)
 @given(
     st.dictionaries(

@@ -157,6 +157,7 @@ def test_the_boxes_stand_where_they_stood(arrangement: Arrangement) -> None:
     assert [placed.box.number for placed in arrangement.boxes] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(definitions(iterations=1))
 def test_nothing_on_the_sheet_overlaps(definition: Definition) -> None:

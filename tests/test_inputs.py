@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import ironcalc
+import openpyxl
 import pytest
 from openpyxl.utils.cell import coordinate_to_tuple
 
@@ -77,6 +78,7 @@ class Open:
         return judges.errors({cell: self._model.get_cell_value(*place) for cell, place in self._formulas.items()})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name", thorough_but([*names(), *OTHERS], "classic", "optimisers", "step", "binary cross-entropy, samples")
 )
@@ -115,3 +117,19 @@ def test_nor_in_libreoffice(name: str, tmp_path: Path) -> None:
 def test_a_factor_of_nothing_is_refused_in_a_definition_too(schedule: str) -> None:
     with pytest.raises(UserError, match=r"schedule.factor: found 0, expected a number from 0.001 to 1"):
         parse(sized(2, 2, 2, schedule={"name": schedule, "factor": 0}), source="mine.toml")
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one sample", "samples"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_target_takes_what_its_loss_does(loss: str, several: bool, tmp_path: Path) -> None:
+    definition = walkthrough(f"{loss}, samples" if several else loss)
+    path = build(definition, tmp_path / "book.xlsx", sheets=["walkthrough"])
+    sheet = openpyxl.load_workbook(path)["Data" if several else "Walkthrough"]
+    (head,) = [row for row in sheet.iter_rows() if "t1" in [cell.value for cell in row]]
+    heads = {
+        str(cell.value): cell for cell in reversed(head) if cell.value in ("t1", "t2", "i1")
+    }  # the first of a name
+    limits = {cell.cell: cell.extremes[:2] for cell in inputs(path) if cell.sheet == sheet.title}
+    below = {name: limits[f"{head.column_letter}{head.row + 1}"] for name, head in heads.items()}
+    assert below == {"t1": definition.target_range, "t2": definition.target_range, "i1": (-1e6, 1e6)}
+    assert definition.target_range == ((0, 1) if "cross-entropy" in loss else (-1e6, 1e6))

@@ -161,6 +161,7 @@ def _judge_generated(definition: Definition, columns: str, sheets: Collection[st
             assert_agree(judge(generated, changes), expected, repr(definition), allowed)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("judge", QUICK_JUDGES)
 def test_a_planted_value_does_not_survive_a_quick_judge(judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     planted = judges.planted(build(load(), tmp_path / "book.xlsx"), SHEET, "R33", 999.0)

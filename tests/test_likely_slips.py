@@ -151,6 +151,7 @@ def waved_through(path: Path, definition: Definition, judge: Callable[[Path, Cha
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_slip_is_wrong(template: str, tmp_path: Path) -> None:
     definition = load(template, iterations=4)

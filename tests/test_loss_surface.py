@@ -37,6 +37,7 @@ def grid(cells: Cells, step_across: int, step_upwards: int) -> tuple[float, floa
     return x, y, loss
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("iteration", [0, 5])
 @pytest.mark.parametrize(("across", "upwards"), [(0, 20), (3, 7), (10, 10), (20, 0)])
 def test_each_cell_is_a_network_of_its_own(across: int, upwards: int, iteration: int, tmp_path: Path) -> None:

@@ -300,6 +300,7 @@ def test_every_block_says_what_it_is(name: str, captions: list[str], tmp_path: P
     assert ("∂E/∂Ao = " in joined) == (name != "classes")
 
 
+@pytest.mark.thorough
 @every_definition
 def test_it_looks_as_a_sheet_should(name: str, tmp_path: Path) -> None:
     path = built(DEFINITIONS[name], tmp_path)

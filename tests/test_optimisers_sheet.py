@@ -216,6 +216,7 @@ def test_a_setting_that_no_run_has_takes_no_row(tmp_path: Path) -> None:
     assert row_of(cells, "loss at iteration 67") == row_of(cells, "momentum μ") + 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("title", "definition", "name"),
     [
@@ -289,6 +290,7 @@ def test_quick_judges_agree(definition: Definition, tmp_path: Path) -> None:
             assert_agree(judge(generated, changes), wanted, f"{name}, {judge.__name__}")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("judge", QUICK_JUDGES)
 def test_the_runs_begin_with_the_numbers_of_the_walkthrough(judge: Callable[..., Cells], tmp_path: Path) -> None:
     definition = DEFINITIONS["every optimiser"]
@@ -301,6 +303,7 @@ def test_the_runs_begin_with_the_numbers_of_the_walkthrough(judge: Callable[...,
     assert_agree(judge(generated, changes), expected(changed, tmp_path, Choices(threshold=0.01)), "w1, i2, threshold")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("judge", QUICK_JUDGES)
 def test_enormous_steps(judge: Callable[..., Cells], tmp_path: Path) -> None:
     definition = load("optimisers", iterations=40)
@@ -362,6 +365,7 @@ def test_absurd_choices_show_no_error(
 # How it looks
 
 
+@pytest.mark.thorough
 def test_charts_store_every_curve_and_differ_in_more_than_colour(tmp_path: Path) -> None:
     definition = load("optimisers")
     filled(tmp_path, definition)

@@ -161,6 +161,7 @@ def test_a_mistake_is_the_same_mistake_after_saving(resave: Callable[[Path, Path
 TEACHES = st.text(st.sampled_from(' _x0041\\"é'), max_size=198)
 
 
+@pytest.mark.thorough
 @example(teaches=" " * 198)
 @given(teaches=TEACHES)
 def test_no_character_is_lost_on_the_way(teaches: str) -> None:

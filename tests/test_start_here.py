@@ -55,6 +55,7 @@ def test_the_notation_is_the_networks_own(definition: Definition, symbols: list[
     assert set(symbols) <= set(texts(definition, tmp_path / "book.xlsx"))
 
 
+@pytest.mark.thorough
 def test_it_is_short(tmp_path: Path) -> None:
     sheet = openpyxl.load_workbook(build(load("mazur"), tmp_path / "book.xlsx"))[TITLE]
     points = sum(sheet.row_dimensions[row].height or 15 for row in range(1, sheet.max_row + 1))

@@ -276,6 +276,7 @@ def test_what_is_there_is_written_over_only_by_force(tmp_path: Path) -> None:
     assert load(tmp_path / "mine.toml").title == "A 2-2-2 network"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -95,6 +95,7 @@ def _foreign_files(folder: Path) -> list[str]:
     return [*names, path.name]
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_check_obeys_no_name_no_sheet_and_no_text(options: list[str], tmp_path: Path) -> None:
@@ -189,6 +190,7 @@ def test_output_that_cannot_be_written_is_one_message(arguments: str, where: str
     assert _shell(f"{COMMAND} {arguments} {where} 2>&-", tmp_path).returncode == 2
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize("wait", [0.02, 0.05, 0.1, 0.2, 0.3, 0.6])
 @pytest.mark.parametrize("arguments", [["trace"], ["check", "book.xlsx"]])

@@ -244,6 +244,7 @@ def test_no_more_is_asked_than_a_person_would_calculate(name: str) -> None:
     assert {"E_mean", "E_epoch"}.isdisjoint(question.name for question in asked)
 
 
+@pytest.mark.thorough
 @both_judges
 @pytest.mark.parametrize("answer", ABSURD)
 def test_the_same_absurd_answer_everywhere(answer: float | str | bool, judge: Judge, deep_book: Path) -> None:

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-MEGABYTES = 340
-"""For reading and judging; with what the recalculation may take, 500 for a file."""
 _FIT_FOR_ANOTHER = 200
 """Megabytes that a process may have taken and still check the next file with as much room as the first."""
 
@@ -27,7 +25,7 @@ def main() -> None:
     import msgspec
 
     from xlbackprop import programs
-    from xlbackprop.checker import checking, memory  # noqa: F401  # loaded before any file is timed
+    from xlbackprop.checker import checking, memory, workers  # noqa: F401  # loaded before any file is timed
     from xlbackprop.checker.workers import Answer
 
     def say(answer: Answer) -> None:
@@ -35,7 +33,7 @@ def main() -> None:
         answers.flush()
 
     programs.remain_in_group()
-    memory.limit(MEGABYTES)
+    memory.limit(workers.MEGABYTES)
     gc.collect()
     gc.freeze()
     gc.disable()  # reading makes millions of small things and no circles

@@ -27,7 +27,7 @@ SECONDS = 10.0
 SECONDS_WITH_LIBREOFFICE = 150.0
 """LibreOffice alone may take ten seconds to start."""
 MEGABYTES = 500
-"""For one file: the reading and judging process and the one that recalculates together."""
+"""For reading and judging one file, and for marking a copy; the process that recalculates has a limit of its own."""
 _SECONDS_TO_START = 60.0
 _FILES_A_WORKER = 3
 """A second worker for fewer files takes longer to start than it saves."""

@@ -50,6 +50,7 @@ from xlbackprop.symbols import (
     Old,
     Raised,
     Stable,
+    Sum,
     Symbol,
     apply,
     conditional,
@@ -205,24 +206,25 @@ def _backward(definition: Definition) -> Iterator[Quantity]:
                 else:
                     above = names.pre_activations[layer + 1]
                     slope = sum_of([_link(total, unit, output) for unit in above])  # RHW 7
-                yield _derivative(total, output, slope)
+                yield _derivative(total, output, slope, reason=_paths(output, len(_terms(slope))))
             for unit, output in zip(units, outputs, strict=True):
-                yield _derivative(output, unit, activation.local_derivative(Symbol(unit), Symbol(output)))
+                slope = activation.local_derivative(Symbol(unit), Symbol(output))
+                yield _derivative(output, unit, slope, reason=activation.reason)
             for unit, output in zip(units, outputs, strict=True):
-                yield _derivative(total, unit, _link(total, output, unit))  # RHW 5
+                yield _derivative(total, unit, _link(total, output, unit), reason=_through(unit, output))  # RHW 5
         for unit, row in zip(units, rows, strict=True):
             for weight, source in zip(row, sources or names.inputs, strict=True):
-                yield _derivative(unit, weight, Symbol(source))
+                yield _derivative(unit, weight, Symbol(source), reason=_only_term(unit, weight, source, weight))
         for unit, row in zip(units, rows, strict=True):
             for weight, source in zip(row, sources, strict=False):
-                yield _derivative(unit, source, Symbol(weight))
+                yield _derivative(unit, source, Symbol(weight), reason=_only_term(unit, weight, source, source))
         if layer == last and not definition.is_softmax:  # else every output takes part in every loss
             for source in sources:
                 for loss, unit in zip(names.losses, units, strict=True):
-                    yield _derivative(loss, source, _link(total, unit, source))
+                    yield _derivative(loss, source, _link(total, unit, source), reason=_through(source, unit, loss))
         for unit, row in zip(units, rows, strict=True):
             for weight in row:
-                yield _derivative(total, weight, _link(total, unit, weight))  # RHW 6
+                yield _derivative(total, weight, _link(total, unit, weight), reason=_through(weight, unit))  # RHW 6
         for bias in biases if definition.train_biases else ():
             owned = _owners(bias, biases, units)
             yield _derivative(total, bias, sum_of([Symbol(derivative(total, unit)) for unit in owned]))
@@ -239,7 +241,8 @@ def _output_deltas(definition: Definition) -> Iterator[Quantity]:
             yield _derivative(total, unit, loss.slope_expression(outputs, index), why)
         return
     for index, output in enumerate(activations):
-        yield _derivative(total, output, loss.slope_expression(outputs, index))  # RHW 4
+        why = loss.reason.format(output=output)
+        yield _derivative(total, output, loss.slope_expression(outputs, index), reason=why)  # RHW 4
     if definition.is_softmax:
         for output in activations:
             for unit, other in zip(units, activations, strict=True):
@@ -250,9 +253,10 @@ def _output_deltas(definition: Definition) -> Iterator[Quantity]:
         return
     activation = ACTIVATIONS[definition.layers[-1].activation]
     for unit, output in zip(units, activations, strict=True):
-        yield _derivative(output, unit, activation.local_derivative(Symbol(unit), Symbol(output)))
+        slope = activation.local_derivative(Symbol(unit), Symbol(output))
+        yield _derivative(output, unit, slope, reason=activation.reason)
     for unit, output in zip(units, activations, strict=True):
-        yield _derivative(total, unit, _link(total, output, unit))  # RHW 5
+        yield _derivative(total, unit, _link(total, output, unit), reason=_through(unit, output))  # RHW 5
 
 
 def _memory(definition: Definition) -> Iterator[Quantity]:
@@ -351,9 +355,27 @@ def _learned(definition: Definition, parameter: str, sentence: str) -> Quantity:
     return Quantity(parameter, Role.WEIGHT, sentence, update=step)
 
 
-def _derivative(of: str, by: str, expression: Expression, why: str = "") -> Quantity:
+def _derivative(of: str, by: str, expression: Expression, why: str = "", reason: str = "") -> Quantity:
     sentence = f"how much {of} changes when {by} changes" + (f"; {why}" if why else "")
-    return Quantity(derivative(of, by), Role.GRADIENT, sentence, expression, derivative_of=(of, by))
+    return Quantity(derivative(of, by), Role.GRADIENT, sentence, expression, derivative_of=(of, by), reason=reason)
+
+
+def _through(start: str, middle: str, end: str = "E") -> str:
+    return f"{start} reaches {end} through {middle} alone, so the slopes of both steps multiply"
+
+
+def _only_term(unit: str, weight: str, source: str, by: str) -> str:
+    return f"only the term {weight} · {source} of {unit} contains {by}"
+
+
+def _paths(start: str, number: int) -> str:
+    if number == 1:
+        return f"one path leads from {start} to E"
+    return f"{number} paths lead from {start} to E, so their effects add"
+
+
+def _terms(expression: Expression) -> tuple[Expression, ...]:
+    return expression.terms if isinstance(expression, Sum) else (expression,)
 
 
 def _link(of: str, through: str, by: str) -> Expression:

@@ -41,6 +41,8 @@ class Quantity(Struct, frozen=True):
     """For what is learned: its value in the next iteration."""
     derivative_of: tuple[str, str] | None = None
     """For ∂y/∂x: the names of y and x."""
+    reason: str = ""
+    """For ∂y/∂x: why it is what it is, in words that can stand alone; empty where nothing is to be said."""
 
 
 class Setting(Struct, frozen=True):

@@ -30,6 +30,8 @@ class Activation(Struct, frozen=True):
     """The derivative as a reader writes it, from the symbols of the pre-activation and the activation."""
     sentence: str
     """What the function does to a number, to follow the words "the activation of …:"."""
+    reason: str = ""
+    """Why its derivative is what it is."""
     bounded: bool = False
     """Whether it stays between two numbers however large its argument is."""
 
@@ -60,6 +62,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
         derivative=lambda x, a: a * (1.0 - a),
         function=SIGMOID,
         local_derivative=lambda x, a: a * (1 - a),
+        reason="σ is steepest in the middle, 0.25 at most, and flat far out",
         sentence="the sigmoid σ squeezes any number into the range from 0 to 1",
         bounded=True,
     ),
@@ -72,6 +75,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
             lambda x: Stable((Exponential(2 * x) - 1) / (Exponential(2 * x) + 1), apply(Builtin.HYPERBOLIC_TANGENT, x)),
         ),
         local_derivative=lambda x, a: 1 - a**2,
+        reason="tanh is steepest in the middle, 1 at most, and flat far out",
         sentence="the hyperbolic tangent tanh squeezes any number into the range from −1 to 1",
         bounded=True,
     ),
@@ -81,6 +85,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
         derivative=lambda x, a: np.where(x > 0, 1.0, 0.0),
         function=Function("relu", lambda x: apply(Builtin.MAXIMUM, 0.0, x)),
         local_derivative=lambda x, a: conditional(0.0, x, 1.0, 0.0),
+        reason="1 above 0, where all passes, and 0 elsewhere, where nothing does",
         sentence="the rectifier relu lets positive numbers through and makes all others 0",
     ),
     # Maas, Hannun and Ng, ICML workshop (2013); the derivative at 0 is that of the negative side.
@@ -136,6 +141,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
         derivative=lambda x, a: np.ones_like(x),
         function=Function("id", lambda x: x),
         local_derivative=lambda x, a: Number(1.0),
+        reason="what comes out changes as much as what goes in",
         sentence="the identity id leaves a number as it is",
     ),
 }

@@ -14,7 +14,7 @@ from xlbackprop.given_files import UnfitFileError, text_of
 from xlbackprop.network.definition import LARGEST_NUMBER, Real
 from xlbackprop.network.keys import description
 
-LARGEST_CSV = 8 << 20
+LARGEST_CSV = 2 << 20
 """Bytes: some hundred thousand samples, more than a training of a walkthrough can take one after the other."""
 
 MOST_TOLD = 10

@@ -42,6 +42,8 @@ class Loss(Struct, frozen=True):
     """Between which numbers a target has to be; None for all numbers that a definition may have."""
     goes_with: str | None = None
     """The only activation that the last layer may have with this loss: both are differentiated as one."""
+    reason: str = ""
+    """Why its slope is what it is, with {output}."""
     slope_sentence: str = ""
     """Why the derivative of both together is so simple, with {output} and {target}."""
 
@@ -95,6 +97,7 @@ LOSSES: Mapping[str, Loss] = {
         share=lambda outputs, index: Number(0.5) * _squared(outputs, index),
         slope_expression=_off,
         sentence="the error of {output}: half the squared distance from its target {target}",
+        reason="the 2 of the square and the ½ cancel; no other error contains {output}",
     ),
     # Bishop, Pattern Recognition and Machine Learning (2006), eq. 5.11, as a mean over the outputs.
     "mean squared error": Loss(
@@ -103,6 +106,7 @@ LOSSES: Mapping[str, Loss] = {
         share=lambda outputs, index: _mean(outputs, _squared(outputs, index)),
         slope_expression=lambda outputs, index: _mean(outputs, 2 * _off(outputs, index)),
         sentence="the error of {output}: the squared distance from its target {target}, in the mean of all outputs",
+        reason="the square gives the 2; no other error contains {output}",
     ),
     # Bishop (2006), eq. 5.21, as a mean over the outputs; with the sigmoid its derivative is eq. 5.18.
     "binary cross-entropy": Loss(
@@ -123,8 +127,8 @@ LOSSES: Mapping[str, Loss] = {
         shares=_categorical_shares,
         slope=lambda t, a: a * t.sum(axis=-1, keepdims=True) - t,
         share=_categorical_share,
-        slope_expression=lambda outputs, index: (
-            outputs.activations[index] * sum_of(outputs.targets) - outputs.targets[index]
+        slope_expression=lambda outputs, index: Stable(
+            _off(outputs, index), outputs.activations[index] * sum_of(outputs.targets) - outputs.targets[index]
         ),
         sentence="the error of {output}: how surprised it is by its target {target}",
         target_range=(0.0, 1.0),

@@ -45,6 +45,7 @@ from xlbackprop.symbols.live_numbers import (
 from xlbackprop.symbols.mathematics import (
     Mathematics,
     Numbers,
+    Rounded,
     bracketed,
     held,
     matrix_mathematics,

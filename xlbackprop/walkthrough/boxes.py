@@ -84,11 +84,13 @@ def boxes(derivation: Derivation, columns: Collection[str]) -> tuple[Box, ...]:
         parts = [
             name
             for loss in names.losses
-            if (name := derivative(loss, names.activations[layer][0])) in derivation.quantities
+            if len(names.losses) > 1
+            and (name := derivative(loss, names.activations[layer][0])) in derivation.quantities
         ]
         gradients = derivation.gradients(layer)
+        paths = len(names.activations[layer + 1])
         contents += [
-            (f"What reaches the {where}", [_Lines(parts, expanded), _Lines(outputs, expanded)]),
+            (_reaching(where, paths), [_Lines(parts, expanded), _Lines(outputs, expanded)]),
             (f"Chain rule for the {where}", [_Lines(gradients, chain)]),
             (f"Gradients of the {where}, written out", [_Lines(deltas[layer], expanded), _Lines(gradients, expanded)]),
         ]
@@ -99,6 +101,10 @@ def boxes(derivation: Derivation, columns: Collection[str]) -> tuple[Box, ...]:
     if update:
         contents.append((f"Update: {derivation.optimiser}", [_Lines(update, str)]))
     return tuple(Box(number, heading, _shortened(parts)) for number, (heading, parts) in enumerate(contents, 1))
+
+
+def _reaching(where: str, paths: int) -> str:
+    return f"What reaches the {where}" + (f": effects add over {paths} paths" if paths > 1 else "")
 
 
 def equation(name: str, *sides: Expression, read: Read = _MATHEMATICS.read) -> str:
@@ -160,9 +166,11 @@ def _links(derivation: Derivation, gradient: str) -> Iterator[str]:
     dependents = derivation.dependents(weight)
     touched = [loss for loss in names.losses if loss in dependents]
     yield _fitted(lambda read: f"{gradient} = ∂({read(total)})/∂{weight}")
-    yield _equated(gradient, sum_of([Symbol(derivative(loss, weight)) for loss in touched]))
+    others = [loss for loss in names.losses if loss not in touched][:1]
+    why = f"   ({others[0]} does not contain {weight})" if others else ""
+    yield _equated(gradient, sum_of([Symbol(derivative(loss, weight)) for loss in touched])) + why
     chain = derivation.chain(gradient)
-    yield _equated(gradient, chain)
+    yield _equated(gradient, chain) + "   (slopes along a path multiply)"
     for link in (symbol.name for symbol in symbols(chain)):
         of, by = derivation[link].derivative_of or ("", "")
         differentiated = touched[0] if of == names.total_loss and len(touched) == 1 else of

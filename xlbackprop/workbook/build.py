@@ -40,7 +40,7 @@ def build(
     *,
     columns: str = "compact",
     sheets: Collection[str] | None = None,
-    iteration: SupportsIndex = 0,
+    iteration: SupportsIndex | None = None,
     listener: Listener = nobody,
     left_out: Callable[[str, str], None] = _ignored,
 ) -> Path:
@@ -52,7 +52,8 @@ def build(
         columns: `compact` for the columns of the original sheet, `full` for every link of the chain rule.
         sheets: which sheets appear, by their titles, in small letters with hyphens or not; the Walkthrough always does.
             None for all that the walkthrough has a use for, and that are not too large for it.
-        iteration: the one that the sheets which show a single iteration open with, from 0.
+        iteration: the one that the sheets which show a single iteration open with, from 0. None for
+            the first one in which weights move: 0, or the last one of the first batch.
         listener: is told how far the work has come.
         left_out: is told the title of every sheet that is too large for the walkthrough, and in which respect.
 
@@ -66,6 +67,8 @@ def build(
     path = Path(path)
     require_ending(path, ".xlsx")
     require_writable(path)
+    if iteration is None:
+        iteration = min(definition.samples_a_batch, definition.iterations) - 1
     iteration = _iteration(iteration, definition.iterations - 1)
     arrangement = fit(definition, columns)
     chosen = _chosen(sheets, definition, arrangement.table.derivation, left_out)

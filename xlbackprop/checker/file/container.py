@@ -72,10 +72,15 @@ class Container:
                 while chunk := stream.read(_CHUNK):
                     total += len(chunk)
                     self._budget -= len(chunk)
-                    bomb = total > HARMLESS_PART and total > LARGEST_RATIO * max(1, info.compress_size)
-                    if bomb or total > LARGEST_PART or self._budget < 0:
+                    if total > HARMLESS_PART and total > LARGEST_RATIO * max(1, info.compress_size):
                         raise UnreadableError(
                             f"the part {_shown(name)} unpacks to more than can be read safely (a zip bomb?)"
+                        )
+                    if total > LARGEST_PART or self._budget < 0:
+                        most = LARGEST_PART if total > LARGEST_PART else LARGEST_TOTAL
+                        raise UnreadableError(
+                            f"the workbook is too large to be checked: unpacked, {_shown(name)} passes the"
+                            f" {most >> 20} MB that are read; a few thousand iterations show as much"
                         )
                     chunks.append(chunk)
         except KeyError:

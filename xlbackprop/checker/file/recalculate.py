@@ -49,6 +49,9 @@ class Values(Mapping[Position, float | str]):
     def __getitem__(self, position: Position) -> float | str:
         return self._by_sheet[position[0]][position[1:]]
 
+    def __contains__(self, position: object) -> bool:
+        return isinstance(position, tuple) and position[1:] in self._by_sheet.get(position[0], {})
+
     def __iter__(self) -> Iterator[Position]:
         return ((name, *place) for name, values in self._by_sheet.items() for place in values)
 

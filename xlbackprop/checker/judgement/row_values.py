@@ -92,10 +92,10 @@ class Numbers:
         values = np.array([self._number(cell, place) for cell, place in zip(cells, places, strict=True)])
         given = bool(re.fullmatch(r"[it]\d", name))
         stored = [
-            cell.digits if cell is not None and (table.sheet.name, *place) not in self._recalculated else ""
+            "" if cell is None or (table.sheet.name, *place) in self._recalculated else cell.digits
             for cell, place in zip(cells, places, strict=True)
         ]
-        counts = [_digits(text) for text in stored]
+        counts = [_digits(text) if text else (0, 0) for text in stored]
         whole = [significant >= _DOUBLE_DIGITS for _, significant in counts if significant]
         rounded = 2 * sum(whole) <= len(whole)
         most_decimals = max((decimals for decimals, significant in counts if significant < _DOUBLE_DIGITS), default=0)

@@ -57,7 +57,7 @@ class Trees:
         self._inner = len(table.steps) if straight else 0
         self._steady: dict[tuple[int, Formula], bool] = {}
         self._steady_keys: dict[tuple[int, Formula], Key] = {}
-        self._keys_at: dict[tuple[int, int], Key | None] = {}
+        self._keys_at: dict[tuple[int, int], Key] = {}
         self._copies: dict[Position, Node] = {}
         self._problems: dict[Key, str] = {}
         self._same: dict[int, Position | None] = {}
@@ -68,21 +68,21 @@ class Trees:
 
     def key_at(self, line: int, step: int) -> Key | None:
         """The same for any line of the table."""
-        place = (line, step)
-        if place not in self._keys_at:
-            row, column = self.table.coordinates(line, step)
-            cell = self.table.sheet.cells.get((row, column))
-            if cell is None or cell.formula is None:
-                self._keys_at[place] = None
-            elif 0 < step < self._inner and self._is_steady(line, cell.formula):
-                known = self._steady_keys.get((line, cell.formula))
-                if known is None:
-                    known = self._cell_key((self.table.sheet.name, row, column), cell, step)
-                    self._steady_keys[line, cell.formula] = known
-                self._keys_at[place] = known
-            else:
-                self._keys_at[place] = self._cell_key((self.table.sheet.name, row, column), cell, step)
-        return self._keys_at[place]
+        row, column = self.table.coordinates(line, step)
+        cell = self.table.sheet.cells.get((row, column))
+        if cell is None or cell.formula is None:
+            return None
+        inner = 0 < step < self._inner
+        known = self._steady_keys.get((line, cell.formula)) if inner else None
+        if known is not None:
+            return known
+        position = (self.table.sheet.name, row, column)
+        if inner and self._is_steady(line, cell.formula):
+            known = self._steady_keys[line, cell.formula] = self._cell_key(position, cell, step)
+            return known
+        if (line, step) not in self._keys_at:
+            self._keys_at[line, step] = self._cell_key(position, cell, step)
+        return self._keys_at[line, step]
 
     def _is_steady(self, line: int, formula: Formula) -> bool:
         """Whether a formula means the same in every inner row: then it is resolved once for all of them."""

@@ -53,7 +53,7 @@ def choose_iteration(page: Page, lesson: Lesson, typed: str, used: str, iteratio
     choice = Choice(lesson.table, absolute_coordinate(used))
     iteration = lesson.iteration if iteration is None else iteration
     page.number(typed, iteration, Look(theme.INPUT, number_format=theme.PLAIN_FORMAT))
-    counted = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
+    counted = Look(theme.CALCULATION, number_format='"used: "0')
     page.formula(used, whole_number(typed, 0, choice.last, 0), iteration, counted)
     meaning = "Which row of the table to look at; 0 has the initial weights."
     page.limit(typed, "Iteration", meaning, 0, choice.last, whole=True)

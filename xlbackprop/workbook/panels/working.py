@@ -128,7 +128,8 @@ def given(
     names = list(lesson.derivation.constants)
     if iteration_cell:
         names += [name for name in lesson.derivation.sampled if name not in names]
-    page.text(address(row + 1, column), "given:", Look(theme.TEXT, align="right"))
+    if names:
+        page.text(address(row + 1, column), "given:", Look(theme.TEXT, align="right"))
     places = {}
     for place, name in enumerate(names, column + 1):
         role = lesson.derivation[name].role

@@ -10,6 +10,7 @@ from xlbackprop.symbols import (
     Formula,
     LiveNumbers,
     Numbers,
+    Rounded,
     Symbol,
     WrittenFormula,
     bracketed,
@@ -111,7 +112,8 @@ class _Lines(Lines):
                 quantity = self._derivation[name]
                 assert quantity.expression is not None
                 formula = self._choice.value(name) if name in columns else self._formula.read(quantity.expression)
-                self._line(name, quantity.sentence, quantity.expression, formula, self._values[name])
+                self._line(name, quantity.reason or quantity.sentence, quantity.expression, formula, self._values[name])
+                self._effect(name)
 
     def update(self) -> None:
         self._heading(UPDATE)
@@ -191,6 +193,32 @@ class _Lines(Lines):
         page.formula(known, held_formula(cell, rough, exponent), "" if digits is None else digits.mantissa, _HELPER)
         page.formula(text, result_formula(cell, rough, known, exponent), result(value, number), _HELPER)
         return result(value, number)
+
+    def _effect(self, name: str) -> None:
+        """Say of the gradient just put down what a small change of its weight does to the loss, with its number."""
+        of, by = self._derivation[name].derivative_of or ("", "")
+        if of != self._derivation.names.total_loss or by not in self._derivation.learned:
+            return
+        row, number = self.row, rounded(self._values[name])
+        parts = (f"Raise {by} by 0.01, and E ", "rises", "falls", " by about ")
+        risen, fallen = (
+            f": positive, so a smaller {by} makes E smaller",
+            f": negative, so a larger {by} makes E smaller",
+        )
+        flat = f"{by} makes no difference to E here"
+        change = text_formula(f"ABS({_MANTISSA_COLUMN}{row})", f"({_EXPONENT_COLUMN}{row}-2)")
+        is_up = f"{_MANTISSA_COLUMN}{row}>0"
+        told = (
+            f'"{parts[0]}"&IF({is_up},"{parts[1]}","{parts[2]}")&"{parts[3]}"&{change}&IF({is_up},"{risen}","{fallen}")'
+        )
+        words = (parts[0] + parts[1 if number.mantissa > 0 else 2] + parts[3]) + Rounded(
+            abs(number.mantissa), number.exponent - 2
+        ).text
+        words = flat if number.mantissa == 0 else words + (risen if number.mantissa > 0 else fallen)
+        self._page.formula(f"E{row}", f'IF({_MANTISSA_COLUMN}{row}=0,"{flat}",{told})', words, _PROSE)
+        height = self._page.sheet.row_dimensions[row].height
+        self._page.heights(row, 3)
+        self._page.sheet.row_dimensions[row].height = max(height, self._page.sheet.row_dimensions[row].height)
 
     def _origin(self, *, is_learned: bool) -> None:
         """Say of the line just put down where its number comes from."""

@@ -67,7 +67,7 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     note_columns = _note(page, definition.note, arrangement.free_rows)
     _settings(page, workbook, lesson)
     _last_loss(page, lesson)
-    _table(page, table, trace)
+    _table(page, table, trace, definition.target_range)
     _charts(page, lesson, max(_BESIDE_RATE, note_columns + 1))
     if table.derivation.samples > 1:
         page.sheet.freeze_panes = "B1"  # the number of the iteration
@@ -177,8 +177,8 @@ def _last_loss(page: Page, lesson: Lesson) -> None:
     page.show_extreme_numbers(f"N{row}")
 
 
-def _table(page: Page, table: Table, trace: Trace) -> None:
-    columns, given = [], []
+def _table(page: Page, table: Table, trace: Trace, target_range: tuple[float, float]) -> None:
+    columns, given = [], {}
     for name in table.columns:
         values = np.arange(float(table.iterations)) if name == ITERATION else trace[name]
         value = float(values[0])
@@ -187,12 +187,16 @@ def _table(page: Page, table: Table, trace: Trace) -> None:
         formula = table.first_formula(name)
         if formula is None:
             page.number(table.cell(name), value, Look(theme.INPUT, number_format=theme.VALUE_FORMAT))
-            given.append(table.cell(name))
+            given[name] = table.cell(name)
         else:
             page.formula(table.cell(name), formula.format(row=table.first_row), value, look)
         columns.append(BlockColumn(page.style_number(look), table.formula(name), values[1:]))
     words = "A number that the training begins with: every later row follows from it."
-    page.limit(" ".join(given), "The first row", words, -LARGEST_NUMBER, LARGEST_NUMBER)
+    targets = [cell for name, cell in given.items() if table.derivation[name].role is Role.TARGET]
+    others = [cell for cell in given.values() if cell not in targets]
+    for cells, (low, high) in ((others, (-LARGEST_NUMBER, LARGEST_NUMBER)), (targets, target_range)):
+        if cells:
+            page.limit(" ".join(cells), "The first row", words, low, high)
     if table.iterations > 1:
         page.block(Block(table.first_row + 1, columns))
     _name_columns(page, table)
