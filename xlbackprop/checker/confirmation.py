@@ -182,12 +182,14 @@ def _added(calculation: CalculationVerdict, verdicts: Sequence[Verdict], recalcu
 
 
 def _is_in_told_step(calculation: CalculationVerdict, verdicts: Sequence[Verdict], mistake: Mistake) -> bool:
-    """Whether a table's findings are about the step that a mistake is made in."""
-    positions = [calculation.graph.positions[node] for node in (mistake.node, mistake.parameter) if node > TEXT]
+    """Whether a table's findings are about the step that a mistake is made in, or take something from that step."""
+    graph = calculation.graph
     for verdict in verdicts:
-        along = 1 if verdict.table.transposed else 0
-        told = {place[along] for _, finding in verdict.findings for block in finding.cells for place in cells_of(block)}
-        for sheet, *place in positions:
-            if sheet == verdict.found.sheet and place[along] in told:
-                return True
+        cells = [node for _, finding in verdict.findings for node in _nodes(calculation, finding) if node > TEXT]
+        read = [operand for node in cells for operand in graph.operands(node).tolist() if operand > TEXT]
+        told = _steps(calculation, verdict.table, [*cells, *read])
+        made = [node for node in (mistake.node, mistake.parameter) if node > TEXT]
+        here = [node for node in made if graph.positions[node][0] == verdict.found.sheet]
+        if told & _steps(calculation, verdict.table, here):
+            return True
     return False

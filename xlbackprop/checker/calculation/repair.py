@@ -192,7 +192,7 @@ def _other_factor(step: Step, node: int, target: Array) -> Repair | None:
     body = whole[1:] if program.tree[0] in {"*", "/", "slot", "call", "^"} else f"({whole[1:]})"
     ones = np.ones_like(missing)
     steady = missing[np.isfinite(missing)]
-    if len(steady) and bool(alike(missing, ones * steady[0])):
+    if len(steady) and steady[0] and bool(alike(missing, ones * steady[0])):
         number = float(f"{steady[0]:.9g}")
         words = "has the wrong sign" if number == -1 else f"is {1 / number:.6g} times what it should be"
         text = f"=-{body}" if number == -1 else f"={number:.9g}*{body}"
