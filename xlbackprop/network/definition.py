@@ -37,6 +37,8 @@ class About(Struct, frozen=True):
     """What it may be, where that is one of some names; the description of its type says it otherwise."""
     instead_of: tuple[str, ...] = ()
     """The keys in whose place it stands; a definition has either it or them."""
+    heading: str = ""
+    """What it and the keys after it are about."""
 
 
 Real = Annotated[
@@ -157,36 +159,33 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
 
     title: Annotated[Line, About("What the walkthrough is called")]
     teaches: Annotated[Line, About("What it teaches, in one sentence")]
-    inputs: Annotated[Samples, About("What goes in, a number for each input")]
-    targets: Annotated[Samples, About("What should come out, a number for each output")]
-    learning_rate: Annotated[Rate, About(f"{LEARNING_RATE}, {LEARNING_RATE_SENTENCE}")]
-    iterations: Annotated[
-        int,
-        Meta(ge=1, le=MOST_ITERATIONS, description=f"a whole number from 1 to {MOST_ITERATIONS:,}"),
-        About("How many rows the table has, each for one sample"),
-    ]
-    layers: Annotated[
-        tuple[Layer, ...],
-        Meta(min_length=1, description="at least one [[layers]] section"),
-        About("The network: a section for each layer, the last one for the outputs"),
-    ]
     note: Annotated[Text, About("What else there is to say, which stands under the network")] = ""
-    learning_rates: Annotated[
-        tuple[Rate, ...],
-        Meta(min_length=2, max_length=8, description="a list of two to eight learning rates, each from 0 to 1,000,000"),
-        About("Those that the sheet Learning rates compares"),
-    ] = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 10.0, 1000.0)
     notation: Annotated[
         Literal["classic", "mazur", "z-a"],
         Meta(description='"classic", "mazur" or "z-a"'),
         About("In whose way the quantities of a unit are written"),
     ] = "classic"
-    train_biases: Annotated[
-        bool, Meta(description="true or false"), About("Whether biases are learned as weights are")
-    ] = False
+    inputs: Annotated[Samples, About("What goes in, a number for each input", heading="What it learns from")]
+    targets: Annotated[Samples, About("What should come out, a number for each output")]
     loss: Annotated[
-        str, About("How wrong the network is, as one number, which training makes small", names=tuple(LOSSES))
+        str,
+        About(
+            "How wrong the network is, as one number, which training makes small",
+            names=tuple(LOSSES),
+            heading="How it is trained",
+        ),
     ] = "half squared error"
+    learning_rate: Annotated[Rate, About(f"{LEARNING_RATE}, {LEARNING_RATE_SENTENCE}")]
+    learning_rates: Annotated[
+        tuple[Rate, ...],
+        Meta(min_length=2, max_length=8, description="a list of two to eight learning rates, each from 0 to 1,000,000"),
+        About("Those that the sheet Learning rates compares"),
+    ] = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0, 10.0, 1000.0)
+    iterations: Annotated[
+        int,
+        Meta(ge=1, le=MOST_ITERATIONS, description=f"a whole number from 1 to {MOST_ITERATIONS:,}"),
+        About("How many rows the table has, each for one sample"),
+    ]
     batch_size: Annotated[
         Whole | Literal["all"],
         Meta(description='a whole number of samples for each update, from 1 to 1,000,000, or "all"'),
@@ -197,19 +196,27 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
         Meta(description='"given" or "shuffled"'),
         About("In which order to take the samples"),
     ] = "given"
+    optimiser: Annotated[Method, About("How a weight follows its gradient", names=tuple(OPTIMISERS))] = GRADIENT_DESCENT
+    schedule: Annotated[
+        Method, About("How the learning rate changes as the training goes on", names=tuple(SCHEDULES))
+    ] = CONSTANT
+    train_biases: Annotated[
+        bool, Meta(description="true or false"), About("Whether biases are learned as weights are")
+    ] = False
     seed: Annotated[
         int,
         Meta(ge=0, le=LARGEST_SEED, description=f"a whole number from 0 to {LARGEST_SEED:,}"),
         About("What draws the numbers, the same seed the same numbers"),
     ] = 0
-    optimiser: Annotated[Method, About("How a weight follows its gradient", names=tuple(OPTIMISERS))] = GRADIENT_DESCENT
-    schedule: Annotated[
-        Method, About("How the learning rate changes as the training goes on", names=tuple(SCHEDULES))
-    ] = CONSTANT
+    layers: Annotated[
+        tuple[Layer, ...],
+        Meta(min_length=1, description="at least one [[layers]] section"),
+        About("The layers", heading="The network: a section for each layer, the last one for the outputs"),
+    ]
     compare: Annotated[
         tuple[Comparison, ...],
         Meta(description="[[compare]] sections, one an optimiser"),
-        About("Other ways to train the same network, none by default"),
+        About("Other ways to train the same network, none by default", heading="For comparison"),
     ] = ()
 
     @cached_property

@@ -22,11 +22,17 @@ class Key(Struct, frozen=True):
     """What it is where it is left out; None where it has to be there, or where there is nothing in its place."""
     instead_of: tuple[str, ...]
     """The keys in whose place it stands."""
+    heading: str
+    """What it and the keys after it are about; empty for a key that goes with those before it."""
 
 
 def definition_keys() -> dict[str, Key]:
-    """The keys of a definition."""
-    return _keys(Definition, Shorthand)
+    """The keys of a definition in the order in which one writes them, those that stand for others after these."""
+    keys = _keys(Definition)
+    for name, key in _keys(Shorthand).items():
+        place = 1 + max(list(keys).index(other) for other in key.instead_of)
+        keys = dict([*list(keys.items())[:place], (name, key), *list(keys.items())[place:]])
+    return keys
 
 
 def layer_keys() -> dict[str, Key]:
@@ -67,7 +73,13 @@ def _key(field: msgspec.structs.FieldInfo) -> Key:
     about = _first(field.type, About)
     if about is None:
         raise TypeError(f"nothing is said of {field.name}")
-    return Key(about.purpose, description(field.type), None if field.required else field.default, about.instead_of)
+    return Key(
+        about.purpose,
+        description(field.type),
+        None if field.required else field.default,
+        about.instead_of,
+        about.heading,
+    )
 
 
 def _first(annotation: Any, kind: type[Any]) -> Any:

@@ -46,6 +46,9 @@ _HEADER = """\
 
 _KEYS = definition_keys() | layer_keys()
 
+_SETTINGS = {"optimiser": OPTIMISER_SETTINGS, "schedule": SCHEDULE_SETTINGS}
+"""The keys whose names have settings of their own."""
+
 _CAREFREE_RATE = 0.5
 """With bounded activations and plain gradient descent nothing runs away."""
 
@@ -178,37 +181,42 @@ def _require_sense(wish: _Wish, file: str) -> None:
 
 
 def _lines(wish: _Wish) -> Iterator[str]:
+    values = dict(_values(wish))
+    in_comments = {"samples", "iterations" if wish.samples > 1 else "epochs"}
+    for key, about in definition_keys().items():
+        if about.heading:
+            yield from ("", f"# ----- {about.heading} -----")
+        match key:
+            case "layers":
+                yield from _layers(wish)
+            case "compare":
+                yield from _comparison(wish)
+            case _:
+                yield from _entry(key, values.get(key), commented=key in in_comments)
+                yield from _methods(key)
+
+
+def _values(wish: _Wish) -> Iterator[tuple[str, object]]:
+    """What is asked for or made up, by key; every other key has its default."""
     several = wish.samples > 1
-    yield from _entry("title", f"A {wish.shape} network")
     learnt = f"{wish.samples:,} samples" if several else "one sample"
-    yield from _entry("teaches", f"How a {wish.shape} network learns from {learnt}.")
-    yield from _entry("note")
-    yield from _entry("notation")
-    yield from _heading("What it learns from")
+    yield "title", f"A {wish.shape} network"
+    yield "teaches", f"How a {wish.shape} network learns from {learnt}."
     inputs, targets = _samples(wish)
-    yield from _entry("inputs", inputs if several else inputs[0])
-    yield from _entry("targets", targets if several else targets[0])
-    yield from _explained("samples")
-    yield _setting("samples", "samples.csv", commented=True)
-    yield from _heading("How it is trained")
-    yield from _entry("loss", wish.loss)
-    yield from _entry("learning_rate", wish.learning_rate)
-    yield from _entry("learning_rates", wish.learning_rates)
+    yield "inputs", inputs if several else inputs[0]
+    yield "targets", targets if several else targets[0]
+    yield "samples", "samples.csv"
+    yield "loss", wish.loss
+    yield "learning_rate", wish.learning_rate
+    yield "learning_rates", wish.learning_rates
     epochs = min(_EPOCHS, MOST_SAMPLES // wish.samples) if several else _ITERATIONS
-    yield from _entry("iterations", epochs * wish.samples, commented=several)
-    yield from _explained("epochs")
-    yield _setting("epochs", epochs, commented=not several)
-    yield from _entry("batch_size")
-    yield from _entry("order")
-    yield from _entry("optimiser", wish.optimiser)
-    yield from _methods("optimiser", OPTIMISER_SETTINGS)
-    yield from _entry("schedule")
-    yield from _methods("schedule", SCHEDULE_SETTINGS)
-    yield from _entry("train_biases")
-    yield from _entry("seed", wish.seed)
-    yield from _heading(_KEYS["layers"].purpose)
-    yield from _layers(wish)
-    yield from _heading("For comparison")
+    yield "iterations", epochs * wish.samples
+    yield "epochs", epochs
+    yield "optimiser", wish.optimiser
+    yield "seed", wish.seed
+
+
+def _comparison(wish: _Wish) -> Iterator[str]:
     yield from _explained("compare")
     yield "#[[compare]]"
     yield _setting("optimiser", next(name for name in OPTIMISERS if name != wish.optimiser), commented=True)
@@ -249,9 +257,11 @@ def _entry(key: str, value: object = None, *, commented: bool = False) -> Iterat
     yield _setting(key, _KEYS[key].default if value is None else value, commented=commented or value is None)
 
 
-def _methods(key: str, known: Mapping[str, Sequence[Hyperparameter]]) -> Iterator[str]:
-    """Every optimiser or schedule with its settings, and what they are."""
-    yield "# Each with its settings:"
+def _methods(key: str) -> Iterator[str]:
+    """Every optimiser or schedule with its settings, and what they are; nothing for another key."""
+    known: Mapping[str, Sequence[Hyperparameter]] = _SETTINGS.get(key, {})
+    if known:
+        yield "# Each with its settings:"
     settings = {setting.key: setting for own in known.values() for setting in own}
     for each in settings.values():
         yield f"#   {each.key}, {each.symbol}: {each.sentence}, from {each.least:g} to {each.most:,.7g}"
@@ -259,10 +269,6 @@ def _methods(key: str, known: Mapping[str, Sequence[Hyperparameter]]) -> Iterato
         if own:
             defaults = {setting.key: setting.default for setting in own}
             yield _setting(key, Method(name=name, settings=defaults), commented=True)
-
-
-def _heading(text: str) -> Iterator[str]:
-    yield from ("", f"# ----- {text} -----")
 
 
 def _explained(key: str) -> Iterator[str]:
