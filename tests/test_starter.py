@@ -122,7 +122,7 @@ def test_the_keys_are_those_of_the_schema() -> None:
 def test_what_a_key_is_for_and_may_be_stands_where_the_key_does() -> None:
     text = " ".join(starter("mine.toml").replace("\n#", "").split())
     for name, key in (definition_keys() | layer_keys()).items():
-        said = key.purpose if name == "layers" else f"{key.purpose}: {key.expected}."
+        said = key.heading if name == "layers" else f"{key.purpose}: {key.expected}."
         assert " ".join(said.split()) in text, name
 
 
