@@ -103,3 +103,57 @@ def _symbols(path: Path) -> list[str]:
 def _set(name: str) -> str:
     """A name without the underscores that its subscripts make needless."""
     return re.sub(r"(?<=\d)_(?=\d)", ",", re.sub(r"(?<=[a-zA-Z])_", "", re.sub(r"h(\d)_(\d)", r"h\1,\2", name)))
+
+
+@pytest.mark.parametrize("name", ["classic", "iris-mini", "xor", "deep", "regression", "dead-relu"])
+def test_backward_a_line_follows_what_it_is_made_of_at_once(name: str) -> None:
+    derivation = derive(load(name))
+    for unit_row, output_row in zip(derivation.names.pre_activations, derivation.names.activations, strict=True):
+        for unit, output in zip(unit_row, output_row, strict=True):
+            order = list(derivation.quantities)
+            if (
+                f"∂E/∂{output}" in order
+                and f"∂{output}/∂{unit}" in order
+                and "softmax" not in derivation[output].sentence
+            ):
+                place = order.index(f"∂E/∂{output}")
+                assert order[place : place + 3] == [f"∂E/∂{output}", f"∂{output}/∂{unit}", f"∂E/∂{unit}"]
+
+
+@pytest.mark.parametrize(
+    "definition", [load("dead-relu"), load("xor"), load("regression")], ids=lambda each: each.title
+)
+def test_one_output_has_one_line_for_what_reaches_a_unit(definition: Definition) -> None:
+    derivation = derive(definition)
+    assert len(derivation.names.losses) == 1
+    assert not [name for name in derivation.quantities if name.startswith("∂E1/")]
+
+
+@pytest.mark.parametrize("name", ["classic", "iris-mini", "xor", "deep", "regression", "dead-relu"])
+def test_every_line_of_both_passes_has_a_reason_of_its_own(name: str) -> None:
+    derivation = derive(load(name))
+    for quantity in derivation.quantities.values():
+        if quantity.derivative_of and quantity.name not in derivation.carried:
+            assert quantity.reason, quantity.name
+            assert not quantity.reason.startswith("how much")
+        if any(quantity.name in units for units in derivation.names.pre_activations):
+            assert "adds what arrives" in quantity.reason
+
+
+def test_a_linear_unit_needs_no_name_of_a_function(tmp_path: Path) -> None:
+    written = lines(build(load("regression"), tmp_path / "book.xlsx", sheets=ONLY))
+    assert written["ao1"][0] == "o1"
+    assert "id" not in str(written["ao1"][3]).split()
+
+
+@pytest.mark.parametrize(
+    ("iteration", "told"),
+    [(0, "given, to begin with"), (2, "given, to begin with"), (3, "learned: 1 update"), (7, "learned: 2 updates")],
+)
+def test_weights_are_learned_by_updates_not_by_samples(iteration: int, told: str, tmp_path: Path) -> None:
+    definition = load("iris-mini")  # three samples a batch
+    path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
+    row = _symbols(path).index("w1") + 6
+    assert judges.ironcalc_judge(path, {(TITLE, ITERATION_CELL): iteration})[TITLE, f"B{row}"] == told
+    path = build(definition, tmp_path / "book.xlsx", sheets=ONLY, iteration=iteration)
+    assert lines(path)["w1"][0] == told

@@ -42,7 +42,6 @@ from xlbackprop.network import (
 )
 from xlbackprop.symbols import (
     Builtin,
-    Call,
     Entry,
     Expression,
     Listed,
@@ -50,7 +49,6 @@ from xlbackprop.symbols import (
     Old,
     Raised,
     Stable,
-    Sum,
     Symbol,
     apply,
     conditional,
@@ -157,13 +155,15 @@ def _forward(definition: Definition) -> Iterator[Quantity]:
             terms = [Symbol(weight) * Symbol(source) for weight, source in zip(row, sources, strict=True)]
             terms += [Symbol(bias) for bias in biases if unit in _owners(bias, biases, units)]
             words = "the weighted sum of " + _listed(sources) + (", plus the bias" if biases else "")
-            yield Quantity(unit, role, words, sum_of(terms))  # RHW 1
+            arriving = "activation" if layer else "input"
+            why = f"{unit} adds what arrives: each {arriving} times its weight" + (", and the bias" if biases else "")
+            yield Quantity(unit, role, words, sum_of(terms), reason=why)  # RHW 1
         for index, (unit, output) in enumerate(zip(units, outputs, strict=True)):
             if layer == last and definition.is_softmax:
                 value, sentence = softmax.share([Symbol(each) for each in units], index), softmax.SENTENCE
             else:
                 activation = ACTIVATIONS[definition.layers[layer].activation]
-                value, sentence = Call(activation.function, Symbol(unit)), activation.sentence
+                value, sentence = activation.written(Symbol(unit)), activation.sentence
             yield Quantity(output, role, f"the activation of {unit}: {sentence}", value)  # RHW 2
 
 
@@ -190,44 +190,43 @@ _LOSS_SENTENCE = "the loss: how wrong the whole network is, which training makes
 
 
 def _backward(definition: Definition) -> Iterator[Quantity]:
+    """From the loss back, as one calculates: unit by unit what reaches it, then the weights, then the layer below."""
     names, total = definition.names, definition.names.total_loss
     last = len(names.weights) - 1
     for layer in range(last, -1, -1):
-        units, outputs = names.pre_activations[layer], names.activations[layer]
-        rows, biases = names.weights[layer], names.biases[layer]
-        sources = names.activations[layer - 1] if layer else ()
-        if layer == last:
-            yield from _output_deltas(definition)
-        else:
-            activation = ACTIVATIONS[definition.layers[layer].activation]
-            for output in outputs:
-                if layer == last - 1 and not definition.is_softmax:
-                    slope = sum_of([Symbol(derivative(loss, output)) for loss in names.losses])
-                else:
-                    above = names.pre_activations[layer + 1]
-                    slope = sum_of([_link(total, unit, output) for unit in above])  # RHW 7
-                yield _derivative(total, output, slope, reason=_paths(output, len(_terms(slope))))
-            for unit, output in zip(units, outputs, strict=True):
-                slope = activation.local_derivative(Symbol(unit), Symbol(output))
-                yield _derivative(output, unit, slope, reason=activation.reason)
-            for unit, output in zip(units, outputs, strict=True):
-                yield _derivative(total, unit, _link(total, output, unit), reason=_through(unit, output))  # RHW 5
+        units, rows, biases = names.pre_activations[layer], names.weights[layer], names.biases[layer]
+        yield from _output_deltas(definition) if layer == last else _hidden_deltas(definition, layer)
         for unit, row in zip(units, rows, strict=True):
-            for weight, source in zip(row, sources or names.inputs, strict=True):
+            for weight, source in zip(row, names.activations[layer - 1] if layer else names.inputs, strict=True):
                 yield _derivative(unit, weight, Symbol(source), reason=_only_term(unit, weight, source, weight))
-        for unit, row in zip(units, rows, strict=True):
-            for weight, source in zip(row, sources, strict=False):
-                yield _derivative(unit, source, Symbol(weight), reason=_only_term(unit, weight, source, source))
-        if layer == last and not definition.is_softmax:  # else every output takes part in every loss
-            for source in sources:
-                for loss, unit in zip(names.losses, units, strict=True):
-                    yield _derivative(loss, source, _link(total, unit, source), reason=_through(source, unit, loss))
-        for unit, row in zip(units, rows, strict=True):
-            for weight in row:
                 yield _derivative(total, weight, _link(total, unit, weight), reason=_through(weight, unit))  # RHW 6
         for bias in biases if definition.train_biases else ():
             owned = _owners(bias, biases, units)
-            yield _derivative(total, bias, sum_of([Symbol(derivative(total, unit)) for unit in owned]))
+            slope = sum_of([Symbol(derivative(total, unit)) for unit in owned])
+            yield _derivative(total, bias, slope, reason=_added(bias, owned))
+
+
+def _hidden_deltas(definition: Definition, layer: int) -> Iterator[Quantity]:
+    """From the units of the layer above to the pre-activations of a hidden layer, unit by unit."""
+    names, total = definition.names, definition.names.total_loss
+    activation = ACTIVATIONS[definition.layers[layer].activation]
+    above, rows = names.pre_activations[layer + 1], names.weights[layer + 1]
+    is_parted = layer == len(names.weights) - 2 and not definition.is_softmax and len(names.losses) > 1
+    for index, (unit, output) in enumerate(zip(names.pre_activations[layer], names.activations[layer], strict=True)):
+        for place, (higher, row) in enumerate(zip(above, rows, strict=True)):
+            only = _only_term(higher, row[index], output, output)
+            yield _derivative(higher, output, Symbol(row[index]), reason=only)
+            if is_parted:
+                loss = names.losses[place]
+                yield _derivative(loss, output, _link(total, higher, output), reason=_through(output, higher, loss))
+        parts = [
+            Symbol(derivative(names.losses[place], output)) if is_parted else _link(total, higher, output)
+            for place, higher in enumerate(above)
+        ]  # RHW 7
+        yield _derivative(total, output, sum_of(parts), reason=_paths(output, len(parts)))
+        slope = activation.local_derivative(Symbol(unit), Symbol(output))
+        yield _derivative(output, unit, slope, reason=activation.reason)
+        yield _derivative(total, unit, _link(total, output, unit), reason=_through(unit, output))  # RHW 5
 
 
 def _output_deltas(definition: Definition) -> Iterator[Quantity]:
@@ -237,25 +236,29 @@ def _output_deltas(definition: Definition) -> Iterator[Quantity]:
     outputs = _outputs(names)
     if loss.goes_with is not None:
         for index, (unit, output) in enumerate(zip(units, activations, strict=True)):
-            why = loss.slope_sentence.format(output=output, target=names.targets[index])
-            yield _derivative(total, unit, loss.slope_expression(outputs, index), why)
+            why = loss.reason.format(output=output, target=names.targets[index])
+            yield _derivative(total, unit, loss.slope_expression(outputs, index), reason=why)
         return
-    for index, output in enumerate(activations):
-        why = loss.reason.format(output=output)
-        yield _derivative(total, output, loss.slope_expression(outputs, index), reason=why)  # RHW 4
+    slopes = (
+        _derivative(total, output, loss.slope_expression(outputs, index), reason=loss.reason.format(output=output))
+        for index, output in enumerate(activations)
+    )  # RHW 4
     if definition.is_softmax:
+        yield from slopes
         for output in activations:
             for unit, other in zip(units, activations, strict=True):
                 same = output == other
-                yield _derivative(output, unit, softmax.local_derivative(Symbol(output), Symbol(other), same=same))
+                slope = softmax.local_derivative(Symbol(output), Symbol(other), same=same)
+                yield _derivative(output, unit, slope, reason=softmax.REASONS[same].format(output=output, unit=unit))
         for unit in units:
-            yield _derivative(total, unit, sum_of([_link(total, output, unit) for output in activations]))
+            parts = [_link(total, output, unit) for output in activations]
+            yield _derivative(total, unit, sum_of(parts), reason=_paths(unit, len(parts)))
         return
     activation = ACTIVATIONS[definition.layers[-1].activation]
-    for unit, output in zip(units, activations, strict=True):
+    for slope_of_loss, unit, output in zip(slopes, units, activations, strict=True):
+        yield slope_of_loss
         slope = activation.local_derivative(Symbol(unit), Symbol(output))
         yield _derivative(output, unit, slope, reason=activation.reason)
-    for unit, output in zip(units, activations, strict=True):
         yield _derivative(total, unit, _link(total, output, unit), reason=_through(unit, output))  # RHW 5
 
 
@@ -355,8 +358,8 @@ def _learned(definition: Definition, parameter: str, sentence: str) -> Quantity:
     return Quantity(parameter, Role.WEIGHT, sentence, update=step)
 
 
-def _derivative(of: str, by: str, expression: Expression, why: str = "", reason: str = "") -> Quantity:
-    sentence = f"how much {of} changes when {by} changes" + (f"; {why}" if why else "")
+def _derivative(of: str, by: str, expression: Expression, reason: str) -> Quantity:
+    sentence = f"how much {of} changes when {by} changes"
     return Quantity(derivative(of, by), Role.GRADIENT, sentence, expression, derivative_of=(of, by), reason=reason)
 
 
@@ -374,8 +377,10 @@ def _paths(start: str, number: int) -> str:
     return f"{number} paths lead from {start} to E, so their effects add"
 
 
-def _terms(expression: Expression) -> tuple[Expression, ...]:
-    return expression.terms if isinstance(expression, Sum) else (expression,)
+def _added(bias: str, units: tuple[str, ...]) -> str:
+    if len(units) == 1:
+        return f"{units[0]} adds {bias} as it is, so E has the same slope for both"
+    return f"{_listed(units)} add {bias} as it is, so their effects add"
 
 
 def _link(of: str, through: str, by: str) -> Expression:

@@ -42,7 +42,7 @@ class Quantity(Struct, frozen=True):
     derivative_of: tuple[str, str] | None = None
     """For ∂y/∂x: the names of y and x."""
     reason: str = ""
-    """For ∂y/∂x: why it is what it is, in words that can stand alone; empty where nothing is to be said."""
+    """Why it is what it is, in words that can stand alone; empty where its sentence says it."""
 
 
 class Setting(Struct, frozen=True):

@@ -91,7 +91,7 @@ class Record:
             loss_by_source=self._block(
                 derivative(loss, source)
                 for loss in names.losses
-                if is_last and not definition.is_softmax
+                if is_last and not definition.is_softmax and len(names.losses) > 1
                 for source in sources
             ),
             loss_by_weight=self._block(derivative(total, weight) for weight in _flat(names.weights[layer])),
@@ -113,7 +113,7 @@ class _BackwardBlocks(Struct, frozen=True):
     pre_by_weight: slice
     pre_by_source: slice
     loss_by_source: slice
-    """∂E1/∂a_h1: each output's own part of ∂E/∂a_h1; only the last layer's sources have it."""
+    """∂E1/∂a_h1: each output's own part of ∂E/∂a_h1; only the sources of a last layer of several units have it."""
     loss_by_weight: slice
     loss_by_bias: slice
 

@@ -30,10 +30,15 @@ class Activation(Struct, frozen=True):
     """The derivative as a reader writes it, from the symbols of the pre-activation and the activation."""
     sentence: str
     """What the function does to a number, to follow the words "the activation of …:"."""
-    reason: str = ""
+    reason: str
     """Why its derivative is what it is."""
     bounded: bool = False
     """Whether it stays between two numbers however large its argument is."""
+
+    def written(self, x: Expression) -> Expression:
+        """The activation of x as a reader writes it: what leaves x as it is needs no name of a function."""
+        call = Call(self.function, x)
+        return x if call.body == x else call
 
 
 def _sigmoid(x: Array) -> Array:
@@ -94,6 +99,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
         derivative=lambda x, a: np.where(x > 0, 1.0, _LEAK),
         function=Function("lrelu", lambda x: conditional(0.0, x, x, Number(_LEAK) * x)),
         local_derivative=lambda x, a: conditional(0.0, x, 1.0, _LEAK),
+        reason=f"1 above 0, where all passes, and {_LEAK:g} elsewhere, where that share passes",
         sentence=f"the leaky rectifier lrelu lets positive numbers through and leaves {_LEAK:g} of all others",
     ),
     # Dugas et al., NIPS (2000), eq. 4.
@@ -108,6 +114,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
             ),
         ),
         local_derivative=lambda x, a: Call(SIGMOID, x),
+        reason="flat far below 0 and as steep as 1 far above: its slope is the sigmoid",
         sentence="softplus is a rectifier with a rounded corner; it is always above 0",
     ),
     # Hendrycks and Gimpel, arXiv:1606.08415, section 2 (as SiLU); Elfwing, Uchibe and Doya, Neural Networks (2018).
@@ -116,6 +123,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
         derivative=lambda x, a: _sigmoid(x) + a * (1.0 - _sigmoid(x)),
         function=Function("silu", lambda x: x * Call(SIGMOID, x)),
         local_derivative=lambda x, a: Call(SIGMOID, x) + a * (1 - Call(SIGMOID, x)),
+        reason="a product of two factors: the slope of each times the other, added",
         sentence="silu multiplies a number by its own sigmoid: a rectifier with a dip below 0",
     ),
     # Hendrycks and Gimpel, arXiv:1606.08415, section 2, the approximation with tanh.
@@ -134,6 +142,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
             * Number(_GELU_SCALE)
             * (1 + Number(3 * _GELU_CUBE) * x**2)
         ),
+        reason="a product of two factors: the slope of each times the other, added",
         sentence="gelu weighs a number by how likely a normal one is smaller, in the form with tanh",
     ),
     "identity": Activation(
@@ -142,6 +151,6 @@ ACTIVATIONS: Mapping[str, Activation] = {
         function=Function("id", lambda x: x),
         local_derivative=lambda x, a: Number(1.0),
         reason="what comes out changes as much as what goes in",
-        sentence="the identity id leaves a number as it is",
+        sentence="a linear unit passes its weighted sum on as it is",
     ),
 }

@@ -38,14 +38,12 @@ class Loss(Struct, frozen=True):
     """The slope of one output as a reader writes it."""
     sentence: str
     """What the share of an output is, where {output} and {target} stand for the names."""
+    reason: str
+    """Why its slope is what it is, with the same names; where it goes with an activation, that of both together."""
     target_range: tuple[float, float] | None = None
     """Between which numbers a target has to be; None for all numbers that a definition may have."""
     goes_with: str | None = None
     """The only activation that the last layer may have with this loss: both are differentiated as one."""
-    reason: str = ""
-    """Why its slope is what it is, with {output}."""
-    slope_sentence: str = ""
-    """Why the derivative of both together is so simple, with {output} and {target}."""
 
 
 def _mean(outputs: Outputs, expression: Expression) -> Expression:
@@ -117,7 +115,7 @@ LOSSES: Mapping[str, Loss] = {
         sentence="the error of {output}: how surprised it is by its target {target}, in the mean of all outputs",
         target_range=(0.0, 1.0),
         goes_with="sigmoid",
-        slope_sentence=(
+        reason=(
             "the derivative of the logarithm divides by {output} · (1 − {output}), the sigmoid multiplies by it: "
             "the distance from the target is left"
         ),
@@ -133,7 +131,7 @@ LOSSES: Mapping[str, Loss] = {
         sentence="the error of {output}: how surprised it is by its target {target}",
         target_range=(0.0, 1.0),
         goes_with=SOFTMAX,
-        slope_sentence=(
+        reason=(
             "the derivatives of logarithm and softmax together leave the distance from the target, "
             "{output} − {target}, because the targets add up to 1"
         ),

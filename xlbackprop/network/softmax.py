@@ -16,6 +16,12 @@ SOFTMAX = "softmax"
 SENTENCE = "the softmax turns the outputs into shares of 1; the largest gets the largest share"
 """What the function does, to follow the words "the activation of …:"."""
 
+REASONS = {
+    True: "the share of {unit} itself: what it wins of the others' shares, most when it has half",
+    False: "the shares add up to 1: what {unit} wins, {output} loses in part",
+}
+"""Why a derivative is what it is, of the unit's own activation and of another's, with {output} and {unit}."""
+
 
 def softmax(x: Array) -> Array:
     """The shares along the last axis (Bridle, NATO ASI F68 (1990), eq. 3); subtracting the maximum avoids overflow."""

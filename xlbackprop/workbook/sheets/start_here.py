@@ -9,7 +9,7 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
 from xlbackprop.network import ACTIVATIONS, LEARNING_RATE, derivative
-from xlbackprop.symbols import Mathematics, Symbol, Typesetter
+from xlbackprop.symbols import Call, Mathematics, Symbol, Typesetter
 from xlbackprop.walkthrough import WALKTHROUGH, Lesson
 from xlbackprop.workbook.panels.working import plain
 from xlbackprop.workbook.sheets.registry import SHEETS
@@ -128,8 +128,8 @@ def _entries(lesson: Lesson) -> Iterator[tuple[str, Role, str]]:
         yield setting.name, Role.TARGET, setting.sentence
     for kind in sorted({layer.activation for layer in lesson.definition.layers} & ACTIVATIONS.keys()):
         activation = ACTIVATIONS[kind]
-        written = Mathematics().read(activation.function.body(Symbol("x")))
-        yield f"{activation.function.symbol}(x)", Role.TARGET, f"= {written}"
+        if isinstance(call := activation.written(Symbol("x")), Call):
+            yield Mathematics().read(call), Role.TARGET, f"= {Mathematics().read(call.body)}"
 
 
 def _cells(page: Page, row: int) -> int:

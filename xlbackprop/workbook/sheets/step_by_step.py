@@ -5,6 +5,7 @@ from __future__ import annotations
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
+from xlbackprop.network import UPDATE as UPDATE_NUMBER
 from xlbackprop.symbols import (
     Expression,
     Formula,
@@ -225,9 +226,11 @@ class _Lines(Lines):
         if not is_learned:
             self._page.text(f"B{self.row}", "given", _PROSE)
             return
-        cell, iteration = self._choice.cell, self._lesson.iteration
-        formula = f'IF({cell}=0,"given, to begin with","learned: "&{cell}&IF({cell}=1," update"," updates"))'
-        words = f"learned: {iteration} update{'s' * (iteration > 1)}" if iteration else "given, to begin with"
+        made, number = self._choice.cell, float(self._lesson.iteration)
+        if (row := self._rows.get(UPDATE_NUMBER)) is not None:  # it is the update to which the batch leads
+            made, number = f"(D{row}-1)", self._values[UPDATE_NUMBER] - 1
+        formula = f'IF({made}=0,"given, to begin with","learned: "&{made}&IF({made}=1," update"," updates"))'
+        words = f"learned: {number:.0f} update{'s' * (number > 1)}" if number else "given, to begin with"
         self._page.formula(f"B{self.row}", formula, words, _PROSE)
 
     def _symbol(self, name: str, role: Role | None) -> None:

@@ -14,7 +14,7 @@ from openpyxl.workbook.workbook import Workbook
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.grid import column_letter, column_number
 from xlbackprop.network import derivative
-from xlbackprop.symbols import Call, Expression, Formula, Symbol, WrittenFormula, evaluated, symbols
+from xlbackprop.symbols import Expression, Formula, Symbol, WrittenFormula, evaluated, symbols
 from xlbackprop.walkthrough import (
     GIVEN,
     MOST_SLIPS,
@@ -137,8 +137,6 @@ def questions(derivation: Derivation) -> tuple[Question, ...]:
 
 def _is_work(derivation: Derivation, name: str, expression: Expression) -> bool:
     """Whether there is something to calculate, and from this iteration alone but for what an optimiser remembers."""
-    if isinstance(expression, Call) and isinstance(expression.body, Symbol):
-        return False
     quantity = derivation.quantities.get(name)
     is_mean = quantity is not None and quantity.role is Role.LOSS and name in derivation.carried
     return not isinstance(expression, Symbol) and not is_mean
@@ -268,9 +266,9 @@ class _Exercise(Lines):
         following = self._following(question.expression)
         if question.is_asked:
             page.formula(f"{_EXPECTED}{row}", following, value, _HELPER)
-            self._asked(
-                question, sentence, value, likely_slips(self._derivation, name, question.expression, self._updated)
-            )
+            likely = likely_slips(self._derivation, name, question.expression, self._updated)
+            slips = (slip for slip in likely if {each.label for each in symbols(slip.expression)} <= self._used.keys())
+            self._asked(question, sentence, value, tuple(slips))  # nobody slips into what is not calculated yet
             self._used[question.name] = f"{_USED}{row}"
         else:
             look = Look(theme.CALCULATION, role, theme.VALUE_FORMAT)
