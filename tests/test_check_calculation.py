@@ -208,6 +208,62 @@ def test_one_cell_without_a_number_is_one_finding(
     assert [(finding.cells, finding.kind) for finding in report.findings] == [((cell,), kind)]
 
 
+LACKS: Mapping[str, tuple[str, str | float | None, str]] = {
+    "a name that nothing has": ("C13", "=(e^C11-e^(-C11))/(e^C11+e^(-C11))", "C13 error_value"),
+    "a deleted cell": ("C12", "=C5*C1+#REF!*C2", "C12 error_value"),
+    "no value": ("D6", "=NA()", "D6 error_value"),
+    "a division by nothing": ("D6", "=D14*C2/0", "D6 error_value"),
+    "an undefined learning rate": ("E6", "=C6-eta*D6", "E6 error_value"),
+    "a text for a gradient": ("D6", "abc", "D6 text_value"),
+    "a text for an input": ("C1", "0,6", "C1 text_value"),
+    "a text for a weight": ("C5", "x", "C5 text_value"),
+    "an emptied gradient": ("D6", None, "D6 empty_cell"),
+    "an emptied activation": ("C13", None, "C13 empty_cell"),
+    "an emptied error term": ("D14", None, "D14 empty_cell"),
+    "an emptied update": ("E6", None, "E6 empty_cell"),
+    "a circle in the forward pass": ("C11", "=C3*C1+C4*C2+0*C13", "C11 circular_reference"),
+    "a circle in the backward pass": ("D13", "=D16*C7*(1-C13^2)+0*D3", "D3 circular_reference"),
+    "another file in the forward pass": ("C12", "=C5*C1+C6*[1]Tab!$A$1", ""),
+    "another file in an update": ("E6", "=C6-[1]Tab!$A$1*D6", ""),
+    "a function that is not followed": ("D6", "=D14*BESSELJ(C2,0)", ""),
+    "such a function in the forward pass": ("C13", "=ERF(C11)", ""),
+    "a loss without a number": ("C16", "=NA()", ""),
+}
+
+
+@pytest.mark.parametrize("lack", LACKS)
+@pytest.mark.parametrize("steps", [(1,), (0, 1, 2)])
+def test_right_means_that_every_number_was_compared(lack: str, steps: tuple[int, ...], tmp_path: Path) -> None:
+    """In one step the cell is told; where it is in all of them, no training may be left to speak of."""
+    place, content, told = LACKS[lack]
+
+    def change(step: int, cells: dict[str, str | float]) -> None:
+        if step in steps:
+            del cells[place]
+            if content is not None:
+                cells[place] = content
+
+    report = check(write(tmp_path / "lack.xlsx", sheets_of(change)))
+    assert report.status != "ok"
+    assert report.not_judged or report.findings
+    if len(steps) == 1:
+        assert [f"{finding.cells[0]} {finding.kind}" for finding in report.findings] == ([told] if told else [])
+
+
+def test_a_rounded_cell_is_held_to_its_rounding(tmp_path: Path) -> None:
+    def change(step: int, cells: dict[str, str | float]) -> None:
+        cells["D6"] = "=ROUND(D14*C2,4)"
+
+    assert check(write(tmp_path / "rounded.xlsx", sheets_of(change))).status == "ok"
+
+
+def test_a_class_table_with_a_cell_that_cannot_be_read_is_not_called_right(tmp_path: Path) -> None:
+    path = handmade.write(tmp_path / "other.xlsx", {("∂E/∂w5", 35): "=[1]Tab!$A$1"}, rows=5)
+    report = check(path)
+    assert (report.status, report.findings) == ("not_recognised", ())
+    assert any("AB35" in words for words in report.not_judged)
+
+
 @pytest.mark.parametrize("template", ["classic", "xor", "deep", "regression", "dead-relu"])
 def test_a_workbook_of_ours_without_its_definition_is_never_accused(template: str, tmp_path: Path) -> None:
     path = build(load(template, iterations=8), tmp_path / "ours.xlsx", sheets=["walkthrough"])

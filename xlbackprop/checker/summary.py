@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from xlbackprop.checker.calculation.own_numbers import OwnNumbers, own_numbers
 from xlbackprop.checker.calculation.verdict import CalculationVerdict, Training, judged_words, not_judged_words
 from xlbackprop.checker.confirmation import confirmed
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book
-from xlbackprop.checker.judgement.numberless import numberless_cells
+from xlbackprop.checker.judgement.numberless import numberless_cells, unread_cells
 from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.effect import effect
 from xlbackprop.checker.notes.surroundings import look_around
-from xlbackprop.checker.report.findings import LearningRate, Note, Report, TableFound
+from xlbackprop.checker.report.findings import LearningRate, Note, Report, TableFound, shortened
 from xlbackprop.errors import count
-from xlbackprop.grid import address, cells_of, column_letter, column_number
+from xlbackprop.grid import address, cells_of, column_letter, column_number, ranges
 
 
 def summary(
@@ -32,7 +34,10 @@ def summary(
     ours = list(held.verdicts)
     order = {sheet.name: index for index, sheet in enumerate(book.sheets)}
     placed = [(order[f.sheet], place.step, place.turn, f) for verdict in ours for place, f in verdict.findings]
-    placed += [(order[f.sheet], next(cells_of(f.cells[0]))[0], 0, f) for f in held.findings]
+    in_tables = {(verdict.found.sheet, cell) for verdict in ours for cell in cells_of(verdict.found.range)}
+    numbers = OwnNumbers() if calculation is None else own_numbers(calculation, recalculated.values, in_tables)
+    beside = [*numbers.findings, *(finding for finding in held.findings if finding.sheet not in numbers.unsound)]
+    placed += [(order[f.sheet], next(cells_of(f.cells[0]))[0], 0, f) for f in beside]
     told = {(f.sheet, cell) for *_, f in placed for block in f.cells for cell in cells_of(block)}
     for verdict in ours:
         for finding in numberless_cells(book, verdict.table, recalculated.values):
@@ -55,14 +60,23 @@ def summary(
         *(_found(calculation, training, recalculated) for training in trainings if calculation is not None),
     )
     judged = _judged(ours, calculation)
-    not_judged = _not_judged(verdicts, trainings, calculation)
+    unread = [
+        f"{verdict.found.sheet}!{shortened(ranges(unread_places))} gives no number"
+        for verdict in ours
+        if not findings and (unread_places := unread_cells(verdict.table, recalculated.values))
+    ]
+    not_judged = (*unread, *numbers.doubts, *_not_judged(verdicts, trainings, calculation))
+    doubts = [*unread, *numbers.doubts, *(() if calculation is None else _loose(calculation, ours))]
     if not found:
         declined = _declined(book, verdicts, calculation)
         return Report(str(path), "not_recognised", declined, found, (), tuple(notes), judged, not_judged)
     rows = sum(table.rows for table in found)
     where = f"{count(len(found), 'table')} with {count(rows, 'row')}"
+    if doubts and not findings:
+        declined = f"not all could be judged of {where}: {'; '.join(doubts)}"
+        return Report(str(path), "not_recognised", declined, found, (), tuple(notes), judged, not_judged)
     if not findings:
-        number = sum(verdict.judged for verdict in ours) + sum(training.cells for training in trainings)
+        number = sum(verdict.judged for verdict in ours) + sum(len(training.cells) for training in trainings)
         message = f"no mistake in {where}: {number:,} cells judged"
         return Report(str(path), "ok", message, found, findings, tuple(notes), judged, not_judged)
     first = findings[0]
@@ -72,6 +86,21 @@ def summary(
         f" {first.sheet}!{first.cells[0].partition(':')[0]}: {first.message}"
     )
     return Report(str(path), "mistakes", message, found, findings, tuple(notes), judged, not_judged)
+
+
+def _loose(calculation: CalculationVerdict, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """The updates outside the tables, beside some that were judged, that were not, or that nothing is told of."""
+    graph = calculation.graph
+    tables = {verdict.found.sheet for verdict in verdicts}
+    sheets = Counter(graph.positions[node][0] for node in calculation.loose.tolist())
+    mistaken = {graph.positions[mistake.node][0] for mistake in calculation.mistakes}
+    for sheet, number in sheets.items():
+        if sheet not in tables:
+            yield f"{sheet}: {count(number, 'update')} by the derivative of no loss that was found"
+    for training in _other_trainings(calculation, verdicts):
+        if training.right < training.updates and training.sheet not in mistaken:
+            number = training.updates - training.right
+            yield f"{training.sheet}: {count(number, 'update')} for which no cause was found"
 
 
 def _judged(verdicts: Sequence[Verdict], calculation: CalculationVerdict | None) -> tuple[str, ...]:

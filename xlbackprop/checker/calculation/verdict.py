@@ -12,6 +12,7 @@ from msgspec import Struct
 from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError
 from xlbackprop.checker.calculation.judgement import Mistake, crossed_mistakes, mistakes
 from xlbackprop.checker.calculation.names import label, place
+from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.recognition import Descent, Flags, Model, ancestors, dependents, descents, model_of
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Position
@@ -35,8 +36,8 @@ class Training(Struct, frozen=True):
     right: int
     loss: int
     """A cell with the loss of one step."""
-    cells: int
-    """Formula cells that were judged."""
+    cells: tuple[int, ...]
+    """The formula cells that were judged."""
     rate: int
     """The cell with the learning rate that most updates use; 0 where it is typed into the formulas."""
 
@@ -67,6 +68,25 @@ class CalculationVerdict(Struct, eq=False, dict=True):
         members = [descent.members for descent in self.descents]
         nodes = [array[chosen] for array in (self.model.targets, self.model.parameters) for chosen in members]
         return frozenset(self.graph.positions[node][0] for part in nodes for node in part.tolist())
+
+    @cached_property
+    def loose(self) -> Identities:
+        """The updates that descend no loss, on sheets with others that do or going on from these."""
+        model, graph = self.model, self.graph
+        followed = np.zeros(len(model.targets), dtype=np.bool_)
+        for descent in self.descents:
+            followed[descent.members] = True
+        judged = {*model.targets[followed].tolist(), *model.parameters[followed].tolist()}
+        return np.array(
+            [
+                target
+                for target, parameter in zip(
+                    model.targets[~followed].tolist(), model.parameters[~followed].tolist(), strict=True
+                )
+                if graph.positions[target][0] in self.covered or {graph.link(parameter), target, parameter} & judged
+            ],
+            dtype=np.int64,
+        )
 
 
 @np.errstate(all="ignore")  # what is not finite in the worlds is no proof, and nothing to be warned of
@@ -158,7 +178,7 @@ def _trainings(model: Model, descent: Descent) -> Iterator[Training]:
             len(indices),
             int(descent.is_right[indices].sum()),
             near[0],
-            sum(1 for place in places if graph.is_formula(graph.node(place))),
+            tuple(sorted(node for node in map(graph.node, places) if graph.is_formula(node))),
             rates.most_common(1)[0][0],
         )
 

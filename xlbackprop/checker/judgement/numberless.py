@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from xlbackprop.checker.file.book import Book
-from xlbackprop.checker.file.cells import Cell
+from xlbackprop.checker.file.cells import Cell, Sheet
 from xlbackprop.checker.file.formula import Formula, Position
 from xlbackprop.checker.report.findings import Finding, shortened
 from xlbackprop.checker.table.recognise import Table
@@ -15,7 +15,10 @@ from xlbackprop.grid import Coordinates, ranges
 
 Values = Mapping[Position, float | str]
 _ELSEWHERE = frozenset({"POW"})
-_CIRCLE = "#CIRC!"
+"""Functions that one program alone knows: their formulas are judged."""
+_NOT_READ = "#ERROR!"
+"""What IronCalc gives for a formula that it cannot read."""
+CIRCLE = "#CIRC!"
 _GIVEN = re.compile(r"[itb]\d+")
 _POWER_OF_E = re.compile(r"(?<![A-Za-z0-9_.$])[eE]\s*\^\s*(\([^()]*\)|-?[$A-Za-z0-9.]+)")
 
@@ -33,16 +36,36 @@ def numberless_cells(book: Book, table: Table, recalculated: Values) -> Iterator
             what = _lack(book, table, place, recalculated, 2 * len(filled) > len(rows))
             if what and not (_GIVEN.fullmatch(name) and what == "empty"):
                 groups[name, what, _number_of(table.sheet.cells.get(place))].append(place)
-    circles = {key: min(step_of[place] for place in places) for key, places in groups.items() if key[1] == _CIRCLE}
+    circles = {key: min(step_of[place] for place in places) for key, places in groups.items() if key[1] == CIRCLE}
     first = min(circles, key=lambda key: circles[key], default=None)
     for key, places in groups.items():
         name, what, number = key
-        if what == _CIRCLE and key != first:
+        if what == CIRCLE and key != first:
             continue  # the other cells of the circle, and what is calculated from it
         if number and what.startswith("#"):
             every = [table.place(name, step) for step in rows]
             places = [place for place in every if _number_of(table.sheet.cells.get(place)) == number]
-        yield _finding(table, name, what, places, recalculated)
+        yield without_number(table.sheet, name, what, places, recalculated)
+
+
+def unread_cells(table: Table, recalculated: Values) -> list[Coordinates]:
+    """The formulas of a table that give no number to compare, without those that only read others of them."""
+    found: dict[Coordinates, Formula] = {}
+    for name in table.lines:
+        for step in range(len(table.steps)):
+            place = table.place(name, step)
+            cell = table.sheet.cells.get(place)
+            if cell is not None and cell.formula is not None:
+                value = recalculated.get((table.sheet.name, *place), cell.value)
+                if not isinstance(value, float) and not cell.formula.functions & _ELSEWHERE:
+                    found[place] = cell.formula
+    sheet = table.sheet.name
+    unread = {(sheet, *place) for place in found}
+    return sorted(
+        place
+        for place, formula in found.items()
+        if unread.isdisjoint(reference.at(sheet, *place) for reference in formula.references)
+    )
 
 
 def _is_whole(table: Table, step: int) -> bool:
@@ -66,13 +89,22 @@ def _lack(book: Book, table: Table, place: Coordinates, recalculated: Values, ha
         return ""
     if not value.startswith("#"):
         return "text" if cell.formula is None else ""
-    if cell.formula is not None and value == "#NAME?" and cell.formula.functions & _ELSEWHERE:
-        return ""  # a function that another program knows: its formula is judged
-    if value == _CIRCLE:
+    if value == CIRCLE:
         return value
+    if not is_error_of(cell, value):
+        return ""
     if cell.formula is not None and _reads_error(book, table.sheet.name, place, cell.formula, recalculated):
         return ""
     return value
+
+
+def is_error_of(cell: Cell, value: str) -> bool:
+    """Whether an error value is one of the cell, not of an engine that knows less than the program it was made with."""
+    if value == _NOT_READ or isinstance(cell.value, float):
+        return False
+    if cell.formula is None or value != "#NAME?":
+        return True
+    return not cell.formula.functions & _ELSEWHERE and (cell.value == value or cell.formula.is_followed)
 
 
 def _reads_error(book: Book, sheet: str, place: Coordinates, formula: Formula, recalculated: Values) -> bool:
@@ -86,11 +118,20 @@ def _reads_error(book: Book, sheet: str, place: Coordinates, formula: Formula, r
     return False
 
 
-def _finding(table: Table, name: str, what: str, places: list[Coordinates], recalculated: Values) -> Finding:
+def without_number(sheet: Sheet, name: str, what: str, places: list[Coordinates], recalculated: Values) -> Finding:
+    """The finding on cells that give no number.
+
+    Args:
+        sheet: where they stand.
+        name: what they are called; may be empty.
+        what: an error value, `text` or `empty`.
+        places: row and column of each.
+        recalculated: what the formulas give.
+    """
     first = places[0]
-    cell = table.sheet.cells.get(first)
+    cell = sheet.cells.get(first)
     cells = ranges(places)
-    subject = f"{name} in {shortened(cells)}"
+    subject = f"{name} in {shortened(cells)}" if name else shortened(cells)
     stands = ""
     expected = "a number" if what == "text" else "a formula"
     if cell is not None:
@@ -102,11 +143,13 @@ def _finding(table: Table, name: str, what: str, places: list[Coordinates], reca
         words, kind = "is empty where a formula belongs", "empty_cell"
     elif what == "text":
         words, kind = f"holds the text “{stands[:20]}” where a number belongs", "text_value"
-    elif what == _CIRCLE:
+    elif what == CIRCLE:
         words, kind = "is calculated from itself, in a circle", "circular_reference"
     else:
         words, kind = f"gives {what}, no number", "error_value"
         if expected.startswith("="):
             words += "; EXP(x) is how spreadsheets write e^x"
-    value = recalculated.get((table.sheet.name, *first), None if cell is None else cell.value)
-    return Finding(table.sheet.name, cells, name, kind, stands, expected, value, None, f"{subject} {words}")
+    value = recalculated.get((sheet.name, *first), None if cell is None else cell.value)
+    return Finding(
+        sheet.name, cells, name or cells[0].partition(":")[0], kind, stands, expected, value, None, f"{subject} {words}"
+    )

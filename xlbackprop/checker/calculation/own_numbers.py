@@ -1,0 +1,254 @@
+"""Own numbers: whether the cells of a training give the numbers that their formulas were proven with."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping
+from functools import cached_property
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph
+from xlbackprop.checker.calculation.names import label
+from xlbackprop.checker.calculation.verdict import CalculationVerdict, Training
+from xlbackprop.checker.file.formula import Node, Position, UnsupportedError, parts, with_parts
+from xlbackprop.checker.judgement.numberless import CIRCLE, is_error_of, without_number
+from xlbackprop.checker.report.findings import Finding, shortened
+from xlbackprop.engine import Array
+from xlbackprop.grid import Coordinates, ranges
+
+Values = Mapping[Position, float | str]
+_RELATIVE, _ABSOLUTE = 1e-6, 1e-9
+_BESIDE = ((1, 0), (0, 1))
+_NO_NUMBER = "gives no number"
+_LIKE_A_NUMBER = re.compile(r"\s*[-+−]?[\d.,'\s]*\d[\d.,'\s]*%?\s*")
+
+
+class OwnNumbers(Struct, frozen=True):
+    """What keeps trainings from being called right."""
+
+    findings: tuple[Finding, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """The cells that could not be compared with a number, in words."""
+    unsound: frozenset[str] = frozenset()
+    """The sheets with such cells, and with cells that give no number: what else would be wrong there is not known."""
+
+
+def own_numbers(
+    verdict: CalculationVerdict, recalculated: Values, told: Container[tuple[str, Coordinates]]
+) -> OwnNumbers:
+    """Hold every cell of the trainings, and all that these are calculated from, to its own recalculated number.
+
+    Args:
+        verdict: the trainings.
+        recalculated: what the formulas give.
+        told: cells that are spoken of elsewhere, by sheet and place.
+    """
+    graph = verdict.graph
+    numbers = _Numbers(graph, recalculated)
+    lacks: dict[tuple[str, str, int], dict[Position, None]] = defaultdict(dict)
+    doubts: dict[str, dict[Position, None]] = defaultdict(dict)
+    for node in numbers.used(verdict):
+        position = graph.positions[node]
+        found = [lack for lack in numbers.lacks(node) if (lack[1][0], lack[1][1:]) not in told]
+        for what, where in found:
+            lacks[what, where[0], 0 if what == CIRCLE else numbers.formula_at(where)][where] = None
+        if not found and (position[0], position[1:]) not in told:
+            for words, where in numbers.doubts(node):
+                doubts[words][where] = None
+    if lacks or len(doubts) > 1:
+        doubts.pop(_NO_NUMBER, None)
+    unsound = {where[0] for places in (*lacks.values(), *doubts.values()) for where in places}
+    findings = []
+    for (what, sheet, _), places in lacks.items():
+        cells = sorted(where[1:] for where in places)
+        name = label(graph, graph.node((sheet, *cells[0])))
+        findings.append(without_number(graph.book.by_name[sheet], name, what, cells, recalculated))
+    worded = tuple(f"{_told(places)} {words}" for words, places in doubts.items())
+    return OwnNumbers(tuple(findings), worded, frozenset(unsound))
+
+
+def _told(places: Iterable[Position]) -> str:
+    by_sheet: dict[str, list[Coordinates]] = defaultdict(list)
+    for where, row, column in places:
+        by_sheet[where].append((row, column))
+    return ", ".join(f"{where}!{shortened(ranges(sorted(at)))}" for where, at in by_sheet.items())
+
+
+class _Numbers:
+    """What the formulas of a workbook give, beside what they should give with the numbers that they read."""
+
+    def __init__(self, graph: Graph, recalculated: Values) -> None:
+        self.graph = graph
+        self._recalculated = recalculated
+        self.seen: Array = graph.numbers.copy()
+        for node in (node for node, formula in enumerate(graph.formulas) if formula is not None):
+            value = self.value(node)
+            self.seen[node] = value if isinstance(value, float) else np.nan
+        self.seen[BLANK], self.seen[TEXT] = 0.0, np.nan
+        self.problems = dict(graph.problems)
+        self.given: Array = np.full(graph.size, np.nan)
+        for kind in graph.kinds:
+            operands = self.seen[kind.operands][:, :, None]
+            program = replace(kind.program, tree=_rounding(kind.program.tree))
+            try:
+                with np.errstate(all="ignore"):
+                    self.given[kind.cells] = program.value(operands, kind.operands > TEXT)[:, 0]
+            except UnsupportedError as error:
+                self.problems.update(dict.fromkeys(kind.cells.tolist(), str(error)))
+
+    def value(self, node: int) -> float | str | None:
+        """What a cell gives."""
+        found = self._recalculated.get(self.graph.positions[node])
+        return self.graph.cell(node).value if found is None else found
+
+    def formula_at(self, position: Position) -> int:
+        """What tells the formula in a cell from others; 0 where there is none."""
+        formula = self.graph.formulas[self.graph.node(position)]
+        return 0 if formula is None else id(formula)
+
+    def used(self, verdict: CalculationVerdict) -> list[int]:
+        """The formula cells that trainings are calculated from, and those beside these that could not be followed."""
+        ahead = [node for training in verdict.trainings for node in training.cells]
+        ahead += verdict.loose.tolist()
+        judged = set(ahead)
+        for node in self.problems:
+            if not judged.isdisjoint(self._read(node)) or self._is_inside(node, verdict.trainings):
+                ahead.append(node)
+        seen: set[int] = set()
+        while ahead:
+            node = ahead.pop()
+            if node not in seen and self.graph.is_formula(node):
+                seen.add(node)
+                ahead += self._read(node)
+        return sorted(seen)
+
+    def _is_inside(self, node: int, trainings: Iterable[Training]) -> bool:
+        sheet, row, column = self.graph.positions[node]
+        return any(
+            sheet == training.sheet
+            and training.first[0] <= row <= training.last[0]
+            and training.first[1] <= column <= training.last[1]
+            for training in trainings
+        )
+
+    def _read(self, node: int) -> list[int]:
+        return list(dict.fromkeys(self.graph.node(where) for where in self._positions_read(node)))
+
+    def _positions_read(self, node: int) -> list[Position]:
+        """The cells that a formula names, those of ranges that can be followed among them."""
+        formula = self.graph.formulas[node]
+        assert formula is not None
+        named = [reference.at(*self.graph.positions[node]) for reference in formula.references]
+        return [*named, *(self.graph.positions[other] for other in self.graph.operands(node).tolist() if other > TEXT)]
+
+    def lacks(self, node: int) -> Iterator[tuple[str, Position]]:
+        """Where a formula, or what it reads, gives no number: an error value, `text` or `empty`, and the cell."""
+        value, read = self.value(node), self._positions_read(node)
+        texts = [where for where in read if self.graph.node(where) == TEXT and self._is_for_a_number(where)]
+        yield from (("text", where) for where in texts)
+        yield from (("empty", where) for where in self._empty(node) if self._is_emptied(node, where))
+        if not isinstance(value, str) or not value.startswith("#") or texts:
+            return
+        if value == CIRCLE:
+            if node in self._circles:
+                yield value, self.graph.positions[node]
+            return
+        if not is_error_of(self.graph.cell(node), value):
+            return
+        causes = [self.value(other) for other in self._read(node) if other > TEXT]
+        if not any(isinstance(cause, str) and cause.startswith("#") for cause in causes):
+            yield value, self.graph.positions[node]
+
+    @cached_property
+    def _circles(self) -> frozenset[int]:
+        """The cells that are calculated from themselves, without those that only read, or are read by, such cells."""
+        left = {
+            node
+            for node, formula in enumerate(self.graph.formulas)
+            if formula is not None and self.value(node) == CIRCLE
+        }
+        while True:
+            read = {node: left.intersection(self._read(node)) for node in left}
+            is_read = set().union(*read.values()) if read else set()
+            kept = {node for node in left if read[node] and node in is_read}
+            if kept == left:
+                return frozenset(left)
+            left = kept
+
+    def _is_for_a_number(self, position: Position) -> bool:
+        """Whether a text is a number to people, or numbers stand on both sides of it."""
+        sheet = self.graph.book.by_name[position[0]]
+        if _LIKE_A_NUMBER.fullmatch(sheet.text(*position[1:])):
+            return True
+        return any(all(self.graph.node(side) > TEXT for side in sides) for sides in _sides(position))
+
+    def _empty(self, node: int) -> list[Position]:
+        """The empty cells that a formula names one by one."""
+        formula = self.graph.formulas[node]
+        kind = self.graph.kind(node)
+        if formula is None or kind is None:
+            return []
+        named = [slot.start for slot in kind.program.slots if not slot.is_range]
+        if not (self.graph.operands(node)[named] == BLANK).any():
+            return []
+        read = (reference.at(*self.graph.positions[node]) for reference in formula.references)
+        return [where for where in read if where[0] in self.graph.book.by_name and self.graph.node(where) == BLANK]
+
+    def _is_emptied(self, node: int, position: Position) -> bool:
+        """Whether the same formula stands on both sides of an empty cell, or where others of a kind read theirs."""
+        both = [[self.formula_at(side) for side in sides] for sides in _sides(position)]
+        if any(one and one == other for one, other in both):
+            return True
+        kind = self.graph.kind(node)
+        assert kind is not None
+        blank = self.graph.operands(node) == BLANK
+        others = kind.operands[(kind.operands[:, blank] != BLANK).all(axis=1)][:, blank]
+        calculated = sum(all(self.graph.is_formula(other) for other in row) for row in others.tolist())
+        return 2 * calculated > len(kind.cells) and not self._goes_on(node)
+
+    def _goes_on(self, node: int) -> bool:
+        """Whether a kind of formula reads cells of its own kind, as a running mean does that starts from nothing."""
+        kind = self.graph.kind(node)
+        return kind is not None and bool(np.isin(kind.operands, kind.cells).any())
+
+    def doubts(self, node: int) -> Iterator[tuple[str, Position]]:
+        """Why the number of a cell could not be compared, and the cell; nothing where it is what its formula gives."""
+        position = self.graph.positions[node]
+        problem = self.problems.get(node)
+        if problem is not None:
+            yield f"cannot be followed ({problem or 'an unusual formula'})", position
+            return
+        if not self._goes_on(node):
+            yield from (("is read, but empty", where) for where in self._empty(node))
+        value = self.value(node)
+        if not isinstance(value, float):
+            yield _NO_NUMBER, position
+        elif not _is_near(value, float(self.given[node])):
+            yield "gives another number than its formula, as it is read here", position
+
+
+def _rounding(node: Node) -> Node:
+    """A tree in which ROUND rounds; elsewhere it is read as the number itself, whose derivative it has."""
+    if node[0] == "call" and node[1] == "ROUND" and len(node[2]) == 2:
+        number, digits = map(_rounding, node[2])
+        scale = ("^", ("n", 10.0), digits)
+        return ("/", ("call", "INT", (("+", ("*", number, scale), ("n", 0.5)),)), scale)
+    inner = parts(node)
+    return with_parts(node, tuple(map(_rounding, inner))) if inner else node
+
+
+def _is_near(one: float, other: float) -> bool:
+    return abs(one - other) <= _RELATIVE * max(abs(one), abs(other)) + _ABSOLUTE
+
+
+def _sides(position: Position) -> Iterator[tuple[Position, Position]]:
+    sheet, row, column = position
+    for down, across in _BESIDE:
+        yield (sheet, row - down, column - across), (sheet, row + down, column + across)
+
+
+__all__ = ["OwnNumbers", "own_numbers"]
