@@ -26,6 +26,16 @@ class Key(Struct, frozen=True):
     """What it and the keys after it are about; empty for a key that goes with those before it."""
 
 
+_FIELDS: dict[type[Any], tuple[msgspec.structs.FieldInfo, ...]] = {}
+
+
+def fields_of(kind: type[Any]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The fields of a struct, kept: msgspec evaluates its annotations anew whenever it is asked."""
+    if kind not in _FIELDS:
+        _FIELDS[kind] = msgspec.structs.fields(kind)
+    return _FIELDS[kind]
+
+
 def definition_keys() -> dict[str, Key]:
     """The keys of a definition in the order in which one writes them, those that stand for others after these."""
     keys = _keys(Definition)
@@ -66,7 +76,7 @@ def element(annotation: Any) -> Any:
 
 
 def _keys(*kinds: type[Any]) -> dict[str, Key]:
-    return {field.name: _key(field) for kind in kinds for field in msgspec.structs.fields(kind)}
+    return {field.name: _key(field) for kind in kinds for field in fields_of(kind)}
 
 
 def _key(field: msgspec.structs.FieldInfo) -> Key:

@@ -22,7 +22,7 @@ from xlbackprop.network.definition import (
     rows_of,
 )
 from xlbackprop.network.initial_weights import METHODS
-from xlbackprop.network.keys import definition_keys, description, element, layer_keys
+from xlbackprop.network.keys import definition_keys, description, element, fields_of, layer_keys
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.network.optimisers import OPTIMISERS, WEIGHT_DECAY, Hyperparameter
 from xlbackprop.network.schedules import SCHEDULES
@@ -43,7 +43,7 @@ _KEYS = _OF_A_DEFINITION | _OF_A_LAYER
 
 def read_struct(kind: type[Any], content: Mapping[str, object], prefix: str, problems: list[Problem]) -> Any:
     """Convert one table field by field, so that the first mistake does not hide the others."""
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    fields = {field.name: field for field in fields_of(kind)}
     before = len(problems)
     problems.extend(_unknown(content, kind, prefix))
     values: dict[str, Any] = {}
@@ -69,14 +69,14 @@ def read_struct(kind: type[Any], content: Mapping[str, object], prefix: str, pro
 
 def read_value(kind: type[Any], name: str, value: object, problems: list[Problem]) -> Any:
     """Convert the value of one field; None where that cannot be done, and what is wrong with it is told."""
-    field = next(field for field in msgspec.structs.fields(kind) if field.name == name)
+    field = next(field for field in fields_of(kind) if field.name == name)
     return _converted(value, field.type, name, problems)
 
 
 def _unknown(content: Mapping[str, object], kind: type[Any], prefix: str) -> Iterator[Problem]:
     """The keys that a table cannot have, or not beside others."""
     keys = _OF_A_DEFINITION if kind is Definition else _OF_A_LAYER
-    fields = {field.name for field in msgspec.structs.fields(kind)}
+    fields = {field.name for field in fields_of(kind)}
     for key in content:
         if key not in keys:
             yield Problem(prefix + key, "an unknown key", f"a known one; {did_you_mean(key, keys)}")

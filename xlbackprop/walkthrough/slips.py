@@ -56,7 +56,9 @@ def likely_slips(
     for slip in _slips(derivation, name, told, updated):
         if slip.expression != told:
             found.setdefault(slip.expression, slip)
-    return tuple(found.values())[:MOST_SLIPS]
+        if len(found) == MOST_SLIPS:
+            break
+    return tuple(found.values())
 
 
 def _slips(

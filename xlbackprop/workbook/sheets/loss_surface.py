@@ -584,7 +584,7 @@ SCALE_CELLS = tuple(address(_SCALE_ROW, _SIDE_COLUMN + column) for column in (1,
 def _scale(page: Page, points: _Points) -> None:
     """What the colours stand for, or that there is nothing to see."""
     losses = points.losses
-    values = (float(losses.min()), float(np.median(losses)), float(losses.max()))
+    values: list[float] = np.sort(losses)[[0, len(losses) // 2, -1]].tolist()  # np.median loads NumPy's masked arrays
     look = Look(theme.SURFACE, number_format=_LOSS_FORMAT)
     for cell, function, value in zip(SCALE_CELLS, ("MIN", "MEDIAN", "MAX"), values, strict=True):
         page.formula(cell, f"{function}({points.losses_range})", value, look)

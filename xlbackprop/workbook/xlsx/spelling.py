@@ -81,7 +81,7 @@ def part(root: Element) -> str:
     namespace = str(root.attrib.get("xmlns", ""))
     prefix = f"{_PREFIXES[namespace]}:" if namespace == SHEET_DRAWING_NS else ""
     names: set[str] = set()
-    content = "".join(_spelled(root, prefix, names))
+    content = _spelled(root, prefix, names)
     used = {name[1:].partition("}")[0] for name in names if name.startswith("{")} - _IMPLIED
     declared = "".join(
         f' xmlns:{_PREFIXES[each]}="{each}"' for each in sorted(used | ({namespace} if prefix else set()))
@@ -94,7 +94,7 @@ def part(root: Element) -> str:
 
 def piece(element: Element) -> str:
     """An element of a part that declares the default namespace and `r` itself."""
-    return "".join(_spelled(element, "", set()))
+    return _spelled(element, "", set())
 
 
 def relative(relationships: RelationshipList, path: str) -> RelationshipList:
@@ -130,28 +130,33 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _spelled(element: Element, prefix: str, names: set[str]) -> Iterator[str]:
-    """The text of an element, piece by piece; what its elements and attributes are called is added to `names`."""
-    tag = _name(element.tag, prefix)
+def _spelled(element: Element, prefix: str, names: set[str]) -> str:
+    """The text of an element; what its elements and attributes are called is added to `names`."""
+    pieces: list[str] = []
+    _spell(element, prefix, names, pieces)
+    return "".join(pieces)
+
+
+def _spell(element: Element, prefix: str, names: set[str], pieces: list[str]) -> None:
+    """Add the pieces of an element's text: a list that grows, since handing each up the tree takes twice the time."""
+    tag, text = _name(element.tag, prefix), element.text
     names.add(element.tag)
-    yield f"<{tag}"
+    pieces.append(f"<{tag}")
     for key, value in element.attrib.items():
         if key != "xmlns":
             names.add(key)
-            yield f' {_name(key, "")}="{_quoted(value if isinstance(value, str) else _name(value.text, ""))}"'
-    children: list[Element | str] = [*element]
-    if element.tag in _CHILDREN:
-        children = _ordered(element)
-    if not children and not element.text:
-        yield "/>"
+            pieces.append(f' {_name(key, "")}="{_quoted(value if isinstance(value, str) else _name(value.text, ""))}"')
+    children = _ordered(element) if element.tag in _CHILDREN else [*element]
+    if not children and not text:
+        pieces.append("/>")
         return
-    yield f">{escaped(element.text or '')}"
+    pieces.append(f">{escaped(text)}" if text else ">")
     for child in children:
         if isinstance(child, str):
-            yield f"<{child}/>"
+            pieces.append(f"<{child}/>")
         else:
-            yield from _spelled(child, prefix, names)
-    yield f"</{tag}>"
+            _spell(child, prefix, names, pieces)
+    pieces.append(f"</{tag}>")
 
 
 def _ordered(element: Element) -> list[Element | str]:
