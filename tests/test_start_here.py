@@ -47,9 +47,10 @@ def test_every_sheet_has_a_purpose() -> None:
     [
         (load("classic"), ["i1", "t1", "w1", "h1", "ah1", "ao1", "E1", "Etotal", "∂E/∂w1", "η", "σ(x)"]),
         pytest.param(load("mazur"), ["b1", "neth1", "outh1", "outo1", "Eo1"], marks=pytest.mark.thorough),
+        (load("iris-mini"), ["epoch", "in batch", "batch size", "update", "∂Ē/∂w1"]),
         pytest.param(deep(), ["h1,1", "ah1,1", "ao1"], marks=pytest.mark.thorough),
     ],
-    ids=["classic", "mazur", "deep"],
+    ids=["classic", "mazur", "iris-mini", "deep"],
 )
 def test_the_notation_is_the_networks_own(definition: Definition, symbols: list[str], tmp_path: Path) -> None:
     assert set(symbols) <= set(texts(definition, tmp_path / "book.xlsx"))

@@ -13,10 +13,13 @@ from tests import judges
 from tests.networks import deep
 from xlbackprop import Definition, build, load, train
 from xlbackprop.derivation.equations import derive
+from xlbackprop.workbook.panels.step_list import GIVEN_BESIDES
+from xlbackprop.workbook.sheets.registry import SHEETS
 from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL, TITLE
 
 Line = tuple[object, ...]
 ONLY = ["step-by-step"]
+SHEETS_BY_NAME = {sheet.name: sheet for sheet in SHEETS}
 DEFINITIONS = (load("classic"), load("mazur"), deep())
 
 
@@ -157,3 +160,21 @@ def test_weights_are_learned_by_updates_not_by_samples(iteration: int, told: str
     assert judges.ironcalc_judge(path, {(TITLE, ITERATION_CELL): iteration})[TITLE, f"B{row}"] == told
     path = build(definition, tmp_path / "book.xlsx", sheets=ONLY, iteration=iteration)
     assert lines(path)["w1"][0] == told
+
+
+@pytest.mark.parametrize("sheet", ["step-by-step", "your-turn"])
+@pytest.mark.parametrize("name", ["iris-mini", "optimisers", "classic"])
+def test_the_calculation_begins_on_the_first_screen(name: str, sheet: str, tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(build(load(name), tmp_path / "book.xlsx", sheets=[sheet]))
+    page = book[SHEETS_BY_NAME[sheet].title]
+    symbols = [str(cell.value) for cell in page["A"]]
+    assert symbols.index("Forward pass") < 26
+    links = [cell for cell in page["B"] if cell.hyperlink]
+    assert len(links) == (name == "iris-mini")
+    for link in links:
+        row = int(re.findall(r"\d+$", str(link.hyperlink.location))[0])
+        assert str(page[f"A{row}"].value) == GIVEN_BESIDES
+        assert str(link.value).endswith(f"from row {row}")
+        assert str(link.value).startswith(f"{page.max_row - row} more numbers")
+        assert "Given besides" in symbols[row - 1]
+        assert symbols[row - 2] != "None"  # no gap in the list

@@ -310,3 +310,24 @@ def class_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def deep_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(deep(), tmp_path_factory.mktemp("deep") / "book.xlsx", sheets=ONLY)
+
+
+@pytest.mark.parametrize(("iteration", "moves"), [(0, False), (2, True)])
+def test_new_weights_are_asked_only_where_they_move(iteration: int, moves: bool, tmp_path: Path) -> None:
+    path = build(load("iris-mini"), tmp_path / "book.xlsx", sheets=ONLY)  # three samples a batch
+    row = rows(path)["new w1"]
+    changes = {(TITLE, ITERATION_CELL): iteration, (TITLE, f"C{row}"): 12.5}
+    cells = judges.ironcalc_judge(path, changes)
+    assert cells.get((TITLE, f"D{row}"), "") == (WRONG if moves else "")
+    assert ("Not asked" in str(cells[TITLE, f"E{row}"])) != moves
+    told = str(cells[TITLE, PROGRESS_CELL])
+    asked = sum(question.is_asked for question in questions(derive(load("iris-mini"))))
+    updates = sum(
+        question.is_asked and question.name.startswith("new ") for question in questions(derive(load("iris-mini")))
+    )
+    assert told.startswith(f"{int(moves)} of {asked - (0 if moves else updates)} answered")
+    book = build(load("iris-mini"), tmp_path / "stored.xlsx", sheets=ONLY, iteration=iteration)
+    stored = openpyxl.load_workbook(book, data_only=True)[TITLE]
+    assert ("Not asked" in str(stored[f"E{row}"].value)) != moves
+    number = told.partition(" of ")[2].partition(" ")[0]
+    assert stored[PROGRESS_CELL].value == f"0 of {number} answered, 0 right"

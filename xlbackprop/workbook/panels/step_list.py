@@ -8,13 +8,20 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
 from xlbackprop.symbols import Mathematics, Typesetter
-from xlbackprop.walkthrough import Lesson, moment
+from xlbackprop.walkthrough import GIVEN, Given, Lesson, givens, moment
 from xlbackprop.workbook.panels.iteration_choice import Choice
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
 _SECTION = Look(theme.HEADING, shaded=True)
+
+_LEADING_ON = Look(theme.LINK, shaded=True, align="left", indent=1)
+
+MOST_GIVEN = 20
+"""Lines; where more is given, what is calculated would begin below the first screen."""
+
+GIVEN_BESIDES = "Given besides: what the training has made so far, and how it is set"
 
 
 def list_page(workbook: Workbook, title: str, widths: Mapping[str, float]) -> Page:
@@ -40,6 +47,8 @@ class Lines:
 
     def __init__(self, page: Page, lesson: Lesson, choice: Choice, header_row: int, letters: Iterable[str]) -> None:
         self.row = header_row
+        self.last_row = header_row
+        """The last row that anything stands in."""
         self._letters = tuple(letters)
         self._page = page
         self._lesson = lesson
@@ -49,6 +58,42 @@ class Lines:
         self._values = self._moment.values
         self._typesetter = Typesetter(lesson.derivation.typeset)
         self._mathematics = Mathematics()
+
+    def given(self, lines_between: Iterable[int]) -> list[tuple[int, int]]:
+        """Put down what is given, and where that is much, all but the sample itself below what is calculated.
+
+        Args:
+            lines_between: how many lines every stretch in between has, without its heading.
+
+        Returns:
+            the first and the last row of each stretch of it.
+        """
+        everything = tuple(givens(self._derivation))
+        first = everything
+        if len(everything) > MOST_GIVEN:
+            of_sample = {*self._derivation.sampled, *self._derivation.quantities.keys()} - {*self._derivation.learned}
+            first = tuple(each for each in everything if each.kind == "quantity" and each.name in of_sample)
+        top = self.row
+        self.row += 1 + len(first) + sum(1 + lines for lines in lines_between)
+        besides = self.row + 1
+        if len(first) < len(everything):
+            self._heading(GIVEN_BESIDES)
+            for each in everything:
+                if each not in first:
+                    self._given(each)
+        self.last_row, self.row = self.row, top
+        self._heading(GIVEN)
+        if len(first) < len(everything):
+            text = f"{len(everything) - len(first)} more numbers are given: from row {besides}"
+            self._page.link(f"B{self.row}", text, self._page.sheet.title, f"A{besides}", _LEADING_ON)
+        for each in first:
+            self._given(each)
+        stretches = [(top + 2, self.row), (besides + 1, self.last_row)]
+        return [(start, end) for start, end in stretches if start <= end]
+
+    def _given(self, given: Given) -> None:
+        """Put down one number that is given."""
+        raise NotImplementedError
 
     def _heading(self, text: str) -> None:
         """A line that begins a stretch of the calculation."""

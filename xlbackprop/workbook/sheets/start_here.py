@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
-from xlbackprop.network import ACTIVATIONS, LEARNING_RATE, derivative
+from xlbackprop.network import (
+    ACTIVATIONS,
+    BATCH_SIZE,
+    EPOCH,
+    IN_BATCH,
+    LEARNING_RATE,
+    MEAN_LOSS,
+    UPDATE,
+    derivative,
+)
 from xlbackprop.symbols import Call, Mathematics, Symbol, Typesetter
 from xlbackprop.walkthrough import WALKTHROUGH, Lesson
 from xlbackprop.workbook.panels.working import plain
@@ -119,6 +128,9 @@ def _entries(lesson: Lesson) -> Iterator[tuple[str, Role, str]]:
         examples += [names.pre_activations[0][0], names.activations[0][0]]
     examples += [names.activations[-1][0], names.losses[0], names.total_loss]
     examples += [derivative(names.total_loss, names.weights[0][0][0])]
+    examples += [name for name in (EPOCH, IN_BATCH, BATCH_SIZE, UPDATE) if name in derivation.quantities]
+    mean = derivative(MEAN_LOSS, names.weights[0][0][0])
+    examples += [mean] if mean in derivation.quantities else []
     for name in examples:
         yield name, derivation[name].role, derivation[name].sentence
     memory = {quantity.role: name for name, quantity in reversed([*derivation.quantities.items()])}.get(Role.MEMORY)

@@ -26,7 +26,7 @@ from xlbackprop.symbols import (
     rounded,
     text_formula,
 )
-from xlbackprop.walkthrough import GIVEN, UPDATE, Lesson, givens, sections, updated_name, updates
+from xlbackprop.walkthrough import UPDATE, Given, Lesson, sections, updated_name, updates
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
 from xlbackprop.workbook.panels.worth_it import QUESTION, SAME_WITHIN, put_answer
@@ -70,14 +70,15 @@ def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
     headers = ("symbol", "mathematics", "with the numbers of this iteration", "value", "what it is")
     list_header(page, _HEADER_ROW, _WIDTHS, headers)
     lines = _Lines(page, lesson, choice)
-    lines.given()
+    between = [len(section.names) for section in sections(lesson.derivation)]
+    lines.given([*between, len(lesson.derivation.learned), 1])
     lines.calculated()
     lines.update()
     lines.worth_it()
-    page.show_extreme_numbers(f"D{_HEADER_ROW + 1}:D{lines.row}")
+    page.show_extreme_numbers(f"D{_HEADER_ROW + 1}:D{max(lines.row, lines.last_row)}")
     page.hide("FGHIJKL")
     page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
-    page.sheet.print_area = f"A1:E{lines.row}"
+    page.sheet.print_area = f"A1:E{max(lines.row, lines.last_row)}"
     return page
 
 
@@ -98,12 +99,10 @@ class _Lines(Lines):
             lambda symbol: f"{_BRACKETED_COLUMN}{self._rows[symbol.label]}",
         )
 
-    def given(self) -> None:
-        self._heading(GIVEN)
-        for given in givens(self._derivation):
-            value = self._moment.value(given.symbol)
-            self._line(given.label, given.sentence, None, self._choice.given(given), value, given.role)
-            self._origin(is_learned=given.name in self._derivation.learned)
+    def _given(self, given: Given) -> None:
+        value = self._moment.value(given.symbol)
+        self._line(given.label, given.sentence, None, self._choice.given(given), value, given.role)
+        self._origin(is_learned=given.name in self._derivation.learned)
 
     def calculated(self) -> None:
         columns = self._lesson.table.quantities
@@ -227,8 +226,8 @@ class _Lines(Lines):
             self._page.text(f"B{self.row}", "given", _PROSE)
             return
         made, number = self._choice.cell, float(self._lesson.iteration)
-        if (row := self._rows.get(UPDATE_NUMBER)) is not None:  # it is the update to which the batch leads
-            made, number = f"(D{row}-1)", self._values[UPDATE_NUMBER] - 1
+        if UPDATE_NUMBER in self._values:  # of the update to which the batch leads
+            made, number = f"({self._choice.value(UPDATE_NUMBER)}-1)", self._values[UPDATE_NUMBER] - 1
         formula = f'IF({made}=0,"given, to begin with","learned: "&{made}&IF({made}=1," update"," updates"))'
         words = f"learned: {number:.0f} update{'s' * (number > 1)}" if number else "given, to begin with"
         self._page.formula(f"B{self.row}", formula, words, _PROSE)

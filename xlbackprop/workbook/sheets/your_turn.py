@@ -13,17 +13,15 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.grid import column_letter, column_number
-from xlbackprop.network import derivative
+from xlbackprop.network import BATCH_SIZE, IN_BATCH, derivative
 from xlbackprop.symbols import Expression, Formula, Symbol, WrittenFormula, evaluated, symbols
 from xlbackprop.walkthrough import (
-    GIVEN,
     MOST_SLIPS,
     UPDATE,
     Given,
     Lesson,
     LikelySlip,
     compact,
-    givens,
     likely_slips,
     sections,
     updated_name,
@@ -71,6 +69,8 @@ _LEAST_STEP = 1e-6
 _LARGEST_ANSWER = "1E15"
 """Later lines go on with no answer beyond this: products of a dozen such numbers are still numbers."""
 
+_NOT_ASKED = "Not asked: nothing moves before the batch is complete."
+
 _LONGEST_LITERAL = 240
 """A formula takes texts of up to 255 characters."""
 
@@ -87,18 +87,24 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
     headers = ("symbol", "what it is", "your answer", "", "hint")
     list_header(page, _HEADER_ROW, _WIDTHS, headers)
     exercise = _Exercise(page, lesson, choice)
-    exercise.given()
+    for start, end in exercise.given(exercise.lines):
+        page.show_extreme_numbers(f"C{start}:C{end}")
     first = exercise.row + 1
     exercise.calculated()
     exercise.update()
     exercise.allowances()
     exercise.limits()
-    _progress(page, f"D{first}:D{exercise.row}", exercise.questions)
+    number = f"{exercise.questions}"
+    asked = exercise.questions
+    if exercise.waits:
+        number = f"({number}-IF({exercise.waits},{exercise.updates_asked},0))"
+        asked -= exercise.updates_asked if exercise.is_waiting else 0
+    _progress(page, f"D{first}:D{exercise.row}", number, asked)
     _colour_marks(page, f"D{first}:D{exercise.row}")
     last_helper = column_letter(column_number(_FIRST_SLIP) + MOST_SLIPS - 1)
     page.hide(column_letter(column) for column in range(column_number(_TRUE), column_number(last_helper) + 1))
     page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
-    page.sheet.print_area = f"A1:E{exercise.row}"
+    page.sheet.print_area = f"A1:E{max(exercise.row, exercise.last_row)}"
     return page
 
 
@@ -153,10 +159,10 @@ def _digits(page: Page) -> None:
     page.formula(f"E{DIGITS_CELL[1:]}", said, str(_DIGITS).join(parts), Look(theme.TEXT, align="left", indent=1))
 
 
-def _progress(page: Page, marks: str, number: int) -> None:
+def _progress(page: Page, marks: str, number: str, asked: int) -> None:
     right, wrong = (f'COUNTIF({marks},"{mark}")' for mark in (RIGHT, WRONG))
-    formula = f'({right}+{wrong})&" of {number} answered, "&{right}&" right"&IF({right}={number},": all done!","")'
-    page.formula(PROGRESS_CELL, formula, f"0 of {number} answered, 0 right", Look(theme.CHECK, align="left", indent=1))
+    formula = f'({right}+{wrong})&" of "&{number}&" answered, "&{right}&" right"&IF({right}={number},": all done!","")'
+    page.formula(PROGRESS_CELL, formula, f"0 of {asked} answered, 0 right", Look(theme.CHECK, align="left", indent=1))
 
 
 def _colour_marks(page: Page, marks: str) -> None:
@@ -175,7 +181,7 @@ class _Exercise(Lines):
 
     def __init__(self, page: Page, lesson: Lesson, choice: Choice) -> None:
         super().__init__(page, lesson, choice, _HEADER_ROW, _WIDTHS)
-        self.questions = 0
+        self.questions = self.updates_asked = 0
         self._rows: dict[str, int] = {}
         self._known = dict(self._values)
         self._updated: dict[str, Expression] = {}
@@ -184,13 +190,21 @@ class _Exercise(Lines):
         self._true_formula = Formula(lambda symbol: self._true[symbol.label])
         self._used_formula = Formula(lambda symbol: self._used[symbol.label])
         self._written_formula = WrittenFormula(lambda symbol: self._used[symbol.label])
+        self.is_waiting = BATCH_SIZE in self._values and self._values[IN_BATCH] < self._values[BATCH_SIZE]
         self._questions = {question.name: question for question in questions(self._derivation)}
 
-    def given(self) -> None:
-        self._heading(GIVEN)
-        for given in givens(self._derivation):
-            self._given(given)
-        self._page.show_extreme_numbers(f"C{_HEADER_ROW + 2}:C{self.row}")
+    @property
+    def lines(self) -> list[int]:
+        """How many lines every stretch below what is given has."""
+        told = [sum(name in self._questions for name in each.names) for each in sections(self._derivation)]
+        return [*filter(None, told), len(self._derivation.learned)]
+
+    @property
+    def waits(self) -> str:
+        """The condition under which nothing moves yet, because the batch is not complete; nothing without batches."""
+        if BATCH_SIZE not in self._values:
+            return ""
+        return f"{self._true[IN_BATCH]}<{self._true[BATCH_SIZE]}"
 
     def calculated(self) -> None:
         columns = self._lesson.table.quantities
@@ -285,9 +299,15 @@ class _Exercise(Lines):
         self._rows[question.name] = row
         cells = _Cells(row)
         page.blank(cells.answer, Look(theme.INPUT))
-        page.formula(cells.mark, cells.marked(), "", _MARK)
         hint = f"{question.name} = {self._mathematics.read(question.expression)}"
-        page.formula(cells.hint, cells.hinted(hint, slips, is_update=question.name not in self._values), "", _HINT)
+        is_update = question.name not in self._values
+        mark, hinted, shown = cells.marked(), cells.hinted(hint, slips, is_update=is_update), ""
+        if is_update and self.waits:
+            self.updates_asked += 1
+            mark, hinted = f'IF({self.waits},"",{mark})', f'IF({self.waits},"{_NOT_ASKED}",{hinted})'
+            shown = _NOT_ASKED if self.is_waiting else ""
+        page.formula(cells.mark, mark, "", _MARK)
+        page.formula(cells.hint, hinted, shown, _HINT)
         is_used = f"IF(ISNUMBER({cells.answer}),ABS({cells.answer})<{_LARGEST_ANSWER},FALSE)"
         page.formula(f"{_USED}{row}", f"IF({is_used},{cells.answer},{_EXPECTED}{row})", value, _HELPER)
         page.formula(cells.reach, cells.reached(), "", _HELPER)
