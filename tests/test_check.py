@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import openpyxl
@@ -394,6 +396,43 @@ def test_the_class_sheet_is_right(folder: Path) -> None:
     table = report.tables[0]
     assert (table.sheet, table.range, table.rows) == ("Sheet1", "A32:AE44", 12)
     assert (table.learning_rate.cell, table.learning_rate.value) == ("G31", 0.5)
+
+
+def _wrong_everywhere() -> dict[str | tuple[str, int], handmade.Change]:
+    """Every formula wrong in a way of its own, none of them a slip that has a name."""
+    formulas = {(name, row): formula for name, formula in handmade.FORMULAS.items() for row in range(FIRST, LAST + 1)}
+    formulas |= {(name, row): formula for name, formula in handmade.UPDATES.items() for row in range(FIRST + 1, LAST)}
+    return {
+        place: f"={turn + 2}*EXP({0.5 + 0.01 * turn:.2f}*({formula}))-0.{turn + 11}"
+        for turn, (place, formula) in enumerate(formulas.items())
+    }
+
+
+def _map_of(path: Path, names: Iterable[str]) -> Path:
+    lines = [f'"{name}" = "{handmade.LETTERS[name]}"' for name in names]
+    path.write_text("\n".join(["header = 32", *lines]), encoding="utf-8")
+    return path
+
+
+def test_a_sheet_whose_every_formula_is_wrong_in_another_way_is_judged_in_seconds(folder: Path) -> None:
+    path = handmade.write(folder / "everywhere.xlsx", _wrong_everywhere())
+    column_map = _map_of(folder / "everywhere.toml", handmade.LETTERS)
+    began = time.process_time()
+    report = check(path, map_file=column_map)
+    assert time.process_time() - began < 3
+    assert report.status == "mistakes"
+    assert sum(finding.kind == "wrong_formula" for finding in report.findings) > 20
+    assert check(path, map_file=column_map) == report  # what is remembered from before is no reason to say more
+
+
+@pytest.mark.parametrize("missing", [("w1",), ("w6", "w7", "w8"), ("w1", "w2", "w3", "w4", "w5", "w6", "w7")])
+def test_a_map_of_some_of_the_weights_is_judged_in_seconds(missing: tuple[str, ...], folder: Path) -> None:
+    """The columns that the map leaves out are cells that nobody knows, and every gradient is built on them."""
+    path = handmade.write(folder / "some.xlsx")
+    column_map = _map_of(folder / "some.toml", [name for name in handmade.LETTERS if name not in missing])
+    began = time.process_time()
+    check(path, map_file=column_map)
+    assert time.process_time() - began < 3
 
 
 def test_one_mistake_is_told_once_and_not_again_in_what_follows_from_it(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from itertools import combinations
+from math import prod
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Search:
                 values = self._with(numbered, dict.fromkeys(subset, self._stack[:count]), (count,))
                 if values is None:
                     continue
-                fits = np.flatnonzero(self._scene.close(values, self._target))
+                fits = np.flatnonzero(self._scene.agree(values, self._target))
                 for index in fits:
                     if self._names[index] not in (leaf[1:3], (self._scene.label, 0)):
                         return self._slip(leaf, self._names[index], partly=len(subset) < len(places))
@@ -82,7 +83,7 @@ class Search:
             values = self._with(self._numbered, new, (len(first), len(second)))
             if values is None:
                 continue
-            for i, j in np.argwhere(self._scene.close(values, self._target)):
+            for i, j in np.argwhere(self._scene.agree(values, self._target)):
                 right = (self._names[first[i]], self._names[second[j]])
                 if one[1:3] != right[0] and other[1:3] != right[1]:
                     meant, wrong = (right[0][0], right[1][0]), (str(one[1]), str(other[1]))
@@ -99,7 +100,7 @@ class Search:
         """Brackets that are missing."""
         for variant in bracketed(self._numbered):
             values = self._with(variant, {}, ())
-            if values is not None and bool(self._scene.close(values, self._target)):
+            if values is not None and bool(self._scene.agree(values, self._target)):
                 return Slip("missing_brackets", self._bracket_words(variant))
         return None
 
@@ -116,7 +117,7 @@ class Search:
         words = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
         for variant, old, new in with_operators(self._numbered):
             values = self._with(variant, {}, ())
-            if values is not None and bool(self._scene.close(values, self._target)):
+            if values is not None and bool(self._scene.agree(values, self._target)):
                 was, meant = (new, old) if reverse else (old, new)
                 if "neg" in (was, meant):
                     return Slip("sign", "has the wrong sign in one place")
@@ -145,7 +146,7 @@ class Search:
             return None
         words = "multiplies in place of subtracting: " + "; ".join(dict.fromkeys(changed))
         values = self._with(tree, {}, ())
-        if values is not None and bool(self._scene.close(values, self._target)):
+        if values is not None and bool(self._scene.agree(values, self._target)):
             return Slip("product_for_difference", words)
         other = self.one_leaf(tree)
         return other and Slip("product_for_difference", f"{words}, and it {other.words}")
@@ -169,7 +170,7 @@ class Search:
             replaced = new.get(node[1])
             return self._values[node[1]] if replaced is None else replaced
 
-        return values_of(tree, leaf, shape + self._scene.shape)
+        return values_of(self._scene, tree, leaf, shape)
 
     def _similar(self, leaf: Node) -> list[int]:
         """The candidates that a quantity may have been taken for."""
@@ -208,11 +209,20 @@ class Search:
         return "lacks a pair of brackets, so that a factor multiplies only one of the terms it should multiply"
 
 
-def values_of(tree: Node, leaf: Callable[[Node], Array | float | None], shape: tuple[int, ...]) -> Array | None:
+def values_of(
+    scene: Scene, tree: Node, leaf: Callable[[Node], Array | float | None], shape: tuple[int, ...] = ()
+) -> Array | None:
     """As `value_of`, but where only some of the values are finite the others simply agree with nothing."""
+    full = shape + scene.shape
+    numbers = prod(full)
+
+    def counted(node: Node) -> Array | float | None:
+        scene.tries.spend(numbers)
+        return leaf(node)
+
     try:
         with np.errstate(all="ignore"):
-            return np.broadcast_to(np.asarray(evaluate(tree, leaf), dtype=np.float64), shape)
+            return np.broadcast_to(np.asarray(evaluate(tree, counted), dtype=np.float64), full)
     except (UnsupportedError, TypeError, ValueError, OverflowError, RecursionError):
         return None
 
@@ -220,7 +230,7 @@ def values_of(tree: Node, leaf: Callable[[Node], Array | float | None], shape: t
 def same_as_another(scene: Scene, found: Array) -> Slip | None:
     """A formula that belongs to another quantity."""
     for (name, distance), values in scene.candidates.items():
-        if bool(scene.close(values, found)):
+        if bool(scene.agree(values, found)):
             if name == scene.label:
                 if distance == 0:
                     continue

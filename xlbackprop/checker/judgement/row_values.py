@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ _TYPED_DECIMALS = 2
 _DROPPED_ZEROS = 4
 """The last digits may be zeros that are not stored, or fell to a narrow column; a number with still fewer was typed."""
 _DOUBLE_DIGITS = 15
+_MOST_TOGETHER = 10_000
+"""Numbers in one array, when a formula is tried with each of its leaves moved in turn."""
 
 
 class Numbers:
@@ -67,22 +69,32 @@ class Numbers:
                 case _:
                     return np.nan, 0.0
 
-        def value(moved: Node | None) -> Array:
+        def value(moved: Sequence[Node], shape: tuple[int, ...]) -> Array:
+            turns = {node: turn for turn, node in enumerate(moved)}
+
             def leaf(node: Node) -> Any:
                 number, doubt = known(node)
-                return number + doubt if node == moved else number
+                turn = turns.get(node)
+                if turn is None:
+                    return number
+                each = np.array(np.broadcast_to(number, shape))
+                each[turn] += doubt
+                return each
 
             try:
                 with np.errstate(all="ignore"):
-                    return np.broadcast_to(np.asarray(evaluate(tree, leaf), dtype=np.float64), (rows,))
+                    return np.broadcast_to(np.asarray(evaluate(tree, leaf), dtype=np.float64), shape)
             except UnsupportedError:
-                return np.full(rows, np.nan)
+                return np.full(shape, np.nan)
 
-        right = value(None)
+        right = value((), (rows,))
         distinct = [leaf for leaf in dict.fromkeys(leaves(tree)) if leaf[0] == "q"]
         doubt = np.abs(right) * 1e-12
-        for leaf in distinct:
-            doubt = doubt + np.abs(value(leaf) - right)
+        together = max(1, _MOST_TOGETHER // rows)
+        for start in range(0, len(distinct), together):
+            moved = distinct[start : start + together]
+            for each in value(moved, (len(moved), rows)):
+                doubt = doubt + np.abs(each - right)
         return right, doubt
 
     def _line(self, name: str, line: int) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 
 from xlbackprop.checker.file.formula import Node, value_of
-from xlbackprop.checker.judgement.slip import Agreement, Scene, Slip
+from xlbackprop.checker.judgement.slip import Agreement, Scene, Slip, Tries
 from xlbackprop.checker.judgement.slips import name_formula_slip
 from xlbackprop.checker.worlds import CLOSENESS, WORLDS, Shape, world
 from xlbackprop.engine import Array
@@ -17,6 +17,10 @@ from xlbackprop.network import LEARNING_RATE
 
 NEGATIVE = "−"
 """Stands before the name of a quantity whose negative a helper holds."""
+
+_THOROUGH = 60_000
+_QUICK = 3_000
+_TABLE = 120_000
 
 
 class Setting(Struct, frozen=True):
@@ -28,15 +32,48 @@ class Setting(Struct, frozen=True):
     numbering: tuple[tuple[str, str], ...]
 
 
+class Budget:
+    """The tries for all that is wrong in one table: first thorough searches, then quick ones, then none."""
+
+    def __init__(self) -> None:
+        self._left = _TABLE
+
+    @property
+    def most(self) -> int:
+        """How much the next search may try."""
+        if self._left > _THOROUGH:
+            return _THOROUGH
+        return _QUICK if self._left > 0 else 0
+
+    def spend(self, tries: int) -> None:
+        """Count what a search has tried."""
+        self._left -= tries
+
+    def name_slip(self, setting: Setting, name: str, tree: Node, model: Node) -> Slip:
+        """The slip in a wrong formula.
+
+        Args:
+            setting: how to read it.
+            name: what the sheet calls the quantity that the formula should give.
+            tree: the formula as it stands, over the sheet's names; an unknown cell is `("x", position, number)`.
+            model: the right formula.
+        """
+        most = self.most
+        slip, spent = _named(setting, name, tree, model, most) if most else (None, 0)
+        self.spend(spent)
+        return slip or Slip("wrong_formula", "does not give what it should")
+
+
 @lru_cache(maxsize=512)
-def name_slip(setting: Setting, name: str, tree: Node, model: Node) -> Slip:
-    """The slip in a wrong formula.
+def _named(setting: Setting, name: str, tree: Node, model: Node, most: int) -> tuple[Slip | None, int]:
+    """The slip in a wrong formula, and how much was tried; what is known from another table counts as tried again.
 
     Args:
         setting: how to read it.
         name: what the sheet calls the quantity that the formula should give.
         tree: the formula as it stands, over the sheet's names; an unknown cell is `("x", position, number)`.
         model: the right formula.
+        most: how much may be tried.
     """
     there = world(setting.shape, setting.literals, setting.changing_samples)
     own_of = dict(setting.numbering)
@@ -69,7 +106,7 @@ def name_slip(setting: Setting, name: str, tree: Node, model: Node) -> Slip:
         with np.errstate(all="ignore"):
             return np.asarray((np.abs(one - other) <= CLOSENESS * np.abs(other) + 1e-13).all(axis=-1))
 
-    scene = Scene(plain, leaf, candidates, (WORLDS,), near)
+    tries = Tries(most)
+    scene = Scene(plain, leaf, candidates, (WORLDS,), near, tries)
     found = value_of(tree, leaf, (WORLDS,))
-    slip = name_formula_slip(scene, tree, found, right, model)
-    return slip or Slip("wrong_formula", "does not give what it should")
+    return name_formula_slip(scene, tree, found, right, model), tries.spent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from xlbackprop.checker.file.formula import Node
 from xlbackprop.checker.judgement.slip import Scene, Slip
@@ -26,6 +27,7 @@ def exchanged(scene: Scene, slip: Slip) -> Slip:
     return Slip(leaf_kind(slip.meant, wrong), f"uses {slip.meant} where {wrong} belongs{partly}")
 
 
+@lru_cache(maxsize=4096)
 def sort_of(name: str) -> str:
     """Quantities of one sort are those that are taken for one another."""
     for pattern, sort in (

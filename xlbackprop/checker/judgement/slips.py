@@ -14,14 +14,14 @@ from xlbackprop.checker.judgement.mutations import (
     without_brackets,
     without_terms,
 )
-from xlbackprop.checker.judgement.slip import Scene, Slip
+from xlbackprop.checker.judgement.slip import ExhaustedError, Scene, Slip
 from xlbackprop.checker.judgement.slip_words import exchanged, in_words, listed, sort_of
 from xlbackprop.engine import Array
 from xlbackprop.network import LEARNING_RATE
 
 
 def name_formula_slip(scene: Scene, tree: Node, found: Array | None, right: Array, model: Node) -> Slip | None:
-    """The slip in a wrong formula.
+    """The slip in a wrong formula; None when none is found, or not with the tries there are.
 
     Args:
         scene: the worlds it is tried in.
@@ -30,6 +30,13 @@ def name_formula_slip(scene: Scene, tree: Node, found: Array | None, right: Arra
         right: the values it should have.
         model: the right formula.
     """
+    try:
+        return _formula_slip(scene, tree, found, right, model)
+    except ExhaustedError:
+        return None
+
+
+def _formula_slip(scene: Scene, tree: Node, found: Array | None, right: Array, model: Node) -> Slip | None:
     search = Search(scene, tree, right)
     return (
         _rounded_euler(scene, tree, right)
@@ -53,6 +60,13 @@ def name_formula_slip(scene: Scene, tree: Node, found: Array | None, right: Arra
 
 def name_value_slip(scene: Scene, model: Node, found: Array, right: Array) -> Slip | None:
     """The slip behind numbers without formulas: the mistake which, made in the right formula, gives them."""
+    try:
+        return _value_slip(scene, model, found, right)
+    except ExhaustedError:
+        return None
+
+
+def _value_slip(scene: Scene, model: Node, found: Array, right: Array) -> Slip | None:
     search = Search(scene, model, found)
     slip = same_as_another(scene, found) or search.one_leaf()
     if slip is not None and slip.wrong:
@@ -77,25 +91,25 @@ def _rounded_euler(scene: Scene, tree: Node, right: Array) -> Slip | None:
                 return ("n", np.e)
             return with_parts(node, tuple(map(exact, inner))) if inner else node
 
-        values = values_of(exact(tree), scene.leaf, scene.shape)
-        if values is not None and bool(scene.close(values, right)):
+        values = values_of(scene, exact(tree), scene.leaf)
+        if values is not None and bool(scene.agree(values, right)):
             return Slip("rounded_constant", f"uses {number:.10g} for e, where EXP is exact", ("n", number))
     return None
 
 
 def _factor(scene: Scene, found: Array, right: Array) -> Slip | None:
     """The whole formula multiplied or divided by something."""
-    if bool(scene.close(-found, right)):
+    if bool(scene.agree(-found, right)):
         return Slip("sign", "has the wrong sign: it is the negative of what it should be")
-    if bool(scene.close(found * 2, right)):
+    if bool(scene.agree(found * 2, right)):
         return Slip("extra_factor", "is half of what it should be: a factor ½ too much")
-    if bool(scene.close(found * 0.5, right)):
+    if bool(scene.agree(found * 0.5, right)):
         return Slip("missing_factor", "is twice what it should be: the factor ½ is missing")
     for words, values in _factors(scene):
         with np.errstate(all="ignore"):
-            if bool(scene.close(found * values, right)):
+            if bool(scene.agree(found * values, right)):
                 return Slip("missing_factor", f"lacks the factor {words}")
-            if bool(scene.close(right * values, found)):
+            if bool(scene.agree(right * values, found)):
                 return Slip("extra_factor", f"has the factor {words} once too often")
     return None
 
@@ -116,8 +130,8 @@ def _factors(scene: Scene) -> Iterator[tuple[str, Array]]:
 def _factor_in(scene: Scene, model: Node, found: Array) -> Slip | None:
     """A factor missing or doubled inside the formula: found by spoiling the right one."""
     for variant, factor, kind in spoiled_factors(model):
-        values = values_of(variant, scene.leaf, scene.shape)
-        if values is not None and bool(scene.close(values, found)):
+        values = values_of(scene, variant, scene.leaf)
+        if values is not None and bool(scene.agree(values, found)):
             words = in_words(factor)
             if kind == "missing_factor":
                 return Slip(kind, f"lacks the factor {words}" + (" in one term" if words != LEARNING_RATE else ""))
@@ -128,8 +142,8 @@ def _factor_in(scene: Scene, model: Node, found: Array) -> Slip | None:
 def _missing_term(scene: Scene, model: Node, found: Array) -> Slip | None:
     """A term left out of a sum: one output's part of a hidden gradient, or a bias."""
     for variant, term in without_terms(model):
-        values = values_of(variant, scene.leaf, scene.shape)
-        if values is not None and bool(scene.close(values, found)):
+        values = values_of(scene, variant, scene.leaf)
+        if values is not None and bool(scene.agree(values, found)):
             names = [str(leaf[1]) for leaf in leaves(term) if leaf[0] == "q"]
             return Slip("missing_term", f"leaves out a term, the one with {listed(list(dict.fromkeys(names)))}")
     return None
@@ -138,8 +152,8 @@ def _missing_term(scene: Scene, model: Node, found: Array) -> Slip | None:
 def _model_brackets(scene: Scene, model: Node, found: Array) -> Slip | None:
     """Brackets lost from the right formula, whatever the order in which the sheet writes its factors."""
     for variant in without_brackets(model):
-        values = values_of(variant, scene.leaf, scene.shape)
-        if values is not None and bool(scene.close(values, found)):
+        values = values_of(scene, variant, scene.leaf)
+        if values is not None and bool(scene.agree(values, found)):
             return Slip(
                 "missing_brackets",
                 "lacks a pair of brackets, so that a factor multiplies only one of the terms it should multiply",

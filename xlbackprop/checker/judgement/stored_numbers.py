@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from xlbackprop.checker.file.formula import Node, Position
 from xlbackprop.checker.judgement.right_formula import Replacement
 from xlbackprop.checker.judgement.row_values import Numbers, shifted
-from xlbackprop.checker.judgement.slip import Agreement, Scene, Slip
-from xlbackprop.checker.judgement.slip_search import NEGATIVE
+from xlbackprop.checker.judgement.slip import Agreement, Scene, Slip, Tries
+from xlbackprop.checker.judgement.slip_search import NEGATIVE, Budget
 from xlbackprop.checker.judgement.slips import name_value_slip
 from xlbackprop.checker.report.findings import Note
 from xlbackprop.checker.table.given_cells import labelled_rates
@@ -43,6 +43,7 @@ class StoredNumbers:
         numbers: Numbers,
         known: Mapping[Position, float],
         rate: float | None,
+        budget: Budget,
     ) -> None:
         self._trees = trees
         self._table = trees.table
@@ -50,6 +51,7 @@ class StoredNumbers:
         self._meaning = meaning
         self._numbers = numbers
         self._known = known
+        self._budget = budget
         derivation = meaning.derivation
         labels = [replacement.label(own) for own in derivation.quantities]
         self.calculated = tuple(
@@ -171,8 +173,10 @@ class StoredNumbers:
             with np.errstate(all="ignore"):
                 return np.asarray((np.abs(one - other) <= tolerance).all(axis=-1))
 
-        scene = Scene(name, leaf, candidates, (len(steps),), near)
+        tries = Tries(self._budget.most)
+        scene = Scene(name, leaf, candidates, (len(steps),), near, tries)
         slip = name_value_slip(scene, self._replacement.tree(name), found[steps], right[steps])
+        self._budget.spend(tries.spent)
         return slip or Slip("wrong_value", "is not what its own row gives")
 
     def _rate_shown(self) -> float | None:
@@ -234,7 +238,7 @@ def with_proven_rate(trees: Trees, meaning: Meaning, numbers: Numbers) -> Meanin
     labelled = next((place for place, name in meaning.cells.items() if name == LEARNING_RATE), None)
     if labelled is None or labelled[0] != sheet.name:
         return meaning
-    proven = StoredNumbers(trees, Replacement(trees, meaning), meaning, numbers, {}, None).rate
+    proven = StoredNumbers(trees, Replacement(trees, meaning), meaning, numbers, {}, None, Budget()).rate
     if proven is None:
         return meaning
     _, row, column = labelled

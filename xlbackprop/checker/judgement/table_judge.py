@@ -13,7 +13,7 @@ from xlbackprop.checker.file.formula import Formula, Node, Position, parts, with
 from xlbackprop.checker.judgement.right_formula import Replacement
 from xlbackprop.checker.judgement.row_values import Numbers, Recalculated
 from xlbackprop.checker.judgement.slip import Slip
-from xlbackprop.checker.judgement.slip_search import NEGATIVE, Setting, name_slip
+from xlbackprop.checker.judgement.slip_search import NEGATIVE, Budget, Setting
 from xlbackprop.checker.judgement.stored_numbers import StoredNumbers, renumbered_by_values, with_proven_rate
 from xlbackprop.checker.report.findings import Finding, LearningRate, Note, TableFound, shortened
 from xlbackprop.checker.table.given_cells import labelled_rates
@@ -117,11 +117,12 @@ class _TableJudge:
         self._setting = Setting(
             meaning.shape, meaning.literals, meaning.changing_samples, tuple(sorted(meaning.numbering.items()))
         )
+        self._budget = Budget()
         self._notes: list[Note] = []
         self._rate_cell, rate = self._learning_rate()
         known = {position: value for position in meaning.cells if (value := self._number_at(position)) is not None}
         self._elsewhere = {meaning.cells[position]: value for position, value in known.items()}
-        self._stored = StoredNumbers(trees, self._replacement, meaning, numbers, known, rate)
+        self._stored = StoredNumbers(trees, self._replacement, meaning, numbers, known, rate, self._budget)
 
         if self._rate_cell is None:
             self._replacement.rate = self._stored.rate
@@ -209,7 +210,7 @@ class _TableJudge:
             return None  # its value is judged instead
         if broken:
             return Slip("broken_reference", "refers to a cell that was deleted (#REF!)")
-        slip = name_slip(self._setting, name, tree, self._plain(self._replacement.tree(name)))
+        slip = self._budget.name_slip(self._setting, name, tree, self._plain(self._replacement.tree(name)))
         if slip.kind == "rounded_constant" and abs(slip.wrong[1] - np.e) < _NEAR_E:
             self._notes.append(Note(self._table.sheet.name, (), slip.kind, f"{name} {slip.words}"))
             return None

@@ -10,7 +10,7 @@ from xlbackprop.checker.file.book import Book, relationships
 from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.container import Container
 from xlbackprop.checker.file.formula import DEEPEST_NESTING, Node, UnsupportedError, leaves, value_of
-from xlbackprop.checker.judgement.slip_search import Setting, name_slip
+from xlbackprop.checker.judgement.slip_search import Budget, Setting
 from xlbackprop.checker.judgement.tree_reading import to_tree
 from xlbackprop.checker.report.findings import Note
 from xlbackprop.checker.table.labels import plain_name, quantity
@@ -83,6 +83,7 @@ def _completed(sheet: Sheet, place: Coordinates, text: str) -> str:
 class _Texts:
     def __init__(self, meaning: Meaning) -> None:
         self._meaning = meaning
+        self._budget = Budget()
         self._setting = Setting(
             meaning.shape, meaning.literals, meaning.changing_samples, tuple(sorted(meaning.numbering.items()))
         )
@@ -112,7 +113,7 @@ class _Texts:
             if found is None or close(found, right):
                 continue
             expression = self._meaning.derivation.expanded(own, self._columns())
-            slip = name_slip(self._setting, name, tree, to_tree(expression, self._symbol))
+            slip = self._budget.name_slip(self._setting, name, tree, to_tree(expression, self._symbol))
             shown = Mathematics().read(_relabelled(expression, self._meaning))
             return f"the written formula for {name} {slip.words}: “{text.strip()}”; right is {name} = {shown}"
         return ""
