@@ -250,9 +250,18 @@ def test_right_means_that_every_number_was_compared(lack: str, steps: tuple[int,
         assert [f"{finding.cells[0]} {finding.kind}" for finding in report.findings] == ([told] if told else [])
 
 
+def test_a_typed_loss_among_formulas_is_not_called_right(tmp_path: Path) -> None:
+    labels = {name: f"x{index}" for index, name in enumerate(handmade.CLASSIC)}
+    report = check(handmade.write(tmp_path / "typed.xlsx", {("E_total", 36): 0.5}, labels=labels, rows=8))
+    assert report.status == "not_recognised"
+    assert any("W36 is a typed number" in words for words in report.not_judged)
+
+
 def test_a_rounded_cell_is_held_to_its_rounding(tmp_path: Path) -> None:
     def change(step: int, cells: dict[str, str | float]) -> None:
-        cells["D6"] = "=ROUND(D14*C2,4)"
+        for place, content in cells.items():
+            if isinstance(content, str) and content.startswith("=") and place[0] in "CD" and "!" not in content:
+                cells[place] = f"=ROUND({content[1:]},6)"
 
     assert check(write(tmp_path / "rounded.xlsx", sheets_of(change))).status == "ok"
 

@@ -23,6 +23,8 @@ from xlbackprop.grid import Coordinates, ranges
 Values = Mapping[Position, float | str]
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 _BESIDE = ((1, 0), (0, 1))
+_HALVES = (0.5 + 1e-6, 0.5 - 1e-6)
+"""What is added before the decimals are cut off: a number halfway between two goes either way."""
 _NO_NUMBER = "gives no number"
 _LIKE_A_NUMBER = re.compile(r"\s*[-+−]?[\d.,'\s]*\d[\d.,'\s]*%?\s*")
 
@@ -59,6 +61,9 @@ def own_numbers(
         if not found and (position[0], position[1:]) not in told:
             for words, where in numbers.doubts(node):
                 doubts[words][where] = None
+    for position in numbers.typed_among_formulas(verdict):
+        if (position[0], position[1:]) not in told:
+            doubts["is a typed number among formulas"][position] = None
     if lacks or len(doubts) > 1:
         doubts.pop(_NO_NUMBER, None)
     unsound = {where[0] for places in (*lacks.values(), *doubts.values()) for where in places}
@@ -90,13 +95,14 @@ class _Numbers:
             self.seen[node] = value if isinstance(value, float) else np.nan
         self.seen[BLANK], self.seen[TEXT] = 0.0, np.nan
         self.problems = dict(graph.problems)
-        self.given: Array = np.full(graph.size, np.nan)
+        self.given: Array = np.full((graph.size, len(_HALVES)), np.nan)
         for kind in graph.kinds:
             operands = self.seen[kind.operands][:, :, None]
-            program = replace(kind.program, tree=_rounding(kind.program.tree))
             try:
                 with np.errstate(all="ignore"):
-                    self.given[kind.cells] = program.value(operands, kind.operands > TEXT)[:, 0]
+                    for index, half in enumerate(_HALVES):
+                        program = replace(kind.program, tree=_rounding(kind.program.tree, half))
+                        self.given[kind.cells, index] = program.value(operands, kind.operands > TEXT)[:, 0]
             except UnsupportedError as error:
                 self.problems.update(dict.fromkeys(kind.cells.tolist(), str(error)))
 
@@ -134,6 +140,17 @@ class _Numbers:
             and training.first[1] <= column <= training.last[1]
             for training in trainings
         )
+
+    def typed_among_formulas(self, verdict: CalculationVerdict) -> Iterator[Position]:
+        """Numbers between two cells with one formula that trainings are not calculated from."""
+        graph, model = self.graph, verdict.model
+        for node in range(TEXT + 1, graph.size):
+            if graph.is_formula(node) or model.depends[node] or model.feeds[node]:
+                continue
+            above, below = next(_sides(graph.positions[node]))
+            formula = self.formula_at(above)
+            if formula and formula == self.formula_at(below) and self._is_inside(node, verdict.trainings):
+                yield graph.positions[node]
 
     def _read(self, node: int) -> list[int]:
         return list(dict.fromkeys(self.graph.node(where) for where in self._positions_read(node)))
@@ -227,18 +244,19 @@ class _Numbers:
         value = self.value(node)
         if not isinstance(value, float):
             yield _NO_NUMBER, position
-        elif not _is_near(value, float(self.given[node])):
+        elif not any(_is_near(value, given) for given in self.given[node].tolist()):
             yield "gives another number than its formula, as it is read here", position
 
 
-def _rounding(node: Node) -> Node:
+def _rounding(node: Node, half: float) -> Node:
     """A tree in which ROUND rounds; elsewhere it is read as the number itself, whose derivative it has."""
     if node[0] == "call" and node[1] == "ROUND" and len(node[2]) == 2:
-        number, digits = map(_rounding, node[2])
+        number, digits = (_rounding(part, half) for part in node[2])
         scale = ("^", ("n", 10.0), digits)
-        return ("/", ("call", "INT", (("+", ("*", number, scale), ("n", 0.5)),)), scale)
+        rounded = ("call", "INT", (("+", ("*", ("call", "ABS", (number,)), scale), ("n", half)),))
+        return ("/", ("*", ("call", "SIGN", (number,)), rounded), scale)
     inner = parts(node)
-    return with_parts(node, tuple(map(_rounding, inner))) if inner else node
+    return with_parts(node, tuple(_rounding(part, half) for part in inner)) if inner else node
 
 
 def _is_near(one: float, other: float) -> bool:
