@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -10,12 +11,12 @@ import openpyxl
 import pytest
 from msgspec.structs import replace
 
-from tests import sheets
+from tests import judges, sheets
 from tests.judges import Cells
-from xlbackprop import Definition, load, train
+from xlbackprop import Definition, build, load, train
 from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS
 from xlbackprop.workbook.sheets import learning_rates
-from xlbackprop.workbook.sheets.learning_rates import TITLE, Choices
+from xlbackprop.workbook.sheets.learning_rates import NO_RATE, TITLE, Choices
 
 VERDICTS = {
     0.1: "still falling",
@@ -143,3 +144,25 @@ def test_the_charts_end_within_the_first_screen(tmp_path: Path) -> None:
         sheet.row_dimensions[row].height or 15 for row in range(1, 1 + max(c.anchor.to.row for c in sheet._charts))
     ]
     assert sum(heights) * 96 / 72 <= 768 - 182  # what the bars of a program take
+
+
+def test_a_rate_that_is_emptied_leaves_a_curve_that_says_so(tmp_path: Path) -> None:
+    path = build(load(), tmp_path / "book.xlsx", sheets=["learning-rates"])
+    (chart, _) = openpyxl.load_workbook(path)[TITLE]._charts
+    labels = [re.sub(r".*!|\$", "", series.tx.strRef.f) for series in chart.series]
+    stored = openpyxl.load_workbook(path, data_only=True)[TITLE]
+    assert [stored[label].value for label in labels] == list(load().learning_rates)
+    cells = judges.ironcalc_judge(path, {(TITLE, "C6"): "", (TITLE, "D6"): 0.3})
+    assert [cells[TITLE, label] for label in labels[:4]] == [0.1, NO_RATE, 0.3, 0.8]
+    assert cells[TITLE, "C9"] == "did not move"
+
+
+@pytest.mark.parametrize("name", ["classic", "xor"])
+def test_the_working_shows_numbers_too_large_for_its_columns_by_powers_of_ten(name: str, tmp_path: Path) -> None:
+    sheet = openpyxl.load_workbook(build(load(name), tmp_path / "book.xlsx", sheets=["learning-rates"]))[TITLE]
+    heads = {cell.coordinate for row in sheet.iter_rows() for cell in row if cell.value == "w1"}
+    ranges = [rule.sqref for rule in sheet.conditional_formatting]
+    assert len(heads) >= len(load(name).learning_rates)
+    for head in heads:
+        below = sheet[head].offset(row=3).coordinate
+        assert any(below in cells for cells in ranges), head

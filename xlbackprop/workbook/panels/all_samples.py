@@ -123,6 +123,7 @@ def put_passes(
     formulas |= {name: working.calculation(name) for name in columns if name not in weights}
     working.header(page)
     working.block(page, formulas, {name: passed[name] for name in columns}, slice(None))
+    page.show_extreme_numbers(f"{working.cell(columns[0])}:{working.cell(columns[-1], passes.rows - 1)}")
     return working.range(total), passes.curve.means(passed[total])
 
 
@@ -164,6 +165,7 @@ def put_points(
         page.formula(f"{letter}{last_row}", last, float(values[-1]), look)
         weights[name] = f"${letter}${first_row}:${letter}${last_row}", values
     page.block(Block(first_row, columns, column))
+    page.show_extreme_numbers(f"{address(first_row, column)}:{address(last_row, column + len(columns) - 1)}")
     losses, means = put_passes(page, definition, derivation, passes, passes_column, weights, elsewhere)
     letter = column_letter(loss_column)
     look = Look(theme.RESULT, derivation[derivation.names.total_loss].role, theme.VALUE_FORMAT)

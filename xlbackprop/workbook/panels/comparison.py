@@ -94,6 +94,8 @@ class Compared(Run, frozen=True, kw_only=True):
     losses: Losses
     helper_column: int
     """The first of the columns beside the losses for what the table and the charts need."""
+    label: str = ""
+    """The cell of what its curve is called; none for the head of its column."""
 
     @property
     def name_cell(self) -> str:
@@ -289,11 +291,13 @@ class Summary(Struct, frozen=True, dict=True):
         first_column: int,
         name: str,
         column: str,
+        label: str = "",
     ) -> Compared:
         """Put down a training and the losses that it is judged by.
 
         Args:
             elsewhere: the addresses of what is given.
+            label: the cell of what its curve is called; none for the head of its column.
         """
         columns = run_columns(derivation)
         working = Working(derivation, columns, first_column, self.header_row, self.iterations, elsewhere)
@@ -305,7 +309,8 @@ class Summary(Struct, frozen=True, dict=True):
             helpers = working.next_column
         else:
             losses, helpers = self._all_samples(definition, working, trace)
-        return Compared(working, values, name=name, column=column, losses=losses, helper_column=helpers)
+        self.page.show_extreme_numbers(f"{working.cell(columns[0])}:{working.cell(columns[-1], working.rows - 1)}")
+        return Compared(working, values, name=name, column=column, losses=losses, helper_column=helpers, label=label)
 
     def _all_samples(self, definition: Definition, working: Working, trace: Trace) -> tuple[Losses, int]:
         derivation, first = working.derivation, self._points_row
@@ -442,7 +447,7 @@ class Summary(Struct, frozen=True, dict=True):
     def _curve(self, run: Compared, index: int, colour: str, dash: str) -> Curve:
         sheet, losses = f"'{self.page.sheet.title}'", run.losses
         return Curve(
-            label_reference=f"{sheet}!${run.column}${NAME_ROW}",
+            label_reference=f"{sheet}!{absolute(run.label or run.name_cell)}",
             label=run.name,
             categories_reference=f"{sheet}!{losses.range(losses.places_letter)}",
             categories=losses.places,

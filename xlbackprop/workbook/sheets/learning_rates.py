@@ -33,6 +33,9 @@ class Choices(Struct, frozen=True):
 
 AS_GENERATED = Choices()
 
+NO_RATE = "left empty: 0"
+"""What the curve of a rate that is no number is called."""
+
 _LAST_COLUMNS = 4, 9
 """Of the two charts: together they are as wide as a table of eight rates."""
 
@@ -58,7 +61,7 @@ def learning_rates(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GEN
     definitions = [replace(lesson.definition, iterations=summary.iterations, learning_rate=rate) for rate in rates]
     derivation, runs = lesson.derivation, []
     for index, (definition, trace) in enumerate(zip(definitions, train_all(definitions), strict=True)):
-        rate_used = address(summary.header_row - 1, column + 1)
+        rate_used, label = (address(summary.header_row - 1, column + place) for place in (1, 2))
         run = summary.run(
             definition,
             derivation,
@@ -67,6 +70,7 @@ def learning_rates(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GEN
             first_column=column,
             name=plain(definition.learning_rate),
             column=column_letter(index + 2),
+            label=label,
         )
         _rate(page, run, rate_used, definition.learning_rate)
         summary.put(run)
@@ -84,6 +88,8 @@ def _rate(page: Page, run: Compared, used: str, rate: float) -> None:
     """The reader's rate, and over the working the one that is used."""
     working, cell = run.working, run.name_cell
     page.text(address(working.header_row - 1, working.first_column), f"{LEARNING_RATE} =", outcome.LABEL)
+    named = f'IF(ISNUMBER({cell}),{used},"{NO_RATE}")'
+    page.formula(run.label, named, rate, Look(theme.CALCULATION, number_format=theme.PLAIN_FORMAT))
     page.formula(used, bounded(cell, 0, LARGEST_NUMBER, 0), rate, Look(theme.RESULT))
     page.number(cell, rate)
     page.limit(cell, f"Learning rate {LEARNING_RATE}", "How far each update goes.", 0, LARGEST_NUMBER)
