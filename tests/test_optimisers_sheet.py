@@ -433,7 +433,7 @@ ADAM = {"optimiser": "adam"}
         ([ADAM] * 7, "compare: found 7 sections, expected 6 at most"),
         ("adam", 'compare: found the text "adam", expected [[compare]] sections'),
         ([ADAM, {"optimiser": "adm"}], 'compare[2].optimiser: found the text "adm", expected one of "gradient'),
-        ([ADAM, {"learning_rate": 1}], "compare[2]: found nothing, expected one of"),
+        ([ADAM, {"learning_rate": 1}], "compare[2]: found no name, expected one of"),
         ([ADAM, ADAM | {"beta1": 0.5}], "compare[2].beta1: found an unknown key, expected a known one"),
         ([ADAM, {"name": "adam", "beta3": 0.5}], "compare[2].beta3: found an unknown key, expected a setting of adam"),
         ([ADAM, ADAM | {"learning_rate": -1}], "compare[2].learning_rate: found -1, expected a number from 0"),
