@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import subprocess
@@ -177,3 +178,18 @@ def test_a_workbook_with_all_sheets_is_small(tmp_path: Path) -> None:
     assert build(load("mazur", iterations=100), tmp_path / "book.xlsx").stat().st_size < 1_000_000
     with zipfile.ZipFile(tmp_path / "book.xlsx") as book:
         assert book.testzip() is None
+
+
+@pytest.mark.parametrize("name", ["regression", "dead-relu", "mazur"])
+def test_nothing_stands_there_that_says_nothing(name: str, tmp_path: Path) -> None:
+    """No zero with a sign, no "given:" with nothing after it, no second number of the iteration in sight, no jargon."""
+    book = openpyxl.load_workbook(build(load(name, iterations=6), tmp_path / "book.xlsx"), data_only=True)
+    for sheet in book:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if isinstance(cell.value, float) and cell.value == 0:
+                    assert math.copysign(1, cell.value) == 1, (sheet.title, cell.coordinate)
+                if cell.value == "given:":
+                    assert cell.offset(column=1).value is not None, (sheet.title, cell.coordinate)
+                assert "used" not in cell.number_format, (sheet.title, cell.coordinate)
+                assert not re.search(r"\bid\(|rounding limit", str(cell.value)), (sheet.title, cell.coordinate)

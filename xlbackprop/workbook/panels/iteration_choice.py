@@ -10,6 +10,8 @@ from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
+_OUT_OF_SIGHT = Look(theme.TEXT, number_format=theme.UNSEEN_FORMAT)
+
 
 class Choice(Struct, frozen=True):
     """An iteration that was chosen in a cell of the sheet."""
@@ -53,8 +55,7 @@ def choose_iteration(page: Page, lesson: Lesson, typed: str, used: str, iteratio
     choice = Choice(lesson.table, absolute_coordinate(used))
     iteration = lesson.iteration if iteration is None else iteration
     page.number(typed, iteration, Look(theme.INPUT, number_format=theme.PLAIN_FORMAT))
-    counted = Look(theme.CALCULATION, number_format='"used: "0')
-    page.formula(used, whole_number(typed, 0, choice.last, 0), iteration, counted)
+    page.formula(used, whole_number(typed, 0, choice.last, 0), iteration, _OUT_OF_SIGHT)
     meaning = "Which row of the table to look at; 0 has the initial weights."
     page.limit(typed, "Iteration", meaning, 0, choice.last, whole=True)
     return choice

@@ -22,6 +22,7 @@ from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Gradient check"
 
+ROUNDING = "rounding adds up to"
 ITERATION_CELL, EPSILON_CELL, TOLERANCE_CELL = "B4", "B5", "B6"
 _SUMMARY_CELL = "A8"
 _HEADER_ROW = 10
@@ -33,7 +34,7 @@ _HEADERS = (
     "E(w − ε)",
     "∂E/∂w as measured",
     "relative difference",
-    "rounding limit",
+    ROUNDING,
     "verdict",
 )
 _EPSILONS = tuple(float(f"1e-{exponent}") for exponent in range(1, 14))
@@ -350,7 +351,7 @@ def _vary(
     page.choice(places.choice_cell, varied[0].weight, places.column("A"), "Weight", "Pick one of the weights above.")
     note = "Too large an ε misses the curve of the loss, too small an ε leaves nothing but rounding."
     page.text(f"C{choice}", note, Look(theme.NOTE, align="left", indent=1))
-    for column, text in enumerate(("ε", "∂E/∂w as measured", "error", "rounding limit"), 1):
+    for column, text in enumerate(("ε", "∂E/∂w as measured", "error", ROUNDING), 1):
         page.text(address(header, column), text, theme.COLUMN_HEAD)
     page.sheet.row_dimensions[header].height = 32
     value, gradient = (f"INDEX({places.column(letter)},{cells.weight},1)" for letter in "BC")
@@ -362,7 +363,7 @@ def _vary(
         page.formula(f"B{row}", f"({plus}-{minus})/(2*A{row})", each.measured, _GRADIENT)
         page.formula(f"C{row}", f"MAX({_SMALLEST_ERROR:.0E},ABS(B{row}-{gradient}))", errors[index], _TINY)
         page.formula(f"D{row}", limit, each.rounding_limit, _TINY)
-    _chart(page, places, {"error": errors, "rounding limit": [each.rounding_limit for each in varied]})
+    _chart(page, places, {"error": errors, ROUNDING: [each.rounding_limit for each in varied]})
 
 
 def _chart(page: Page, places: Places, values: Mapping[str, Sequence[float]]) -> None:

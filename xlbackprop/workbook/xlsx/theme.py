@@ -47,6 +47,9 @@ PLAIN_FORMAT = "General"
 PRECISE_FORMAT = "0.0000000E+00;-0.0000000E+00;0"
 POWER_FORMAT = "0E+00"
 
+UNSEEN_FORMAT = ";;;"
+"""Of what formulas need and no reader: nothing is shown, whatever the number."""
+
 LARGEST_PLAIN = 10_000
 """Six decimals of it just fit a column of twelve characters."""
 
