@@ -123,8 +123,8 @@ def _formulas(parts: Parts) -> Iterator[str]:
                 if not (column and row):
                     yield f"{name}: a shared formula refers to another sheet from where it stands: {formula}"
         for formula in re.findall(r"<f[^>]*>([^<]*)</f>", text):
-            if re.search(r"(?<!SUM\()MMULT\(", formula):
-                yield f"{name}: a matrix that Excel would show with an @: {formula}"
+            if re.search(r"(?<!\bSUM\()MMULT\(|(?<!\bSUM\()(?<!\bT\()INDEX\(", formula):
+                yield f"{name}: Excel would show an @ in {formula}"
 
 
 def _ids(parts: Parts) -> Iterator[str]:

@@ -12,6 +12,20 @@ LARGEST_EXPONENT = 709
 """EXP of anything above this is an error in a spreadsheet: e^710 is no double."""
 
 
+def number_from(values: str, *place: str) -> str:
+    """The formula of one number out of a range, by the number of its row and of its column.
+
+    SUM takes the number out of the range, and T does so with a text: INDEX can give a range, and Excel 365 shows an @
+    that nobody wrote ("implicit intersection") before a function that can, unless a function that takes ranges has it.
+    """
+    return f"SUM(INDEX({','.join((values, *place))}))"
+
+
+def text_from(values: str, *place: str) -> str:
+    """The formula of one text out of a range; see `number_from`."""
+    return f"T(INDEX({','.join((values, *place))}))"
+
+
 class Formula(Reading):
     """A spreadsheet formula, without its equals sign: `(R33-A33)*R33*(1-R33)*J33`."""
 
@@ -54,7 +68,7 @@ class Formula(Reading):
         return f"IF({left}<{right},{then},{otherwise})", Binding.ATOM
 
     def entry(self, values: Expression, place: Expression) -> str:
-        return f"INDEX({self.read(values)},{self.read(place)})"
+        return number_from(self.read(values), self.read(place))
 
     def stable(self, stable: Stable) -> tuple[str, Binding]:
         return self._text(stable.computed)

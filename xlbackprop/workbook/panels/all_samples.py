@@ -11,6 +11,7 @@ from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Array
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import Definition, short_label
+from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson, LossCurve
 from xlbackprop.workbook.panels.working import Working, forward_columns
 from xlbackprop.workbook.xlsx import theme
@@ -74,7 +75,7 @@ def put_samples(page: Page, lesson: Lesson, curve: LossCurve, header_row: int, f
     given = np.array([(*sample.inputs, *sample.targets) for sample in lesson.definition.samples])
     for index, name in enumerate(derivation.sampled):
         look = Look(theme.CALCULATION, derivation[name].role, theme.VALUE_FORMAT)
-        formula = f"INDEX({table.samples(name)},{sample_cell})"
+        formula = number_from(table.samples(name), sample_cell)
         columns.append(BlockColumn(page.style_number(look), formula, given[sampled, index]))
         letter = column_letter(first_column + 2 + index)
         places[name] = f"${letter}{{row}}"
@@ -119,7 +120,7 @@ def put_passes(
     columns, total = pass_columns(derivation), derivation.names.total_loss
     working = Working(derivation, columns, column, passes.header_row, passes.rows, {**elsewhere, **passes.places})
     passed = passes.curve.passes(definition, {name: values for name, (_, values) in weights.items()})
-    formulas = {name: f"INDEX({where},{passes.point}+1)" for name, (where, _) in weights.items()}
+    formulas = {name: number_from(where, f"{passes.point}+1") for name, (where, _) in weights.items()}
     formulas |= {name: working.calculation(name) for name in columns if name not in weights}
     working.header(page)
     working.block(page, formulas, {name: passed[name] for name in columns}, slice(None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,7 @@ from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, Trace
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import EPOCH, ITERATION, LARGEST_NUMBER, LOSSES, Definition
-from xlbackprop.symbols import Expression
+from xlbackprop.symbols import Expression, number_from
 from xlbackprop.walkthrough import Lesson, LossCurve
 from xlbackprop.workbook.panels import verdict
 from xlbackprop.workbook.panels.all_samples import Passes, pass_columns, put_points, put_samples
@@ -317,7 +317,7 @@ class Summary(Struct, frozen=True, dict=True):
         passes, loss_column = self._passes, working.first_column + len(derivation.learned)
         learned = {
             name: (
-                f"INDEX({working.range(name)},$A{{row}}+1)",
+                number_from(working.range(name), "$A{row}+1"),
                 working.update(name).format(row=working.last_row + 1, above=working.last_row),
                 self.curve.weights(trace, name),
             )
@@ -359,7 +359,7 @@ class Summary(Struct, frozen=True, dict=True):
         page.formula(
             f"{run.column}{self._since_row}",
             f'IF(RIGHT({verdict_cell},{len(verdict.CONVERGED)})="{verdict.CONVERGED}",'
-            f'INDEX({places},MIN({count},{since}+1)),"{_NEVER}")',
+            f'{number_from(places, f"MIN({count},{since}+1)")},"{_NEVER}")',
             self._since(run, told),
             Look(theme.RESULT, align="right"),
         )
@@ -406,8 +406,12 @@ class Summary(Struct, frozen=True, dict=True):
         columns = [BlockColumn(shown, *each) for each in zip(formulas, losses.shown, strict=True)]
         page.block(Block(losses.first_row, columns, run.helper_column + 1))
 
-    def fastest(self, runs: list[Compared], before: str, none: str) -> None:
-        """Put down which of the runs that have converged made the loss small first, or that none did."""
+    def fastest(self, runs: list[Compared], before: str, none: str, name_from: Callable[..., str]) -> None:
+        """Put down which of the runs that have converged made the loss small first, or that none did.
+
+        Args:
+            name_from: takes the name out of the row of them, `number_from` or `text_from`.
+        """
         ends = runs[0].column, runs[-1].column
         firsts, names = (":".join(f"{column}{row}" for column in ends) for row in (self._since_row, NAME_ROW))
         reached = [(since, run.name) for run in runs if isinstance(since := self._since(run, self._told(run)), float)]
@@ -418,7 +422,7 @@ class Summary(Struct, frozen=True, dict=True):
             value = f"{before}{name}{between}{since:g}"
         self.page.formula(
             f"B{self._fastest_row}",
-            f'IF(COUNT({firsts})=0,"{none}","{before}"&INDEX({names},1,MATCH(MIN({firsts}),{firsts},0))'
+            f'IF(COUNT({firsts})=0,"{none}","{before}"&{name_from(names, "1", f"MATCH(MIN({firsts}),{firsts},0)")}'
             f'&"{between}"&MIN({firsts}))',
             value,
             Look(theme.HEADING),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 from openpyxl.utils.cell import absolute_coordinate
 
+from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import WALKTHROUGH, Given, Lesson, Table
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
@@ -27,11 +28,11 @@ class Choice(Struct, frozen=True):
 
     def value(self, name: str) -> str:
         """The formula, without its equals sign, for a quantity in the iteration chosen."""
-        return f"INDEX({self.table.range(name)},{self.cell}+1)"
+        return number_from(self.table.range(name), f"{self.cell}+1")
 
     def next_value(self, name: str) -> str:
         """The formula for a quantity in the iteration after it; in the last row, for its value there."""
-        return f"INDEX({self.table.range(name)},MIN({self.cell}+2,{self.table.iterations}))"
+        return number_from(self.table.range(name), f"MIN({self.cell}+2,{self.table.iterations})")
 
     def given(self, given: Given) -> str:
         """The formula for a number that the iteration chosen begins with."""
@@ -41,7 +42,8 @@ class Choice(Struct, frozen=True):
             case "iteration":
                 return self.cell
             case "old":
-                return f"IF({self.cell}=0,0,INDEX({self.table.range(given.name)},MAX(1,{self.cell})))"
+                before = number_from(self.table.range(given.name), f"MAX(1,{self.cell})")
+                return f"IF({self.cell}=0,0,{before})"
             case "quantity":
                 return self.value(given.name)
 

@@ -11,6 +11,7 @@ from xlbackprop.derivation import Derivation, Role, Setting
 from xlbackprop.engine import Array
 from xlbackprop.grid import column_letter
 from xlbackprop.network import ITERATION, LEARNING_RATE
+from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import WALKTHROUGH, Lesson
 from xlbackprop.workbook.panels.working import Working, forward_columns
 from xlbackprop.workbook.xlsx import theme
@@ -51,7 +52,7 @@ def begin(page: Page, lesson: Lesson, header_row: int, iterations: int) -> tuple
         role = derivation[name].role
         look = Look(theme.CALCULATION, role, theme.number_format(role))
         page.text(f"{column_letter(index)}{header_row}", name, Look(theme.LABEL, role))
-        formula = f"INDEX({lesson.table.range(name)},$A{{row}}+1)"
+        formula = number_from(lesson.table.range(name), "$A{row}+1")
         columns.append(BlockColumn(page.style_number(look), formula, lesson.trace[name][:iterations]))
         places[name] = f"${column_letter(index)}{{row}}"
     if columns:

@@ -11,7 +11,7 @@ from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Array
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import short_label
-from xlbackprop.symbols import Formula, Old, Symbol, at_the_start
+from xlbackprop.symbols import Formula, Old, Symbol, at_the_start, number_from
 from xlbackprop.walkthrough import MOST_SYMBOLS, Lesson
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
@@ -136,7 +136,7 @@ def given(
         cell = address(row + 1, place)
         formula = lesson.table.reference(name)
         if name not in lesson.derivation.constants:
-            formula = f"INDEX({lesson.table.range(name)},{iteration_cell}+1)"
+            formula = number_from(lesson.table.range(name), f"{iteration_cell}+1")
         page.text(address(row, place), name, Look(theme.LABEL, role))
         value = float(lesson.trace[name][iteration])
         page.formula(cell, formula, value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))

@@ -11,7 +11,7 @@ from xlbackprop.derivation import Role
 from xlbackprop.engine import Array, evaluate
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import BATCH_SIZE, IN_BATCH
-from xlbackprop.symbols import short, short_formula
+from xlbackprop.symbols import number_from, short, short_formula
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.all_samples import loss_columns
 from xlbackprop.workbook.panels.working import Working
@@ -99,7 +99,7 @@ def _passes(
         letter = column_letter(column + index)
         look = Look(theme.CALCULATION, derivation[name].role, theme.VALUE_FORMAT)
         page.text(f"{letter}{_HEADER_ROW}", name, Look(theme.LABEL, derivation[name].role))
-        formula = f"INDEX({lesson.table.samples(name)},ROW()-ROW({head}))"
+        formula = number_from(lesson.table.samples(name), f"ROW()-ROW({head})")
         columns.append(BlockColumn(page.style_number(look), formula, given[:, index]))
         elsewhere[name] = f"${letter}{{row}}"
     if columns:

@@ -13,6 +13,7 @@ from xlbackprop.derivation import Role
 from xlbackprop.engine import evaluate
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import EPOCH, LARGEST_NUMBER, ORDER, SAMPLE
+from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import DATA, FIRST_SAMPLE_ROW, Lesson, curve_column
 from xlbackprop.workbook.panels.all_samples import pass_columns, put_points, put_samples
 from xlbackprop.workbook.panels.working import Working, forward_columns
@@ -135,7 +136,7 @@ def _answers(page: Page, lesson: Lesson, answering: _Answering) -> int:
         page.text(address(2, index), name, Look(theme.LABEL, role))
         formula, value = lesson.table.reference(name), float(lesson.trace[name][0])
         if name in derivation.learned:
-            formula = f"INDEX({letter}${FIRST_SAMPLE_ROW}:{letter}${last_point},{answering.formula})"
+            formula = number_from(f"{letter}${FIRST_SAMPLE_ROW}:{letter}${last_point}", answering.formula)
             value = float(curve.weights(lesson.trace, name)[answering.number - 1])
             changes[name] = np.full(derivation.samples, value)
         page.formula(cell, formula, value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))
@@ -165,7 +166,7 @@ def _curve(page: Page, lesson: Lesson, weights_column: int, passes_column: int, 
     passes = put_samples(page, lesson, curve, _HEADER_ROW, passes_column)
     made = f"ROUND(${column_letter(curve_column(derivation))}{{row}}*{curve.samples},0)"
     learned = {
-        name: (f"INDEX({table.range(name)},{made}+1)", table.last_update(name), curve.weights(lesson.trace, name))
+        name: (number_from(table.range(name), f"{made}+1"), table.last_update(name), curve.weights(lesson.trace, name))
         for name in derivation.learned
     }
     put_points(

@@ -13,6 +13,7 @@ from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace, evaluate
 from xlbackprop.grid import address, column_letter
 from xlbackprop.network import ITERATION, derivative
+from xlbackprop.symbols import number_from, text_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.working import Working, bounded, given, used
 from xlbackprop.workbook.xlsx import charts, theme
@@ -258,7 +259,7 @@ def _forward_passes(
     row = working.first_row
     for index, (name, epsilon) in enumerate(pushes):
         varied = index - len(places.weights)
-        source = f"$A${places.rows[index]}" if varied < 0 else f"INDEX({places.column('A')},{cells.weight},1)"
+        source = f"$A${places.rows[index]}" if varied < 0 else text_from(places.column("A"), cells.weight, "1")
         size = cells.epsilon if varied < 0 else f"$A${places.epsilon_rows[varied]}"
         for sign, step in (("", epsilon), ("-", -epsilon)):
             page.formula(f"A{row}", source, name, Look(theme.CALCULATION))
@@ -287,12 +288,12 @@ def _compare(
     value, gradient, plus, minus, measured, difference, limit, verdict = (f"{letter}{row}" for letter in "BCDEFGHI")
     role = lesson.derivation[name].role
     page.text(f"A{row}", name, Look(theme.LABEL, role))
-    chosen = f"{cells.iteration}+1,1"
-    slope = f"INDEX({table.range(derivative(total, name))},{chosen})"
+    chosen = f"{cells.iteration}+1", "1"
+    slope = number_from(table.range(derivative(total, name)), *chosen)
     allowed = f"{cells.tolerance}*ABS({gradient})"
     nothing = f"{_NO_GRADIENT:.0E}"
     contents: list[tuple[str, str, Value, Look]] = [
-        (value, f"INDEX({table.range(name)},{chosen})", each.value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT)),
+        (value, number_from(table.range(name), *chosen), each.value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT)),
         (gradient, slope, each.gradient, _GRADIENT),
         (plus, working.cell(total, 2 * index), each.plus, _LOSS),
         (minus, working.cell(total, 2 * index + 1), each.minus, _LOSS),
@@ -354,7 +355,7 @@ def _vary(
     for column, text in enumerate(("ε", "∂E/∂w as measured", "error", ROUNDING), 1):
         page.text(address(header, column), text, theme.COLUMN_HEAD)
     page.sheet.row_dimensions[header].height = 32
-    value, gradient = (f"INDEX({places.column(letter)},{cells.weight},1)" for letter in "BC")
+    value, gradient = (number_from(places.column(letter), cells.weight, "1") for letter in "BC")
     errors = [max(_SMALLEST_ERROR, each.error) for each in varied]
     for index, (each, row) in enumerate(zip(varied, places.epsilon_rows, strict=True)):
         plus, minus = (working.cell(total, 2 * (len(places.weights) + index) + below) for below in (0, 1))

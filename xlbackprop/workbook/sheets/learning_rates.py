@@ -9,6 +9,7 @@ from openpyxl.workbook.workbook import Workbook
 from xlbackprop.engine import train_all
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import LARGEST_NUMBER, LEARNING_RATE
+from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels import comparison as outcome
 from xlbackprop.workbook.panels.comparison import Compared, Summary
@@ -76,7 +77,9 @@ def learning_rates(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GEN
         summary.put(run)
         runs.append(run)
         column += summary.width(derivation) + 1
-    summary.fastest(runs, f"Small first with {LEARNING_RATE} = ", "None of these rates makes the loss small.")
+    summary.fastest(
+        runs, f"Small first with {LEARNING_RATE} = ", "None of these rates makes the loss small.", number_from
+    )
     summary.charts(runs, f"Loss for each {LEARNING_RATE}", _LAST_COLUMNS)
     page.widths("A", 30)
     page.widths((column_letter(index) for index in range(2, column)), 13)

@@ -16,7 +16,7 @@ from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, evaluate
 from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import ITERATION, LARGEST_NUMBER, Names
-from xlbackprop.symbols import short, short_formula
+from xlbackprop.symbols import number_from, short, short_formula, text_from
 from xlbackprop.walkthrough import WALKTHROUGH, Lesson
 from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, given, used
 from xlbackprop.workbook.xlsx import charts, theme
@@ -294,7 +294,11 @@ def _axes(
         low, high = f"MIN({path})", f"MAX({path})"
         middle, room = f"({low}+{high})/2", f"MAX({_SMALLEST_OWN_REACH},({high}-{low})*{_ROOM}/2)"
         choices += [
-            (("across", "upwards")[direction], f"INDEX({names},1,IFERROR(MATCH({weight},{names},0),1))", view.weight),
+            (
+                ("across", "upwards")[direction],
+                text_from(names, "1", f"IFERROR(MATCH({weight},{names},0),1)"),
+                view.weight,
+            ),
             (
                 "its column",
                 f"MATCH({axis.name_cell},{table.headers},0)",
@@ -338,8 +342,8 @@ def _path(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], iterations: int
     inside = ",".join(f"{step}>=0,{step}<{STEPS}" for step in (column, row))
     formulas = (
         (count, _index(_WORKING_COLUMN, _LISTS_ROW)),
-        (weight, f"INDEX({area},{cells[0]}+1,{across.table_column_cell})"),
-        (weight, f"INDEX({area},{cells[0]}+1,{upwards.table_column_cell})"),
+        (weight, number_from(area, f"{cells[0]}+1", across.table_column_cell)),
+        (weight, number_from(area, f"{cells[0]}+1", upwards.table_column_cell)),
         (count, f"IF(AND({inside}),({STEPS - 1}-{row})*{STEPS}+{column},-1)"),
     )
     columns, rows = across.steps, upwards.steps
@@ -366,11 +370,11 @@ def _points(
     x_values = "${}${row}:${}${row}".format(*grid_columns, row=_ACROSS_ROW)
     y_values = f"$A${_GRID_ROW}:$A${_ACROSS_ROW - 1}"
     x, y = np.tile(across.values, STEPS), np.repeat(upwards.values[::-1], STEPS)
-    upwards_formula = f"INDEX({y_values},INT({number}/{STEPS})+1,1)"
+    upwards_formula = number_from(y_values, f"INT({number}/{STEPS})+1", "1")
     if _has_one_weight(lesson):
         y, upwards_formula = np.zeros_like(y), "0"
     coordinates = [
-        BlockColumn(weight, f"INDEX({x_values},1,MOD({number},{STEPS})+1)", x),
+        BlockColumn(weight, number_from(x_values, "1", f"MOD({number},{STEPS})+1"), x),
         BlockColumn(weight, upwards_formula, y),
     ]
     page.block(Block(first, coordinates, _POINTS_COLUMN))
@@ -455,10 +459,11 @@ def _weights(
         is_across, is_upwards = f"{head}={across.name_cell}", f"{head}={upwards.name_cell}"
         varied = (name == across.view.weight, name == upwards.view.weight != across.view.weight)
         role = lesson.derivation[name].role
+        kept_value = number_from(lesson.table.range(name), f"{others}+1", "1")
         page.text(address(_WEIGHTS_ROW, column), name, Look(theme.LABEL, role))
         page.formula(
             f"{letter}{rows[0]}",
-            f"IF(OR({is_across},{is_upwards}),0,INDEX({lesson.table.range(name)},{others}+1,1))",
+            f"IF(OR({is_across},{is_upwards}),0,{kept_value})",
             0.0 if any(varied) else float(lesson.trace[name][iteration]),
             Look(theme.CALCULATION, role, theme.VALUE_FORMAT),
         )
@@ -483,7 +488,7 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
     page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{name} →", head)
     style = page.style_number(Look(theme.SURFACE, number_format=_LOSS_FORMAT))
     columns = [
-        BlockColumn(style, f"INDEX({points.losses_range},{number},1)", losses[number - 1 : number])
+        BlockColumn(style, number_from(points.losses_range, str(number), "1"), losses[number - 1 : number])
         for number in range(1, STEPS + 1)
     ]
     page.block(Block(row, columns, _GRID_COLUMN))
@@ -545,7 +550,9 @@ def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
     style = page.style_number(Look(theme.SURFACE, number_format=_LOSS_FORMAT))
     columns = [
         BlockColumn(
-            style, f"INDEX({points.losses_range},{_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+{number},1)", column
+            style,
+            number_from(points.losses_range, f"{_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+{number}", "1"),
+            column,
         )
         for number, column in enumerate(points.losses.reshape(STEPS, STEPS).T, 1)
     ]
@@ -556,7 +563,9 @@ def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
     edge = Side(style="thin", color=theme.INK)
     on_path = DifferentialStyle(border=Border(left=edge, right=edge, top=edge, bottom=edge))
     formatting = page.sheet.conditional_formatting
-    formatting.add(picture, Rule(type="expression", dxf=on_path, formula=[f"INDEX({points.visits_range},{here},1)>=0"]))
+    formatting.add(
+        picture, Rule(type="expression", dxf=on_path, formula=[f"{number_from(points.visits_range, here, '1')}>=0"])
+    )
     for cells in (picture, f"{SCALE_CELLS[0]}:{SCALE_CELLS[-1]}"):
         formatting.add(cells, _colours())
 
@@ -608,7 +617,9 @@ def _end(page: Page, lesson: Lesson, points: _Points, visits: Array, others: str
     plain = Look(theme.CALCULATION)
     for index, text in enumerate(("loss here", "in the training", "as text", "as text")):
         page.text(address(row - 1, column + index), text, theme.COLUMN_HEAD)
-    page.formula(places[0], f"IF({visit}>=0,INDEX({points.losses_range},MAX(0,{visit})+1,1),-1)", here, plain)
+    page.formula(
+        places[0], f"IF({visit}>=0,{number_from(points.losses_range, f'MAX(0,{visit})+1', '1')},-1)", here, plain
+    )
     page.formula(places[1], cell, there, plain)
     for value, place, text in zip((here, there), places[:2], places[2:], strict=True):
         page.formula(text, short_formula(place), short(value), plain)

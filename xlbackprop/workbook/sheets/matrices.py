@@ -31,6 +31,7 @@ from xlbackprop.symbols import (
     Symbol,
     Typesetter,
     matrix_mathematics,
+    number_from,
     symbols,
 )
 from xlbackprop.walkthrough import UPDATE, WALKTHROUGH, Lesson, updated_name
@@ -457,12 +458,12 @@ class _Matrices:
 
     def _given(self, name: str, sample: int) -> str:
         first = absolute(_FIRST_CELL) if self._is_batched else self._choice.cell
-        return f"INDEX({self._lesson.table.range(name)},{first}+{sample + 1})"
+        return number_from(self._lesson.table.range(name), f"{first}+{sample + 1}")
 
     def _last(self, name: str) -> str:
         """The formula for a quantity in the last iteration of the batch, after which the weights are updated."""
         last = absolute(_LAST_CELL) if self._is_batched else self._choice.cell
-        return f"INDEX({self._lesson.table.range(name)},{last}+1)"
+        return number_from(self._lesson.table.range(name), f"{last}+1")
 
     def _defined(self, name: str, sample: int) -> str:
         """The formula for a quantity of a sample from the cells above it."""

@@ -13,6 +13,7 @@ from xlbackprop.derivation import Derivation, derive
 from xlbackprop.engine import train
 from xlbackprop.grid import address, column_letter
 from xlbackprop.network import LEARNING_RATE, OPTIMISERS, SETTINGS
+from xlbackprop.symbols import text_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels import comparison as outcome
 from xlbackprop.workbook.panels.comparison import Compared, Summary
@@ -74,7 +75,7 @@ def optimisers(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERAT
         summary.put(run)
         runs.append(run)
         column += summary.width(derivations[index]) + 1
-    summary.fastest(runs, "Small first with ", "None of these optimisers makes the loss small.")
+    summary.fastest(runs, "Small first with ", "None of these optimisers makes the loss small.", text_from)
     last = max(_FEWEST_COLUMNS, 1 + len(runs))
     summary.charts(runs, "Loss with each optimiser", (2, last))
     page.widths("A", 52)
