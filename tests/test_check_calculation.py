@@ -186,6 +186,55 @@ def test_a_label_that_slips_is_a_note_and_no_mistake(label: str, other: str, tmp
     assert (report.status, report.findings) == ("ok", ())
 
 
+def near_labels() -> list[tuple[str, str]]:
+    """Every label of the class, with each other one that differs from it in one character."""
+    return [
+        (one, other)
+        for one in handmade.CLASSIC
+        for other in handmade.CLASSIC
+        if len(one) == len(other) and sum(a != b for a, b in zip(one, other, strict=True)) == 1
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "other"),
+    [
+        pytest.param(*pair, marks=() if index % 17 == 0 else pytest.mark.thorough)
+        for index, pair in enumerate(near_labels())
+    ],
+)
+def test_a_label_that_is_another_s_is_named(label: str, other: str, tmp_path: Path) -> None:
+    report = check(handmade.write(tmp_path / "label.xlsx", labels={label: other}, rows=4))
+    assert (report.status, report.findings) == ("ok", ())
+    cell = f"{handmade.LETTERS[label]}{handmade.HEADER}"
+    told = [note.message for note in report.notes if note.kind == "label"]
+    assert told == [f"{cell} says {other}; what stands below is used as {label}"]
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("h1", "h1 = w1*i1 + w2*i2"),
+        ("E_total", "E_total = E1 + E2"),
+        ("E_total", "E-total"),
+        ("E_total", "E_0.5"),
+        ("E_total", "E 0,5"),
+        ("∂E/∂w5", "∂E/∂w5 = (a_o1-t1)*a_o1*(1-a_o1)*a_h1"),
+    ],
+)
+def test_a_label_with_more_in_it_is_understood_or_ignored(label: str, text: str, tmp_path: Path) -> None:
+    report = check(handmade.write(tmp_path / "label.xlsx", labels={label: text}, rows=4))
+    assert (report.status, report.findings) == ("ok", ())
+    assert [note.kind for note in report.notes] == ["recognition"]
+    assert "2-2-2 network" in report.notes[0].message
+
+
+@pytest.mark.parametrize("names", [{"w2": "w3", "w3": "w2", "∂E/∂w2": "∂E/∂w3", "∂E/∂w3": "∂E/∂w2"}])
+def test_weights_that_are_numbered_otherwise_are_no_doubt_about_labels(names: dict[str, str], tmp_path: Path) -> None:
+    report = check(handmade.write(tmp_path / "numbers.xlsx", labels=names, rows=4))
+    assert (report.status, [note for note in report.notes if note.kind == "label"]) == ("ok", [])
+
+
 def test_what_gives_no_number_is_a_finding(tmp_path: Path) -> None:
     path = handmade.write(tmp_path / "e.xlsx", {"a_h1": "=1/(1+e^(-[h1]))"}, rows=4)
     (finding,) = check(path).findings

@@ -19,6 +19,7 @@ from xlbackprop.checker.file.formula import Position
 from xlbackprop.checker.judgement.table_judge import Verdict, judge_table
 from xlbackprop.checker.report.findings import Finding, Note
 from xlbackprop.checker.table.given_cells import labelled_rates
+from xlbackprop.checker.table.label_doubts import label_doubts
 from xlbackprop.checker.table.meaning import Meaning
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.checker.table.trees import Trees
@@ -97,7 +98,8 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
     """Hold the verdicts on tables to the verdict on the calculation."""
     if calculation is None:
         return Confirmed(tuple(verdicts), (), ())
-    kept, notes = [], []
+    kept: list[Verdict] = []
+    notes: list[Note] = []
     for verdict in verdicts:
         if verdict.table.certain or verdict.found.sheet not in calculation.covered:
             kept.append(verdict)
@@ -108,8 +110,12 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         excused = _is_excused(calculation, verdict.table, doubtful)
         findings = tuple(item for item in verdict.findings if not _is_contradicted(calculation, item[1], excused))
         dropped = [item[1].quantity for item in verdict.findings if item not in findings]
-        if dropped or verdict.doubted:
-            notes.append(_label_note(verdict, (*verdict.doubted, *dropped)))
+        doubted = (*verdict.doubted, *dropped)
+        if doubted or not findings:
+            told = list(_label_notes(calculation.graph.book, verdict, doubted))
+            notes += told
+            if told:
+                verdict = replace(verdict, notes=tuple(note for note in verdict.notes if note.kind != "label"))
         kept.append(replace(verdict, findings=findings))
     added = tuple(_added(calculation, kept, recalculated))
     return Confirmed(tuple(kept), added, tuple(notes))
@@ -158,13 +164,20 @@ def _is_among_formulas(calculation: CalculationVerdict, node: int) -> bool:
     return any(graph.is_formula(graph.node((sheet, row + step, column))) for step in (-1, 1))
 
 
-def _label_note(verdict: Verdict, doubted: Sequence[str]) -> Note:
-    names = ", ".join(dict.fromkeys(doubted))
-    message = (
-        f"a label says something else than what its column calculates: by the labels {names} would be mistaken,"
-        " by what is calculated from what they are right"
-    )
-    return Note(verdict.found.sheet, (verdict.found.range,), "label", message)
+def _label_notes(book: Book, verdict: Verdict, doubted: Sequence[str]) -> Iterator[Note]:
+    """One note for each label in doubt; one on the table where it cannot be told which labels these are."""
+    sheet, found = verdict.found.sheet, False
+    for doubt in label_doubts(book, verdict.table, verdict.meaning, bool(doubted)):
+        found = True
+        message = f"{doubt.cell} says {doubt.text}; what stands below is used as {doubt.name}"
+        yield Note(sheet, (doubt.cell,), "label", message)
+    if doubted and not found:
+        names = ", ".join(dict.fromkeys(doubted))
+        message = (
+            f"a label says something else than what its column calculates: by the labels {names} would be mistaken,"
+            " by what is calculated from what they are right"
+        )
+        yield Note(sheet, (verdict.found.range,), "label", message)
 
 
 def _added(calculation: CalculationVerdict, verdicts: Sequence[Verdict], recalculated: Values) -> Iterator[Finding]:

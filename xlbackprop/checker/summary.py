@@ -172,6 +172,8 @@ def _recognition(verdict: Verdict) -> Iterator[Note]:
     sure = "certain, by the definition in the file or the map" if table.certain else "sure"
     if len(verdict.findings) * 2 > len(table.lines):
         sure = "not sure: most columns differ from what their labels say; a --map FILE would settle it"
+    elif verdict.doubted:
+        sure = "not sure: some columns calculate something else than their labels say"
     yield Note(table.sheet.name, (table.range,), "recognition", f"recognised {words} ({sure})")
 
 

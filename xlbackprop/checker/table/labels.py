@@ -20,6 +20,8 @@ _LEARNING_RATE_LETTERS = {"n", "h", "r"}
 _LONGEST_LABEL = 200
 """Characters, as written; longer texts are not looked at, since that would take long."""
 
+_DECIMAL = re.compile(r"(?<![0-9])0[.,][0-9]")
+
 _NUMBER = r"(\d(?:_\d)?)"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), name)
@@ -78,6 +80,8 @@ def quantity(text: str) -> str | None:
     plain = _plain(text) if len(text) <= _LONGEST_LABEL else ""
     if not plain or len(plain) > 40 or re.search(r"=\s*[-\d.]", text):
         return None
+    if _DECIMAL.search(text):
+        return None  # E_0.5 is the loss of another learning rate
     if is_learning_rate(text) and plain not in _LEARNING_RATE_LETTERS:
         return LEARNING_RATE
     if _ITERATION.fullmatch(plain):

@@ -174,6 +174,19 @@ def _table(
     return Table(sheet, candidate.header, steps, lines, shape, transposed, unknown)
 
 
+def renamed(table: Table, names: Mapping[str, int]) -> Table | None:
+    """A table whose lines have other names; None when these fit no network."""
+    named = _with_numbered_biases(names)
+    shape = _shape(named)
+    if shape is None:
+        return None
+    quantities = derivation_of(shape).quantities
+    lines = {name: line for name, line in named.items() if name in quantities or name == LEARNING_RATE}
+    return replace(
+        table, lines=lines, shape=replace(shape, train_biases=table.shape.train_biases), unknown={}, relabelled={}
+    )
+
+
 def _with_numbered_biases(lines: Mapping[str, int]) -> dict[str, int]:
     """Biases called after their units (b_h1, b_o2) or layers (b_h, b_o), under their numbers."""
     after_units = sorted((name for name in lines if re.fullmatch(r"b_[ho]\d?", name)), key=lambda name: (name[2], name))

@@ -66,6 +66,11 @@ def _right_lines(book: Book, trees: Trees, meaning: Meaning) -> set[int]:
     return {trees.table.lines[name] for name, key in trees.typical.items() if judge.is_right(name, key)}
 
 
+def is_right_throughout(book: Book, trees: Trees, meaning: Meaning) -> bool:
+    """Whether the formulas of all lines calculate what the lines are named after."""
+    return len(_right_lines(book, trees, meaning)) == len(trees.typical)
+
+
 def _understood(book: Book, table: Table) -> tuple[Trees, Meaning]:
     plain = table.shape
     options = [plain]
