@@ -63,7 +63,8 @@ def summary(
     unread = [
         f"{verdict.found.sheet}!{shortened(ranges(unread_places))} gives no number"
         for verdict in ours
-        if not findings and (unread_places := unread_cells(verdict.table, recalculated.values))
+        if not (findings or recalculated.problem)
+        and (unread_places := unread_cells(verdict.table, recalculated.values))
     ]
     not_judged = (*unread, *numbers.doubts, *_not_judged(verdicts, trainings, calculation))
     doubts = [*unread, *numbers.doubts, *(() if calculation is None else _loose(calculation, ours))]

@@ -57,7 +57,7 @@ def unread_cells(table: Table, recalculated: Values) -> list[Coordinates]:
             cell = table.sheet.cells.get(place)
             if cell is not None and cell.formula is not None:
                 value = recalculated.get((table.sheet.name, *place), cell.value)
-                if not isinstance(value, float) and not cell.formula.functions & _ELSEWHERE:
+                if not isinstance(value, float):
                     found[place] = cell.formula
     sheet = table.sheet.name
     unread = {(sheet, *place) for place in found}
@@ -65,6 +65,7 @@ def unread_cells(table: Table, recalculated: Values) -> list[Coordinates]:
         place
         for place, formula in found.items()
         if unread.isdisjoint(reference.at(sheet, *place) for reference in formula.references)
+        and not formula.functions & _ELSEWHERE
     )
 
 
