@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from msgspec import Struct
@@ -48,6 +49,11 @@ class Values(Mapping[Position, float | str]):
 
     def __getitem__(self, position: Position) -> float | str:
         return self._by_sheet[position[0]][position[1:]]
+
+    def get(self, position: Position, default: Any = None) -> Any:
+        """The value in a cell; asked for every cell of a training, and most often known."""
+        values = self._by_sheet.get(position[0])
+        return default if values is None else values.get(position[1:], default)
 
     def __contains__(self, position: object) -> bool:
         return isinstance(position, tuple) and position[1:] in self._by_sheet.get(position[0], {})

@@ -30,12 +30,13 @@ def numberless_cells(book: Book, table: Table, recalculated: Values) -> Iterator
     rows = [step for step in range(len(table.steps)) if _is_whole(table, step)]
     for name in table.lines:
         filled = [cell for step in rows if (cell := table.cell(name, step)) is not None and cell.formula is not None]
+        has_formulas = 2 * len(filled) > len(rows)
         for step in rows:
             place = table.place(name, step)
-            step_of[place] = step
-            what = _lack(book, table, place, recalculated, 2 * len(filled) > len(rows))
+            what = _lack(book, table, place, recalculated, has_formulas)
             if what and not (_GIVEN.fullmatch(name) and what == "empty"):
                 groups[name, what, _number_of(table.sheet.cells.get(place))].append(place)
+                step_of[place] = step
     circles = {key: min(step_of[place] for place in places) for key, places in groups.items() if key[1] == CIRCLE}
     first = min(circles, key=lambda key: circles[key], default=None)
     for key, places in groups.items():
@@ -85,7 +86,7 @@ def _lack(book: Book, table: Table, place: Coordinates, recalculated: Values, ha
     cell = table.sheet.cells.get(place)
     if cell is None:
         return "empty" if has_formulas else ""
-    value = recalculated.get((table.sheet.name, *place), cell.value)
+    value: float | str | None = recalculated.get((table.sheet.name, *place), cell.value)
     if not isinstance(value, str) or not value.strip():
         return ""
     if not value.startswith("#"):

@@ -124,7 +124,7 @@ def _functions(book: Book) -> Iterator[Note]:
     for sheet in book.sheets:
         strange: dict[str, list[tuple[int, int]]] = {}
         for place, cell in sheet.cells.items():
-            if cell.formula is not None:
+            if cell.formula is not None and not cell.formula.functions <= _PORTABLE:
                 for name in cell.formula.functions - _PORTABLE:
                     strange.setdefault(name.removeprefix("_XLFN."), []).append(place)
         for name, places in sorted(strange.items()):
@@ -167,7 +167,9 @@ def _stale(sheets: Sequence[Sheet], recalculated: Recalculated) -> Iterator[Note
 def _differs(cell: Cell, value: float | str | None) -> bool:
     if cell.number is None or cell.value == value or not isinstance(value, float):
         return False
-    return abs(cell.number - value) > _SAME * abs(value) + 2 * half_unit(cell.digits, cell.number) + 1e-12
+    allowed = _SAME * abs(value) + 1e-12
+    off = abs(cell.number - value)
+    return not off <= allowed and off > allowed + 2 * half_unit(cell.digits, cell.number)
 
 
 def _stale_words(sheet: Sheet, place: tuple[int, int], recalculated: Recalculated) -> str:

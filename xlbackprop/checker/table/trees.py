@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
@@ -68,8 +67,10 @@ class Trees:
 
     def key_at(self, line: int, step: int) -> Key | None:
         """The same for any line of the table."""
-        row, column = self.table.coordinates(line, step)
-        cell = self.table.sheet.cells.get((row, column))
+        table = self.table
+        along = table.steps[step]
+        row, column = (line, along) if table.transposed else (along, line)
+        cell = table.sheet.cells.get((row, column))
         if cell is None or cell.formula is None:
             return None
         inner = 0 < step < self._inner
@@ -108,13 +109,13 @@ class Trees:
         """The commonest formula of every quantity, the first row of the table apart when there are others."""
         found = {}
         for name in self.table.lines:
-            counts: Counter[Key] = Counter()
+            counts: dict[Key, int] = {}
             for step in range(len(self.table.steps)):
                 key = self.key(name, step)
                 if key is not None:
-                    counts[key] += bool(step)
+                    counts[key] = counts.get(key, 0) + bool(step)
             if counts:
-                found[name] = counts.most_common(1)[0][0]
+                found[name] = max(counts, key=counts.__getitem__)  # the first of those that are as common
         return found
 
     def is_followed(self, line: int, step: int) -> bool:
