@@ -121,8 +121,8 @@ class Container:
         except (expat.ExpatError, ValueError, LookupError):
             raise UnreadableError(f"the file is damaged: its part {_shown(name)} is not well-formed XML") from None
 
-    def tree(self, name: str) -> Element:
-        """One small part as a tree of elements."""
+    def tree(self, name: str, reduced: Callable[[bytes], bytes] = lambda content: content) -> Element:
+        """One small part as a tree of elements; `reduced` as for `parse`."""
         root = Element("", {})
         stack = [root]
 
@@ -137,7 +137,7 @@ class Container:
         def text(data: str) -> None:
             stack[-1].text += data
 
-        self.parse(name, start, end, text)
+        self.parse(name, start, end, text, reduced)
         return root
 
 

@@ -33,6 +33,8 @@ def numberless_cells(book: Book, table: Table, recalculated: Values) -> Iterator
         has_formulas = 2 * len(filled) > len(rows)
         for step in rows:
             place = table.place(name, step)
+            if isinstance(recalculated.get((table.sheet.name, *place)), float):
+                continue
             what = _lack(book, table, place, recalculated, has_formulas)
             if what and not (_GIVEN.fullmatch(name) and what == "empty"):
                 groups[name, what, _number_of(table.sheet.cells.get(place))].append(place)

@@ -23,6 +23,7 @@ _MOST_POINTS = 5000
 _SAME_CURVE = 1e-3
 """Relative; a curve that was pasted from a sheet with the usual slip is nearer than this to the right one."""
 _RANGE = re.compile(r"('(?:[^']|'')+'|[^!'(),]+)!\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
+_PLOTTED_NUMBER = re.compile(rb'<((?:\w+:)?)pt idx="[1-9]\d*"><\1v>[-+.\dEe]*</\1v></\1pt>')
 
 
 class Series(Struct, frozen=True):
@@ -57,7 +58,12 @@ def _charts(container: Container, part: str) -> Iterator[Chart]:
         if kind == "drawing" and drawing in container.names:
             for inner, target in relationships(container, drawing).values():
                 if inner == "chart" and target in container.names:
-                    yield _chart(container.tree(target))
+                    yield _chart(container.tree(target, _without_numbers))
+
+
+def _without_numbers(content: bytes) -> bytes:
+    """A chart's part without the copies of the numbers that it plots, but for the first of each series."""
+    return _PLOTTED_NUMBER.sub(b"", content)
 
 
 def _chart(tree: Element) -> Chart:

@@ -123,9 +123,15 @@ def _readable(sheet: str, notes: Iterator[Note]) -> Iterator[Note]:
 def _functions(book: Book) -> Iterator[Note]:
     for sheet in book.sheets:
         strange: dict[str, list[tuple[int, int]]] = {}
-        for place, cell in sheet.cells.items():
-            if cell.formula is not None and not cell.formula.functions <= _PORTABLE:
-                for name in cell.formula.functions - _PORTABLE:
+        formulas = {id(cell.formula): cell.formula for cell in sheet.cells.values()}
+        names = {
+            each: formula.functions - _PORTABLE
+            for each, formula in formulas.items()
+            if formula is not None and not formula.functions <= _PORTABLE
+        }
+        if names:
+            for place, cell in sheet.cells.items():
+                for name in names.get(id(cell.formula), ()):
                     strange.setdefault(name.removeprefix("_XLFN."), []).append(place)
         for name, places in sorted(strange.items()):
             cells = ranges(places)
@@ -137,17 +143,16 @@ def _functions(book: Book) -> Iterator[Note]:
 
 def _stale(sheets: Sequence[Sheet], recalculated: Recalculated) -> Iterator[Note]:
     """Cells whose stored value is not what their formula gives."""
-    volatile = any(
-        cell.formula is not None and cell.formula.functions & _VOLATILE
-        for sheet in sheets
-        for cell in sheet.cells.values()
-    )
+    formulas = {id(cell.formula): cell.formula for sheet in sheets for cell in sheet.cells.values()}
+    volatile = any(formula is not None and formula.functions & _VOLATILE for formula in formulas.values())
     for sheet in sheets:
         stale, circular, errors = [], [], []
         for place, cell in sheet.cells.items():
             if cell.formula is None:
                 continue
             value = recalculated.get((sheet.name, *place))
+            if value == cell.value and isinstance(value, float):
+                continue
             if value == "#CIRC!":
                 circular.append(place)
             elif isinstance(value, str) and value.startswith("#"):
