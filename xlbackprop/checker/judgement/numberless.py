@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell, Sheet
@@ -27,9 +27,10 @@ def numberless_cells(book: Book, table: Table, recalculated: Values) -> Iterator
     """A finding for each column, or row, of a table in which cells give no number, at the first cause."""
     groups: dict[tuple[str, str, int], list[Coordinates]] = defaultdict(list)
     step_of: dict[Coordinates, int] = {}
-    rows = [step for step in range(len(table.steps)) if _is_whole(table, step)]
-    for name in table.lines:
-        filled = [cell for step in rows if (cell := table.cell(name, step)) is not None and cell.formula is not None]
+    along = {name: table.along(line) for name, line in table.lines.items()}
+    rows = [step for step, cells in enumerate(zip(*along.values(), strict=True)) if _is_whole(cells)]
+    for name, cells in along.items():
+        filled = [cell for step in rows if (cell := cells[step]) is not None and cell.formula is not None]
         has_formulas = 2 * len(filled) > len(rows)
         for step in rows:
             place = table.place(name, step)
@@ -54,11 +55,10 @@ def numberless_cells(book: Book, table: Table, recalculated: Values) -> Iterator
 def unread_cells(table: Table, recalculated: Values) -> list[Coordinates]:
     """The formulas of a table that give no number to compare, without those that only read others of them."""
     found: dict[Coordinates, Formula] = {}
-    for name in table.lines:
-        for step in range(len(table.steps)):
-            place = table.place(name, step)
-            cell = table.sheet.cells.get(place)
+    for name, line in table.lines.items():
+        for step, cell in enumerate(table.along(line)):
             if cell is not None and cell.formula is not None:
+                place = table.place(name, step)
                 value = recalculated.get((table.sheet.name, *place), cell.value)
                 if not isinstance(value, float):
                     found[place] = cell.formula
@@ -72,10 +72,9 @@ def unread_cells(table: Table, recalculated: Values) -> list[Coordinates]:
     )
 
 
-def _is_whole(table: Table, step: int) -> bool:
+def _is_whole(cells: Sequence[Cell | None]) -> bool:
     """Whether a row is one of calculation; the last may hold the updates alone."""
-    filled = sum(table.cell(name, step) is not None for name in table.lines)
-    return 4 * filled > 3 * len(table.lines)
+    return 4 * (len(cells) - cells.count(None)) > 3 * len(cells)
 
 
 def _number_of(cell: Cell | None) -> int:

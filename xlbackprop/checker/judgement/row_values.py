@@ -99,7 +99,7 @@ class Numbers:
 
     def _line(self, name: str, line: int) -> tuple[Array, Array]:
         table = self._table
-        cells = [table.sheet.cells.get(table.coordinates(line, step)) for step in range(len(table.steps))]
+        cells = table.along(line)
         places = [table.coordinates(line, step) for step in range(len(table.steps))]
         values = np.array([self._number(cell, place) for cell, place in zip(cells, places, strict=True)])
         given = bool(re.fullmatch(r"[it]\d", name))

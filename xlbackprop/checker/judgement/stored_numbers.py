@@ -83,8 +83,7 @@ class StoredNumbers:
             start = 1 if self.is_learned(name) else 0
             plain, unfollowed = [], []
             formulas = 0
-            for step in range(start, rows):
-                cell = self._table.cell(name, step)
+            for step, cell in enumerate(self._table.along(self._table.lines[name])[start:], start):
                 if cell is not None and cell.formula is not None:
                     formulas += 1
                     if not self._trees.is_followed(self._table.lines[name], step):

@@ -146,8 +146,7 @@ class _TableJudge:
         judged = sum(
             cell is not None and (cell.formula is not None or cell.number is not None)
             for name in self._stored.calculated
-            for step in range(1 if self._stored.is_learned(name) else 0, len(table.steps))
-            for cell in [table.cell(name, step)]
+            for cell in table.along(table.lines[name])[1 if self._stored.is_learned(name) else 0 :]
         )
         return Verdict(
             found,

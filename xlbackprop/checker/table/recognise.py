@@ -55,6 +55,13 @@ class Table(Struct, dict=True):
         """The cell of a quantity in an iteration; None where it is empty."""
         return self.sheet.cells.get(self.place(name, step))
 
+    def along(self, line: int) -> list[Cell | None]:
+        """The cells of a line, one an iteration."""
+        cells = self.sheet.cells
+        if self.transposed:
+            return [cells.get((line, step)) for step in self.steps]
+        return [cells.get((step, line)) for step in self.steps]
+
     @property
     def range(self) -> str:
         """The range of the table, its header included."""
