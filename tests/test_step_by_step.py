@@ -172,6 +172,7 @@ def test_the_calculation_begins_on_the_first_screen(name: str, sheet: str, tmp_p
     links = [cell for cell in page["B"] if cell.hyperlink]
     assert len(links) == (name == "iris-mini")
     for link in links:
+        assert len(str(page[f"A{link.row}"].value)) <= page.column_dimensions["A"].width
         row = int(re.findall(r"\d+$", str(link.hyperlink.location))[0])
         assert str(page[f"A{row}"].value) == GIVEN_BESIDES
         assert str(link.value).endswith(f"from row {row}")

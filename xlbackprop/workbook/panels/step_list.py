@@ -21,6 +21,7 @@ _LEADING_ON = Look(theme.LINK, shaded=True, align="left", indent=1)
 MOST_GIVEN = 20
 """Lines; where more is given, what is calculated would begin below the first screen."""
 
+GIVEN_FIRST = "Given"
 GIVEN_BESIDES = "Given besides: what the training has made so far, and how it is set"
 
 
@@ -82,7 +83,7 @@ class Lines:
                 if each not in first:
                     self._given(each)
         self.last_row, self.row = self.row, top
-        self._heading(GIVEN)
+        self._heading(GIVEN if first == everything else GIVEN_FIRST)  # beside a link it has a column's room
         if len(first) < len(everything):
             text = f"{len(everything) - len(first)} more numbers are given: from row {besides}"
             self._page.link(f"B{self.row}", text, self._page.sheet.title, f"A{besides}", _LEADING_ON)
