@@ -239,8 +239,9 @@ class _Numbers:
         if problem is not None:
             yield f"cannot be followed ({problem or 'an unusual formula'})", position
             return
-        if not self._goes_on(node):
-            yield from (("is read, but empty", where) for where in self._empty(node))
+        empty = self._empty(node)
+        if empty and not self._goes_on(node):
+            yield from (("is read, but empty", where) for where in empty)
         value = self.value(node)
         if not isinstance(value, float):
             yield _NO_NUMBER, position
