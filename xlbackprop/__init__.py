@@ -5,7 +5,7 @@ from xlbackprop import build, check, explain, load, train
 definition = load("classic", learning_rate=0.5)
 trace = train(definition)
 trace["∂E/∂w5"][0]
-print(explain(definition, "∂E/∂w5"))
+str(explain(definition, "∂E/∂w5"))  # the steps that lead to it
 build(definition, "classic.xlsx")
 check("classic.xlsx").status  # "ok"
 """
