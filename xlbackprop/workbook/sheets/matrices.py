@@ -292,9 +292,7 @@ class _Matrices:
         deltas = self._by(units)
         row = self.sheet.caption(self.sheet.row, self._middle, self._told(deltas[0]))
         if layer == self._layers[-1] and LOSSES[self._lesson.definition.loss].goes_with:
-            row = self.sheet.caption(
-                row, self._middle, f"{deltas[0]} is {self._derivation[deltas[0]].sentence}", _REMARK
-            )
+            row = self.sheet.caption(row, self._middle, f"{deltas[0]}: {self._derivation[deltas[0]].reason}", _REMARK)
         self.sheet.text(row, self._right, self._gradients_told(layer))
         slopes = self._strip(row + 1, deltas, Role.GRADIENT, self._defined)
         matrix = Matrix(row + 1, self._right, len(units), len(learned[0]))
