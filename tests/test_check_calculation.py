@@ -54,6 +54,10 @@ def wrong_cells(report: Report) -> set[tuple[str, str]]:
         "INDEX(A1:A3,2)*A1+LOG10(A3)+EXP(A1-A2)",
         "COSH(A1)+SINH(A2)+ATAN(A3)+SIN(A1)*COS(A2)",
         "-A1*-(A2+A3)",
+        "TAN(A1)+ASIN(A2)*ACOS(A3)+ATANH(A1)-ASINH(A2)+ACOSH(B1)",
+        "ERF(A1)+A2*NORM.S.DIST(A3,TRUE)+PHI(A1)+NORM.S.DIST(A2,FALSE)+NORMSDIST(A1)",
+        "IFS(A1>A2,A3,A1<A2,A1^2*A3)+CHOOSE(2,A1,A2^2)",
+        "DEVSQ(A1:A3)*A1+SUMX2MY2(A1:A3,B1:B3)+RADIANS(A2)*DEGREES(A3)+TRUNC(A1)",
     ],
 )
 def test_derivatives_are_those_of_central_differences(formula: str, tmp_path: Path) -> None:
@@ -275,7 +279,7 @@ LACKS: Mapping[str, tuple[str, str | float | None, str]] = {
     "another file in the forward pass": ("C12", "=C5*C1+C6*[1]Tab!$A$1", ""),
     "another file in an update": ("E6", "=C6-[1]Tab!$A$1*D6", ""),
     "a function that is not followed": ("D6", "=D14*BESSELJ(C2,0)", ""),
-    "such a function in the forward pass": ("C13", "=ERF(C11)", ""),
+    "such a function in the forward pass": ("C13", "=BESSELJ(C11,0)", ""),
     "a loss without a number": ("C16", "=NA()", ""),
 }
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from msgspec import Struct
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph
 from xlbackprop.checker.calculation.names import place, told
-from xlbackprop.checker.calculation.recognition import Descent, Model
+from xlbackprop.checker.calculation.recognition import Descent, Model, skeleton
 from xlbackprop.checker.calculation.repair import repair, rewritten
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike
 from xlbackprop.checker.calculation.worlds import FREE
@@ -20,6 +20,8 @@ _DEEPEST = 12
 _MOST_FORWARD = 60
 """Forward cells of a step up to which every cell is tried as what another stands for."""
 _MOST_TRIALS = 4000
+_MOST_STARTS = 300
+"""Forward cells that are tried as what several cells stand for."""
 _WIDEST = 40
 """Operands of a formula that are compared with those of another."""
 
@@ -57,8 +59,8 @@ class _Diagnosis:
         found: Array = self.descent.adjoint[node]
         return found
 
-    def mistake(self) -> Mistake:
-        """The first cell that is not what it stands for."""
+    def mistakes(self) -> list[Mistake]:
+        """The first cell that is not what it stands for, or the first cells, where a sum reads several of a kind."""
         rate = self._rate()
         pace = self.descent.factor * (self.model.evaluation.seen[rate] if rate > TEXT else 1.0)
         wanted = self.model.evaluation.results[self.target] - self.model.steps[self.model_index]
@@ -82,13 +84,54 @@ class _Diagnosis:
                 best = (rank, int(self.descent.rates[place_]))
         return best[1] if best is not None else 0
 
-    def _judged(self, node: int, wanted: Array, depth: int) -> Mistake:
-        """The mistake in a cell that should have certain numbers, or in one that it reads."""
+    def _judged(self, node: int, wanted: Array, depth: int) -> list[Mistake]:
+        """The mistake in a cell that should have certain numbers, or those in cells that it reads."""
         if depth < _DEEPEST and self.graph.is_formula(node):
             inner = self._wrong_operand(node, wanted)
             if inner is not None:
                 return self._judged(*inner, depth + 1)
-        return self._told(node, wanted)
+            told_ = self._told(node, wanted)
+            several = self._wrong_operands(node, wanted) if not told_.formula else ()
+            found = [mistake for one in several for mistake in self._judged(*one, depth + 1)]
+            return found or [told_]
+        return [self._told(node, wanted)]
+
+    def _wrong_operands(self, node: int, wanted: Array) -> Sequence[tuple[int, Array]]:
+        """Cells of one build that a formula reads, and the derivatives that would make it right in place of them all.
+
+        Each stands for the derivative of the loss by the cell that lies beside it as those of the others do.
+        """
+        graph, step = self.graph, self.step
+        forward = set(step.forward)
+        operands = graph.operands(node).tolist()
+        groups: dict[str, dict[int, None]] = defaultdict(dict)
+        for operand in operands:
+            if operand in step.values and graph.is_formula(operand) and operand not in forward:
+                groups[skeleton(graph, operand)][operand] = None
+        numbers = step.operands_of(node)
+        for cells in groups.values():
+            if not 1 < len(cells) <= _WIDEST:
+                continue
+            first = graph.positions[next(iter(cells))]
+            slots = {cell: [slot for slot, operand in enumerate(operands) if operand == cell] for cell in cells}
+            for start in step.forward[:_MOST_STARTS]:
+                sheet, row, column = graph.positions[start]
+                beside = [
+                    graph.node((sheet, down + row - first[1], across + column - first[2]))
+                    for _, down, across in (graph.positions[cell] for cell in cells)
+                ]
+                if not all(other in step.adjoints for other in beside):
+                    continue
+                for factor in dict.fromkeys((1.0, self.descent.factor, float(len(cells)))):
+                    for sign in (1.0, -1.0):
+                        values = [sign * factor * step.adjoints[other] for other in beside]
+                        trial = numbers.copy()
+                        for value, places in zip(values, slots.values(), strict=True):
+                            trial[places] = value
+                        if bool(alike(step.tried(node, trial[None]), wanted)[0]):
+                            pairs = zip(cells, values, strict=True)
+                            return [(cell, value) for cell, value in pairs if not bool(alike(step.values[cell], value))]
+        return ()
 
     def _wrong_operand(self, node: int, wanted: Array) -> tuple[int, Array] | None:
         """A cell that a formula reads, and the numbers with which in it the formula would be right."""
@@ -231,16 +274,16 @@ def _shared_mistake(model: Model, descent: Descent, members: list[int]) -> Itera
             node = int(model.targets[descent.members[index]])
             yield Mistake(node, "wrong_formula", "does not go down by the derivative of the loss", "")
         return
-    mistake = diagnosis.mistake()
-    if descent.is_right_here[members[0]] and mistake.kind != "wrong_cell":
-        return  # right with the numbers of the sheet, and nothing says that these may be others
-    path = _path(graph, first, mistake.node)
-    for index in members:
-        node = int(model.targets[descent.members[index]])
-        for slot in path:
-            node = int(graph.operands(node)[slot])
-        parameter = int(model.parameters[descent.members[index]])
-        yield Mistake(node, mistake.kind, mistake.words, mistake.formula, parameter)
+    for mistake in diagnosis.mistakes():
+        if descent.is_right_here[members[0]] and mistake.kind != "wrong_cell":
+            continue  # right with the numbers of the sheet, and nothing says that these may be others
+        path = _path(graph, first, mistake.node)
+        for index in members:
+            node = int(model.targets[descent.members[index]])
+            for slot in path:
+                node = int(graph.operands(node)[slot])
+            parameter = int(model.parameters[descent.members[index]])
+            yield Mistake(node, mistake.kind, mistake.words, mistake.formula, parameter)
 
 
 def _path(graph: Graph, start: int, end: int) -> tuple[int, ...]:

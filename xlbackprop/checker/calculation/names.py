@@ -1,17 +1,12 @@
-"""Names of cells for people: the text beside a cell or above its column, and formulas as text."""
+"""Names of cells for people: the text beside a cell or above its column."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from xlbackprop.checker.calculation.graph import TEXT, Graph
-from xlbackprop.checker.file.formula import Node
 from xlbackprop.grid import address, quoted
 
 _FARTHEST = 3000
 _LONGEST = 24
-_BINDING = {"=": 1, "<": 1, ">": 1, "<=": 1, ">=": 1, "<>": 1, "&": 2, "+": 3, "-": 3, "*": 4, "/": 4, "^": 6}
-_NEGATIVE = 7
 
 
 def label(graph: Graph, node: int) -> str:
@@ -47,27 +42,3 @@ def told(graph: Graph, node: int, sheet: str = "") -> str:
     text = label(graph, node)
     where = place(graph, node, sheet)
     return f"{text} ({where})" if text else where
-
-
-def written(node: Node, slot: Callable[[int], str]) -> str:
-    """A program's tree as the text of a formula, without its equals sign."""
-    return _written(node, slot, 0)
-
-
-def _written(node: Node, slot: Callable[[int], str], outer: int) -> str:
-    kind = node[0]
-    if kind == "slot":
-        return slot(node[1])
-    if kind == "n":
-        return f"{node[1]:.15g}"
-    if kind == "text":
-        return f'"{node[1]}"'
-    if kind == "neg":
-        text = "-" + _written(node[1], slot, _NEGATIVE)
-        return f"({text})" if outer > 3 else text
-    if kind == "call":
-        return f"{node[1]}({','.join(_written(part, slot, 0) for part in node[2])})"
-    binding = _BINDING[kind]
-    right = binding + (kind in "-/^")
-    text = f"{_written(node[1], slot, binding)}{kind}{_written(node[2], slot, right)}"
-    return f"({text})" if outer > binding else text

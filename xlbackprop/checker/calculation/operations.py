@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -337,6 +338,35 @@ def _if(arguments: list[Term]) -> Term:
     return Term(value, (then, otherwise), lambda g: (np.where(holds, g, 0.0), np.where(holds, 0.0, g)))
 
 
+def _ifs(arguments: list[Term]) -> Term:
+    chosen = constant(np.nan)
+    for place in range(len(arguments) - 2, -1, -2):
+        chosen = _if([arguments[place], arguments[place + 1], chosen])
+    return chosen
+
+
+def _choose(arguments: list[Term]) -> Term:
+    chosen = constant(np.nan)
+    for number, option in enumerate(arguments[1:], 1):
+        chosen = _if([compare("=", Term(np.floor(arguments[0].value)), constant(number)), option, chosen])
+    return chosen
+
+
+_erf: Callable[[Array], Array] = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def _density(x: Array) -> Array:
+    """That of the standard normal distribution."""
+    return np.asarray(np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi))
+
+
+def _normal(arguments: list[Term]) -> Term:
+    """The standard normal distribution, or its density where the second argument is FALSE."""
+    if len(arguments) > 1 and not arguments[1].value.all():
+        return FUNCTIONS["PHI"](arguments[:1])
+    return _smooth(lambda x: 0.5 * (1 + _erf(x / np.sqrt(2))), lambda x, y: _density(x))(arguments[:1])
+
+
 def _index(arguments: list[Term]) -> Term:
     a = arguments[0]
     numbers = [np.round(b.value[:, 0, 0, 0]) for b in arguments[1:3]]
@@ -389,9 +419,22 @@ FUNCTIONS: dict[str, Callable[[list[Term]], Term]] = {
     "COSH": _smooth(np.cosh, lambda x, y: np.sinh(x)),
     "SIN": _smooth(np.sin, lambda x, y: np.cos(x)),
     "COS": _smooth(np.cos, lambda x, y: -np.sin(x)),
+    "TAN": _smooth(np.tan, lambda x, y: 1 + y**2),
+    "ASIN": _smooth(np.arcsin, lambda x, y: 1 / np.sqrt(1 - x**2)),
+    "ACOS": _smooth(np.arccos, lambda x, y: -1 / np.sqrt(1 - x**2)),
     "ATAN": _smooth(np.arctan, lambda x, y: 1 / (1 + x**2)),
+    "ASINH": _smooth(np.arcsinh, lambda x, y: 1 / np.sqrt(x**2 + 1)),
+    "ACOSH": _smooth(np.arccosh, lambda x, y: 1 / np.sqrt(x**2 - 1)),
+    "ATANH": _smooth(np.arctanh, lambda x, y: 1 / (1 - x**2)),
+    "RADIANS": _smooth(np.radians, lambda x, y: np.full_like(x, np.pi / 180)),
+    "ERF": lambda a: _smooth(_erf, lambda x, y: _density(x * np.sqrt(2)) * np.sqrt(8))(a[:1]),
+    "NORMSDIST": lambda a: _normal(a[:1]),
+    "NORM.S.DIST": lambda a: _normal(a),
+    "PHI": _smooth(_density, lambda x, y: -x * y),
+    "DEGREES": _smooth(np.degrees, lambda x, y: np.full_like(x, 180 / np.pi)),
     "SIGN": _stepwise(np.sign),
     "INT": _stepwise(np.floor),
+    "TRUNC": _stepwise(np.trunc),
     "MOD": lambda a: Term(np.mod(a[0].value, a[1].value)),
     "POWER": lambda a: power(a[0], a[1]),
     "POW": lambda a: power(a[0], a[1]),
@@ -408,12 +451,16 @@ FUNCTIONS: dict[str, Callable[[list[Term]], Term]] = {
     "SUMSQ": _sum_of_squares,
     "SUMPRODUCT": _sumproduct,
     "SUMXMY2": _sum_of_squared_differences,
+    "SUMX2MY2": lambda a: subtract(_sum_of_squares(a[:1]), _sum_of_squares(a[1:])),
+    "DEVSQ": lambda a: _sum([_square(subtract(one, _average(a))) for one in a]),
     "MMULT": _matrix_product,
     "TRANSPOSE": _transpose,
     "MAX": _choosing(lambda flat: flat.argmax(axis=1)[:, None], -np.inf),
     "MIN": _choosing(lambda flat: flat.argmin(axis=1)[:, None], np.inf),
     "MEDIAN": _choosing(_middle, np.nan),
     "IF": _if,
+    "IFS": _ifs,
+    "CHOOSE": _choose,
     "INDEX": _index,
     "AND": _logical(True),
     "OR": _logical(False),
@@ -422,5 +469,5 @@ FUNCTIONS: dict[str, Callable[[list[Term]], Term]] = {
 
 SELECTING = {"INDEX": 1, "CHOOSE": 0, "MOD": 0, "INT": 0}
 """Functions whose arguments from this one on choose a cell or count: they keep the numbers that are typed."""
-DECIDING = frozenset({"IF"})
+DECIDING = frozenset({"IF", "IFS"})
 """Functions whose first argument decides: it keeps the numbers that are typed, where no parameter changes it."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from msgspec import Struct
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph, leaves_of
-from xlbackprop.checker.calculation.names import place, told, written
+from xlbackprop.checker.calculation.names import place, told
 from xlbackprop.checker.calculation.program import Program
 from xlbackprop.checker.calculation.step import Step, alike
-from xlbackprop.checker.file.formula import Formula, Node, UnsupportedError
+from xlbackprop.checker.file.formula import Formula, Node, UnsupportedError, written
 from xlbackprop.checker.judgement.mutations import (
     bracketed,
     spoiled_factors,
@@ -35,7 +36,7 @@ class Repair(Struct, frozen=True):
 
 def repair(step: Step, node: int, target: Array) -> Repair | None:
     """The change of one reference, bracket, operator or factor after which a cell has the right numbers."""
-    for found in (_other_reference, _other_range, _other_build, _other_factor):
+    for found in (_other_reference, _other_range, _other_line, _other_build, _other_factor):
         result = found(step, node, target)
         if result is not None:
             return result
@@ -123,6 +124,44 @@ def _other_range(step: Step, node: int, target: Array) -> Repair | None:
     return None
 
 
+def _other_line(step: Step, node: int, target: Array) -> Repair | None:
+    """All references into one row or column moved to another."""
+    graph = step.graph
+    program = step.program(node)
+    operands = graph.operands(node)
+    original = step.operands_of(node)
+    lines: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for number, slot in enumerate(program.slots):
+        sheet, row, column = graph.positions[int(operands[slot.start])]
+        if slot.size == 1 and sheet:
+            lines["column", sheet, column].append(number)
+            lines["row", sheet, row].append(number)
+    for line, numbers in lines.items():
+        cells = {number: int(operands[program.slots[number].start]) for number in numbers}
+        if len(set(cells.values())) < 2:
+            continue
+        for far in (sign * distance for distance in range(1, _FARTHEST_SHIFT) for sign in (1, -1)):
+            moved = {
+                number: graph.node((where, row + far * (line[0] == "row"), column + far * (line[0] == "column")))
+                for number, (where, row, column) in ((n, graph.positions[cell]) for n, cell in cells.items())
+            }
+            if min(moved.values()) <= TEXT or any(other not in step.values for other in moved.values()):
+                continue
+            trial = original.copy()
+            for number, other in moved.items():
+                trial[program.slots[number].start] = step.values[other]
+            if bool(alike(step.tried(node, trial[None]), target)[0]):
+                sheet = graph.positions[node][0]
+                first, last = numbers[0], numbers[-1]
+                used, right = (
+                    f"{told(graph, which[first], sheet)} to {place(graph, which[last], sheet)}"
+                    for which in (cells, moved)
+                )
+                text = rewritten(graph, node, program.tree, moved)
+                return Repair("wrong_cell", f"uses {used} where {right} belong", text)
+    return None
+
+
 def _shifts() -> Iterator[tuple[int, int]]:
     for far in range(1, _FARTHEST_SHIFT):
         yield from ((0, far), (0, -far), (far, 0), (-far, 0))
@@ -136,7 +175,7 @@ def _other_build(step: Step, node: int, target: Array) -> Repair | None:
     sheet = graph.positions[node][0]
 
     def shown(tree: Node) -> str:
-        return written(tree, lambda number: _slot_text(graph, node, number))
+        return written(tree, lambda leaf: _slot_text(graph, node, leaf[1]))
 
     def leaf_name(tree: Node) -> str:
         if tree[0] == "slot" and program.slots[tree[1]].size == 1:
@@ -223,7 +262,8 @@ def rewritten(
     kind = graph.kind(node)
     assert kind is not None
 
-    def slot(number: int) -> str:
+    def slot(leaf: Node) -> str:
+        number = leaf[1]
         if texts and number in texts:
             return texts[number]
         own = _slot_text(graph, node, number)

@@ -11,6 +11,7 @@ import numpy as np
 from xlbackprop.checker.calculation.graph import Graph
 from xlbackprop.checker.calculation.judgement import Mistake
 from xlbackprop.checker.calculation.names import label
+from xlbackprop.checker.calculation.recognition import skeleton
 from xlbackprop.checker.file.formula import Formulas, Node, Position, UnsupportedError, evaluate
 from xlbackprop.checker.report.findings import Finding, shortened
 from xlbackprop.grid import ranges
@@ -22,10 +23,12 @@ def findings_of(graph: Graph, mistakes: Sequence[Mistake], recalculated: Values)
     """The findings, in the order of the sheets and of the cells on them."""
     groups: dict[tuple[object, ...], list[Mistake]] = defaultdict(list)
     for mistake in mistakes:
-        sheet, _, column = graph.positions[mistake.node]
+        sheet, row, column = graph.positions[mistake.node]
         kind = int(graph.kind_of[mistake.node])
-        alike = (kind, mistake.kind) if kind >= 0 else (kind, mistake.kind, column)
-        groups[(sheet, *alike)].append(mistake)
+        alike: tuple[object, ...] = (kind,) if kind >= 0 else (kind, column)
+        if (row, column) in graph.book.by_name[sheet].arrays:
+            alike = ("array", skeleton(graph, mistake.node))
+        groups[(sheet, mistake.kind, *alike)].append(mistake)
     found = [
         _finding(graph, sorted(members, key=lambda one: graph.positions[one.node]), recalculated)
         for members in groups.values()

@@ -33,6 +33,8 @@ class Sheet(Struct):
     name: str
     part: str
     cells: dict[Coordinates, Cell]
+    arrays: frozenset[Coordinates] = frozenset()
+    """The cells that array formulas fill, whose formulas are read for each of them alone."""
 
     def text(self, row: int, column: int) -> str:
         """The text in a cell; empty where there is none."""

@@ -433,3 +433,27 @@ def with_parts(node: Node, new: tuple[Node, ...]) -> Node:
             return (kind, *new)
         case _:
             return node
+
+
+def written(node: Node, leaf: Callable[[Node], str]) -> str:
+    """A tree as the text of a formula, without its equals sign; `leaf` writes what is no number, text or operation."""
+    return _written(node, leaf, 0)
+
+
+def _written(node: Node, leaf: Callable[[Node], str], outer: int) -> str:
+    kind = node[0]
+    if kind == "n":
+        return f"{node[1]:.15g}"
+    if kind == "text":
+        return f'"{node[1]}"'
+    if kind == "neg":
+        text = "-" + _written(node[1], leaf, _NEGATIVE)
+        return f"({text})" if outer > _BINARY["+"] else text
+    if kind == "call":
+        return f"{node[1]}({','.join(_written(part, leaf, 0) for part in node[2])})"
+    if kind not in _BINARY:
+        return leaf(node)
+    binding = _BINARY[kind]
+    right = binding + (kind in "-/^")
+    text = f"{_written(node[1], leaf, binding)}{kind}{_written(node[2], leaf, right)}"
+    return f"({text})" if outer > binding else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from xml.sax.saxutils import unescape
 
+from xlbackprop.checker.file.arrays import elements
 from xlbackprop.checker.file.cells import Cell, Sheet
 from xlbackprop.checker.file.container import Container, UnreadableError
 from xlbackprop.checker.file.formula import Formula, Formulas
@@ -34,6 +35,7 @@ def read_sheet(container: Container, name: str, part: str, texts: list[str], for
     """Read one sheet: its ordinary cells by their pattern, which takes a third of the time, the others as any XML."""
     cells: dict[Coordinates, Cell] = {}
     shared: dict[str, tuple[Formula, int, int]] = {}
+    arrays: dict[str, str] = {}
     columns: dict[str, int] = {}
     row = column = 0
     kind = ""
@@ -122,7 +124,10 @@ def read_sheet(container: Container, name: str, part: str, texts: list[str], for
         if index is not None and not text:
             master = shared.get(index)
             return master[0] if master else None
-        rule = formulas.read(text.strip().lstrip("="), row, column) if text else None
+        text = text.strip().lstrip("=")
+        if formula_attributes.get("t") == "array":
+            arrays[formula_attributes.get("ref", "")] = text
+        rule = formulas.read(text, row, column) if text else None
         if index is not None and rule is not None:
             shared[index] = (rule, row, column)
         return rule
@@ -173,9 +178,12 @@ def read_sheet(container: Container, name: str, part: str, texts: list[str], for
         return rest
 
     container.parse(part, start, end, data, reduced)
+    filled = {place: rule for block, text in arrays.items() for place, rule in elements(formulas, text, block)}
+    for place, rule in filled.items():
+        cells[place] = Cell(cells[place].value if place in cells else None, formula=rule)
     if found_by_pattern < len(cells):
         cells = {place: cells[place] for place in sorted(cells)}
-    return Sheet(name, part, cells)
+    return Sheet(name, part, cells, frozenset(filled))
 
 
 def _read(code: bytes) -> str:

@@ -1,0 +1,108 @@
+"""`check` in other layouts: matrices and array formulas, each cell of them judged as if it stood alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import openpyxl
+import pytest
+from openpyxl.worksheet.formula import ArrayFormula
+
+from xlbackprop.checker.checking import check
+from xlbackprop.checker.file.book import read
+from xlbackprop.checker.report.findings import Report
+
+INPUTS, TARGETS = [(0, 0.2), (0.1, 1), (1, 0.3), (0.9, 1)], [0, 1, 1, 0.1]
+FIRST, EVERY, STEPS = 10, 8, 3
+
+RULES: Mapping[str, str] = {
+    "A:B": "A{p}:B{p1}-$F$1*V{p}:W{p1}",
+    "D:D": "D{p}:D{p1}-$F$1*T{p}:T{p1}",
+    "F:G": "MMULT($A$3:$B$6,A{r}:B{r1})",
+    "H:I": "1/(1+EXP(-F{r}:G{r3}))",
+    "J:J": "MMULT(H{r}:I{r3},D{r}:D{r1})",
+    "K:K": "1/(1+EXP(-J{r}:J{r3}))",
+    "N:N": "(K{r}:K{r3}-$C$3:$C$6)*K{r}:K{r3}*(1-K{r}:K{r3})",
+    "P:Q": "MMULT(N{r}:N{r3},TRANSPOSE(D{r}:D{r1}))*H{r}:I{r3}*(1-H{r}:I{r3})",
+    "T:T": "MMULT(TRANSPOSE(H{r}:I{r3}),N{r}:N{r3})",
+    "V:W": "MMULT(TRANSPOSE($A$3:$B$6),P{r}:Q{r3})",
+}
+"""A 2-2-1 network of matrices with four samples, by the columns of each array formula."""
+
+
+def matrices(path: Path, changed: Mapping[str, str] | None = None) -> Path:
+    """Three steps below one another, every calculation an array formula."""
+    workbook = openpyxl.Workbook()
+    ws = workbook.active
+    assert ws is not None
+    ws["F1"] = 0.5
+    for index, (sample, target) in enumerate(zip(INPUTS, TARGETS, strict=True), 3):
+        ws[f"A{index}"], ws[f"B{index}"], ws[f"C{index}"] = *sample, target
+    for row in (FIRST + EVERY * step for step in range(STEPS)):
+        at = {"r": row, "r1": row + 1, "r3": row + 3, "p": row - EVERY, "p1": row - EVERY + 1}
+        if row == FIRST:
+            for cell, number in {"A10": 0.1, "B10": 0.4, "A11": -0.3, "B11": 0.2, "D10": 0.3, "D11": -0.2}.items():
+                ws[cell] = number
+        for columns, rule in {**RULES, **(changed or {})}.items():
+            left, right = columns.split(":")
+            if row > FIRST or "{p}" not in rule:
+                last = row + (3 if columns in {"F:G", "H:I", "J:J", "K:K", "N:N", "P:Q"} else 1)
+                block = f"{left}{row}:{right}{last}"
+                ws[f"{left}{row}"] = ArrayFormula(block, "=" + rule.format(**at))
+        ws[f"L{row}"] = f"=SUMXMY2(K{row}:K{row + 3},$C$3:$C$6)/2"
+    workbook.save(path)
+    return path
+
+
+def told(report: Report) -> list[tuple[tuple[str, ...], str, str]]:
+    return [(finding.cells, finding.kind, finding.expected) for finding in report.findings]
+
+
+def test_matrices_are_judged_element_by_element(tmp_path: Path) -> None:
+    report = check(matrices(tmp_path / "right.xlsx"))
+    assert (report.status, report.findings) == ("ok", ())
+    assert "12 updates of 6 parameters in 2 steps" in report.judged[0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "wrong", "cells", "expected"),
+    [
+        ("P:Q", RULES["P:Q"].partition("*(1-")[0], ("P10:Q13", "P18:Q21"), "=N10*D10*H10*(1-H10)"),
+        (
+            "T:T",
+            "MMULT(TRANSPOSE(F{r}:G{r3}),N{r}:N{r3})",
+            ("T10:T11", "T18:T19"),
+            "=H10*N10+H11*N11+H12*N12+H13*N13",
+        ),
+        ("D:D", "D{p}:D{p1}+$F$1*T{p}:T{p1}", ("D18:D19", "D26:D27"), "=D10-$F$1*T10"),
+    ],
+)
+def test_a_slip_in_an_array_formula_is_one_finding(
+    columns: str, wrong: str, cells: tuple[str, ...], expected: str, tmp_path: Path
+) -> None:
+    report = check(matrices(tmp_path / "wrong.xlsx", {columns: wrong}))
+    assert [(found, formula) for found, _, formula in told(report)] == [(cells, expected)]
+
+
+@pytest.mark.parametrize(
+    ("text", "block", "shown"),
+    [
+        ("MMULT(A1:B2,D1:D2)", "F1:F2", ["A1*D1+B1*D2", "A2*D1+B2*D2"]),
+        ("TRANSPOSE(A$1:B$2)", "F1:G2", ["A$1", "A$2", "B$1", "B$2"]),
+        ("1/(1+EXP(-A1:A2))", "F1:F2", ["1/(1+EXP(-A1))", "1/(1+EXP(-A2))"]),
+        ("A1:B1-$D$1*SUM(A1:A2)", "F3:G3", ["A1-$D$1*SUM(A1:A2)", "B1-$D$1*SUM(A1:A2)"]),
+        ("MMULT(TRANSPOSE(A1:A2),D1:D2-B1:B2)", "F1:G1", ["A1*(D1-B1)+A2*(D2-B2)", "A1*(D1-B1)+A2*(D2-B2)"]),
+        ("MINVERSE(A1:B2)", "F1:F2", ["INDEX(MINVERSE(A1:B2),1,1)", "INDEX(MINVERSE(A1:B2),2,1)"]),
+    ],
+)
+def test_what_each_cell_of_an_array_formula_shows(text: str, block: str, shown: list[str], tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    ws = workbook.active
+    assert ws is not None
+    ws["A1"] = 1
+    ws[block.partition(":")[0]] = ArrayFormula(block, "=" + text)
+    workbook.save(tmp_path / "array.xlsx")
+    (sheet,) = read(tmp_path / "array.xlsx").sheets
+    formulas = [(place, sheet.cells[place].formula) for place in sorted(sheet.arrays)]
+    assert [formula.written(*place) for place, formula in formulas if formula is not None] == shown
