@@ -149,7 +149,7 @@ def _without_engine(path: Path) -> str:
     """The status without the recalculation, which would take most of the time."""
 
     class Idle:
-        def ask(self, book: object) -> None:
+        def ask(self, book: object, sheets: object) -> None:
             pass
 
         def answer(self) -> recalculate.Recalculated:

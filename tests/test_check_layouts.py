@@ -104,5 +104,5 @@ def test_what_each_cell_of_an_array_formula_shows(text: str, block: str, shown: 
     ws[block.partition(":")[0]] = ArrayFormula(block, "=" + text)
     workbook.save(tmp_path / "array.xlsx")
     (sheet,) = read(tmp_path / "array.xlsx").sheets
-    formulas = [(place, sheet.cells[place].formula) for place in sorted(sheet.arrays)]
+    formulas = [(place, sheet.cells[place].formula) for place in sorted(sheet.content.arrays)]
     assert [formula.written(*place) for place, formula in formulas if formula is not None] == shown

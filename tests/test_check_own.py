@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tests.networks import definitions
 from xlbackprop import Definition, build, check, load
+from xlbackprop.checker.checking import checked
 from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Role
 from xlbackprop.network.definition import CONSTANT, GRADIENT_DESCENT, Method
@@ -63,3 +64,10 @@ def test_what_cannot_be_judged_is_said(name: str, tmp_path: Path) -> None:
     report = check(build(definition, tmp_path / "ours.xlsx", sheets=["walkthrough"]))
     assert report.status == "not_recognised"
     assert f"trains with the optimiser {name}" in report.message
+
+
+def test_only_sheets_that_are_judged_are_read(tmp_path: Path) -> None:
+    found = checked(build(load(iterations=3), tmp_path / "ours.xlsx", sheets=["walkthrough", "learning rates"]))
+    assert found.report.status == "ok"
+    assert found.book is not None
+    assert [sheet.name for sheet in found.book.sheets if sheet.is_read] == ["Walkthrough"]

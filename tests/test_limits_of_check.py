@@ -421,6 +421,39 @@ def test_what_is_no_xml_is_refused_by_either_way(broken: str, right: Path) -> No
 # the recalculation
 
 
+READ_BY_FIRST = {
+    "B1+1": ["First"],
+    "'The second'!A1": ["First", "The second", "Third"],
+    "SUM('The second'!A1:A2)": ["First", "The second", "Third"],
+    "third+1": ["First", "Third"],
+    "nowhere!A1+unknown": ["First"],
+    'INDIRECT("Third!A1")': ["First", "The second", "Third", "Fourth"],
+    "SUM(Third:Fourth!A1)": ["First", "The second", "Third", "Fourth"],
+}
+
+
+@pytest.mark.parametrize("formula", READ_BY_FIRST)
+def test_sheets_are_recalculated_with_all_that_they_read(formula: str, tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.active)
+    for name in ("First", "The second", "Third", "Fourth"):
+        workbook.create_sheet(name)["A1"] = 3
+    workbook["First"]["A1"] = f"={formula}"
+    workbook["The second"]["A1"], workbook["The second"]["A2"] = "=A2*Third!A1", 7
+    workbook.defined_names["third"] = openpyxl.workbook.defined_name.DefinedName("third", attr_text="Third!$A$1")
+    workbook.save(tmp_path / "book.xlsx")
+    book = read(tmp_path / "book.xlsx")
+    values = []
+    for sheets in (book.with_all_they_read(book.sheets[:1]), book.sheets):
+        engine = recalculate.Engine()
+        engine.ask(book, sheets)
+        values.append(engine.answer().values["First", 1, 1])
+        engine.stop()
+        if not values[1:]:
+            assert [sheet.name for sheet in sheets] == READ_BY_FIRST[formula]
+    assert values[0] == values[1]
+
+
 def test_the_recalculation_sees_the_rows_and_nothing_around_them(right: Path, tmp_path: Path) -> None:
     rule = '<cfRule type="expression" priority="1"><formula>A1</formula></cfRule>'
     around = f'<conditionalFormatting sqref="A1:XFD1048576">{rule}</conditionalFormatting>'
@@ -429,7 +462,7 @@ def test_the_recalculation_sees_the_rows_and_nothing_around_them(right: Path, tm
         return data.replace(b"</sheetData>", b"</sheetData>" + around.encode(), 1)
 
     book = read(_with_part(right, SHEET, surrounded))
-    recalculate._write_sheets(book, tmp_path / "copy.xlsx")
+    recalculate._write_sheets(book, book.sheets, tmp_path / "copy.xlsx")
     with zipfile.ZipFile(tmp_path / "copy.xlsx") as copy:
         assert b"conditionalFormatting" not in copy.read(SHEET)
         assert b"sheetData" in copy.read(SHEET)
@@ -443,7 +476,8 @@ def test_tables_with_names_are_recalculated(right: Path) -> None:
     ws["AJ1"] = "=SUM(Numbers[n])"
     workbook.save(right)
     engine = recalculate.Engine()
-    engine.ask(read(right))
+    book = read(right)
+    engine.ask(book, book.sheets)
     values = engine.answer().values
     engine.stop()
     assert values["Sheet1", 1, 36] == 5.0

@@ -73,24 +73,27 @@ def checked(
     embedded = recalculate.Engine() if engine == "ironcalc" else None
     try:
         book = read_book(path)
-        read(book.formulas)
-        if embedded is not None and book.formulas:
-            embedded.ask(book)
-        beyond = _beyond(_definition(book))
-        if beyond and table_map is None:
+        definition = None if table_map is not None else _definition(book)
+        beyond = _beyond(definition)
+        if beyond:
             return Checked(Report(str(path), "not_recognised", beyond), book)
+        ours = None if definition is None else book.by_name.get(OUR_SHEET)
+        sheets = book.sheets if ours is None else book.with_all_they_read([ours])
+        formulas = sum(sheet.formulas for sheet in sheets)
+        read(formulas)
+        if embedded is not None and formulas:
+            embedded.ask(book, sheets)
         wanted = None if table_map is None else table_map.sheet
         if wanted is not None and wanted not in book.by_name:
             missing = f'there is no sheet "{wanted}", which the map names; {did_you_mean(wanted, book.by_name)}'
             return Checked(Report(str(path), "not_recognised", missing), book)
-        is_known = table_map is not None or _definition(book) is not None
-        calculation = None if is_known else judge_calculation(book)
-        tables = [table for table in _find(book, table_map) if not is_view(calculation, table)]
+        calculation = judge_calculation(book) if table_map is None and definition is None else None
+        tables = [table for table in _find(book, table_map, definition) if not is_view(calculation, table)]
         understood = [understand(book, table) for table in tables]
-        if not book.formulas:
+        if not formulas:
             recalculated = recalculate.Recalculated({})
         else:
-            recalculated = embedded.answer() if embedded is not None else recalculate.with_libreoffice(book)
+            recalculated = embedded.answer() if embedded else recalculate.with_libreoffice(book, sheets)
         verdicts = [judged(book, trees, meaning, recalculated.values, calculation) for trees, meaning in understood]
         return Checked(summary(path, book, verdicts, calculation, recalculated), book)
     except TooLargeError:
@@ -105,11 +108,10 @@ def checked(
             embedded.stop()
 
 
-def _find(book: Book, table_map: Map | None) -> list[Table]:
+def _find(book: Book, table_map: Map | None, definition: Definition | None) -> list[Table]:
     if table_map is not None:
         wanted = [sheet for sheet in book.sheets if table_map.sheet in (None, sheet.name)]
         return [table for sheet in wanted for table in mapped(sheet, table_map.columns, table_map.header)]
-    definition = _definition(book)
     ours = book.by_name.get(OUR_SHEET)
     if definition is not None and ours is not None:
         return tables_of(ours, _labels(definition), _shape(definition))

@@ -26,7 +26,7 @@ def findings_of(graph: Graph, mistakes: Sequence[Mistake], recalculated: Values)
         sheet, row, column = graph.positions[mistake.node]
         kind = int(graph.kind_of[mistake.node])
         alike: tuple[object, ...] = (kind,) if kind >= 0 else (kind, column)
-        if (row, column) in graph.book.by_name[sheet].arrays:
+        if (row, column) in graph.book.by_name[sheet].content.arrays:
             alike = ("array", skeleton(graph, mistake.node))
         groups[(sheet, mistake.kind, *alike)].append(mistake)
     found = [

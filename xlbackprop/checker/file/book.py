@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Iterable
+from functools import cached_property, partial
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
@@ -11,9 +12,12 @@ from msgspec import Struct
 from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.container import Container, Element, UnreadableError
 from xlbackprop.checker.file.formula import Formulas
-from xlbackprop.checker.file.sheet_reader import read_sheet
+from xlbackprop.checker.file.sheet_reader import read_content
+from xlbackprop.grid import quoted
 
 MOST_SHEETS = 500
+_POINTED = frozenset({"INDIRECT", "OFFSET"})
+"""Functions that read cells which their formula does not name."""
 
 
 class Book(Struct, dict=True):
@@ -31,11 +35,39 @@ class Book(Struct, dict=True):
     @property
     def formulas(self) -> int:
         """How many formula cells there are."""
-        return sum(cell.formula is not None for sheet in self.sheets for cell in sheet.cells.values())
+        return sum(sheet.formulas for sheet in self.sheets)
+
+    def with_all_they_read(self, sheets: Iterable[Sheet]) -> list[Sheet]:
+        """Some sheets and all that their formulas read, directly or through others, in the order of the tabs.
+
+        Raises:
+            UnreadableError: one of these is damaged or too large.
+        """
+        waiting = [sheet.name for sheet in sheets]
+        found: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name in self.by_name and name not in found:
+                found.add(name)
+                waiting += self._read_by(self.by_name[name])
+        return [sheet for sheet in self.sheets if sheet.name in found]
+
+    def _read_by(self, sheet: Sheet) -> set[str]:
+        """The sheets that the formulas of one name; all of them where that cannot be told."""
+        names = set()
+        for formula in {cell.formula for cell in sheet.cells.values()} - {None}:
+            assert formula is not None
+            if formula.tree is None or formula.functions & _POINTED:
+                return set(self.by_name)
+            names |= {reference.sheet for reference in formula.references}
+            for _, name, *_ in (special for special in formula.specials if special[0] == "name"):
+                text = self.defined_names.get(name, "")
+                names |= {sheet for sheet in self.by_name if sheet in text or quoted(sheet) in text}
+        return {name for name in names if name is not None}
 
 
 def read(path: Path) -> Book:
-    """Read a workbook.
+    """Open a workbook; the cells of a sheet are read when somebody asks for them.
 
     Raises:
         UnreadableError: it is no `.xlsx` workbook, damaged, encrypted or dangerous.
@@ -58,7 +90,8 @@ def read(path: Path) -> Book:
             if part not in left:
                 raise UnreadableError("the file is damaged: several of its sheets are one and the same part")
             left.discard(part)
-            sheets.append(read_sheet(container, element.attributes.get("name", ""), part, texts, formulas))
+            name = element.attributes.get("name", "")
+            sheets.append(Sheet(name, part, partial(read_content, container, name, part, texts, formulas)))
     if not sheets:
         raise UnreadableError("the workbook has no sheet with cells")
     names = {element.attributes.get("name", ""): element.content() for element in tree.all("definedName")}

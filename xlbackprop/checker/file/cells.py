@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+
 from msgspec import Struct
 
 from xlbackprop.checker.file.formula import Formula
@@ -27,14 +30,44 @@ class Cell(Struct, gc=False):
         return self.value if isinstance(self.value, float) else None
 
 
-class Sheet(Struct):
-    """One sheet: its cells by row and column, and the part of the file that its drawings are in."""
+class Content(Struct, frozen=True):
+    """What stands on a sheet: the cells that are not empty, in their order."""
+
+    cells: dict[Coordinates, Cell]
+    arrays: frozenset[Coordinates] = frozenset()
+    """Those that array formulas fill, whose formulas are read for each of them alone."""
+
+
+class Sheet(Struct, dict=True):
+    """One sheet: its name, what stands on it, and the part of the file that its drawings are in."""
 
     name: str
     part: str
-    cells: dict[Coordinates, Cell]
-    arrays: frozenset[Coordinates] = frozenset()
-    """The cells that array formulas fill, whose formulas are read for each of them alone."""
+    read: Callable[[], Content]
+
+    @cached_property
+    def content(self) -> Content:
+        """What stands on it, read when somebody asks for it: most sheets of ours nobody asks for.
+
+        Raises:
+            UnreadableError: the part is damaged or too large.
+        """
+        return self.read()
+
+    @cached_property
+    def cells(self) -> dict[Coordinates, Cell]:
+        """The cells that are not empty, by row and column."""
+        return self.content.cells
+
+    @property
+    def is_read(self) -> bool:
+        """Whether somebody has asked for what stands on it."""
+        return "content" in self.__dict__
+
+    @property
+    def formulas(self) -> int:
+        """How many formula cells there are."""
+        return sum(cell.formula is not None for cell in self.cells.values())
 
     def text(self, row: int, column: int) -> str:
         """The text in a cell; empty where there is none."""

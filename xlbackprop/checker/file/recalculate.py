@@ -9,16 +9,16 @@ import subprocess
 import tempfile
 import zipfile
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from msgspec import Struct
 
 from xlbackprop.checker import memory
 from xlbackprop.checker.file.book import Book, main_part, read, relationships
+from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.container import Container, UnreadableError
 from xlbackprop.checker.file.formula import Position
 from xlbackprop.checker.file.ironcalc_process import MEGABYTES
@@ -38,6 +38,8 @@ _KEPT = {"sharedStrings", "styles", "theme", "sheetMetadata"}
 _OVERRIDE = re.compile(rb"<(?:\w+:)?Override\b[^<>]*\bPartName=[\"']/([^\"']*)[\"'][^<>]*/>")
 _ROOT = re.compile(rb"<((?:[\w.-]+:)?)worksheet\b[^<>]*>")
 _TABLE_PARTS = re.compile(rb"<((?:[\w.-]+:)?)tableParts\b[^<>]*>.*?</\1tableParts\s*>", re.DOTALL)
+_SPACE = "http://schemas.openxmlformats.org"
+_EMPTY_SHEET = f'<worksheet xmlns="{_SPACE}/spreadsheetml/2006/main"><sheetData/></worksheet>'
 _VALUE = re.compile(rb"(</f>|<f [^<>]*/>)\s*<v>[^<]*</v>")
 
 
@@ -85,15 +87,14 @@ class Engine:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._watch: Watch | None = None
 
-    def ask(self, book: Book) -> None:
-        """Begin to recalculate a workbook that was read: its sheets alone, without anything around them."""
+    def ask(self, book: Book, sheets: Sequence[Sheet]) -> None:
+        """Begin to recalculate some sheets of a workbook, which read no others, without anything around them."""
         self._places = {
-            sheet.name: [place for place, cell in sheet.cells.items() if cell.formula is not None]
-            for sheet in book.sheets
+            sheet.name: [place for place, cell in sheet.cells.items() if cell.formula is not None] for sheet in sheets
         }
         self._folder = tempfile.TemporaryDirectory(prefix="xlbackprop-")
         copy = Path(self._folder.name) / "sheets.xlsx"
-        _write_sheets(book, copy)
+        _write_sheets(book, sheets, copy)
         if self._process is None or self._process.stdin is None:
             return
         self._watch = Watch(self._process, TIME_LIMIT)
@@ -121,6 +122,9 @@ class Engine:
 
     def stop(self) -> None:
         """End the process, whatever it is doing, unless it waits for another file."""
+        if self._watch is None and self._process is not None:
+            _idle.append(self._process)
+            self._process = None
         self._stop_watch()
         if self._process is not None:
             end(self._process)
@@ -172,8 +176,8 @@ def _start() -> Popen[bytes] | None:
         return None
 
 
-def with_libreoffice(book: Book) -> Recalculated:
-    """The values by LibreOffice.
+def with_libreoffice(book: Book, sheets: Sequence[Sheet]) -> Recalculated:
+    """The values of some sheets, which read no others, by LibreOffice.
 
     Raises:
         UserError: it is not installed, or cannot open the file.
@@ -182,14 +186,14 @@ def with_libreoffice(book: Book) -> Recalculated:
     with tempfile.TemporaryDirectory(prefix="xlbackprop-") as folder, memory.lifted(LIBREOFFICE_MEGABYTES):
         scratch = Path(folder)
         stripped = scratch / "in.xlsx"
-        _write_sheets(book, stripped, with_values=False)
+        _write_sheets(book, sheets, stripped, with_values=False)
         try:
             convert(program, stripped, "xlsx", scratch / "out", seconds=LIBREOFFICE_TIME_LIMIT).check_returncode()
             result = read(scratch / "out" / "in.xlsx")
         except (OSError, subprocess.SubprocessError, UnreadableError) as error:
             raise UserError(f"--engine libreoffice: LibreOffice could not recalculate {book.path}") from error
     values: dict[Position, float | str] = {}
-    for sheet in book.sheets:
+    for sheet in sheets:
         other = result.by_name.get(sheet.name)
         for place, cell in sheet.cells.items():
             found = other.cells.get(place) if other is not None and cell.formula is not None else None
@@ -198,15 +202,15 @@ def with_libreoffice(book: Book) -> Recalculated:
     return Recalculated(values)
 
 
-def _write_sheets(book: Book, target: Path, *, with_values: bool = True) -> None:
-    """A copy with the rows of the sheets and nothing around them that an engine could stumble over, or swell by.
+def _write_sheets(book: Book, sheets: Sequence[Sheet], target: Path, *, with_values: bool = True) -> None:
+    """A copy with the rows of some sheets and nothing around them that an engine could stumble over, or swell by.
 
-    LibreOffice would show stored values and calculate nothing.
+    The other sheets are empty. LibreOffice would show stored values and calculate nothing.
     """
     container, main = book.container, main_part(book.container)
-    sheets = {sheet.part for sheet in book.sheets}
-    parts = {"": {main}, main: sheets | _related(container, main, _KEPT)}
-    parts |= {sheet: _related(container, sheet, {"table"}) for sheet in sheets}
+    wanted, every = {sheet.part for sheet in sheets}, {sheet.part for sheet in book.sheets}
+    parts = {"": {main}, main: every | _related(container, main, _KEPT)}
+    parts |= {part: _related(container, part, {"table"}) for part in wanted}
     kept = set().union(*parts.values()) & container.names
     with zipfile.ZipFile(target, "w") as copy:
         types = container.read("[Content_Types].xml")
@@ -215,8 +219,11 @@ def _write_sheets(book: Book, target: Path, *, with_values: bool = True) -> None
         for source, targets in parts.items():
             _write_relationships(copy, container, source, targets & kept)
         for part in sorted(kept):
+            if part in every - wanted:
+                copy.writestr(part, _EMPTY_SHEET)
+                continue
             data = container.read(part)
-            if part in sheets:
+            if part in wanted:
                 data = _rows_of(data, with_tables=bool(parts[part]))
                 if not with_values:
                     data = _VALUE.sub(rb"\1", data)
@@ -229,16 +236,20 @@ def _related(container: Container, part: str, kinds: set[str]) -> set[str]:
 
 def _write_relationships(copy: zipfile.ZipFile, container: Container, part: str, targets: set[str]) -> None:
     """The relationships of a part to those parts that are kept."""
-    space = "http://schemas.openxmlformats.org"
     lines = [
-        f'<Relationship Id={quoteattr(name)} Type="{space}/officeDocument/2006/relationships/{kind}"'
-        f" Target={quoteattr('/' + target)}/>"
+        f'<Relationship Id="{_escaped(name)}" Type="{_SPACE}/officeDocument/2006/relationships/{kind}"'
+        f' Target="/{_escaped(target)}"/>'
         for name, (kind, target) in relationships(container, part).items()
         if target in targets
     ]
     folder, _, name = part.rpartition("/")
-    text = f'<Relationships xmlns="{space}/package/2006/relationships">{"".join(lines)}</Relationships>'
+    text = f'<Relationships xmlns="{_SPACE}/package/2006/relationships">{"".join(lines)}</Relationships>'
     copy.writestr(f"{folder}/_rels/{name}.rels".lstrip("/"), text)
+
+
+def _escaped(text: str) -> str:
+    """A text as the value of an attribute."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
 
 
 def _rows_of(data: bytes, *, with_tables: bool) -> bytes:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from xml.sax.saxutils import unescape
 
 from xlbackprop.checker.file.arrays import elements
-from xlbackprop.checker.file.cells import Cell, Sheet
+from xlbackprop.checker.file.cells import Cell, Content
 from xlbackprop.checker.file.container import Container, UnreadableError
 from xlbackprop.checker.file.formula import Formula, Formulas
 from xlbackprop.grid import Coordinates, column_number
@@ -28,10 +27,10 @@ _ATTRIBUTE = re.compile(r' ([a-zA-Z:]+)="([^"]*)"')
 _SPECIAL = re.compile(rb"<!\[CDATA\[|<!--|<\?xml[^>]*encoding=[\"'](?!utf-8[\"'])|<c(?! r=\")[\s>]", re.IGNORECASE)
 """What makes a part say something else than its plain text, and cells whose place is told by those before them."""
 _OTHER_ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)")
-_QUOTES = {"&quot;": '"', "&apos;": "'"}
+_ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
 
 
-def read_sheet(container: Container, name: str, part: str, texts: list[str], formulas: Formulas) -> Sheet:
+def read_content(container: Container, name: str, part: str, texts: list[str], formulas: Formulas) -> Content:
     """Read one sheet: its ordinary cells by their pattern, which takes a third of the time, the others as any XML."""
     cells: dict[Coordinates, Cell] = {}
     shared: dict[str, tuple[Formula, int, int]] = {}
@@ -183,7 +182,7 @@ def read_sheet(container: Container, name: str, part: str, texts: list[str], for
         cells[place] = Cell(cells[place].value if place in cells else None, formula=rule)
     if found_by_pattern < len(cells):
         cells = {place: cells[place] for place in sorted(cells)}
-    return Sheet(name, part, cells, frozenset(filled))
+    return Content(cells, frozenset(filled))
 
 
 def _read(code: bytes) -> str:
@@ -193,4 +192,6 @@ def _read(code: bytes) -> str:
         return text
     if _OTHER_ENTITY.search(text):
         raise ValueError
-    return unescape(text, _QUOTES)
+    for entity, character in _ENTITIES.items():
+        text = text.replace(entity, character)
+    return text

@@ -150,7 +150,7 @@ def _quantities(sheet: Sheet, charts: Sequence[Chart], verdicts: Sequence[Verdic
 def _pasted(book: Book, sheet: Sheet, series: Series, verdicts: Sequence[Verdict]) -> Iterator[Note]:
     """A curve of pasted numbers that training with its learning rate does not give any more."""
     source = book.by_name.get(series.sheet)
-    if source is None or len(series.cells) < _FEWEST_POINTS:
+    if source is None or not source.is_read or len(series.cells) < _FEWEST_POINTS:
         return
     cells = [source.cells.get(place) for place in series.cells]
     numbers = [cell.number for cell in cells if cell is not None and cell.formula is None and cell.number is not None]

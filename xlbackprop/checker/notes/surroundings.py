@@ -45,7 +45,9 @@ _PORTABLE = frozenset(
         "SINH",
         "COSH",
         "N",
+        "T",
         "VALUE",
+        "FIND",
         "AND",
         "OR",
         "NOT",
@@ -121,7 +123,7 @@ def _readable(sheet: str, notes: Iterator[Note]) -> Iterator[Note]:
 
 
 def _functions(book: Book) -> Iterator[Note]:
-    for sheet in book.sheets:
+    for sheet in (sheet for sheet in book.sheets if sheet.is_read):
         strange: dict[str, list[tuple[int, int]]] = {}
         formulas = {id(cell.formula): cell.formula for cell in sheet.cells.values()}
         names = {

@@ -197,6 +197,7 @@ def _lost(book: Book, workbook: Workbook) -> tuple[str, ...]:
     """What openpyxl does not carry over."""
     container = book.container
     lost: dict[str, None] = {}
+    calculates = False
     for sheet in book.sheets:
         where = f"on {sheet.name}"
         copied = workbook[sheet.name]
@@ -206,13 +207,14 @@ def _lost(book: Book, workbook: Workbook) -> tuple[str, ...]:
             elif kind not in _KEPT:
                 lost[f"{_LOST.get(kind, f'what another program has added ({kind})')} {where}"] = None
         content = container.read(sheet.part)
+        calculates |= re.search(rb"<(?:\w+:)?f\b", content) is not None
         for tag, what in _LOST_ELEMENTS.items():
             if re.search(rb"<(?:\w+:)?" + tag + rb"\b", content):
                 lost[f"{what} {where}"] = None
     for kind, _ in _related(container, main_part(container)):
         if kind not in _KEPT:
             lost[_LOST.get(kind, f"what another program has added ({kind})")] = None
-    if book.formulas:
+    if calculates:
         lost["the stored values of formulas, until a spreadsheet program opens the copy and calculates them"] = None
     return tuple(lost)
 
