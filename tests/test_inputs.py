@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def test_no_extreme_that_may_be_typed_makes_an_error(name: str, tmp_path: Path) 
     assert len(cells) > 20
     book = Open(path)
     assert not book.errors()
-    for cell in cells:
+    for cell in _some_of_each_kind(cells):
         before = book.read(cell)
         for value in cell.extremes:
             book.type(cell, value)
@@ -100,9 +101,16 @@ def test_no_extreme_that_may_be_typed_makes_an_error(name: str, tmp_path: Path) 
         assert not book.errors(), extreme
 
 
+def _some_of_each_kind(cells: list[Input]) -> list[Input]:
+    """The first and the last of the cells of a sheet that take the same."""
+    kinds = defaultdict[tuple[object, ...], list[Input]](list)
+    for cell in cells:
+        kinds[cell.sheet, cell.extremes].append(cell)
+    return [cell for alike in kinds.values() for cell in (alike[:1] if len(alike) == 1 else (alike[0], alike[-1]))]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["classic", "xor", "optimisers", "step", "categorical cross-entropy, samples"])
-@pytest.mark.xfail(reason="open defect: LibreOffice shows #NUM! in the hints of Your turn for some extremes")
 def test_nor_in_libreoffice(name: str, tmp_path: Path) -> None:
     path = build(walkthrough(name), tmp_path / "book.xlsx")
     cells = inputs(path)

@@ -178,9 +178,8 @@ def test_a_slip_is_wrong_among_right_answers_that_are_rounded(template: str, tmp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_every_slip_is_wrong_in_libreoffice(template: str, tmp_path: Path) -> None:
-    definition = load(template, iterations=4)
+def test_every_slip_is_wrong_in_libreoffice(tmp_path: Path) -> None:
+    definition = load("classic", iterations=4)
     path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
     typed_rounds = list(rounds(definition))
     files = [

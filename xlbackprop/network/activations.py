@@ -58,6 +58,11 @@ def _gelu_tanh_symbol(x: Expression) -> Expression:
     return apply(Builtin.HYPERBOLIC_TANGENT, Number(_GELU_SCALE) * (x + Number(_GELU_CUBE) * x**3))
 
 
+def _logarithm_of_one_and(small: Expression) -> Expression:
+    """ln(1 + y) for a y from 0 to 1, to eight digits where 1 + y itself loses them: the error of y is y²/2."""
+    return conditional(small, 1e-8, small, apply(Builtin.LOGARITHM, 1 + small))
+
+
 SIGMOID = Function("σ", lambda x: 1 / (1 + Exponential(-x)))
 
 ACTIVATIONS: Mapping[str, Activation] = {
@@ -110,7 +115,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
             "softplus",
             lambda x: Stable(
                 apply(Builtin.LOGARITHM, 1 + Exponential(x)),
-                apply(Builtin.MAXIMUM, 0.0, x) + apply(Builtin.LOGARITHM, 1 + Exponential(-apply(Builtin.ABSOLUTE, x))),
+                apply(Builtin.MAXIMUM, 0.0, x) + _logarithm_of_one_and(Exponential(-apply(Builtin.ABSOLUTE, x))),
             ),
         ),
         local_derivative=lambda x, a: Call(SIGMOID, x),

@@ -49,7 +49,7 @@ def exponent_formula(cell: str) -> str:
 
 def mantissa_formula(cell: str, exponent: str) -> str:
     """The formula of the digits of the number in a cell, given its power of ten: from 1 to below 10, or 0."""
-    return _rounded_at(cell, exponent, DIGITS)
+    return f"IF({exponent}={SMALLEST},0,{_rounded_at(cell, exponent, DIGITS)})"
 
 
 def text_formula(mantissa: str, exponent: str) -> str:
@@ -78,7 +78,7 @@ def held_formula(cell: str, rough: str, exponent: str) -> str:
         ours, theirs = (_rounded_at(number, exponent, digits) for number in (cell, rough))
         found = f"IF(ABS({ours}-{theirs})<1E-9,{ours},{found})"
     is_near = f"IF(ISNUMBER({rough}),ABS({rough}/10^{exponent})<100,FALSE)"
-    return f'IF({is_near},{found},"")'
+    return f'IF({is_near},IF({exponent}={SMALLEST},0,{found}),"")'
 
 
 def result_formula(cell: str, rough: str, mantissa: str, exponent: str) -> str:

@@ -94,7 +94,7 @@ SMALLEST_POWER, LARGEST_POWER = -4, 5
 """The powers of ten of numbers that are written without one."""
 
 SMALLEST = -300
-"""The power of ten of the smallest numbers, and of 0."""
+"""The power of ten of 0, and of what is so small that programs lose it at different places: it counts as 0."""
 
 
 class Rounded(Struct, frozen=True):
@@ -122,8 +122,8 @@ class Rounded(Struct, frozen=True):
 
 def rounded(value: float, digits: int = DIGITS) -> Rounded:
     """A number rounded to so many significant digits."""
-    if abs(value) < 10.0**SMALLEST:
-        return Rounded(_rounded_at(value, SMALLEST, digits), SMALLEST)
+    if abs(value) < 10.0 ** (SMALLEST + 1):
+        return Rounded(0.0, SMALLEST)
     mantissa, _, exponent = f"{value * (1 + NUDGE):.{digits - 1}e}".partition("e")
     return Rounded(float(mantissa), int(exponent))
 
@@ -142,6 +142,8 @@ def held(value: float, rough: float | None) -> Rounded | None:
     exponent = rounded(value).exponent
     if rough is None or abs(rough) >= 10.0 ** (exponent + 2):
         return None
+    if exponent == SMALLEST:
+        return Rounded(0.0, SMALLEST)
     for digits in range(DIGITS, 0, -1):
         ours, theirs = (_rounded_at(number, exponent, digits) for number in (value, rough))
         if abs(ours - theirs) < _SAME:

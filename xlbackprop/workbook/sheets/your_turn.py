@@ -412,16 +412,19 @@ class _Cells(Struct, frozen=True):
             value = self.slip_value(place)
             # with the exact numbers a slip is as far from right as with the reader's own rounded ones
             off = f"MIN(ABS({answer}-{value}),ABS({answer}-{true}-{value}+{expected}))"
-            found = f"IF({off}/MAX(1E-300,MIN({self.reach},ABS({value})/200))<1,{place + 1},{found})"
+            found = f"IF({off}/MAX({_SMALLEST},MIN({self.reach},ABS({value})/200))<1,{place + 1},{found})"
         return f"IFERROR(IF(ISNUMBER({self.reach}),{found},0),0)"
 
     def _share(self, number: str, allowed: str) -> str:
         """How far the answer is from a number, as a share of what is allowed."""
-        return f"{self._off(number)}/MAX(1E-300,{allowed}{self.row})"
+        return f"{self._off(number)}/MAX({_SMALLEST},{allowed}{self.row})"
 
     def _off(self, column: str) -> str:
         return f"ABS({self.answer}-{column}{self.row})"
 
+
+_SMALLEST = "1E-280"
+"""In place of 0 under a fraction or a logarithm: ten digits below it LibreOffice still knows the power of ten."""
 
 _RIGHT_ONES = ((_EXPECTED, _EXPECTED_ALLOWANCE), (_TRUE, _TRUE_ALLOWANCE))
 _NEARLY = "Nearly: is a number on the way rounded too much? "
@@ -432,7 +435,7 @@ def _allowance(number: str, kin: Sequence[str], *, is_sum: bool, before: str | N
     """The formula of half a unit of the last digit that has to be right, near 0 in a number as large as its kin."""
     listed = ",".join(kin)
     size = f"MAX({listed},-MIN({listed}))"
-    unit, share = _half_unit(number, _DIGITS_USED), f"ABS({number})/MAX(1E-300,{size})"
+    unit, share = _half_unit(number, _DIGITS_USED), f"ABS({number})/MAX({_SMALLEST},{size})"
     allowed = f"IF({share}<10^-{_DIGITS_USED},0.5*{size}/10^{_DIGITS_USED},{unit})"
     if is_sum:
         return f"MAX({_ROUNDINGS:G},{allowed})"
@@ -445,7 +448,7 @@ def _allowance(number: str, kin: Sequence[str], *, is_sum: bool, before: str | N
 def _allowed(number: float, kin: Sequence[float], *, is_sum: bool, before: float | None) -> float:
     """The value of the same formula for the digits that the sheet begins with."""
     size = max(map(abs, kin))
-    share = abs(number) / max(1e-300, size) < 10.0**-_DIGITS
+    share = abs(number) / max(float(_SMALLEST), size) < 10.0**-_DIGITS
     allowed = 0.5 * size / 10**_DIGITS if share else _half_of_unit(number, _DIGITS)
     if is_sum:
         return max(_ROUNDINGS, allowed)
@@ -455,11 +458,11 @@ def _allowed(number: float, kin: Sequence[float], *, is_sum: bool, before: float
 
 
 def _half_unit(number: str, digits: str) -> str:
-    return f"0.5*10^(INT(LOG10(MAX(ABS({number}),1E-300))+1E-9)-{digits}+1)"
+    return f"0.5*10^(INT(LOG10(MAX(ABS({number}),{_SMALLEST}))+1E-9)-{digits}+1)"
 
 
 def _half_of_unit(number: float, digits: int) -> float:
-    return 0.5 * 10.0 ** (math.floor(math.log10(max(abs(number), 1e-300)) + 1e-9) - digits + 1)
+    return 0.5 * 10.0 ** (math.floor(math.log10(max(abs(number), float(_SMALLEST))) + 1e-9) - digits + 1)
 
 
 def _text_hint(answer: str) -> str:
