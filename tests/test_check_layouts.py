@@ -1,4 +1,4 @@
-"""`check` in other layouts: matrices and array formulas, each cell of them judged as if it stood alone."""
+"""`check` of other trainings: matrices and array formulas, rules without a loss."""
 
 from __future__ import annotations
 
@@ -106,3 +106,55 @@ def test_what_each_cell_of_an_array_formula_shows(text: str, block: str, shown: 
     (sheet,) = read(tmp_path / "array.xlsx").sheets
     formulas = [(place, sheet.cells[place].formula) for place in sorted(sheet.content.arrays)]
     assert [formula.written(*place) for place, formula in formulas if formula is not None] == shown
+
+
+OUTPUTS: Mapping[str, tuple[str, str]] = {
+    "IF(G{r}>=0,1,0)": ("$B$1*I{p}*{x}", "the perceptron rule"),
+    "SIGN(G{r})": ("0.1*(C{p}-H{p})*{x}", "the perceptron rule"),
+    "G{r}": ("$B$1*I{p}*{x}", "ADALINE"),
+    "1/(1+EXP(-G{r}))": ("$B$1*(C{p}-H{p})*{x}", "cross-entropy"),
+    "TANH(G{r})": ("$B$1*I{p}*(1-H{p}^2)*{x}", "½(t − y)²"),
+}
+"""The function of a single unit, the step of its updates, and what their rule is called by."""
+
+
+def unit(path: Path, output: str, step: str, changed: Mapping[str, str] | None = None) -> Path:
+    """A unit with two inputs and a bias, one sample a row, and no cell for its loss."""
+    workbook = openpyxl.Workbook()
+    ws = workbook.active
+    assert ws is not None
+    ws["B1"] = 0.1
+    for row in range(4, 12):
+        ws[f"A{row}"], ws[f"B{row}"], ws[f"C{row}"] = row // 2 % 2, row % 2, row // 2 % 2 * (row % 2)
+        for column, source in {"D": "A{p}", "E": "B{p}", "F": "1"}.items():
+            rule = f"={column}{{p}}+" + step.replace("{x}", source)
+            ws[f"{column}{row}"] = 0.2 if row == 4 else rule.format(p=row - 1)
+        ws[f"G{row}"] = f"=A{row}*D{row}+B{row}*E{row}+F{row}"
+        ws[f"H{row}"] = "=" + output.format(r=row)
+        ws[f"I{row}"] = f"=C{row}-H{row}"
+    for cell, content in (changed or {}).items():
+        ws[cell] = content
+    workbook.save(path)
+    return path
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_rule_without_a_loss_is_judged_by_its_name(output: str, tmp_path: Path) -> None:
+    step, name = OUTPUTS[output]
+    report = check(unit(tmp_path / "right.xlsx", output, step))
+    assert (report.status, report.findings) == ("ok", ())
+    assert name in report.judged[0]
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_wrong_input_in_a_rule_is_found(output: str, tmp_path: Path) -> None:
+    step, _ = OUTPUTS[output]
+    wrong = "=E6+" + step.format(p=6, x="A6")
+    report = check(unit(tmp_path / "wrong.xlsx", output, step, {"E7": wrong}))
+    assert told(report) == [(("E7",), "wrong_cell", "=E6+" + step.format(p=6, x="B6"))]
+
+
+def test_a_rule_that_goes_the_wrong_way_is_wrong_throughout(tmp_path: Path) -> None:
+    report = check(unit(tmp_path / "up.xlsx", "IF(G{r}>=0,1,0)", "$B$1*(H{p}-C{p})*{x}"))
+    assert {cells for cells, _, _ in told(report)} == {("D5:D11",), ("E5:E11",), ("F5:F11",)}
+    assert {kind for _, kind, _ in told(report)} == {"wrong_operator"}

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.graph import TEXT
 from xlbackprop.checker.calculation.judgement import Mistake
-from xlbackprop.checker.calculation.recognition import Flags, dependents
+from xlbackprop.checker.calculation.model import Flags
+from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.telling import Values, findings_of
 from xlbackprop.checker.calculation.verdict import CalculationVerdict
 from xlbackprop.checker.file.book import Book

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -56,12 +56,8 @@ class Evaluation:
             self.seen[cells[kept]] = values[kept]
             self._tapes.append((cells, nodes, kind.program, root, leaves))
 
-    def adjoint(self, seeds: Sequence[int] | Identities) -> Array:
-        """The derivatives of the sum of some nodes by every node, of shape (nodes, worlds)."""
-        return self.adjoint_of(dict.fromkeys(np.asarray(seeds).tolist(), 1.0))
-
-    def adjoint_of(self, seeds: dict[int, float]) -> Array:
-        """The same for a weighted sum."""
+    def adjoint_of(self, seeds: Mapping[int, float | Array]) -> Array:
+        """The derivatives of a weighted sum of some nodes by every node, of shape (nodes, worlds)."""
         adjoint = np.zeros((self.graph.size, self.worlds))
         for node, weight in seeds.items():
             adjoint[node] = weight

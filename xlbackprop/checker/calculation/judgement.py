@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph
+from xlbackprop.checker.calculation.model import Descent, Model
 from xlbackprop.checker.calculation.names import place, told
-from xlbackprop.checker.calculation.recognition import Descent, Model, skeleton
+from xlbackprop.checker.calculation.recognition import skeleton
 from xlbackprop.checker.calculation.repair import repair, rewritten
+from xlbackprop.checker.calculation.rules import rule_words
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike
 from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.engine import Array
@@ -190,7 +192,7 @@ class _Diagnosis:
         """All that a cell of the backward pass may stand for: the derivatives of the step's cells by one another."""
         if self._meanings is None:
             step = self.step
-            sources = [dict.fromkeys(step.loss, 1.0)]
+            sources: list[Mapping[int, float | Array]] = [step.loss]
             if len(step.forward) <= _MOST_FORWARD:
                 sources += [{node: 1.0} for node in step.forward if node in set(step.nodes)]
             else:
@@ -221,7 +223,10 @@ class _Diagnosis:
         return Mistake(node, "wrong_formula", stands, "")
 
     def _meaning_of(self, node: int, wanted: Array) -> str:
-        loss = told(self.graph, self.step.loss[0], self.sheet) if self.step.loss else "the loss"
+        if self.descent.loss.errors and node == self.target:
+            return f"does not change {rule_words(self.model, self.descent.loss)}"
+        first = next(iter(self.step.loss), 0) if not self.descent.loss.errors else 0
+        loss = told(self.graph, first, self.sheet) if first else "the loss"
         if node == self.target:
             return f"does not go down by the derivative of {loss} by {told(self.graph, self.parameter, self.sheet)}"
         for other in (*self.step.given, *self.step.nodes):
@@ -310,7 +315,9 @@ def _signature(graph: Graph, node: int, depth: int = 3) -> str:
 
 
 def _is_never_negative(model: Model, descent: Descent) -> bool:
-    values = model.evaluation.seen[list(descent.loss)]
+    if descent.loss.errors:
+        return True
+    values = model.evaluation.seen[list(descent.loss.cells)]
     return bool((values[np.isfinite(values)] >= 0).all())
 
 
@@ -342,6 +349,8 @@ def _forward_mistake(model: Model, descent: Descent, index: int) -> tuple[Mistak
     """
     graph = model.graph
     parameter = int(model.parameters[descent.members[index]])
+    if descent.loss.errors:
+        return None
     try:
         step = Step(model, descent, parameter)
     except TooWideError:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
-import numpy.typing as npt
-from msgspec import Struct
 
 from xlbackprop.checker.calculation.evaluation import Cut, Evaluation
 from xlbackprop.checker.calculation.graph import TEXT, Graph, Order, order_of
+from xlbackprop.checker.calculation.model import Descent, Flags, Loss, Model
 from xlbackprop.checker.calculation.program import Identities
-from xlbackprop.checker.calculation.threads import Threads, expected_parameters, threads
+from xlbackprop.checker.calculation.rules import rules
+from xlbackprop.checker.calculation.threads import expected_parameters, threads
 from xlbackprop.checker.calculation.updates import Updates, find_updates
 from xlbackprop.checker.calculation.worlds import FREE, worlds_of
 from xlbackprop.checker.file.book import Book
@@ -28,48 +28,6 @@ _LARGEST_SAMPLE = 200
 _MOST_RATES = 5
 _LEAST_SHARE = 0.3
 """Updates that have to descend a loss before it is taken for the loss of a training."""
-
-Flags = npt.NDArray[np.bool_]
-
-
-class Model(Struct, eq=False):
-    """A workbook's calculation, cut at its updates, in all worlds."""
-
-    graph: Graph
-    targets: Identities
-    """The cells with new values."""
-    parameters: Identities
-    """The cells with the old ones, in the same order."""
-    evaluation: Evaluation
-    depends: Flags
-    """Which nodes are calculated from parameters, within a step."""
-    feeds: Flags
-    """Which nodes the updates are calculated from, within a step."""
-    steps: Array
-    """What the updates add to their parameters, of shape (updates, worlds)."""
-    threads: Threads
-    rate_choices: Identities
-    """For each update the cells that may hold its learning rate, the first column for none."""
-
-
-class Descent(Struct, eq=False):
-    """Updates that follow one loss; the arrays have an entry for each of its updates."""
-
-    loss: tuple[int, ...]
-    """The cells whose sum is the loss, in all steps."""
-    members: Identities
-    """Which updates of the model belong to it."""
-    adjoint: Array
-    """The derivatives of the loss by all nodes."""
-    factor: float
-    """What all gradients are multiplied by, beside the learning rate: a convention such as ½ or 2."""
-    is_right: Flags
-    is_right_here: Flags
-    """Right at least with the numbers of the sheet."""
-    rates: Identities
-    """The cell with the learning rate; 0 where it is a number in the formula."""
-    factors: Array
-    """The factor of each update; nan where it descends nothing."""
 
 
 def model_of(book: Book) -> Model:
@@ -186,18 +144,28 @@ def descents(model: Model) -> list[Descent]:
     A few updates of each kind choose the loss; all of them are held to it then.
     """
     left = np.ones(len(model.targets), dtype=np.bool_)
-    found: list[Descent] = []
     sample = _sample(model)
     if not len(sample):
-        return found
+        return []
     near, evaluation = _near(model, sample)
-    trials: dict[tuple[int, ...], tuple[int, ...]] = {}
-    for loss in loss_candidates(model, near):
-        part = tuple(node for node in loss if near[node])
-        trials.setdefault(part, loss)
+    found = list(_followed(model, loss_candidates(model, near), left, sample, near, evaluation))
+    sheets = np.array([model.graph.positions[node][0] for node in model.targets.tolist()])
+    left &= ~np.isin(sheets, sheets[~left])
+    if left.any():
+        found += _followed(model, rules(model, near), left, sample, near, evaluation)
+    return found
+
+
+def _followed(
+    model: Model, losses: Iterable[Loss], left: Flags, sample: Identities, near: Flags, evaluation: Evaluation
+) -> Iterator[Descent]:
+    """The losses that updates descend, best first; these updates are left no more."""
+    trials: dict[Loss, Loss] = {}
+    for loss in losses:
+        trials.setdefault(loss.within(near), loss)
     candidates = [(_descent(model, part, sample, evaluation), loss) for part, loss in trials.items()]
     while left.any() and candidates:
-        best = max(candidates, key=lambda one: _score(one[0], left[sample], len(one[1])))
+        best = max(candidates, key=lambda one: _score(one[0], left[sample], len(one[1].cells)))
         if not (best[0].is_right & left[sample]).any():
             break
         candidates.remove(best)
@@ -208,19 +176,16 @@ def descents(model: Model) -> list[Descent]:
             continue
         left &= ~members
         chosen = np.flatnonzero(members)
-        found.append(
-            Descent(
-                whole.loss,
-                chosen,
-                whole.adjoint,
-                whole.factor,
-                whole.is_right[chosen],
-                whole.is_right_here[chosen],
-                whole.rates[chosen],
-                whole.factors[chosen],
-            )
+        yield Descent(
+            whole.loss,
+            chosen,
+            whole.adjoint,
+            whole.factor,
+            whole.is_right[chosen],
+            whole.is_right_here[chosen],
+            whole.rates[chosen],
+            whole.factors[chosen],
         )
-    return found
 
 
 def _sample(model: Model) -> Identities:
@@ -289,7 +254,7 @@ def _build(node: Node) -> str:
             return f"({node[0]}{','.join(map(_build, parts(node)))})"
 
 
-def loss_candidates(model: Model, near: Flags) -> list[tuple[int, ...]]:
+def loss_candidates(model: Model, near: Flags) -> list[Loss]:
     """Sets of cells that may be the loss in all steps: those of one kind, one column, one row or one build."""
     graph = model.graph
     is_free = model.depends & (graph.kind_of >= 0) & ~model.evaluation.is_cut & (model.evaluation.order.level > 0)
@@ -297,7 +262,7 @@ def loss_candidates(model: Model, near: Flags) -> list[tuple[int, ...]]:
         sets = dict.fromkeys(_sets(graph, np.flatnonzero(allowed), near))
         if sets:
             by_size = sorted(sets, key=lambda one: -int(near[list(one)].sum()))
-            return by_size[:MOST_LOSSES]
+            return [Loss(cells) for cells in by_size[:MOST_LOSSES]]
     return []
 
 
@@ -322,8 +287,8 @@ def _sets(graph: Graph, nodes: Identities, near: Flags) -> Iterator[tuple[int, .
             yield tuple(members)
 
 
-def _descent(model: Model, loss: tuple[int, ...], members: Identities, evaluation: Evaluation) -> Descent:
-    adjoint = evaluation.adjoint(loss)
+def _descent(model: Model, loss: Loss, members: Identities, evaluation: Evaluation) -> Descent:
+    adjoint = evaluation.adjoint_of(loss.slopes(model.evaluation.seen))
     with np.errstate(all="ignore"):
         ratio = -model.steps[members] / adjoint[model.parameters[members]]
     rates, factors = _explained(model, ratio, members)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from xlbackprop.checker.calculation.graph import TEXT
+from xlbackprop.checker.calculation.model import Descent, Model
 from xlbackprop.checker.calculation.program import Program
-from xlbackprop.checker.calculation.recognition import Descent, Model
 from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import UnsupportedError
 from xlbackprop.engine import Array
@@ -57,9 +57,9 @@ class Step:
         self.updates = [node for node in self.nodes if node in updated]
         for node in self.updates:
             self.values[node] = model.evaluation.results[node]
-        loss = set(descent.loss)
-        self.loss = [node for node in self.nodes if node in loss]
-        self.adjoints = self.derivatives(dict.fromkeys(self.loss, 1.0))
+        self.loss = {node: slope for node, slope in descent.loss.slopes(model.evaluation.seen).items() if node in held}
+        """The cells of the loss, with its derivatives by them."""
+        self.adjoints = self.derivatives(self.loss)
         self.forward = [node for node in self.nodes if node in self.adjoints]
 
     def _reached(self, parameter: int) -> list[int]:
@@ -124,10 +124,10 @@ class Step:
                 found[operand] = found[operand] + slope if operand in found else slope
         return found
 
-    def derivatives(self, seeds: Mapping[int, float]) -> dict[int, Array]:
+    def derivatives(self, seeds: Mapping[int, float | Array]) -> dict[int, Array]:
         """The derivatives of a weighted sum of cells by every cell of the step that it depends on."""
         worlds = self.model.evaluation.worlds
-        adjoint: dict[int, Array] = {node: np.full(worlds, weight) for node, weight in seeds.items()}
+        adjoint: dict[int, Array] = {node: np.broadcast_to(weight, worlds) for node, weight in seeds.items()}
         updated = set(self.updates)
         for node in reversed(self.nodes):
             above = adjoint.get(node)

@@ -11,9 +11,11 @@ from msgspec import Struct
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError
 from xlbackprop.checker.calculation.judgement import Mistake, crossed_mistakes, mistakes
+from xlbackprop.checker.calculation.model import Descent, Flags, Model
 from xlbackprop.checker.calculation.names import label, place
 from xlbackprop.checker.calculation.program import Identities
-from xlbackprop.checker.calculation.recognition import Descent, Flags, Model, ancestors, dependents, descents, model_of
+from xlbackprop.checker.calculation.recognition import ancestors, dependents, descents, model_of
+from xlbackprop.checker.calculation.rules import rule_words
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Position
 
@@ -40,6 +42,8 @@ class Training(Struct, frozen=True):
     """The formula cells that were judged."""
     rate: int
     """The cell with the learning rate that most updates use; 0 where it is typed into the formulas."""
+    rule: str
+    """What is descended without a cell of its own, in words; empty where `loss` is it."""
 
 
 class CalculationVerdict(Struct, eq=False, dict=True):
@@ -168,7 +172,7 @@ def _trainings(model: Model, descent: Descent) -> Iterator[Training]:
         columns = [column for _, _, column in places]
         threads = _threads(model, model.parameters[members].tolist())
         rates = Counter(int(rate) for rate in descent.rates[indices].tolist())
-        near = [n for n in descent.loss if graph.positions[n][0] == sheet] or list(descent.loss)
+        near = [n for n in descent.loss.cells if graph.positions[n][0] == sheet] or list(descent.loss.cells)
         yield Training(
             sheet,
             (min(rows), min(columns)),
@@ -180,6 +184,7 @@ def _trainings(model: Model, descent: Descent) -> Iterator[Training]:
             near[0],
             tuple(sorted(node for node in map(graph.node, places) if graph.is_formula(node))),
             rates.most_common(1)[0][0],
+            rule_words(model, descent.loss) if descent.loss.errors else "",
         )
 
 
@@ -205,7 +210,8 @@ def judged_words(verdict: CalculationVerdict) -> Iterator[str]:
         steps = "1 step" if training.steps == 1 else f"{training.steps} steps"
         updates = "1 update" if training.updates == 1 else f"{training.updates:,} updates"
         parameters = "1 parameter" if training.parameters == 1 else f"{training.parameters} parameters"
-        yield f"{training.sheet}: {updates} of {parameters} in {steps}, by the derivative of {named}"
+        descended = training.rule or f"by the derivative of {named}"
+        yield f"{training.sheet}: {updates} of {parameters} in {steps}, {descended}"
 
 
 def not_judged_words(verdict: CalculationVerdict) -> Iterator[str]:

@@ -1,0 +1,75 @@
+"""The model of a workbook's training: its calculation cut at the updates, and what these descend."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from xlbackprop.checker.calculation.evaluation import Evaluation
+from xlbackprop.checker.calculation.graph import Graph
+from xlbackprop.checker.calculation.program import Identities
+from xlbackprop.checker.calculation.threads import Threads
+from xlbackprop.engine import Array
+
+Flags = npt.NDArray[np.bool_]
+
+
+class Loss(Struct, frozen=True):
+    """What updates descend: the sum of some cells, or what is not written down but has known derivatives by these."""
+
+    cells: tuple[int, ...]
+    """In all steps."""
+    errors: tuple[tuple[int, int], ...] = ()
+    """For each cell an output and its target, where their difference is the derivative by the cell."""
+
+    def slopes(self, seen: Array) -> dict[int, Array]:
+        """The derivatives by the cells, in all worlds."""
+        if not self.errors:
+            return dict.fromkeys(self.cells, np.ones(seen.shape[1]))
+        pairs = zip(self.cells, self.errors, strict=True)
+        return {cell: seen[output] - seen[target] for cell, (output, target) in pairs}
+
+    def within(self, flags: Flags) -> Loss:
+        """The part of it in some of the cells."""
+        kept = [index for index, cell in enumerate(self.cells) if flags[cell]]
+        return Loss(tuple(self.cells[i] for i in kept), tuple(self.errors[i] for i in kept if self.errors))
+
+
+class Model(Struct, eq=False):
+    """A workbook's calculation, cut at its updates, in all worlds."""
+
+    graph: Graph
+    targets: Identities
+    """The cells with new values."""
+    parameters: Identities
+    """The cells with the old ones, in the same order."""
+    evaluation: Evaluation
+    depends: Flags
+    """Which nodes are calculated from parameters, within a step."""
+    feeds: Flags
+    """Which nodes the updates are calculated from, within a step."""
+    steps: Array
+    """What the updates add to their parameters, of shape (updates, worlds)."""
+    threads: Threads
+    rate_choices: Identities
+    """For each update the cells that may hold its learning rate, the first column for none."""
+
+
+class Descent(Struct, eq=False):
+    """Updates that follow one loss; the arrays have an entry for each of its updates."""
+
+    loss: Loss
+    members: Identities
+    """Which updates of the model belong to it."""
+    adjoint: Array
+    """The derivatives of the loss by all nodes."""
+    factor: float
+    """What all gradients are multiplied by, beside the learning rate: a convention such as ½ or 2."""
+    is_right: Flags
+    is_right_here: Flags
+    """Right at least with the numbers of the sheet."""
+    rates: Identities
+    """The cell with the learning rate; 0 where it is a number in the formula."""
+    factors: Array
+    """The factor of each update; nan where it descends nothing."""

@@ -1,0 +1,86 @@
+"""Rules: updates by the error of a unit, target minus output, on a sheet that has no cell for the loss they descend."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+
+from xlbackprop.checker.calculation.graph import TEXT, Graph
+from xlbackprop.checker.calculation.model import Flags, Loss, Model
+from xlbackprop.checker.file.formula import Node, parts
+
+MOST_RULES = 40
+"""Readings that are tried."""
+_FARTHEST = 2
+"""Cells between an output and the weighted sum that it is a function of."""
+_WEIGHING = frozenset({"SUM", "SUMPRODUCT", "MMULT", "TRANSPOSE", "INDEX"})
+
+
+def rules(model: Model, near: Flags) -> list[Loss]:
+    """What the updates may descend, told by the differences of an output and a given number that they read."""
+    graph = model.graph
+    is_backward = model.feeds & model.depends
+    is_backward[model.targets] = True
+    found: dict[tuple[int, ...], dict[int, tuple[int, int]]] = defaultdict(dict)
+    for kind in graph.kinds:
+        places = np.flatnonzero(is_backward[kind.cells])
+        beside = [place for place in places.tolist() if near[kind.cells[place]]]
+        if not beside:
+            continue
+        for slots in _differences(kind.program.tree):
+            at = [kind.program.slots[slot].start for slot in slots]
+            one, other = kind.operands[beside[0], at].tolist()
+            if min(one, other) <= TEXT or model.depends[one] == model.depends[other]:
+                continue
+            output, target = at if model.depends[one] else (at[1], at[0])
+            outputs, targets = kind.operands[places, output].tolist(), kind.operands[places, target].tolist()
+            for path in _inwards(model, int(kind.operands[beside[0], output])):
+                for error in zip(outputs, targets, strict=True):
+                    cell = _followed(graph, error[0], path)
+                    if cell and model.depends[cell] and graph.is_formula(cell):
+                        found[tuple(graph.kind_of[[cell, *error]].tolist())].setdefault(cell, error)
+    return [Loss(tuple(cells), tuple(cells.values())) for cells in found.values()][:MOST_RULES]
+
+
+def _differences(node: Node) -> Iterator[tuple[int, int]]:
+    """The slots of a formula one of which is subtracted from the other."""
+    if node[0] == "-" and node[1][0] == node[2][0] == "slot":
+        yield node[1][1], node[2][1]
+    for part in parts(node):
+        yield from _differences(part)
+
+
+def _inwards(model: Model, output: int) -> Iterator[tuple[tuple[int, int], ...]]:
+    """Ways from an output to the cells that it is calculated from: the kind of each formula, and an operand of it."""
+    ahead: list[tuple[int, tuple[tuple[int, int], ...]]] = [(output, ())]
+    for node, path in ahead:
+        yield path
+        if len(path) < _FARTHEST:
+            number = int(model.graph.kind_of[node])
+            for slot, operand in enumerate(model.graph.operands(node).tolist()):
+                if model.depends[operand] and model.graph.is_formula(operand) and not model.evaluation.is_cut[operand]:
+                    ahead.append((operand, (*path, (number, slot))))
+
+
+def _followed(graph: Graph, node: int, path: tuple[tuple[int, int], ...]) -> int:
+    for number, slot in path:
+        if graph.kind_of[node] != number:
+            return 0
+        node = int(graph.operands(node)[slot])
+    return node
+
+
+def rule_words(model: Model, loss: Loss) -> str:
+    """The name of a rule."""
+    (output, _), *_ = loss.errors
+    if output == loss.cells[0]:
+        kind = model.graph.kind(output)
+        if kind is not None and kind.formula.functions <= _WEIGHING:
+            return "by the delta rule of a linear unit (ADALINE), w + η·(t − y)·x"
+        return "by the derivative of ½(t − y)², which has no cell of its own"
+    values = model.evaluation.seen[[output for output, _ in loss.errors]]
+    if np.isin(values[np.isfinite(values)], (-1.0, 0.0, 1.0)).all():
+        return "by the perceptron rule, w + η·(t − y)·x"
+    return "by (t − y)·x, the derivative of a cross-entropy, which has no cell of its own"
