@@ -158,3 +158,13 @@ def test_a_rule_that_goes_the_wrong_way_is_wrong_throughout(tmp_path: Path) -> N
     report = check(unit(tmp_path / "up.xlsx", "IF(G{r}>=0,1,0)", "$B$1*(H{p}-C{p})*{x}"))
     assert {cells for cells, _, _ in told(report)} == {("D5:D11",), ("E5:E11",), ("F5:F11",)}
     assert {kind for _, kind, _ in told(report)} == {"wrong_operator"}
+
+
+@pytest.mark.parametrize(("row", "cell"), [(7, "E7"), (11, "D11")])
+def test_what_should_be_an_update_and_is_none_is_found(row: int, cell: str, tmp_path: Path) -> None:
+    """In the last step nothing goes on from it; before, the next update does."""
+    step, _ = OUTPUTS["G{r}"]
+    report = check(unit(tmp_path / "none.xlsx", "G{r}", step, {cell: f"=I{row - 1}+$B$1*I{row - 1}"}))
+    source = {"D": "A", "E": "B"}[cell[0]]
+    expected = f"={cell[0]}{row - 1}+" + step.format(p=row - 1, x=f"{source}{row - 1}")
+    assert [(cells, formula) for cells, _, formula in told(report)] == [((cell,), expected)]

@@ -500,9 +500,18 @@ def crossed_mistakes(model: Model) -> Iterator[Mistake]:
     for node, earlier in model.threads.broken:
         before = told(graph, earlier, graph.positions[node][0])
         words = f"is not the next value of {before}: it is not updated as others are"
-        yield Mistake(node, "wrong_formula", words, "", earlier)
+        yield Mistake(node, "wrong_formula", words, _as_before(model, node, earlier), earlier)
     for node in model.threads.pasted:
         yield Mistake(node, "pasted_value", "is a typed number where the other parameters are updated", "")
+
+
+def _as_before(model: Model, node: int, earlier: int) -> str:
+    """The update by which an earlier value of the same parameter came about, written for a later one."""
+    formula = model.graph.formulas[earlier]
+    if formula is None or earlier not in model.targets:
+        return ""
+    _, row, column = model.graph.positions[node]
+    return "=" + formula.written(row, column)
 
 
 def _start(model: Model, index: int) -> int:

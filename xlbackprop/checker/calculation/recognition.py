@@ -79,6 +79,7 @@ def _model(graph: Graph, updates: Updates, kept: Flags, passed: Mapping[int, int
     is_cut: Cut = np.zeros(graph.size, dtype=np.bool_)
     is_cut[targets] = True
     is_cut[parameters] = graph.kind_of[parameters] >= 0
+    is_cut[[node for node, _ in threaded.broken]] = True
     order = order_of(graph, is_cut, kept)
     depends = dependents_of(graph, order, is_cut, np.concatenate([parameters, targets]))
     feeds = ancestors_of(graph, order, is_cut, targets)
@@ -148,22 +149,34 @@ def descents(model: Model) -> list[Descent]:
     if not len(sample):
         return []
     near, evaluation = _near(model, sample)
-    found = list(_followed(model, loss_candidates(model, near), left, sample, near, evaluation))
+    losses = _tried(model, loss_candidates(model, near), sample, near, evaluation)
+    found = list(_followed(model, losses, left, sample))
+    descending = np.zeros(len(left), dtype=np.bool_)
+    for one, _ in losses:
+        descending[sample] |= one.is_right
     sheets = np.array([model.graph.positions[node][0] for node in model.targets.tolist()])
-    left &= ~np.isin(sheets, sheets[~left])
+    left &= ~np.isin(sheets, sheets[~left | descending])
     if left.any():
-        found += _followed(model, rules(model, near), left, sample, near, evaluation)
+        found += _followed(model, _tried(model, rules(model, near), sample, near, evaluation), left, sample)
     return found
 
 
-def _followed(
-    model: Model, losses: Iterable[Loss], left: Flags, sample: Identities, near: Flags, evaluation: Evaluation
-) -> Iterator[Descent]:
-    """The losses that updates descend, best first; these updates are left no more."""
-    trials: dict[Loss, Loss] = {}
+Trial = tuple[Descent, Loss]
+"""What a few updates make of the part of a loss near them, and that loss."""
+
+
+def _tried(
+    model: Model, losses: Iterable[Loss], sample: Identities, near: Flags, evaluation: Evaluation
+) -> list[Trial]:
+    parts_: dict[Loss, Loss] = {}
     for loss in losses:
-        trials.setdefault(loss.within(near), loss)
-    candidates = [(_descent(model, part, sample, evaluation), loss) for part, loss in trials.items()]
+        parts_.setdefault(loss.within(near), loss)
+    return [(_descent(model, part, sample, evaluation), loss) for part, loss in parts_.items()]
+
+
+def _followed(model: Model, trials: Iterable[Trial], left: Flags, sample: Identities) -> Iterator[Descent]:
+    """The losses that updates descend, best first; these updates are left no more."""
+    candidates = list(trials)
     while left.any() and candidates:
         best = max(candidates, key=lambda one: _score(one[0], left[sample], len(one[1].cells)))
         if not (best[0].is_right & left[sample]).any():

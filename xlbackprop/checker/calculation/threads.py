@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct
@@ -76,8 +76,10 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
         for node in update_of
         if usual_moves and node not in before and graph.is_formula(node)
         for expected in [graph.node(_moved(graph.positions[node], usual_moves[0][0], order, names))]
-        if expected in update_of
+        if expected in update_of or expected in number_of
     ]
+    if usual_moves:
+        broken += _ended(graph, update_of, number_of, usual_moves[0][0], order, names)
     return Threads(
         before, moves, crossed, strayed, tuple(broken), _pasted(graph, update_of, before, moves, order, names)
     )
@@ -98,6 +100,30 @@ def _moved(position: Position, move: Move, order: dict[str, int], names: list[st
     sheet = order[position[0]] - move[0]
     name = names[sheet] if 0 <= sheet < len(names) else ""
     return name, position[1] - move[1], position[2] - move[2]
+
+
+def _ended(
+    graph: Graph,
+    parameters: Collection[int],
+    targets: Collection[int],
+    move: Move,
+    order: dict[str, int],
+    names: list[str],
+) -> Iterator[tuple[int, int]]:
+    """Formulas that are no update in a last step in which most are, each with the parameter it should go on from."""
+    lines: dict[tuple[str, int], list[int]] = defaultdict(list)
+    back = (-move[0], -move[1], -move[2])
+    earlier_of: dict[int, int] = {}
+    for earlier in (*parameters, *targets):
+        node = graph.node(_moved(graph.positions[earlier], back, order, names))
+        if node > TEXT and node not in parameters and graph.is_formula(node):
+            earlier_of[node] = earlier
+            sheet, row, column = graph.positions[node]
+            lines[sheet, row if move[1] else column].append(node)
+    for members in lines.values():
+        others = [node for node in members if node not in targets]
+        if 2 * len(others) < len(members):
+            yield from ((node, earlier_of[node]) for node in others)
 
 
 def _pasted(
