@@ -23,9 +23,15 @@ from xlbackprop.checker.table.understand import understand
 from xlbackprop.checker.worlds import Shape
 from xlbackprop.derivation import derive
 from xlbackprop.errors import did_you_mean
-from xlbackprop.network import CONSTANT, GRADIENT_DESCENT, WEIGHT_DECAY, Definition, from_workbook, short_label
-
-OUR_SHEET = "Walkthrough"
+from xlbackprop.network import (
+    CONSTANT,
+    GRADIENT_DESCENT,
+    WALKTHROUGH,
+    WEIGHT_DECAY,
+    Definition,
+    from_workbook,
+    short_label,
+)
 
 
 class Checked(Struct, frozen=True):
@@ -77,7 +83,7 @@ def checked(
         beyond = _beyond(definition)
         if beyond:
             return Checked(Report(str(path), "not_recognised", beyond), book)
-        ours = None if definition is None else book.by_name.get(OUR_SHEET)
+        ours = None if definition is None else book.by_name.get(WALKTHROUGH)
         sheets = book.sheets if ours is None else book.with_all_they_read([ours])
         formulas = sum(sheet.formulas for sheet in sheets)
         read(formulas)
@@ -112,7 +118,7 @@ def _find(book: Book, table_map: Map | None, definition: Definition | None) -> l
     if table_map is not None:
         wanted = [sheet for sheet in book.sheets if table_map.sheet in (None, sheet.name)]
         return [table for sheet in wanted for table in mapped(sheet, table_map.columns, table_map.header)]
-    ours = book.by_name.get(OUR_SHEET)
+    ours = book.by_name.get(WALKTHROUGH)
     if definition is not None and ours is not None:
         return tables_of(ours, _labels(definition), _shape(definition))
     return [table for sheet in book.sheets for table in tables_of(sheet, {})]

@@ -18,6 +18,7 @@ from xlbackprop.network.names import (
     SAMPLE,
     TURN,
     UPDATE,
+    WALKTHROUGH,
     Names,
     Row,
     derivative,

@@ -21,6 +21,9 @@ IN_BATCH, BATCH_SIZE, UPDATE = "in batch", "batch size", "update"
 ORDER = "order"
 """The list of the samples in the order in which they are taken."""
 
+WALKTHROUGH = "Walkthrough"
+"""The sheet of a workbook of ours on which the table of the iterations stands."""
+
 MEAN_LOSS = "Ē"
 """The mean of the loss over a batch, as it stands in ∂Ē/∂w5."""
 

@@ -12,7 +12,6 @@ from xlbackprop.walkthrough.table import (
     FIRST_SAMPLE_ROW,
     MOST_SYMBOLS,
     SETTING_COLUMN,
-    WALKTHROUGH,
     Table,
     compact,
     curve_column,

@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Array, Trace
-from xlbackprop.network import SAMPLE, Definition
+from xlbackprop.network import SAMPLE, WALKTHROUGH, Definition
 from xlbackprop.walkthrough.arrangement import Arrangement
-from xlbackprop.walkthrough.table import WALKTHROUGH, Table
+from xlbackprop.walkthrough.table import Table
 
 
 class Lesson(Struct, frozen=True, dict=True):

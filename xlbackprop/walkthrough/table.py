@@ -9,12 +9,9 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.grid import column_letter
-from xlbackprop.network import EPOCH, ITERATION, LEARNING_RATE, ORDER, TURN
+from xlbackprop.network import EPOCH, ITERATION, LEARNING_RATE, ORDER, TURN, WALKTHROUGH
 from xlbackprop.symbols import Formula, Listed, Old, Symbol, at_the_start
 from xlbackprop.walkthrough.loss_curve import LossCurve
-
-WALKTHROUGH = "Walkthrough"
-"""The sheet on which the iteration table stands."""
 
 DATA = "Data"
 """The sheet on which the samples stand, where there are several."""

@@ -67,7 +67,7 @@ class Search:
                 return Slip(slip.kind, slip.words)
         return None
 
-    def twoleaves(self) -> Slip | None:
+    def two_leaves(self) -> Slip | None:
         """Two other quantities of the same sort, each everywhere."""
         distinct = [leaf for leaf in dict.fromkeys(self._places) if leaf[0] == "q"][:_MOST_LEAVES]
         for one, other in combinations(distinct, 2):

@@ -13,7 +13,7 @@ from xlbackprop.checker.file.formula import DEEPEST_NESTING, Node, UnsupportedEr
 from xlbackprop.checker.judgement.slip_search import Budget, Setting
 from xlbackprop.checker.judgement.tree_reading import to_tree
 from xlbackprop.checker.report.findings import Note
-from xlbackprop.checker.table.labels import plain_name, quantity
+from xlbackprop.checker.table.labels import LIKE_PARTIAL, plain_name, quantity
 from xlbackprop.checker.table.meaning import Meaning
 from xlbackprop.checker.worlds import WORLDS, close
 from xlbackprop.grid import Coordinates, address
@@ -27,7 +27,7 @@ _SIGNS = str.maketrans(
         **dict.fromkeys("−–—‒﹣", "-"),
         **dict.fromkeys("〖[{", "("),
         **dict.fromkeys("〗]}", ")"),
-        **dict.fromkeys("𝜕δәӘƏ", "∂"),
+        **dict.fromkeys(LIKE_PARTIAL, "∂"),
         "÷": "/",
         "∕": "/",
         "½": "(1/2)",

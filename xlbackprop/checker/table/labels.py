@@ -8,7 +8,10 @@ from functools import lru_cache
 
 from xlbackprop.network import ITERATION, LEARNING_RATE, derivative
 
-_PARTIAL = str.maketrans(dict.fromkeys("∂𝜕δәӘƏəðđ", "d"))
+LIKE_PARTIAL = "∂𝜕δәӘƏəðđ"
+"""What people write for the sign of a partial derivative."""
+
+_PARTIAL = str.maketrans(dict.fromkeys(LIKE_PARTIAL, "d"))
 _ETA = set("ηͷƞɳղῃ𝜂𝛈𝞰")
 _LEARNING_RATE = re.compile(
     r"(the)?(learning|learn|training)rate(eta|lr|alpha|n|η)?|lr|eta|alpha|rate|l\.r\.?|stepsize|α|ε"

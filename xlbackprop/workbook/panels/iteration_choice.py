@@ -5,8 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 from openpyxl.utils.cell import absolute_coordinate
 
+from xlbackprop.network import WALKTHROUGH
 from xlbackprop.symbols import number_from
-from xlbackprop.walkthrough import WALKTHROUGH, Given, Lesson, Table
+from xlbackprop.walkthrough import Given, Lesson, Table
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look

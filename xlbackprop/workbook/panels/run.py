@@ -10,9 +10,9 @@ from msgspec import Struct
 from xlbackprop.derivation import Derivation, Role, Setting
 from xlbackprop.engine import Array
 from xlbackprop.grid import column_letter
-from xlbackprop.network import ITERATION, LEARNING_RATE
+from xlbackprop.network import ITERATION, LEARNING_RATE, WALKTHROUGH
 from xlbackprop.symbols import number_from
-from xlbackprop.walkthrough import WALKTHROUGH, Lesson
+from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.working import Working, forward_columns
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page

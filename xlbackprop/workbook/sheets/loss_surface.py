@@ -15,9 +15,9 @@ from openpyxl.workbook.workbook import Workbook
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, evaluate
 from xlbackprop.grid import absolute, address, column_letter
-from xlbackprop.network import ITERATION, LARGEST_NUMBER, Names
+from xlbackprop.network import ITERATION, LARGEST_NUMBER, WALKTHROUGH, Names
 from xlbackprop.symbols import number_from, short, short_formula, text_from
-from xlbackprop.walkthrough import WALKTHROUGH, Lesson
+from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, given, used
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page

@@ -20,6 +20,7 @@ from xlbackprop.network import (
     MEAN_LOSS,
     OPTIMISERS,
     SAMPLE,
+    WALKTHROUGH,
     derivative,
     state_name,
 )
@@ -34,7 +35,7 @@ from xlbackprop.symbols import (
     number_from,
     symbols,
 )
-from xlbackprop.walkthrough import UPDATE, WALKTHROUGH, Lesson, updated_name
+from xlbackprop.walkthrough import UPDATE, Lesson, updated_name
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.matrix import Matrix, counted_product, product
 from xlbackprop.workbook.panels.matrix_page import COLUMN_WIDTH, Cells, MatrixPage

@@ -10,8 +10,8 @@ from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, derive
-from xlbackprop.network import OPTIMISERS, Definition
-from xlbackprop.walkthrough import DATA, WALKTHROUGH, Lesson
+from xlbackprop.network import OPTIMISERS, WALKTHROUGH, Definition
+from xlbackprop.walkthrough import DATA, Lesson
 from xlbackprop.workbook.xlsx.page import Page
 
 MOST_GRADIENTS = 150

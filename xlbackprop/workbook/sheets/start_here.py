@@ -16,10 +16,11 @@ from xlbackprop.network import (
     LEARNING_RATE,
     MEAN_LOSS,
     UPDATE,
+    WALKTHROUGH,
     derivative,
 )
 from xlbackprop.symbols import Call, Mathematics, Symbol, Typesetter
-from xlbackprop.walkthrough import WALKTHROUGH, Lesson
+from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.working import plain
 from xlbackprop.workbook.sheets.registry import SHEETS
 from xlbackprop.workbook.xlsx import theme
