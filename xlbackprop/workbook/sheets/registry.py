@@ -103,6 +103,12 @@ def _loss_surface(definition: Definition, derivation: Derivation) -> Reason | No
     return _too_many("every point of it would take {} columns", columns, MOST_SURFACE_COLUMNS)
 
 
+def _predictions(definition: Definition, derivation: Derivation) -> Reason | None:
+    from xlbackprop.workbook.sheets.predictions import point_columns
+
+    return _too_many("every point of it would take {} columns", len(point_columns(derivation)), MOST_SURFACE_COLUMNS)
+
+
 def _matrices(definition: Definition, derivation: Derivation) -> Reason | None:
     sizes, samples = derivation.names.sizes, definition.samples_a_batch
     states = len(OPTIMISERS[definition.optimiser.name].states)
@@ -122,6 +128,9 @@ SHEETS = (
     Sheet("Start here", "what this is, what to change first, the notation, links"),
     Sheet(WALKTHROUGH, "the network, its derivation, and a table with one row an iteration", is_read_by_others=True),
     Sheet(DATA, "the samples that the network learns from, and what it says to each of them", _data, True),
+    Sheet(
+        "Predictions", "what the network says to its samples and between them: a map, a curve or a table", _predictions
+    ),
     Sheet("Step by step", "one iteration, line by line, with its numbers put in", _lines),
     Sheet("Matrices", "one iteration as matrices, every product beside and below its factors", _matrices),
     Sheet("Learning rates", "the same network trained at several learning rates side by side", _learning_rates),

@@ -46,6 +46,8 @@ class Curve(Struct, frozen=True):
     """The mark at every point, in the words of DrawingML."""
     marker_size: int = 6
     """Points."""
+    joined: bool = True
+    """Whether a line goes from point to point."""
 
 
 def curve_chart(
@@ -147,9 +149,8 @@ def _series(curve: Curve) -> Series:
     if curve.marker != "none":
         series.marker.size = curve.marker_size
         series.marker.spPr = GraphicalProperties(solidFill=curve.colour, ln=LineProperties(solidFill=curve.colour))
-    series.spPr = GraphicalProperties(
-        ln=LineProperties(solidFill=curve.colour, w=28575, prstDash=None if curve.dash == "solid" else curve.dash)
-    )
+    line = LineProperties(solidFill=curve.colour, w=28575, prstDash=None if curve.dash == "solid" else curve.dash)
+    series.spPr = GraphicalProperties(ln=line if curve.joined else LineProperties(noFill=True))
     return series
 
 

@@ -1,0 +1,922 @@
+"""The sheet Predictions: what the network says to its samples, and to everything between them, at one iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+from openpyxl.formatting.rule import ColorScaleRule, Rule
+from openpyxl.styles import Border, Font, Side
+from openpyxl.styles.differential import DifferentialStyle
+from openpyxl.styles.numbers import NumberFormat
+from openpyxl.workbook.workbook import Workbook
+
+from xlbackprop.derivation import Derivation, Role
+from xlbackprop.engine import Array, Trace, evaluate
+from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.network import ACTIVATIONS, LARGEST_NUMBER, Definition, derivative, short_label
+from xlbackprop.symbols import number_from
+from xlbackprop.walkthrough import Lesson
+from xlbackprop.workbook.panels.iteration_choice import whole_number
+from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, used
+from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.charts import Curve
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.theme import Look
+
+TITLE = "Predictions"
+SHOWN, MADE = "shown", "after"
+
+STEPS = 21
+"""Points of a map each way."""
+CURVE_STEPS = 61
+"""Points of a curve."""
+_MARGIN = 8
+"""The picture reaches beyond the samples by this part of the distance between the outermost two."""
+_OWN_MARGIN = 1.0
+"""Where there is only one value."""
+_SMALLEST_STEP = 1e-9
+"""Of a picture, as a share of where it begins."""
+_TO_STEPS = 0.5 + 1e-6
+"""To the nearest point; exactly between two the upper one, whichever way it is rounded."""
+_CLEARLY = 1e-9
+"""What is no further than this on one side of a boundary, or before all others, is not there clearly."""
+
+_CHOICE_ROW, _USED_ROW = 4, 2
+_PICTURE_ROW, _PICTURE_COLUMN = 5, 2
+_ACROSS_ROW = _PICTURE_ROW + STEPS
+_LAST_PICTURE_COLUMN = _PICTURE_COLUMN + STEPS - 1
+_WIDTH, _NARROW, _POINT_WIDTH = 7.4, 6.2, 3.0
+_PANEL_WIDTH = 8
+"""Columns."""
+_CHART_ROWS = 12
+_MOST_CURVES = 4
+"""Outputs, and hidden units, that a chart shows."""
+_MOST_GRADIENTS = 150
+"""With more of them, units and layers are not told one by one."""
+_FEWEST_LAYERS = 3
+"""With fewer, there is nothing to see in the gradients layer by layer."""
+_SMALLEST_DRAWN = 1e-16
+"""A chart with powers of ten has no place for 0."""
+
+_CONTRAST = 0.1
+"""A map whose numbers are within this share of the boundary has no full contrast."""
+_LOW, _MIDDLE, _HIGH = "FFF6E0", "CFE0EE", "5B9BD5"
+_MAP_FORMAT, _AXIS_FORMAT = "0.00", "0.0###"
+_MARKS = ("○", "●", "◐")
+"""Samples below the boundary, above it, and both in one place."""
+_RIGHT, _WRONG = "✓", "✗"
+_DEAD = "dead: 0 for every sample, no gradient"
+_BEFORE = Look(theme.HEADING, align="right", indent=1)
+_COUNT = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
+
+
+class Choices(Struct, frozen=True):
+    """What the reader can choose on the sheet."""
+
+    made: int | None = None
+    """After how many iterations the network speaks; None for the end of the training."""
+    shown: str | None = None
+    """Whose activation the map shows; None for the first output."""
+    ranges: tuple[tuple[float | None, float | None], ...] = ((None, None), (None, None))
+    """From where to where the picture goes, for each input; None to go around the samples."""
+
+
+AS_GENERATED = Choices()
+
+
+class Layout(Struct, frozen=True, dict=True):
+    """Where everything stands that a reader looks at: the picture, and beside it the choices and the samples."""
+
+    definition: Definition
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether there are few enough inputs for one."""
+        return len(self.definition.names.inputs) <= 2
+
+    @property
+    def is_map(self) -> bool:
+        """Whether there is one input across and one upwards."""
+        return len(self.definition.names.inputs) == 2
+
+    @property
+    def side(self) -> int:
+        """The first column beside the picture."""
+        return _LAST_PICTURE_COLUMN + 2 if self.has_picture else 1
+
+    @cached_property
+    def choices(self) -> dict[str, tuple[int, int]]:
+        """The row and the column of each choice: `shown`, `after`, `i1 from`, `i1 to`."""
+        first = (SHOWN, MADE) if self.is_map else (MADE,)
+        places = {name: (row, self.side + 1) for row, name in enumerate(first, _CHOICE_ROW)}
+        inputs = self.definition.names.inputs if self.has_picture else ()
+        for row, name in enumerate(inputs, _CHOICE_ROW + len(first) + 1):
+            places[f"{name} from"], places[f"{name} to"] = (row, self.side + 1), (row, self.side + 2)
+        return places
+
+    def cell(self, choice: str) -> str:
+        """The address of a choice."""
+        return address(*self.choices[choice])
+
+    @property
+    def scale_row(self) -> int:
+        """The row of the colours of a map, under the choices."""
+        return max(row for row, _ in self.choices.values()) + 1
+
+    @property
+    def header_row(self) -> int:
+        """The row of the names over the samples."""
+        return self.scale_row + (5 if self.is_map else 3)
+
+    @property
+    def last_row(self) -> int:
+        """The row of the last sample."""
+        return self.header_row + len(self.definition.samples)
+
+    def column(self, name: str) -> int:
+        """The column of an input, a target or an output in the table of the samples."""
+        names = self.definition.names
+        return self.side + 1 + (*names.inputs, *names.targets, *names.activations[-1]).index(name)
+
+    def range(self, name: str) -> str:
+        """The absolute range of the same over all samples."""
+        letter = column_letter(self.column(name))
+        return f"${letter}${self.header_row + 1}:${letter}${self.last_row}"
+
+    @property
+    def verdict(self) -> int:
+        """The column that says whether the network is right; the next one says how far off it is."""
+        return self.column(self.definition.names.activations[-1][-1]) + 1
+
+    @property
+    def panel(self) -> tuple[int, int]:
+        """The row and the column where what is told beside the samples begins."""
+        if self.has_picture:
+            return self.last_row + 2, self.side
+        return _CHOICE_ROW, self.verdict + 3
+
+    @property
+    def last_column(self) -> int:
+        """The last column that a reader looks at."""
+        return max(self.verdict + 1, self.panel[1] + _PANEL_WIDTH - 1)
+
+    @property
+    def working(self) -> int:
+        """The column of the names of what is calculated, before the first of the working's own."""
+        return self.last_column + 2
+
+
+class _Axis(Struct, frozen=True):
+    """The values of one input in the picture: where it begins, how far it is from point to point, and their cells."""
+
+    low: float
+    step: float
+    low_cell: str
+    step_cell: str
+
+    def formula(self, number: str) -> str:
+        """The formula of the value at a point, by its number from 0."""
+        return f"{self.low_cell}+{self.step_cell}*{number}"
+
+    def values(self, count: int) -> Array:
+        """The values at so many points, shape (count,)."""
+        return self.low + self.step * np.arange(float(count))
+
+    def places(self, values: Array) -> Array:
+        """The numbers of the points nearest to some values."""
+        return np.asarray(np.floor((values - self.low) / self.step + _TO_STEPS))
+
+    def place_formula(self, cell: str) -> str:
+        """The formula of the same for the value in a cell."""
+        return f"INT(({cell}-{self.low_cell})/{self.step_cell}+{_TO_STEPS})"
+
+
+def predictions(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
+    """Fill the sheet; the engine gives the values that its formulas have."""
+    page = Page(workbook, TITLE)
+    sheet = _Sheet(page, lesson, choices)
+    layout = sheet.layout
+    sheet.choose()
+    sheet.network()
+    sheet.samples()
+    sheet.judge()
+    if layout.is_map:
+        sheet.map()
+    elif layout.has_picture:
+        sheet.curves()
+    last_row = max(sheet.panels(), layout.last_row, _ACROSS_ROW if layout.has_picture else 0)
+    narrow = [*map(layout.column, lesson.derivation.sampled), layout.verdict]
+    page.widths(map(column_letter, range(layout.side, layout.last_column + 1)), _WIDTH)
+    page.widths(map(column_letter, {1, *narrow}), _NARROW)
+    if layout.has_picture:
+        page.widths(map(column_letter, range(_PICTURE_COLUMN, _LAST_PICTURE_COLUMN + 1)), _POINT_WIDTH)
+        page.widths([column_letter(layout.side - 1)], 1)
+    page.widths(map(column_letter, range(layout.working, sheet.next_column)), 11)
+    page.handout(lesson.definition.title, f"A1:{column_letter(layout.last_column)}{last_row}")
+    return page
+
+
+def _gradients(derivation: Derivation) -> Sequence[tuple[str, ...]]:
+    """The gradients layer by layer, where they are told: there are hidden units, and not too many weights."""
+    layers = len(derivation.names.weights)
+    told = layers > 1 and len(derivation.learned) <= _MOST_GRADIENTS
+    return [derivation.gradients(layer) for layer in range(layers)] if told else []
+
+
+def point_columns(derivation: Derivation) -> tuple[str, ...]:
+    """What is calculated of one point of the picture, or one sample, before any gradient."""
+    return forward_columns(derivation, derivation.deltas if _gradients(derivation) else ())
+
+
+class _Sheet:
+    """The sheet while it is being filled."""
+
+    def __init__(self, page: Page, lesson: Lesson, choices: Choices) -> None:
+        self.page, self.layout = page, Layout(lesson.definition)
+        self._lesson, self._choices = lesson, choices
+        self._derivation, self._names = lesson.derivation, lesson.derivation.names
+        self._all = np.arange(len(lesson.definition.samples))
+        self._gradients = _gradients(lesson.derivation)
+        self._forward = point_columns(lesson.derivation)
+        backward = (name for layer in self._gradients for name in layer)
+        self._calculated = (*self._forward, *(self._derivation.deltas if self._gradients else ()), *backward)
+        self.next_column = self.layout.working
+        """The first free one."""
+
+    # What the reader chooses
+
+    def choose(self) -> None:
+        """Put down the cells in which the reader chooses."""
+        page, iterations = self.page, self._lesson.definition.iterations
+        for choice, (row, column) in self.layout.choices.items():
+            cell, before, after = (address(row, column + offset) for offset in (0, -1, 1))
+            if choice == SHOWN:
+                page.text(before, choice, _BEFORE)
+                page.choice(cell, self._shown, self._heads, "Shown", "Whose activation the map shows.")
+                page.text(after, "← an output, or a hidden unit", Look(theme.NOTE))
+            elif choice == MADE:
+                page.text(before, choice, _BEFORE)
+                made = iterations if self._choices.made is None else self._choices.made
+                page.number(cell, made, Look(theme.INPUT, number_format=theme.COUNT_FORMAT))
+                page.limit(cell, "Iterations", "After how many of them the network speaks.", 0, iterations, whole=True)
+                page.text(after, f"iterations, from 0 to {iterations}", Look(theme.NOTE))
+            else:
+                self._choose_end(choice, row, column)
+
+    def _choose_end(self, choice: str, row: int, column: int) -> None:
+        page, (name, _, end) = self.page, choice.partition(" ")
+        index, cell = self._names.inputs.index(name), address(row, column)
+        if index == 0:
+            page.text(address(row - 1, column), end, theme.COLUMN_HEAD)
+        if end == "from":
+            page.text(address(row, column - 1), name, Look(theme.LABEL, Role.INPUT))
+        elif index == 0:
+            page.text(address(row, column + 1), "empty: around the samples", Look(theme.NOTE))
+        number = self._choices.ranges[index][end == "to"]
+        if number is None:
+            page.blank(cell, Look(theme.INPUT))
+        else:
+            page.number(cell, number)
+        note = "Leave it empty, and the picture goes around the samples."
+        page.limit(cell, choice, note, -LARGEST_NUMBER, LARGEST_NUMBER, optional=True)
+
+    @property
+    def _shown(self) -> str:
+        return self._choices.shown or self._names.activations[-1][0]
+
+    @property
+    def _heads(self) -> str:
+        """The range of the names of all activations, over what is calculated of the samples."""
+        activations = [name for layer in self._names.activations for name in layer]
+        first, last = (self._working_letter(activations[place]) for place in (0, -1))
+        return f"${first}${self.layout.header_row}:${last}${self.layout.header_row}"
+
+    def _working_letter(self, name: str) -> str:
+        return column_letter(self.layout.working + 1 + self._calculated.index(name))
+
+    # The network at the iteration chosen
+
+    def network(self) -> None:
+        """Put down the choices as they are used, and the weights with which the network speaks."""
+        page, table, trace = self.page, self._lesson.table, self._lesson.trace
+        last, typed = self._lesson.definition.iterations, self._choices.made
+        made = last if typed is None else min(max(typed, 0), last)
+        column = self.layout.working
+        page.text(address(1, column), "Working: the network as it is then, and what it says", Look(theme.HEADING))
+        ends = self._ends(column + 2)
+        formula = whole_number(self.layout.cell(MADE), 0, last, last)
+        made_cell, *cells = used(page, [("iterations", formula, made), *ends], _USED_ROW, column)
+        values = [value for _, _, value in ends]
+        self._axes = [
+            _Axis(values[place], values[place + 1], cells[place], cells[place + 1]) for place in range(0, len(ends), 2)
+        ]
+        first_weight = column + len(ends) + 3
+        self._weights, self._places = dict[str, float](), dict[str, str]()
+        fixed = [name for name in self._derivation.constants if name not in self._derivation.sampled]
+        for column, name in enumerate((*self._derivation.learned, *fixed), first_weight):
+            role, formula, value = self._derivation[name].role, table.reference(name), float(trace[name][0])
+            if name in self._derivation.learned:
+                before = number_from(table.range(name), f"{made_cell}+1")
+                formula = f"IF({made_cell}={last},{table.last_update(name)},{before})"
+                value = float(trace.final[name] if made == last else trace[name][made])
+            page.text(address(_USED_ROW, column), name, Look(theme.LABEL, role))
+            cell = address(_USED_ROW + 1, column)
+            page.formula(cell, formula, value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))
+            self._weights[name], self._places[name] = value, absolute(cell)
+
+    def _ends(self, first_column: int) -> list[tuple[str, str, float]]:
+        """Where the picture begins and its step, input by input: name, formula and value, from a column on."""
+        found: list[tuple[str, str, float]] = []
+        steps = (STEPS if self.layout.is_map else CURVE_STEPS) - 1
+        for index, name in enumerate(self._names.inputs if self.layout.has_picture else ()):
+            values = [sample.inputs[index] for sample in self._lesson.definition.samples]
+            least, most = min(values), max(values)
+            margin = (most - least) / _MARGIN if most > least else _OWN_MARGIN
+            around = (least - margin, most + margin)
+            given = zip(self._choices.ranges[index], around, strict=True)
+            ends = [otherwise if number is None else number for number, otherwise in given]
+            step = max((max(ends) - min(ends)) / steps, _SMALLEST_STEP * max(1.0, abs(min(ends))))
+            lowest, highest = (f"{function}({self.layout.range(name)})" for function in ("MIN", "MAX"))
+            room = f"IF({highest}>{lowest},({highest}-{lowest})/{_MARGIN},{_OWN_MARGIN:G})"
+            first, second = (
+                bounded(self.layout.cell(f"{name} {end}"), -LARGEST_NUMBER, LARGEST_NUMBER, otherwise)
+                for end, otherwise in (("from", f"{lowest}-{room}"), ("to", f"{highest}+{room}"))
+            )
+            low = absolute(address(_USED_ROW + 1, first_column + len(found)))
+            longest = f"(MAX({first},{second})-{low})/{steps}"
+            found.append((f"{name} from", f"MIN({first},{second})", min(ends)))
+            found.append((f"{name} step", f"MAX({longest},{_SMALLEST_STEP:G}*MAX(1,ABS({low})))", step))
+        return found
+
+    # The samples
+
+    def samples(self) -> None:
+        """Put down the samples, what the network says to each, and on the right how it comes to that."""
+        page, layout, table, derivation = self.page, self.layout, self._lesson.table, self._derivation
+        given = {name: f"${column_letter(layout.column(name))}{{row}}" for name in derivation.sampled}
+        working = self._working = Working(
+            derivation,
+            self._calculated,
+            layout.working + 1,
+            layout.header_row,
+            len(self._all),
+            {**self._places, **given},
+        )
+        said = evaluate(
+            self._lesson.definition,
+            {name: np.full(len(self._all), self._weights[name]) for name in derivation.learned},
+            self._all,
+        )
+        self._said: Trace = said
+        working.header(page)
+        calculations = {name: working.calculation(name) for name in working.columns}
+        working.block(page, calculations, {name: said[name] for name in working.columns}, slice(None))
+        head = absolute(address(layout.header_row, layout.side))
+        page.text(address(layout.header_row, layout.side), "sample", Look(theme.LABEL, Role.ORDER))
+        number = f"ROW()-ROW({head})"
+        columns = [BlockColumn(page.style_number(_COUNT), number, np.arange(1.0, len(self._all) + 1))]
+        outputs = self._names.activations[-1]
+        for name in (*derivation.sampled, *outputs):
+            role = derivation[name].role
+            page.text(address(layout.header_row, layout.column(name)), name, Look(theme.LABEL, role))
+            if name in outputs:
+                formula, look = f"{working.letter(name)}{{row}}", Look(theme.RESULT, role, "0.0000")
+            elif derivation.samples > 1:
+                formula, look = number_from(table.samples(name), number), Look(theme.CALCULATION, role, _AXIS_FORMAT)
+            else:
+                formula, look = table.reference(name), Look(theme.CALCULATION, role, _AXIS_FORMAT)
+            columns.append(BlockColumn(page.style_number(look), formula, said[name]))
+        page.block(Block(layout.header_row + 1, columns, layout.side))
+        self.next_column = working.next_column + 1
+
+    def judge(self) -> None:
+        """Say of every sample whether the network is right, where there is a right side, and how far off it is."""
+        self._boundaries()
+        page, layout, names = self.page, self.layout, self._names
+        row, count = layout.header_row, len(self._all)
+        is_right, is_judged = self._hits()
+        pairs = list(zip(names.targets, names.activations[-1], strict=True))
+        apart = [np.abs(self._said[target] - self._said[output]) for target, output in pairs]
+        off = np.max(apart, axis=0)
+        distances = ",".join(
+            "ABS({}{{row}}-{}{{row}})".format(*(column_letter(layout.column(name)) for name in pair)) for pair in pairs
+        )
+        look = Look(theme.CALCULATION, Role.LOSS, "0.000")
+        column = BlockColumn(page.style_number(look), f"MAX({distances})", off)
+        page.block(Block(row + 1, [column], layout.verdict + 1))
+        judged, hit = self._judged_cell, self._hit_letter
+        for place, each in enumerate(is_right.tolist(), row + 1):
+            text = f'IF({judged}=1,IF({hit}{place}=1,"{_RIGHT}","{_WRONG}"),"")'
+            told = (_RIGHT if each else _WRONG) if is_judged else ""
+            page.formula(address(place, layout.verdict), text, told, Look(theme.CHECK, align="center"))
+        head = "right?"
+        page.formula(
+            address(row, layout.verdict), f'IF({judged}=1,"{head}","")', head if is_judged else "", theme.COLUMN_HEAD
+        )
+        page.text(address(row, layout.verdict + 1), "off by", theme.COLUMN_HEAD)
+        right = int(is_right.sum())
+        hits = f"SUM(${hit}${row + 1}:${hit}${row + count})"
+        words = f" of {count} right"
+        page.formula(
+            "A1",
+            f'IF({judged}=1,"{TITLE}: "&{hits}&"{words}","{TITLE}: what the network says")',
+            f"{TITLE}: {right}{words}" if is_judged else f"{TITLE}: what the network says",
+            Look(theme.TITLE),
+        )
+        page.sheet.row_dimensions[1].height = 24
+        page.text("A2", self._subtitle)
+        page.text(address(row - 1, layout.verdict), "at most", Look(theme.NOTE, align="right"))
+        letter = column_letter(layout.verdict + 1)
+        largest = f"MAX({letter}{row + 1}:{letter}{row + count})"
+        page.formula(
+            f"{letter}{row - 1}", largest, float(off.max()), Look(theme.RESULT, Role.LOSS, number_format="0.000")
+        )
+        first = address(row, layout.column(names.activations[-1][0]))
+        page.show_extreme_numbers(f"{beneath(first)}:{letter}{row + count}")
+
+    @property
+    def _subtitle(self) -> str:
+        if self.layout.is_map:
+            return (
+                "The network's answer to every pair of inputs, with the weights of one iteration. "
+                "Lines: where it crosses the boundary, halfway between the targets."
+            )
+        if self.layout.has_picture:
+            return "The curve that the network has learned, with the weights of one iteration, and the samples."
+        return "The network's answer to every sample, with the weights of one iteration."
+
+    def _boundaries(self) -> None:
+        """Put down over every activation what its targets are, and where the boundary between them runs."""
+        page, layout = self.page, self.layout
+        rows = [layout.header_row - 4 + index for index in range(4)]
+        for row, text in zip(rows, ("two kinds:", "least:", "largest:", "boundary:"), strict=True):
+            page.text(address(row, layout.working), text, Look(theme.TEXT, align="right"))
+        self._boundary: dict[str, tuple[float, float, float]] = {}
+        self._is_class: dict[str, bool] = {}
+        kinds = [layer.activation for layer in self._lesson.definition.layers]
+        for layer, units in enumerate(self._names.activations):
+            for index, name in enumerate(units):
+                letter = self._working.letter(name)
+                cells = [f"{letter}{row}" for row in rows]
+                if layer + 1 < len(kinds):
+                    level = float(ACTIVATIONS[kinds[layer]].value(np.zeros(1))[0])
+                    least = most = level
+                    formulas = [f"{level:.15G}"] * 3
+                else:
+                    target = self._names.targets[index]
+                    values, where = self._said[target], layout.range(target)
+                    least, most = float(values.min()), float(values.max())
+                    level = (least + most) / 2
+                    between = bool(((values > least) & (values < most)).any())
+                    self._is_class[name] = most > least and not between
+                    is_between = f"SUMPRODUCT(({where}>{cells[1]})*({where}<{cells[2]}))"
+                    formula = f"IF(AND({cells[1]}<{cells[2]},{is_between}=0),1,0)"
+                    page.formula(cells[0], formula, int(self._is_class[name]), _COUNT)
+                    formulas = [f"MIN({where})", f"MAX({where})", f"({cells[1]}+{cells[2]})/2"]
+                look = Look(theme.CALCULATION, self._derivation[name].role, theme.VALUE_FORMAT)
+                for cell, formula, value in zip(cells[1:], formulas, (least, most, level), strict=True):
+                    page.formula(cell, formula, value, look)
+                self._boundary[name] = least, most, level
+
+    def _hits(self) -> tuple[Array, bool]:
+        """Put down which samples the network is right about; give that, and whether there is a right and a wrong.
+
+        With a softmax the largest output has to be that of the largest target, clearly; otherwise every output has to
+        be on the side of its boundary on which its target is, where the targets are of two kinds.
+        """
+        page, layout, names, outputs = self.page, self.layout, self._names, self._names.activations[-1]
+        label, row = self.next_column, layout.header_row
+        columns = []
+        if self._lesson.definition.is_softmax:
+            for index, (text, row_names) in enumerate((("said", outputs), ("class", names.targets)), label + 1):
+                values = np.array([self._said[name] for name in row_names])
+                leads = values >= values.max(axis=0) - _CLEARLY
+                first, last = (f"{column_letter(layout.column(row_names[place]))}{{row}}" for place in (0, -1))
+                cells = f"{first}:{last}"
+                formula = f"IF(SUMPRODUCT(({cells}>=MAX({cells})-{_CLEARLY:G})*1)=1,MATCH(MAX({cells}),{cells},0),0)"
+                place = np.where(leads.sum(axis=0) == 1, values.argmax(axis=0) + 1.0, 0.0)
+                page.text(address(row, index), text, theme.COLUMN_HEAD)
+                columns.append((formula, place))
+            said, meant = (f"{column_letter(label + offset)}{{row}}" for offset in (1, 2))
+            formula = f"IF(AND({said}={meant},{meant}>0),1,0)"
+            right = (columns[0][1] == columns[1][1]) & (columns[1][1] > 0)
+            self._kinds = columns[0][1], columns[1][1]
+            judged, is_judged = "1", True
+        else:
+            clear, conditions = [], []
+            for target, output in zip(names.targets, outputs, strict=True):
+                level = self._boundary[output][2]
+                clear.append((self._said[output] - level) * (self._said[target] - level) > _CLEARLY)
+                cell = f"{self._working.letter(output)}${row - 1}"
+                says, means = (f"{column_letter(layout.column(name))}{{row}}" for name in (output, target))
+                conditions.append(f"({says}-{cell})*({means}-{cell})>{_CLEARLY:G}")
+            right = np.all(clear, axis=0)
+            formula = f"IF(AND({','.join(conditions)}),1,0)"
+            first, last = (self._working.letter(outputs[place]) for place in (0, -1))
+            judged, is_judged = f"MIN({first}{row - 4}:{last}{row - 4})", all(self._is_class.values())
+        column = label + 1 + len(columns)
+        columns.append((formula, right.astype(float)))
+        style = page.style_number(_COUNT)
+        page.block(Block(row + 1, [BlockColumn(style, *each) for each in columns], label + 1))
+        page.text(address(row, column), "right", theme.COLUMN_HEAD)
+        page.text(address(row - 2, column), "judged", theme.COLUMN_HEAD)
+        page.formula(address(row - 1, column), judged, int(is_judged), _COUNT)
+        self._judged_cell, self._hit_letter = absolute(address(row - 1, column)), column_letter(column)
+        self._said_column = label + 1
+        self.next_column = column + 2
+        return right, is_judged
+
+    # The picture
+
+    def _grid(self, inputs: Sequence[Array], formulas: Sequence[str]) -> tuple[Working, Trace]:
+        """Put down a forward pass for every point of the picture."""
+        page, row, count = self.page, self.layout.header_row, len(inputs[0])
+        column = self.next_column
+        look = page.style_number(Look(theme.CALCULATION, Role.INPUT, theme.VALUE_FORMAT))
+        places = {}
+        for place, name in enumerate(self._names.inputs, column):
+            page.text(address(row, place), name, Look(theme.LABEL, Role.INPUT))
+            places[name] = f"${column_letter(place)}{{row}}"
+        blocks = [BlockColumn(look, *each) for each in zip(formulas, inputs, strict=True)]
+        page.block(Block(row + 1, blocks, column))
+        column += len(inputs)
+        working = Working(self._derivation, self._forward, column, row, count, {**self._places, **places})
+        targets = self._lesson.definition.samples[0].targets
+        points = replace(
+            self._lesson.definition,
+            inputs=tuple(zip(*(each.tolist() for each in inputs), strict=True)),
+            targets=(targets,) * count,
+        )
+        changes = {name: np.full(count, self._weights[name]) for name in self._derivation.learned}
+        said = evaluate(points, changes, np.arange(count))
+        working.header(page)
+        working.block(
+            page,
+            {name: working.calculation(name) for name in self._forward},
+            {name: said[name] for name in self._forward},
+            slice(None),
+        )
+        self.next_column = working.next_column + 1
+        return working, said
+
+    def _number(self) -> str:
+        """The number of a point, from 0, in a formula that survives when the reader inserts rows."""
+        return f"(ROW()-ROW({absolute(address(self.layout.header_row, self.next_column))})-1)"
+
+    def curves(self) -> None:
+        """Draw what the outputs say over the only input, the samples, and what the last hidden units contribute."""
+        page, names, layout = self.page, self._names, self.layout
+        (axis,), number = self._axes, self._number()
+        x_column = column_letter(self.next_column)
+        x = axis.values(CURVE_STEPS)
+        working, said = self._grid([x], [axis.formula(number)])
+        rows = f"${working.first_row}:${{}}${working.last_row}"
+        places = f"'{TITLE}'!${x_column}{rows.format(x_column)}"
+
+        def curve(name: str, dash: str, colour: str) -> Curve:
+            return Curve(
+                label_reference=f"'{TITLE}'!${working.letter(name)}${layout.header_row}",
+                label=short_label(name),
+                categories_reference=places,
+                categories=x.tolist(),
+                values_reference=f"'{TITLE}'!{working.range(name)}",
+                values=said[name].tolist(),
+                colour=colour,
+                dash=dash,
+            )
+
+        curves = []
+        for name, dash in zip(names.activations[-1][:_MOST_CURVES], _DASHES, strict=False):
+            curves.append(curve(name, dash, theme.SHADES[Role.OUTPUT].dark))
+        for target, marker in zip(names.targets[:_MOST_CURVES], _MARKERS, strict=False):
+            curves.append(
+                Curve(
+                    label_reference=f"'{TITLE}'!{absolute(address(layout.header_row, layout.column(target)))}",
+                    label=target,
+                    categories_reference=f"'{TITLE}'!{layout.range(names.inputs[0])}",
+                    categories=self._said[names.inputs[0]].tolist(),
+                    values_reference=f"'{TITLE}'!{layout.range(target)}",
+                    values=self._said[target].tolist(),
+                    colour=theme.INK,
+                    marker=marker,
+                    marker_size=8,
+                    joined=False,
+                )
+            )
+        for name, dash in zip(
+            names.activations[-2] if len(names.activations) > 1 else (), _HIDDEN_DASHES, strict=False
+        ):
+            curves.append(curve(name, dash, theme.SHADES[Role.HIDDEN].dark))
+        chart = charts.scatter_chart("What the network says, and the samples", names.inputs[0], "says", curves)
+        chart.legend.position = "b"
+        charts.place(chart, _CHOICE_ROW, 1, _ACROSS_ROW, _LAST_PICTURE_COLUMN)
+        page.sheet.add_chart(chart)
+        page.drawing.describe(
+            chart, "Chart of the curve that the network has learned, with the samples and its last hidden units"
+        )
+
+    def map(self) -> None:
+        """Put down what the network says as a picture: one input to the right, the other one up."""
+        page, (across, upwards), number = self.page, self._axes, self._number()
+        x = np.tile(across.values(STEPS), STEPS)
+        y = np.repeat(upwards.values(STEPS)[::-1], STEPS)
+        formulas = [
+            across.formula(f"MOD({number},{STEPS})"),
+            upwards.formula(f"({STEPS - 1}-INT({number}/{STEPS}))"),
+        ]
+        working, said = self._grid([x, y], formulas)
+        self._shown_cells()
+        marks = self._marks(working)
+        self._axis_cells(across, upwards)
+        ends = working.range(self._forward[0]), working.range(self._forward[-1])
+        area = f"{ends[0].partition(':')[0]}:{ends[1].rpartition(':')[2]}"
+        head = absolute(address(_PICTURE_ROW - 1, _PICTURE_COLUMN))
+        row_number = f"(ROW()-ROW({head})-1)*{STEPS}"
+        style = page.style_number(Look(theme.SURFACE, number_format=_MAP_FORMAT))
+        values = said[self._shown].reshape(STEPS, STEPS)
+        columns = [
+            BlockColumn(style, number_from(area, f"{row_number}+{place}", self._shown_cell), column)
+            for place, column in enumerate(values.T, 1)
+        ]
+        page.block(Block(_PICTURE_ROW, columns, _PICTURE_COLUMN))
+        self._scale(values)
+        self._colour(marks)
+
+    def _shown_cells(self) -> None:
+        """Put down, over the numbers of the points, what is shown: its column, and that of its target."""
+        page, layout, column = self.page, self.layout, self.next_column
+        row = layout.header_row
+        first, last = (self._working.letter(self._forward[place]) for place in (0, -1))
+        outputs = self._names.activations[-1]
+        offset = len(self._forward) - len(outputs)
+        place = self._forward.index(self._shown) + 1
+        match = f"MATCH({layout.cell(SHOWN)},${first}${row}:${last}${row},0)"
+        page.text(address(row - 3, column), "shown", theme.COLUMN_HEAD)
+        page.formula(address(row - 2, column), f"IFERROR({match},{offset + 1})", place, _COUNT)
+        self._shown_cell = absolute(address(row - 2, column))
+        page.text(address(row - 3, column + 1), "target", theme.COLUMN_HEAD)
+        page.formula(
+            address(row - 2, column + 1), f"MAX(1,{self._shown_cell}-{offset})", max(1, place - offset), _COUNT
+        )
+        self._target = max(0, place - offset - 1)
+        self._target_cell = absolute(address(row - 2, column + 1))
+
+    def _over(self, above: int, place: str = "") -> str:
+        """The formula of a number that stands over what is shown, or over another place, rows above the names."""
+        row, last = self.layout.header_row - above, self._working.letter(self._forward[-1])
+        # with the label before it, no range is a single cell: Gnumeric has no INDEX in one
+        cells = f"${column_letter(self.layout.working)}${row}:${last}${row}"
+        return number_from(cells, "1", f"{place or self._shown_cell}+1")
+
+    def _marks(self, working: Working) -> str:
+        """Put down at which point every sample stands, and what stands at every point; give the range of the latter."""
+        page, layout, names = self.page, self.layout, self._names
+        row, column = layout.header_row, self.next_column
+        across, upwards = self._axes
+        x_values, y_values = (self._said[name] for name in names.inputs)
+        x_cell, y_cell = (f"{column_letter(layout.column(name))}{{row}}" for name in names.inputs)
+        right, up = across.places(x_values), upwards.places(y_values)
+        within = (right >= 0) & (right < STEPS) & (up >= 0) & (up < STEPS)
+        places = np.where(within, (STEPS - 1 - up) * STEPS + right, -1.0)
+        x_place, y_place = across.place_formula(x_cell), upwards.place_formula(y_cell)
+        inside = ",".join(f"{place}>=0,{place}<{STEPS}" for place in (x_place, y_place))
+        target = names.targets[self._target]
+        level = self._boundary[names.activations[-1][self._target]][2]
+        high = (self._said[target] >= level).astype(float)
+        own = f"${column_letter(layout.side)}{{row}}:${column_letter(layout.column(names.targets[-1]))}{{row}}"
+        wanted = number_from(own, "1", f"{self._target_cell}+{1 + len(names.inputs)}")
+        line = self._over(1, f"{self._target_cell}+{len(self._forward) - len(names.targets)}")
+        is_high = f"IF({wanted}>={line},1,0)"
+        style = page.style_number(_COUNT)
+        for place, text in enumerate(("point", "above"), column):
+            page.text(address(row, place), text, theme.COLUMN_HEAD)
+        point = f"IF(AND({inside}),({STEPS - 1}-{y_place})*{STEPS}+{x_place},-1)"
+        page.block(Block(row + 1, [BlockColumn(style, point, places), BlockColumn(style, is_high, high)], column))
+        letters = [column_letter(place) for place in (column, column + 1)]
+        points, highs = (f"${letter}${row + 1}:${letter}${layout.last_row}" for letter in letters)
+        self.next_column = column + 3
+        number, column = self._number(), self.next_column
+        page.text(address(row, column), "mark", theme.COLUMN_HEAD)
+        there, above = f"COUNTIF({points},{number})", f"SUMIF({points},{number},{highs})"
+        formula = f"IF({there}=0,0,IF({above}=0,1,IF({above}={there},2,3)))"
+        counted = np.array([np.sum(places == point) for point in range(STEPS * STEPS)])
+        higher = np.array([high[places == point].sum() for point in range(STEPS * STEPS)])
+        marks = np.where(counted == 0, 0, np.where(higher == 0, 1, np.where(higher == counted, 2, 3)))
+        page.block(Block(row + 1, [BlockColumn(style, formula, marks.astype(float))], column))
+        self.next_column = column + 2
+        letter = column_letter(column)
+        return f"${letter}${row + 1}:${letter}${row + STEPS * STEPS}"
+
+    def _axis_cells(self, across: _Axis, upwards: _Axis) -> None:
+        page, names = self.page, self._names.inputs
+        look, turned = (Look(theme.SURFACE, Role.INPUT, _AXIS_FORMAT, turned=turned) for turned in (False, True))
+        for step in range(STEPS):
+            row, column = _ACROSS_ROW - 1 - step, _PICTURE_COLUMN + step
+            page.formula(f"A{row}", upwards.formula(str(step)), float(upwards.values(STEPS)[step]), look)
+            page.formula(
+                address(_ACROSS_ROW, column), across.formula(str(step)), float(across.values(STEPS)[step]), turned
+            )
+        page.sheet.row_dimensions[_ACROSS_ROW].height = 36
+        head = Look(theme.HEADING, align="center")
+        page.text(f"A{_PICTURE_ROW - 1}", f"↑ {names[1]}", head)
+        page.text(f"A{_ACROSS_ROW}", f"{names[0]} →", head)
+
+    def _scale(self, values: Array) -> None:
+        """What the colours stand for."""
+        page, layout, row = self.page, self.layout, self.layout.scale_row
+        least, most, level = self._boundary[self._shown]
+        corner, end = absolute(address(_PICTURE_ROW, _PICTURE_COLUMN)), address(_ACROSS_ROW - 1, _LAST_PICTURE_COLUMN)
+        whole = f"{corner}:{absolute(end)}"
+        self._scale_cells = [address(row + 1, layout.side + 1 + index) for index in range(3)]
+        line, reach = absolute(self._scale_cells[1]), _CONTRAST * abs(level)
+        lowest, highest = (f"{line}{sign}{_CONTRAST}*ABS({line})" for sign in "-+")
+        contents = (
+            ("low", f"MIN({whole},{self._over(3)},{lowest})", min(float(values.min()), least, level - reach)),
+            ("line", self._over(1), level),
+            ("high", f"MAX({whole},{self._over(2)},{highest})", max(float(values.max()), most, level + reach)),
+        )
+        page.text(address(row + 1, layout.side), "colour", _BEFORE)
+        for column, (text, formula, value) in enumerate(contents, layout.side + 1):
+            page.text(address(row, column), text, Look(theme.NOTE, align="center"))
+            page.formula(address(row + 1, column), formula, value, Look(theme.SURFACE, number_format=_MAP_FORMAT))
+        note = f"{_MARKS[1]} a sample whose target is above the boundary, {_MARKS[0]} below it"
+        page.text(address(row + 2, layout.side + 1), note, Look(theme.NOTE))
+
+    def _colour(self, marks: str) -> None:
+        """Let the map be a picture: the samples, the boundary, and the more colour the larger the number."""
+        formatting = self.page.sheet.conditional_formatting
+        corner = address(_PICTURE_ROW, _PICTURE_COLUMN)
+        cells = f"{corner}:{address(_ACROSS_ROW - 1, _LAST_PICTURE_COLUMN)}"
+        first = absolute(corner)
+        here = f"(ROW()-ROW({first}))*{STEPS}+COLUMN()-COLUMN({first})+1"
+        thin = Side(style="thin", color=theme.INK)
+        for kind, mark in enumerate(_MARKS, 1):
+            style = DifferentialStyle(
+                font=Font(bold=True, color=theme.INK),
+                numFmt=NumberFormat(numFmtId=_FIRST_FORMAT + kind, formatCode=f'"{mark}";"{mark}";"{mark}"'),
+                border=Border(left=thin, right=thin, top=thin, bottom=thin),
+            )
+            formula = f"{number_from(marks, here, '1')}={kind}"
+            formatting.add(cells, Rule(type="expression", dxf=style, formula=[formula]))
+        level = absolute(self._scale_cells[1])
+        left, above = address(_PICTURE_ROW, _PICTURE_COLUMN - 1), address(_PICTURE_ROW - 1, _PICTURE_COLUMN)
+        crosses_left = f"AND(COLUMN()>COLUMN({first}),({corner}>={level})<>({left}>={level}))"
+        crosses_above = f"AND(ROW()>ROW({first}),({corner}>={level})<>({above}>={level}))"
+        for formula, border in (
+            (f"AND({crosses_left},{crosses_above})", Border(left=thin, top=thin)),
+            (crosses_left, Border(left=thin)),
+            (crosses_above, Border(top=thin)),
+        ):
+            formatting.add(cells, Rule(type="expression", dxf=DifferentialStyle(border=border), formula=[formula]))
+        ends = [absolute(cell) for cell in self._scale_cells]
+        for place in (cells, f"{self._scale_cells[0]}:{self._scale_cells[-1]}"):
+            scale = ColorScaleRule(
+                start_type="formula",
+                start_value=ends[0],
+                start_color=_LOW,
+                mid_type="formula",
+                mid_value=ends[1],
+                mid_color=_MIDDLE,
+                end_type="formula",
+                end_value=ends[2],
+                end_color=_HIGH,
+            )
+            formatting.add(place, scale)
+
+    # What is told beside the samples
+
+    def panels(self) -> int:
+        """Put down what else there is to see; give the last row taken."""
+        row, column = self.layout.panel
+        last = 0
+        for panel in (self._classes, self._layers, self._units):
+            taken = panel(row, column)
+            if taken:
+                row, last = taken + 2, taken
+        return last
+
+    def _classes(self, row: int, column: int) -> int:
+        """How many samples of each class get the name of which; of a softmax."""
+        if not self._lesson.definition.is_softmax:
+            return 0
+        page, names = self.page, self._names
+        page.text(address(row, column), "How many of each class get which name", Look(theme.HEADING))
+        page.text(address(row + 1, column), "class", theme.COLUMN_HEAD)
+        said, meant = (
+            f"${letter}${self.layout.header_row + 1}:${letter}${self.layout.last_row}"
+            for letter in map(column_letter, (self._said_column, self._said_column + 1))
+        )
+        for index, name in enumerate(names.activations[-1], 1):
+            page.text(address(row + 1, column + index), name, Look(theme.LABEL, Role.OUTPUT))
+        for number, target in enumerate(names.targets, 1):
+            page.text(address(row + 1 + number, column), target, Look(theme.LABEL, Role.TARGET))
+            for index in range(1, len(names.targets) + 1):
+                formula = f"SUMPRODUCT(({meant}={number})*({said}={index}))"
+                value = int(np.sum((self._kinds[1] == number) & (self._kinds[0] == index)))
+                style = theme.RESULT if index == number else theme.CALCULATION
+                look = Look(style, number_format=theme.COUNT_FORMAT, align="center")
+                page.formula(address(row + 1 + number, column + index), formula, value, look)
+        last = row + 1 + len(names.targets)
+        cells = f"{address(row + 2, column + 1)}:{address(last, column + len(names.targets))}"
+        scale = ColorScaleRule(
+            start_type="num", start_value=0, start_color=theme.PAPER, end_type="max", end_color=_HIGH
+        )
+        page.sheet.conditional_formatting.add(cells, scale)
+        page.text(address(last + 1, column), "bold: the right name", Look(theme.NOTE))
+        return last + 1
+
+    def _layers(self, row: int, column: int) -> int:
+        """How large the gradient is in every layer, where there are several, with a chart."""
+        if len(self._gradients) < _FEWEST_LAYERS:
+            return 0
+        page, rows = self.page, range(row + 2, row + 2 + len(self._gradients))
+        page.text(address(row, column), "How much of the gradient reaches each layer", Look(theme.HEADING))
+        for offset, text in enumerate(("layer", "largest", "drawn")):
+            page.text(address(row + 1, column + offset), text, theme.COLUMN_HEAD)
+        look = Look(theme.RESULT, Role.GRADIENT, theme.POWER_FORMAT)
+        largest = []
+        for number, (place, gradients) in enumerate(zip(rows, self._gradients, strict=True), 1):
+            formula, value = self._largest(gradients)
+            page.formula(address(place, column), str(number), number, _COUNT)
+            cell = address(place, column + 1)
+            page.formula(cell, formula, value, look)
+            largest.append(max(value, _SMALLEST_DRAWN))
+            page.formula(address(place, column + 2), f"MAX({_SMALLEST_DRAWN:G},{cell})", largest[-1], look)
+        numbers, sizes = (
+            f"'{TITLE}'!{absolute(address(rows[0], place))}:{absolute(address(rows[-1], place))}"
+            for place in (column, column + 2)
+        )
+        curve = Curve(
+            label_reference=f"'{TITLE}'!{absolute(address(row + 1, column + 1))}",
+            label="largest",
+            categories_reference=numbers,
+            categories=list(map(float, range(1, len(rows) + 1))),
+            values_reference=sizes,
+            values=largest,
+            colour=theme.SHADES[Role.GRADIENT].dark,
+            marker="circle",
+            marker_size=9,
+        )
+        chart = charts.curve_chart("Largest gradient in each layer", "layer", "|∂E/∂w|", [curve], logarithmic=True)
+        last = row + _CHART_ROWS
+        charts.place(chart, row + 1, column + 3, last, column + _PANEL_WIDTH - 1)
+        page.sheet.add_chart(chart)
+        page.drawing.describe(chart, "Chart of the largest gradient of a weight in every layer, from first to last")
+        return max(last, rows[-1])
+
+    def _units(self, row: int, column: int) -> int:
+        """What every hidden unit says over all samples, and whether any gradient comes through it."""
+        if not self._gradients:
+            return 0
+        page, names = self.page, self._names
+        page.text(address(row, column), "The hidden units, over all samples", Look(theme.HEADING))
+        for offset, text in enumerate(("unit", "least", "most", "∂E/∂w")):
+            page.text(address(row + 1, column + offset), text, theme.COLUMN_HEAD)
+        last = row + 1
+        for layer, units in enumerate(names.activations[:-1]):
+            for index, name in enumerate(units):
+                last += 1
+                role = self._derivation[name].role
+                page.text(address(last, column), name, Look(theme.LABEL, role))
+                values, where = self._said[name], self._working.range(name)
+                ends = [address(last, column + offset) for offset in (1, 2)]
+                for cell, function, value in zip(ends, ("MIN", "MAX"), (values.min(), values.max()), strict=True):
+                    page.formula(cell, f"{function}({where})", float(value), Look(theme.CALCULATION, role, "0.00"))
+                weights = [derivative(names.total_loss, weight) for weight in names.weights[layer][index]]
+                formula, gradient = self._largest(weights)
+                cell = address(last, column + 3)
+                page.formula(cell, formula, gradient, Look(theme.CALCULATION, Role.GRADIENT, theme.POWER_FORMAT))
+                is_dead = values.min() == values.max() == gradient == 0
+                condition = ",".join(f"{place}=0" for place in (*ends, cell))
+                page.formula(
+                    address(last, column + 4),
+                    f'IF(AND({condition}),"{_DEAD}","")',
+                    _DEAD if is_dead else "",
+                    Look(theme.NOTE),
+                )
+        page.text(address(last + 1, column), "∂E/∂w: the largest of its weights, without sign", Look(theme.NOTE))
+        return last + 1
+
+    def _largest(self, gradients: Sequence[str]) -> tuple[str, float]:
+        """The formula and the value of the largest of some gradients over all samples, without its sign."""
+        ranges = ",".join(map(self._working.range, gradients))
+        values = np.array([self._said[name] for name in gradients])
+        return f"MAX(MAX({ranges}),-MIN({ranges}))", float(np.abs(values).max())
+
+
+_DASHES = ("solid", "lgDashDot", "lgDash", "sysDashDot")
+_HIDDEN_DASHES = ("dash", "sysDot", "dashDot", "sysDash")
+_MARKERS = ("circle", "square", "triangle", "diamond")
+_FIRST_FORMAT = 180
+"""The number of the first number format of the marks, beyond those that the programs know by themselves."""
+
+
+def beneath(cell: str) -> str:
+    """The address of the cell under a cell."""
+    letters = cell.rstrip("0123456789")
+    return f"{letters}{int(cell[len(letters) :]) + 1}"
