@@ -283,7 +283,7 @@ UPDATES: list[tuple[dict[str, Any], list[str]]] = [
         {"inputs": [[0, 1], [1, 0]], "targets": [[0, 1], [1, 0]], "batch_size": "all"},
         [
             "∂Ē/∂w5 = (old ∂Ē/∂w5 · (in batch − 1) + ∂E/∂w5)/in batch",
-            "new w5 = w5 if in batch < batch size, else w5 − η · ∂Ē/∂w5",
+            "new w5 = w5 − η · ∂Ē/∂w5 once the batch is complete, until then w5",
         ],
     ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS
 from xlbackprop.workbook.sheets import learning_rates
-from xlbackprop.workbook.sheets.learning_rates import NO_RATE, TITLE, Choices
+from xlbackprop.workbook.sheets.learning_rates import TITLE, Choices
 
 VERDICTS = {
     0.1: "still falling",
@@ -146,15 +147,33 @@ def test_the_charts_end_within_the_first_screen(tmp_path: Path) -> None:
     assert sum(heights) * 96 / 72 <= 768 - 182  # what the bars of a program take
 
 
-def test_a_rate_that_is_emptied_leaves_a_curve_that_says_so(tmp_path: Path) -> None:
-    path = build(load(), tmp_path / "book.xlsx", sheets=["learning-rates"])
-    (chart, _) = openpyxl.load_workbook(path)[TITLE]._charts
-    labels = [re.sub(r".*!|\$", "", series.tx.strRef.f) for series in chart.series]
+@pytest.mark.parametrize("name", ["classic", "and-or"])
+@pytest.mark.parametrize("typed", ["", "a word"])
+@pytest.mark.parametrize("judge", [judges.ironcalc_judge, judges.formualizer_judge])
+def test_a_rate_that_is_no_number_has_no_curve_and_no_verdict(
+    name: str, typed: str, judge: Callable[..., Cells], tmp_path: Path
+) -> None:
+    definition = load(name, iterations=12)
+    path = build(definition, tmp_path / "book.xlsx", sheets=["learning-rates"])
+    charts = openpyxl.load_workbook(path)[TITLE]._charts
+    labels = [re.sub(r".*!|\$", "", series.tx.strRef.f) for series in charts[0].series]
     stored = openpyxl.load_workbook(path, data_only=True)[TITLE]
-    assert [stored[label].value for label in labels] == list(load().learning_rates)
-    cells = judges.ironcalc_judge(path, {(TITLE, "C6"): "", (TITLE, "D6"): 0.3})
-    assert [cells[TITLE, label] for label in labels[:4]] == [0.1, NO_RATE, 0.3, 0.8]
-    assert cells[TITLE, "C9"] == "did not move"
+    assert [stored[label].value for label in labels] == list(definition.learning_rates)
+    cells = judge(path, {(TITLE, "C6"): typed, (TITLE, "D6"): 0.3})
+    assert [cells[TITLE, label] for label in labels[:3]] == [definition.learning_rates[0], "no number", 0.3]
+    assert [cells.get((TITLE, f"C{row}")) or "" for row in (7, 8, 9)] == ["", "", "no number"]
+    assert not [value for value in cells.values() if isinstance(value, str) and value.startswith("#")]
+    sheet = openpyxl.load_workbook(path)[TITLE]
+    for chart in charts:
+        drawn, left_out = (
+            {(cells[TITLE, x.coordinate], cells[TITLE, y.coordinate]) for (x,), (y,) in zip(*ranges, strict=True)}
+            for ranges in (
+                [sheet[each.numRef.f.rpartition("!")[2]] for each in (series.xVal, series.yVal)]
+                for series in (chart.series[0], chart.series[1])
+            )
+        )
+        assert len(drawn) > 2
+        assert len(left_out) == 1, "a curve whose points are one"
 
 
 @pytest.mark.parametrize("name", ["classic", "xor"])

@@ -108,7 +108,11 @@ def _sheet(values: list[float], folder: Path) -> tuple[Path, dict[tuple[int, int
 
 
 def _formulas(rows: dict[str, int]) -> list[str]:
-    live = LiveNumbers(lambda symbol: f"B{rows[symbol.name]}", lambda symbol: f"C{rows[symbol.name]}")
+    live = LiveNumbers(
+        lambda symbol: f"B{rows[symbol.name]}",
+        lambda symbol: f"C{rows[symbol.name]}",
+        lambda symbol: f"A{rows[symbol.name]}",
+    )
     return [live.formula(expression) for expression in EXPRESSIONS]
 
 

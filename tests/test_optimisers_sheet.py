@@ -212,8 +212,8 @@ def test_an_optimiser_that_runs_twice_is_numbered(tmp_path: Path) -> None:
 
 def test_a_setting_that_no_run_has_takes_no_row(tmp_path: Path) -> None:
     cells = filled(tmp_path, replace(load(), compare=(comparison("gradient descent"), comparison("momentum"))))
-    assert row_of(cells, "momentum μ") == row_of(cells, "learning rate η") + 1
-    assert row_of(cells, "loss at iteration 67") == row_of(cells, "momentum μ") + 1
+    assert row_of(cells, "μ, the momentum") == row_of(cells, "η, the learning rate") + 1
+    assert row_of(cells, "loss at iteration 67") == row_of(cells, "μ, the momentum") + 1
 
 
 @pytest.mark.thorough

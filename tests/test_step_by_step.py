@@ -179,3 +179,14 @@ def test_the_calculation_begins_on_the_first_screen(name: str, sheet: str, tmp_p
         assert str(link.value).startswith(f"{page.max_row - row} more numbers")
         assert "Given besides" in symbols[row - 1]
         assert symbols[row - 2] != "None"  # no gap in the list
+
+
+def test_an_update_that_waits_for_its_batch_is_told_in_words_and_with_the_numbers_that_hold(tmp_path: Path) -> None:
+    path = build(load("xor"), tmp_path / "book.xlsx", sheets=["step-by-step"])
+    sheet = openpyxl.load_workbook(path)[TITLE]
+    (row,) = [cell.row for cell in sheet["A"] if cell.value == "new w1"]
+    assert sheet[f"B{row}"].value == "w1 − η · ∂Ē/∂w1 once the batch is complete, until then w1"
+    for iteration, moves in ((0, False), (1, False), (3, True), (7, True)):
+        numbers = str(judges.ironcalc_judge(path, {(TITLE, ITERATION_CELL): iteration})[TITLE, f"C{row}"])
+        assert ("·" in numbers) is moves, numbers
+        assert "if" not in numbers

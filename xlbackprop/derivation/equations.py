@@ -284,7 +284,7 @@ def _memory(definition: Definition) -> Iterator[Quantity]:
             old = old_state(state, parameter)
             new = state.advanced(old, _gradient(definition, parameter), settings)
             if batched:
-                new = conditional(Symbol(IN_BATCH), Symbol(BATCH_SIZE), old, new)
+                new = _once_a_batch(old, new)
             words = state.sentence.format(gradient=_gradient_name(definition, parameter))
             yield Quantity(state_name(state, parameter), Role.MEMORY, words, new)
     schedule = SCHEDULES[definition.schedule.name]
@@ -354,8 +354,12 @@ def _learned(definition: Definition, parameter: str, sentence: str) -> Quantity:
         kept = apply(Builtin.MAXIMUM, -limit, apply(Builtin.MINIMUM, limit, step))
         step = Stable(step, kept)
     if definition.samples_a_batch > 1:
-        step = conditional(Symbol(IN_BATCH), Symbol(BATCH_SIZE), Symbol(parameter), step)
+        step = _once_a_batch(Symbol(parameter), step)
     return Quantity(parameter, Role.WEIGHT, sentence, update=step)
+
+
+def _once_a_batch(before: Expression, after: Expression) -> Expression:
+    return conditional(Symbol(IN_BATCH), Symbol(BATCH_SIZE), before, after, "the batch is complete")
 
 
 def _derivative(of: str, by: str, expression: Expression, reason: str) -> Quantity:

@@ -137,6 +137,8 @@ class Conditional(Expression, frozen=True):
     right: Expression
     then: Expression
     otherwise: Expression
+    until: str = ""
+    """What has not happened yet where left < right, in words that readers are told instead of the comparison."""
 
 
 class Entry(Expression, frozen=True):
@@ -176,10 +178,14 @@ def apply(function: Builtin, *arguments: Expression | float) -> Expression:
 
 
 def conditional(
-    left: Expression | float, right: Expression | float, then: Expression | float, otherwise: Expression | float
+    left: Expression | float,
+    right: Expression | float,
+    then: Expression | float,
+    otherwise: Expression | float,
+    until: str = "",
 ) -> Expression:
-    """`then` where left < right, and `otherwise` elsewhere."""
-    return Conditional(_expression(left), _expression(right), _expression(then), _expression(otherwise))
+    """`then` where left < right, and `otherwise` elsewhere; see `Conditional`."""
+    return Conditional(_expression(left), _expression(right), _expression(then), _expression(otherwise), until)
 
 
 def sum_of(terms: Iterable[Expression]) -> Expression:
@@ -247,7 +253,10 @@ def substitute(expression: Expression, replace: Callable[[Symbol], Expression]) 
             return Call(function, substitute(argument, replace))
         case Apply(builtin, arguments):
             return Apply(builtin, tuple(substitute(argument, replace) for argument in arguments))
-        case Raised() | Conditional() | Entry() | Stable():
+        case Conditional(until=until):
+            left, right, then, otherwise = (substitute(part, replace) for part in children(expression))
+            return Conditional(left, right, then, otherwise, until)
+        case Raised() | Entry() | Stable():
             return type(expression)(*(substitute(part, replace) for part in children(expression)))
         case _:
             return expression
@@ -278,6 +287,9 @@ def abridged(expression: Expression, most: int) -> Expression:
             return Call(function, abridged(argument, most))
         case Symbol() | Number():
             return expression
+        case Conditional(until=until):
+            left, right, then, otherwise = (abridged(part, most) for part in children(expression))
+            return Conditional(left, right, then, otherwise, until)
         case _:
             return type(expression)(*(abridged(part, most) for part in children(expression)))
 
@@ -294,8 +306,8 @@ def without_zeros(expression: Expression) -> Expression:
         case Quotient(numerator, denominator):
             top = without_zeros(numerator)
             return _ZERO if top == _ZERO else Quotient(top, denominator)
-        case Conditional(left, right, then, otherwise):
-            return Conditional(left, right, without_zeros(then), without_zeros(otherwise))
+        case Conditional(left, right, then, otherwise, until):
+            return Conditional(left, right, without_zeros(then), without_zeros(otherwise), until)
         case _:
             return expression
 

@@ -62,7 +62,8 @@ class Latex(Reading):
 
     def conditional(self, condition: Conditional) -> tuple[str, Binding]:
         left, right, then, otherwise = map(self.read, children(condition))
-        cases = f"{then} & \\text{{if }} {left} < {right} \\\\ {otherwise} & \\text{{else}}"
+        when = f"\\text{{until {condition.until}}}" if condition.until else f"\\text{{if }} {left} < {right}"
+        cases = f"{then} & {when} \\\\ {otherwise} & \\text{{else}}"
         return f"\\begin{{cases}} {cases} \\end{{cases}}", Binding.ATOM
 
     def entry(self, values: Expression, place: Expression) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xlbackprop.symbols.expression import Expression, Symbol
+from xlbackprop.symbols.expression import Conditional, Expression, Symbol
+from xlbackprop.symbols.formula import Formula
 from xlbackprop.symbols.mathematics import DIGITS, LARGEST_POWER, NUDGE, SMALLEST, SMALLEST_POWER, WrittenOut
 from xlbackprop.symbols.reading import Binding
 
@@ -12,8 +13,10 @@ from xlbackprop.symbols.reading import Binding
 class LiveNumbers(WrittenOut):
     """The same as a spreadsheet formula, without its equals sign: text that follows the numbers it is made of."""
 
-    def __init__(self, plain: Callable[[Symbol], str], bracketed: Callable[[Symbol], str]) -> None:
-        """Both give the reference of a cell with a quantity's number as text, see `short_formula`.
+    def __init__(
+        self, plain: Callable[[Symbol], str], bracketed: Callable[[Symbol], str], number: Callable[[Symbol], str]
+    ) -> None:
+        """Each gives the reference of a cell: of a quantity's number as text, see `short_formula`, or as a number.
 
         Args:
             plain: for a number at the beginning or after an opening bracket.
@@ -21,9 +24,17 @@ class LiveNumbers(WrittenOut):
         """
         self._plain = plain
         self._bracketed = bracketed
+        self._comparison = Formula(number)
 
     def symbol(self, symbol: Symbol) -> str:
         return f"{_REFERENCE}{self._plain(symbol)}{_REFERENCE}"
+
+    def conditional(self, condition: Conditional) -> tuple[str, Binding]:
+        if not condition.until:
+            return super().conditional(condition)
+        left, right = map(self._comparison.read, (condition.left, condition.right))
+        then, otherwise = map(self.formula, (condition.then, condition.otherwise))
+        return f"{_REFERENCE}IF({left}<{right},{then},{otherwise}){_REFERENCE}", Binding.NEGATIVE
 
     def formula(self, expression: Expression) -> str:
         """The formula whose value is the text of an expression."""

@@ -55,6 +55,8 @@ class Mathematics(Reading):
 
     def conditional(self, condition: Conditional) -> tuple[str, Binding]:
         left, right, then, otherwise = map(self.read, children(condition))
+        if condition.until:
+            return f"{otherwise} once {condition.until}, until then {then}", Binding.NEGATIVE
         return f"{then} if {left} < {right}, else {otherwise}", Binding.NEGATIVE
 
     def entry(self, values: Expression, place: Expression) -> str:
@@ -77,6 +79,13 @@ class Numbers(WrittenOut):
 
     def symbol(self, symbol: Symbol) -> str:
         return short(self._value(symbol))
+
+    def conditional(self, condition: Conditional) -> tuple[str, Binding]:
+        if not condition.until:
+            return super().conditional(condition)
+        left, right = (evaluated(side, self._value) for side in (condition.left, condition.right))
+        is_before = left is not None and right is not None and left < right
+        return self._text(condition.then if is_before else condition.otherwise)
 
     def result(self, expression: Expression, value: float) -> str:
         """What a pocket calculator makes of the text of an expression, as far as that is its value: ` ≈ 0.012881`."""

@@ -165,7 +165,8 @@ def _links(derivation: Derivation, gradient: str) -> Iterator[str]:
     total = derivation.expanded(names.total_loss, derivation.quantities)
     dependents = derivation.dependents(weight)
     touched = [loss for loss in names.losses if loss in dependents]
-    yield _fitted(lambda read: f"{gradient} = ∂({read(total)})/∂{weight}")
+    if len(names.losses) > 1:
+        yield _fitted(lambda read: f"{gradient} = ∂({read(total)})/∂{weight}")
     others = [loss for loss in names.losses if loss not in touched][:1]
     why = f"   ({others[0]} does not contain {weight})" if others else ""
     yield _equated(gradient, sum_of([Symbol(derivative(loss, weight)) for loss in touched])) + why

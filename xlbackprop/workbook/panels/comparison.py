@@ -30,10 +30,12 @@ NAME_ROW = 6
 LABEL = Look(theme.HEADING, align="right")
 """What stands before a row of the table."""
 
-_SMALL_SINCE, _IN_SIGHT, _ON_POWERS = "small since", "in the chart", "by powers of ten"
-_HELPERS = 3
+_SMALL_SINCE, _IN_SIGHT, _ON_POWERS, _WHERE = "small since", "in the chart", "by powers of ten", "drawn at"
+_HELPERS = 4
 """How many columns stand beside the losses for the table and the charts."""
 _NEVER = "never"
+NOT_CHOSEN = "no number"
+"""What stands in the place of a verdict, and of a curve's name, where the reader has left no number to train with."""
 _HIGHEST_SHOWN = 2.0
 """How many times the first loss the linear chart shows; what lies higher runs along its upper edge."""
 _LOWEST_POWER, _HIGHEST_POWER = 1e-10, 1e6
@@ -96,6 +98,12 @@ class Compared(Run, frozen=True, kw_only=True):
     """The first of the columns beside the losses for what the table and the charts need."""
     label: str = ""
     """The cell of what its curve is called; none for the head of its column."""
+    is_optional: bool = False
+    """Whether the head of its column is a number of the reader's, without which there is nothing to tell or to draw."""
+
+    def chosen(self, formula: str, otherwise: str) -> str:
+        """A formula for as long as the run has what it needs."""
+        return f"IF(ISNUMBER({absolute(self.name_cell)}),{formula},{otherwise})" if self.is_optional else formula
 
     @property
     def name_cell(self) -> str:
@@ -247,8 +255,8 @@ class Summary(Struct, frozen=True, dict=True):
         )
         page.text(f"A{THRESHOLD_CELL[1:]}", "the loss is small below", LABEL)
         page.number(THRESHOLD_CELL, self.threshold)
-        words = "From which loss on you would call the network trained."
-        page.limit(THRESHOLD_CELL, "Small loss", words, 0, LARGEST_NUMBER)
+        page.limit(THRESHOLD_CELL, "Small loss", 0, LARGEST_NUMBER)
+        page.text(f"C{THRESHOLD_CELL[1:]}", "← from which loss on you would call the network trained")
         page.text(f"A{NAME_ROW}", name, LABEL)
         after = f"loss of all after {length:g} epochs" if several else f"loss at iteration {self.iterations - 1}"
         page.text(f"A{self.loss_row}", after, LABEL)
@@ -292,12 +300,13 @@ class Summary(Struct, frozen=True, dict=True):
         name: str,
         column: str,
         label: str = "",
+        is_optional: bool = False,
     ) -> Compared:
         """Put down a training and the losses that it is judged by.
 
         Args:
             elsewhere: the addresses of what is given.
-            label: the cell of what its curve is called; none for the head of its column.
+            label, is_optional: see `Compared`.
         """
         columns = run_columns(derivation)
         working = Working(derivation, columns, first_column, self.header_row, self.iterations, elsewhere)
@@ -310,7 +319,16 @@ class Summary(Struct, frozen=True, dict=True):
         else:
             losses, helpers = self._all_samples(definition, working, trace)
         self.page.show_extreme_numbers(f"{working.cell(columns[0])}:{working.cell(columns[-1], working.rows - 1)}")
-        return Compared(working, values, name=name, column=column, losses=losses, helper_column=helpers, label=label)
+        return Compared(
+            working,
+            values,
+            name=name,
+            column=column,
+            losses=losses,
+            helper_column=helpers,
+            label=label,
+            is_optional=is_optional,
+        )
 
     def _all_samples(self, definition: Definition, working: Working, trace: Trace) -> tuple[Losses, int]:
         derivation, first = working.derivation, self._points_row
@@ -345,21 +363,25 @@ class Summary(Struct, frozen=True, dict=True):
         self._helpers(run)
         result = Look(theme.RESULT, Role.LOSS, theme.TINY_FORMAT)
         count = len(losses.values)
-        page.formula(f"{run.column}{self.loss_row}", losses.cell(count - 1), float(losses.values[-1]), result)
+        last = run.chosen(losses.cell(count - 1), '""')
+        page.formula(f"{run.column}{self.loss_row}", last, float(losses.values[-1]), result)
         told = self._told(run)
         verdict_cell = f"{run.column}{self._verdict_row}"
         page.formula(
             verdict_cell,
-            verdict.verdict_formula(self._rule, run.fact_places),
+            run.chosen(verdict.verdict_formula(self._rule, run.fact_places), f'"{NOT_CHOSEN}"'),
             told,
             Look(theme.CHECK, align="center", wrap=True),
         )
         since = f"{column_letter(run.helper_column)}{losses.first_row + count - 1}"
         places = f"${losses.places_letter}${losses.first_row}:${losses.places_letter}${losses.first_row + count - 1}"
+        small_from = (
+            f'IF(RIGHT({verdict_cell},{len(verdict.CONVERGED)})="{verdict.CONVERGED}",'
+            f'{number_from(places, f"MIN({count},{since}+1)")},"{_NEVER}")'
+        )
         page.formula(
             f"{run.column}{self._since_row}",
-            f'IF(RIGHT({verdict_cell},{len(verdict.CONVERGED)})="{verdict.CONVERGED}",'
-            f'{number_from(places, f"MIN({count},{since}+1)")},"{_NEVER}")',
+            run.chosen(small_from, '""'),
             self._since(run, told),
             Look(theme.RESULT, align="right"),
         )
@@ -380,7 +402,7 @@ class Summary(Struct, frozen=True, dict=True):
     def _helpers(self, run: Compared) -> None:
         """Since when the loss is small, and the losses as the two charts show them."""
         page, losses, count = self.page, run.losses, len(run.losses.values)
-        heads = (_SMALL_SINCE, _IN_SIGHT, _ON_POWERS)
+        heads = (_SMALL_SINCE, _IN_SIGHT, _ON_POWERS, *([_WHERE] if run.is_optional else []))
         for index, text in enumerate(heads, run.helper_column):
             page.text(address(losses.first_row - 1, index), text, theme.COLUMN_HEAD)
         style = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
@@ -404,6 +426,11 @@ class Summary(Struct, frozen=True, dict=True):
             f"MAX({_LOWEST_POWER:G}*{first},MIN({_HIGHEST_POWER:G}*{first},{loss}))",
         )
         columns = [BlockColumn(shown, *each) for each in zip(formulas, losses.shown, strict=True)]
+        if run.is_optional:  # a curve whose points are one is none, and needs no error value
+            where = run.chosen(f"${losses.places_letter}{{row}}", "0")
+            columns.append(
+                BlockColumn(page.style_number(Look(theme.CALCULATION)), where, np.array(losses.places, float))
+            )
         page.block(Block(losses.first_row, columns, run.helper_column + 1))
 
     def fastest(self, runs: list[Compared], before: str, none: str, name_from: Callable[..., str]) -> None:
@@ -450,10 +477,11 @@ class Summary(Struct, frozen=True, dict=True):
 
     def _curve(self, run: Compared, index: int, colour: str, dash: str) -> Curve:
         sheet, losses = f"'{self.page.sheet.title}'", run.losses
+        places = column_letter(run.helper_column + _HELPERS - 1) if run.is_optional else losses.places_letter
         return Curve(
             label_reference=f"{sheet}!{absolute(run.label or run.name_cell)}",
             label=run.name,
-            categories_reference=f"{sheet}!{losses.range(losses.places_letter)}",
+            categories_reference=f"{sheet}!{losses.range(places)}",
             categories=losses.places,
             values_reference=f"{sheet}!{losses.range(column_letter(run.helper_column + 1 + index))}",
             values=losses.shown[index].tolist(),

@@ -59,8 +59,7 @@ def choose_iteration(page: Page, lesson: Lesson, typed: str, used: str, iteratio
     iteration = lesson.iteration if iteration is None else iteration
     page.number(typed, iteration, Look(theme.INPUT, number_format=theme.PLAIN_FORMAT))
     page.formula(used, whole_number(typed, 0, choice.last, 0), iteration, _OUT_OF_SIGHT)
-    meaning = "Which row of the table to look at; 0 has the initial weights."
-    page.limit(typed, "Iteration", meaning, 0, choice.last, whole=True)
+    page.limit(typed, "Iteration", 0, choice.last, whole=True)
     return choice
 
 

@@ -74,7 +74,7 @@ def put_setting(page: Page, cell: str, setting: Setting) -> None:
     """Put down a number that the training is set by, for the reader to change within its limits."""
     page.number(cell, setting.value)
     title = f"Learning rate {LEARNING_RATE}" if setting.name == LEARNING_RATE else setting.name
-    page.limit(cell, title, f"This is {setting.sentence}.", setting.least, setting.most)
+    page.limit(cell, title, setting.least, setting.most)
 
 
 def settings_elsewhere(lesson: Lesson) -> dict[str, str]:

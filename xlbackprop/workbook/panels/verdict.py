@@ -22,7 +22,8 @@ from xlbackprop.symbols import (
 
 FLEW, NO_GRADIENT, CONVERGED, UNMOVED = "flew away", "stuck: no gradient", "converged", "did not move"
 SWINGS, FALLING, RISING, STUCK = "goes up and down", "still falling", "rising", "stuck"
-ABOVE_FALLING, ABOVE_STUCK, FELL_FIRST = "falling, still above its start", "stuck above its start", "fell, now rising"
+ABOVE_FALLING, ABOVE_STUCK = "falling, still above its start", "stuck above its start"
+FELL_FLAT, FELL_RISING = "fell, then flat", "fell, now rising"
 UP_FIRST = "went up, then "
 """Comes before the outcome of a training whose loss was once higher than at its start."""
 
@@ -41,7 +42,8 @@ _CLEARLY = 1e-6
 _SAME = 1e-12
 """Losses that differ by a smaller share than this are those of weights that have not moved."""
 _FLAT = 0.01
-"""A loss that changes by a smaller share than this over the last quarter of the training is stuck."""
+"""A loss that changes by a smaller share than this over the last quarter of the training is flat, and stuck if that is
+so of the whole training."""
 _FAR = 100.0
 """A loss this many times the first one and a small one has run away."""
 _VANISHED = 1e-4
@@ -62,8 +64,9 @@ def rule(*, saturates: bool, bounded: bool) -> Expression:
     """
     ends_above = (1 + _CLEARLY) * _FIRST
     falls = conditional(ends_above, _LAST, Symbol(ABOVE_FALLING), _told(FALLING))
-    stays = conditional(ends_above, _LAST, Symbol(ABOVE_STUCK), _told(STUCK))
-    rises = conditional(_FIRST, _LAST, Symbol(RISING), Symbol(FELL_FIRST))
+    stays = conditional(_LAST, (1 - _FLAT) * _FIRST, _told(FELL_FLAT), _told(STUCK))
+    stays = conditional(ends_above, _LAST, Symbol(ABOVE_STUCK), stays)
+    rises = conditional(_FIRST, _LAST, Symbol(RISING), Symbol(FELL_RISING))
     went = conditional((1 + _FLAT) * _BEFORE, _LAST, rises, stays)
     went = conditional(_LAST, (1 - _FLAT) * _BEFORE, falls, went)
     over = _LATELY_HIGHEST - (1 + _FLAT) * apply(Builtin.MAXIMUM, _BEFORE, _LAST)

@@ -77,8 +77,7 @@ def _choose(page: Page, lesson: Lesson, choices: Choices) -> _Answering:
     chosen = epochs[-1] if choices.epoch is None else min(max(choices.epoch, 0), epochs[-1])
     page.text("B3", EPOCH, Look(theme.HEADING, align="right", indent=1))
     page.number(EPOCH_CELL, epochs[-1] if choices.epoch is None else choices.epoch)
-    words = f"After how many epochs the weights answer: 0 before the training, {epochs[-1]:g} at its end."
-    page.limit(EPOCH_CELL, "Epoch", words, 0, epochs[-1])
+    page.limit(EPOCH_CELL, "Epoch", 0, epochs[-1])
     page.text("D3", f"← whose weights give the answers: 0 before the training, {epochs[-1]:g} at its end")
     places = table.curve_places.removeprefix(f"{DATA}!")
     usable = f"IF(ISNUMBER({absolute(EPOCH_CELL)}),MAX(0,{absolute(EPOCH_CELL)}),{epochs[-1]:.15G})"
@@ -97,11 +96,10 @@ def _samples(page: Page, lesson: Lesson) -> None:
         for index, value in enumerate((*sample.inputs, *sample.targets), 2):
             page.number(address(row, index), value)
     last_row, targets = FIRST_SAMPLE_ROW + len(samples) - 1, 2 + len(samples[0].inputs)
-    words = "A number of one sample; every iteration that takes the sample uses it."
     inputs = f"B{FIRST_SAMPLE_ROW}:{address(last_row, targets - 1)}"
-    page.limit(inputs, "Sample", words, -LARGEST_NUMBER, LARGEST_NUMBER)
+    page.limit(inputs, "Sample", -LARGEST_NUMBER, LARGEST_NUMBER)
     outputs = f"{address(FIRST_SAMPLE_ROW, targets)}:{address(last_row, 1 + len(derivation.sampled))}"
-    page.limit(outputs, "Target", words, *lesson.definition.target_range)
+    page.limit(outputs, "Target", *lesson.definition.target_range)
 
 
 def _order(page: Page, lesson: Lesson) -> None:
@@ -114,8 +112,7 @@ def _order(page: Page, lesson: Lesson) -> None:
     style = page.style_number(Look(theme.INPUT, number_format=theme.COUNT_FORMAT))
     page.block(Block(FIRST_SAMPLE_ROW, [BlockColumn(style, None, order)], column))
     cells = f"{address(FIRST_SAMPLE_ROW, column)}:{address(_HEADER_ROW + len(order), column)}"
-    words = "Which sample the iteration takes; drawn by the seed of the definition."
-    page.limit(cells, "Order", words, 1, len(lesson.definition.samples), whole=True)
+    page.limit(cells, "Order", 1, len(lesson.definition.samples), whole=True)
 
 
 def _answers(page: Page, lesson: Lesson, answering: _Answering) -> int:

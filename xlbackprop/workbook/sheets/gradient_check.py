@@ -211,11 +211,11 @@ def _headline(page: Page, last_iteration: int, choices: Choices) -> None:
         page.text(f"C{cell[1:]}", note, Look(theme.NOTE, align="left", indent=1))
     scientific = Look(theme.INPUT, number_format=theme.TINY_FORMAT)
     page.number(ITERATION_CELL, choices.iteration)
-    page.limit(ITERATION_CELL, ITERATION, inputs[0][2], 0, last_iteration, whole=True)
+    page.limit(ITERATION_CELL, ITERATION, 0, last_iteration, whole=True)
     page.number(EPSILON_CELL, choices.epsilon, scientific)
-    page.limit(EPSILON_CELL, "ε", inputs[1][2], _SMALLEST_EPSILON, 1)
+    page.limit(EPSILON_CELL, "ε", _SMALLEST_EPSILON, 1)
     page.number(TOLERANCE_CELL, choices.tolerance, scientific)
-    page.limit(TOLERANCE_CELL, "Agreement", inputs[2][2], 0, 1)
+    page.limit(TOLERANCE_CELL, "Agreement", 0, 1)
 
 
 def _working(page: Page, lesson: Lesson, places: Places, choices: Choices, weight: str) -> tuple[Working, _Used]:
@@ -349,7 +349,7 @@ def _vary(
     choice, header = int(places.choice_cell[1:]), places.epsilon_rows[0] - 1
     page.text(address(choice - 1, 1), "How small should ε be?", Look(theme.HEADING))
     page.text(f"A{choice}", "measure", Look(theme.HEADING, align="right"))
-    page.choice(places.choice_cell, varied[0].weight, places.column("A"), "Weight", "Pick one of the weights above.")
+    page.choice(places.choice_cell, varied[0].weight, places.column("A"), "Weight", "One of the weights above, please.")
     note = "Too large an ε misses the curve of the loss, too small an ε leaves nothing but rounding."
     page.text(f"C{choice}", note, Look(theme.NOTE, align="left", indent=1))
     for column, text in enumerate(("ε", "∂E/∂w as measured", "error", ROUNDING), 1):

@@ -34,9 +34,6 @@ class Choices(Struct, frozen=True):
 
 AS_GENERATED = Choices()
 
-NO_RATE = "left empty: 0"
-"""What the curve of a rate that is no number is called."""
-
 _LAST_COLUMNS = 4, 9
 """Of the two charts: together they are as wide as a table of eight rates."""
 
@@ -72,6 +69,7 @@ def learning_rates(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GEN
             name=plain(definition.learning_rate),
             column=column_letter(index + 2),
             label=label,
+            is_optional=True,
         )
         _rate(page, run, rate_used, definition.learning_rate)
         summary.put(run)
@@ -91,8 +89,8 @@ def _rate(page: Page, run: Compared, used: str, rate: float) -> None:
     """The reader's rate, and over the working the one that is used."""
     working, cell = run.working, run.name_cell
     page.text(address(working.header_row - 1, working.first_column), f"{LEARNING_RATE} =", outcome.LABEL)
-    named = f'IF(ISNUMBER({cell}),{used},"{NO_RATE}")'
+    named = f'IF(ISNUMBER({cell}),{used},"{outcome.NOT_CHOSEN}")'
     page.formula(run.label, named, rate, Look(theme.CALCULATION, number_format=theme.PLAIN_FORMAT))
     page.formula(used, bounded(cell, 0, LARGEST_NUMBER, 0), rate, Look(theme.RESULT))
     page.number(cell, rate)
-    page.limit(cell, f"Learning rate {LEARNING_RATE}", "How far each update goes.", 0, LARGEST_NUMBER)
+    page.limit(cell, f"Learning rate {LEARNING_RATE}", 0, LARGEST_NUMBER)

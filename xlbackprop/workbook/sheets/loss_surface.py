@@ -245,15 +245,14 @@ def _choose(page: Page, lesson: Lesson, views: Sequence[View], iteration: int) -
     for direction, (view, label) in enumerate(zip(views, ("→ across", "↑ upwards"), strict=False)):
         weight, centre, reach = input_cells(direction)
         page.text(address(_CHOICE_ROWS[direction], _SIDE_COLUMN), label, Look(theme.HEADING, align="right"))
-        page.choice(weight, view.weight, _names(lesson), "Weight", "Pick one of the weights.")
+        page.choice(weight, view.weight, _names(lesson), "Weight", "One of the weights, please.")
         for cell, number in ((centre, view.centre), (reach, view.reach)):
             if number is None:
                 page.blank(cell, Look(theme.INPUT))
             else:
                 page.number(cell, number)
-        note = "Leave it empty, and the grid follows the path."
-        page.limit(centre, "Centre", note, -LARGEST_NUMBER, LARGEST_NUMBER, optional=True)
-        page.limit(reach, "Reach", note, _SMALLEST_REACH, LARGEST_NUMBER, optional=True)
+        page.limit(centre, "Centre", -LARGEST_NUMBER, LARGEST_NUMBER, optional=True)
+        page.limit(reach, "Reach", _SMALLEST_REACH, LARGEST_NUMBER, optional=True)
     if _has_one_weight(lesson):
         page.text(address(_OTHERS_ROW + 1, _SIDE_COLUMN), _EMPTY, Look(theme.NOTE))
         page.blank(ITERATION_CELL, Look())
@@ -261,7 +260,7 @@ def _choose(page: Page, lesson: Lesson, views: Sequence[View], iteration: int) -
     last = lesson.table.iterations - 1
     page.text(address(_OTHERS_ROW, _SIDE_COLUMN), "others from", Look(theme.HEADING, align="right"))
     page.number(ITERATION_CELL, iteration)
-    page.limit(ITERATION_CELL, ITERATION, f"From 0 to {last}.", 0, last, whole=True)
+    page.limit(ITERATION_CELL, ITERATION, 0, last, whole=True)
     page.text(address(_OTHERS_ROW, _SIDE_COLUMN + 2), f"{ITERATION}, 0 to {last}", Look(theme.NOTE))
     across, upwards = (input_cells(direction)[0] for direction in (0, 1))
     page.formula(

@@ -121,6 +121,6 @@ def _names(lesson: Lesson) -> list[str]:
 
 
 def _words(runs: Sequence[Derivation], name: str) -> str:
-    """What stands before the row of a setting: in few words what it is, and its symbol."""
+    """What stands before the row of a setting: its symbol, and in few words what it is."""
     sentence = next(run.settings[name].sentence for run in runs if name in run.settings)
-    return f"{sentence.partition(':')[0].removeprefix('the ')} {name}"
+    return f"{name}, {sentence.partition(':')[0]}"

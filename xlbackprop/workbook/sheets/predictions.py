@@ -257,13 +257,13 @@ class _Sheet:
             cell, before, after = (address(row, column + offset) for offset in (0, -1, 1))
             if choice == SHOWN:
                 page.text(before, choice, _BEFORE)
-                page.choice(cell, self._shown, self._heads, "Shown", "Whose activation the map shows.")
+                page.choice(cell, self._shown, self._heads, "Shown", "One of the activations, please.")
                 page.text(after, "← an output, or a hidden unit", Look(theme.NOTE))
             elif choice == MADE:
                 page.text(before, choice, _BEFORE)
                 made = iterations if self._choices.made is None else self._choices.made
                 page.number(cell, made, Look(theme.INPUT, number_format=theme.COUNT_FORMAT))
-                page.limit(cell, "Iterations", "After how many of them the network speaks.", 0, iterations, whole=True)
+                page.limit(cell, "Iterations", 0, iterations, whole=True)
                 page.text(after, f"iterations, from 0 to {iterations}", Look(theme.NOTE))
             else:
                 self._choose_end(choice, row, column)
@@ -282,8 +282,7 @@ class _Sheet:
             page.blank(cell, Look(theme.INPUT))
         else:
             page.number(cell, number)
-        note = "Leave it empty, and the picture goes around the samples."
-        page.limit(cell, choice, note, -LARGEST_NUMBER, LARGEST_NUMBER, optional=True)
+        page.limit(cell, choice, -LARGEST_NUMBER, LARGEST_NUMBER, optional=True)
 
     @property
     def _shown(self) -> str:

@@ -97,6 +97,7 @@ class _Lines(Lines):
         self._live = LiveNumbers(
             lambda symbol: f"{_TEXT_COLUMN}{self._rows[symbol.label]}",
             lambda symbol: f"{_BRACKETED_COLUMN}{self._rows[symbol.label]}",
+            lambda symbol: f"D{self._rows[symbol.label]}",
         )
 
     def _given(self, given: Given) -> None:

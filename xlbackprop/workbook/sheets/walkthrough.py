@@ -190,12 +190,11 @@ def _table(page: Page, table: Table, trace: Trace, target_range: tuple[float, fl
         else:
             page.formula(table.cell(name), formula.format(row=table.first_row), value, look)
         columns.append(BlockColumn(page.style_number(look), table.formula(name), values[1:]))
-    words = "A number that the training begins with: every later row follows from it."
     targets = [cell for name, cell in given.items() if table.derivation[name].role is Role.TARGET]
     others = [cell for cell in given.values() if cell not in targets]
     for cells, (low, high) in ((others, (-LARGEST_NUMBER, LARGEST_NUMBER)), (targets, target_range)):
         if cells:
-            page.limit(" ".join(cells), "The first row", words, low, high)
+            page.limit(" ".join(cells), "The first row", low, high)
     if table.iterations > 1:
         page.block(Block(table.first_row + 1, columns))
     _name_columns(page, table)

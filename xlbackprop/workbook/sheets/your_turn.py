@@ -151,7 +151,7 @@ def _is_work(derivation: Derivation, name: str, expression: Expression) -> bool:
 def _digits(page: Page) -> None:
     look = Look(theme.INPUT, number_format=theme.PLAIN_FORMAT)
     page.number(DIGITS_CELL, _DIGITS, look)
-    page.limit(DIGITS_CELL, "Significant digits", "How exact an answer has to be.", 1, _MOST_DIGITS, whole=True)
+    page.limit(DIGITS_CELL, "Significant digits", 1, _MOST_DIGITS, whole=True)
     used = whole_number(DIGITS_CELL, 1, _MOST_DIGITS, _DIGITS)
     page.formula(_USED_DIGITS, used, _DIGITS, Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
     parts = ("Right when ", " significant digits agree; near 0, to that share of the others of its kind.")
@@ -249,7 +249,7 @@ class _Exercise(Lines):
         answers = " ".join(f"C{row}" for row in self._rows.values())
         refusal = f"A number, please. {DECIMAL_MARK} A fraction is calculated: =1/3."
         most = float(_LARGEST_ANSWER)
-        self._page.limit(answers, "Your answer", "", -most, most, optional=True, refusal=refusal)
+        self._page.limit(answers, "Your answer", -most, most, optional=True, refusal=refusal)
 
     def _value_of(self, name: str) -> float:
         return self._known[name]

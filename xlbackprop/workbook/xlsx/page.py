@@ -121,7 +121,6 @@ class Page:
         self,
         address: str,
         title: str,
-        prompt: str,
         low: float,
         high: float,
         *,
@@ -129,11 +128,13 @@ class Page:
         optional: bool = False,
         refusal: str = "",
     ) -> None:
-        """Let cells take only a number from `low` to `high`, and say what it is for when one is selected.
+        """Let cells take only a number from `low` to `high`.
+
+        Nothing is said where one is selected: that would cover the labels beside it.
 
         Args:
             address: a cell, a range, or several of either with spaces between them.
-            prompt: nothing is said without one.
+            title: stands over the refusal.
             refusal: what is said to who types anything else; by default the limits, and the decimal mark.
         """
         kind = "whole " if whole else ""
@@ -146,13 +147,13 @@ class Page:
         )
         mark = "" if whole else f" {DECIMAL_MARK}"
         refusal = refusal or f"A {kind}number from {_spaced(low)} to {_spaced(high)}, please.{mark}"
-        self._validate(address, limits, title, prompt, refusal)
+        self._validate(address, limits, title, refusal)
 
-    def choice(self, address: str, text: str, choices: str, title: str, prompt: str) -> None:
+    def choice(self, address: str, text: str, choices: str, title: str, refusal: str) -> None:
         """Put down a text that the reader can exchange for another out of a range of cells."""
         self.text(address, text, _INPUT)
         limits = DataValidation(type="list", formula1=choices, allow_blank=False)
-        self._validate(address, limits, title, prompt, prompt)
+        self._validate(address, limits, title, refusal)
 
     def handout(self, title: str, area: str) -> None:
         """Print the cells of an area on one landscape page, and nothing else of the sheet."""
@@ -226,10 +227,9 @@ class Page:
         protection.formatCells = protection.formatColumns = protection.formatRows = False
         protection.objects = protection.scenarios = False
 
-    def _validate(self, address: str, limits: DataValidation, title: str, prompt: str, error: str) -> None:
+    def _validate(self, address: str, limits: DataValidation, title: str, refusal: str) -> None:
         limits.showErrorMessage = True  # else nothing is refused
-        limits.showInputMessage = bool(prompt)
-        limits.promptTitle, limits.prompt, limits.errorTitle, limits.error = title, prompt, title, error
+        limits.errorTitle, limits.error = title, refusal
         for cells in address.split():
             limits.add(cells)
         self._changeable = self._changeable or address.replace(" ", ":").partition(":")[0]
