@@ -24,14 +24,14 @@ from xlbackprop.derivation.equations import derive
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.loading import parse
 from xlbackprop.walkthrough.arrangement import arrange
-from xlbackprop.workbook.sheets import gradient_check, learning_rates, matrices, step_by_step, your_turn
+from xlbackprop.workbook.sheets import gradient_check, learning_rates, matrices, network, step_by_step, your_turn
 
 SHEET = "Walkthrough"
 TEMPLATES = ("classic", "mazur")
 ITERATIONS = 12
 """As many as show a training; the judges' time goes with them."""
 QUICK_JUDGES = (judges.ironcalc_judge, judges.formualizer_judge)
-WITHOUT_CHOICES = ("start-here", "walkthrough", "step-by-step", "your-turn")
+WITHOUT_CHOICES = ("start-here", "walkthrough", "network", "step-by-step", "your-turn")
 """The sheets that are tried with every change; `test_judged_choices.py` tries the others with some of each kind."""
 LEARNING_RATES = (0.0, 0.1, 0.2, 0.5, 0.8, 2.0, 100.0, 1000.0, 1e5, 1e6)
 
@@ -239,6 +239,7 @@ def _read(number: str) -> float:
 
 def _iteration(typed: float | str | bool) -> Changes:
     return {
+        (network.TITLE, network.ITERATION_CELL): typed,
         (step_by_step.TITLE, step_by_step.ITERATION_CELL): typed,
         (your_turn.TITLE, your_turn.ITERATION_CELL): typed,
     }

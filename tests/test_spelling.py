@@ -49,9 +49,9 @@ PLANTED = {
         'numFmtId="170" formatCode="0.00E+0"',
     ): "is another format's",
     ("xl/worksheets/sheet2.xml", "$G$31*", "'Your turn'!G31*"): "refers to another sheet from where it stands",
-    ("xl/worksheets/sheet4.xml", "SUM(MMULT(", "((MMULT("): "Excel would show an @",
-    ("xl/worksheets/sheet3.xml", "SUM(INDEX(", "((INDEX("): "Excel would show an @",
-    ("xl/worksheets/sheet8.xml", "T(INDEX(", "((INDEX("): "Excel would show an @",
+    ("xl/worksheets/", "SUM(MMULT(", "((MMULT("): "Excel would show an @",
+    ("xl/worksheets/", "SUM(INDEX(", "((INDEX("): "Excel would show an @",
+    ("xl/worksheets/", "T(INDEX(", "((INDEX("): "Excel would show an @",
     ("xl/worksheets/sheet2.xml", 'si="1"', 'si="0"'): "two shared formulas with one number",
     ("xl/workbook.xml", 'sheetId="2"', 'sheetId="1"'): "the workbook has two of one",
     ("xl/worksheets/sheet2.xml", "<v>0.05</v>", "<v>-0.0</v>"): "-0.0 is stored",
@@ -100,9 +100,9 @@ def test_excel_marks_no_text_as_a_number_in_the_wrong_place(classic: Path) -> No
 
 @pytest.mark.parametrize(("place", "fault"), PLANTED.items())
 def test_what_they_do_not_take_is_seen(place: tuple[str, str, str], fault: str, classic: Path) -> None:
-    part, right, wrong = place
+    beginning, right, wrong = place
     planted = parts(classic)
-    assert right in planted[part]
+    part = next(name for name, text in planted.items() if name.startswith(beginning) and right in text)
     planted[part] = planted[part].replace(right, wrong)
     found = faults(planted)
     assert any(fault in each for each in found)

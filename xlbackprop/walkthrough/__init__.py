@@ -1,9 +1,12 @@
 """One training told for a reader, whatever it is written into."""
 
 from xlbackprop.walkthrough.arrangement import COLUMN_WIDTH, PlacedBox
+from xlbackprop.walkthrough.both_passes import Line, Link, Picture, picture
+from xlbackprop.walkthrough.boxes import equation
 from xlbackprop.walkthrough.diagram import TOP_ROW, Arrow, Diagram
 from xlbackprop.walkthrough.lesson import Lesson
 from xlbackprop.walkthrough.loss_curve import LossCurve
+from xlbackprop.walkthrough.path import Path, paths
 from xlbackprop.walkthrough.size import fit
 from xlbackprop.walkthrough.slips import MOST_SLIPS, LikelySlip, likely_slips
 from xlbackprop.walkthrough.steps import GIVEN, UPDATE, Given, givens, moment, sections, updated_name, updates

@@ -15,6 +15,9 @@ from xlbackprop.walkthrough import DATA, Lesson
 from xlbackprop.workbook.xlsx.page import Page
 
 MOST_GRADIENTS = 150
+MOST_CONNECTIONS = 64
+MOST_SCREEN = 165
+"""Percent of a window of 1366 × 768; a smaller picture of it cannot be read from the back of a room."""
 MOST_LINES = 2000
 MOST_RUN_COLUMNS = 2000
 MOST_SURFACE_COLUMNS = 160
@@ -71,6 +74,15 @@ def name_of(title: str) -> str:
 def _data(definition: Definition, derivation: Derivation) -> Reason | None:
     one = Reason("there is only one sample, and it stands on the Walkthrough")
     return one if derivation.samples == 1 else None
+
+
+def _network(definition: Definition, derivation: Derivation) -> Reason | None:
+    from xlbackprop.workbook.sheets.network import placed
+
+    connections = sum(before * units for before, units in pairwise(derivation.names.sizes))
+    return _too_many("it would have {} pairs of arrows", connections, MOST_CONNECTIONS) or _too_many(
+        "its picture would be {} % of a screen wide or high", placed(derivation).size, MOST_SCREEN
+    )
 
 
 def _lines(definition: Definition, derivation: Derivation) -> Reason | None:
@@ -131,6 +143,7 @@ SHEETS = (
     Sheet(
         "Predictions", "what the network says to its samples and between them: a map, a curve or a table", _predictions
     ),
+    Sheet("Network", "both passes of one iteration as a picture, and the path from one weight to the loss", _network),
     Sheet("Step by step", "one iteration, line by line, with its numbers put in", _lines),
     Sheet("Matrices", "one iteration as matrices, every product beside and below its factors", _matrices),
     Sheet("Learning rates", "the same network trained at several learning rates side by side", _learning_rates),

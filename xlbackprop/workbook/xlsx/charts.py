@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 from openpyxl.chart import ScatterChart
 from openpyxl.chart._chart import ChartBase
 from openpyxl.chart.axis import NumericAxis
 from openpyxl.chart.data_source import AxDataSource, NumData, NumDataSource, NumRef, StrData, StrRef, StrVal
+from openpyxl.chart.layout import Layout, ManualLayout
 from openpyxl.chart.marker import Marker
 from openpyxl.chart.series import Series, SeriesLabel, XYSeries
 from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.chart.text import Text
 from openpyxl.chart.title import Title
+from openpyxl.descriptors.nested import NestedValue
+from openpyxl.drawing.colors import ColorChoice
 from openpyxl.drawing.line import LineProperties
 from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, TwoCellAnchor
 from openpyxl.drawing.text import CharacterProperties, ParagraphProperties
+from openpyxl.xml.constants import DRAWING_NS
+from openpyxl.xml.functions import SubElement
 
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.rows import spelled
@@ -26,6 +33,7 @@ _MOST_STORED = 32_000
 """Points of a curve beyond which its numbers are not stored in the chart as well: spreadsheets once drew no more."""
 _MOST_TICKS = 10
 """On an axis of iterations or epochs."""
+_EMU_A_POINT = 12700
 _TITLE, _SMALL_TITLE = 1200, 900
 """Hundredths of a point."""
 
@@ -48,6 +56,27 @@ class Curve(Struct, frozen=True):
     """Points."""
     joined: bool = True
     """Whether a line goes from point to point."""
+    width: float = 2.25
+    """Points."""
+    opacity: float = 1.0
+    """From 0 to 1: how little of what lies under it is seen."""
+
+
+class _Colour(ColorChoice):
+    """A colour that lets something through: openpyxl's own knows that of the colours of a theme only."""
+
+    srgbClr = NestedValue(expected_type=str)  # noqa: N815
+    __elements__ = ("srgbClr",)
+
+    def __init__(self, *, srgbClr: str, opacity: float) -> None:  # noqa: N803
+        super().__init__(srgbClr=srgbClr)
+        self._opacity = opacity
+
+    def to_tree(self, tagname: str | None = None, idx: int | None = None, namespace: str | None = None) -> Any:
+        tree = super().to_tree(tagname, idx, namespace)
+        if self._opacity < 1:
+            SubElement(tree[0], f"{{{DRAWING_NS}}}alpha", val=f"{self._opacity:.0%}".replace("%", "000"))
+        return tree
 
 
 def curve_chart(
@@ -105,6 +134,23 @@ def _points_chart(
     return chart
 
 
+def lines_chart(curves: Sequence[Curve], width: float, height: float) -> ScatterChart:
+    """Nothing but lines over cells: place 0, 0 is the top left corner, `width`, `height` the bottom right one."""
+    chart = ScatterChart()
+    chart.scatterStyle, chart.varyColors, chart.style, chart.roundedCorners = "lineMarker", False, 2, False
+    chart.legend = None
+    chart.layout = Layout(ManualLayout(layoutTarget="inner", xMode="edge", yMode="edge", x=0, y=0, w=1, h=1))
+    nothing = GraphicalProperties(noFill=True, ln=LineProperties(noFill=True))
+    chart.graphical_properties = chart.plot_area.spPr = nothing
+    for axis, end in ((chart.x_axis, width), (chart.y_axis, height)):
+        axis.delete, axis.majorGridlines = True, None
+        axis.scaling.min, axis.scaling.max = 0, end
+    chart.y_axis.scaling.orientation = "maxMin"
+    for curve in curves:
+        chart.append(_series(curve))
+    return chart
+
+
 def name_axis(axis: NumericAxis, reference: str, text: str) -> None:
     """Let an axis be called what stands in a cell, and what it says now."""
     name = StrRef(f=reference, strCache=StrData(ptCount=1, pt=[StrVal(idx=0, v=text)]))
@@ -149,7 +195,12 @@ def _series(curve: Curve) -> Series:
     if curve.marker != "none":
         series.marker.size = curve.marker_size
         series.marker.spPr = GraphicalProperties(solidFill=curve.colour, ln=LineProperties(solidFill=curve.colour))
-    line = LineProperties(solidFill=curve.colour, w=28575, prstDash=None if curve.dash == "solid" else curve.dash)
+    line = LineProperties(
+        solidFill=_Colour(srgbClr=curve.colour, opacity=curve.opacity),
+        w=round(curve.width * _EMU_A_POINT),
+        round=True,
+        prstDash=None if curve.dash == "solid" else curve.dash,
+    )
     series.spPr = GraphicalProperties(ln=line if curve.joined else LineProperties(noFill=True))
     return series
 
@@ -159,7 +210,7 @@ def unpacked(xml: str) -> str:
 
     def points(match: re.Match[str]) -> str:
         stored = enumerate(match[1].split(";") if match[1] else ())
-        values = "".join([f'<pt idx="{index}"><v>{value}</v></pt>' for index, value in stored])
+        values = "".join([f'<pt idx="{index}"><v>{value}</v></pt>' for index, value in stored if value])
         return f"</formatCode>{match[2]}{values}"
 
     return re.sub(r"\[(.*?)\]</formatCode>(<ptCount [^>]*/>)", points, xml)
@@ -168,7 +219,9 @@ def unpacked(xml: str) -> str:
 def _cache(values: Sequence[float]) -> NumData:
     """The stored numbers of a curve, packed into its format: openpyxl takes 30 microseconds for an element of each."""
     stored = values if len(values) <= _MOST_STORED else ()
-    return NumData(formatCode=f"{theme.PLAIN_FORMAT}[{';'.join(spelled(stored))}]", ptCount=len(values))
+    told = spelled([0.0 if math.isnan(value) else value for value in stored])
+    texts = ("" if math.isnan(value) else text for value, text in zip(stored, told, strict=True))
+    return NumData(formatCode=f"{theme.PLAIN_FORMAT}[{';'.join(texts)}]", ptCount=len(values))
 
 
 def _round_step(distance: float) -> int:

@@ -40,6 +40,11 @@ SHADES: Mapping[Role, Shade] = {
 }
 """From the Okabe-Ito palette, darkened until white text on them has a contrast of at least 5 to 1."""
 
+FORWARD, BACKWARD = SHADES[Role.INPUT].dark, "C99700"
+"""The arrows of the two passes: blue and gold stay apart for every eye, dark and light on every printer."""
+LIT, LIT_ROAD, LIT_OPACITY = "FFE27A", "F2A900", 0.45
+"""What is lit up: cells among those of all roles, and a marking that lets the lines under it through."""
+
 VALUE_FORMAT = "0.000000"
 TINY_FORMAT = "0.00E+00"
 COUNT_FORMAT = "0"

@@ -1,0 +1,207 @@
+"""The sheet Network: its numbers against the engine and Step by step, every iteration and every weight chosen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import ironcalc
+import openpyxl
+import pytest
+from openpyxl.utils.cell import coordinate_to_tuple
+
+from tests import judges
+from tests.cases import thorough_but
+from tests.networks import deep, sized
+from tests.test_step_by_step import lines as step_by_step_lines
+from xlbackprop import Definition, UserError, build, load, train
+from xlbackprop.derivation.equations import derive
+from xlbackprop.grid import address
+from xlbackprop.network.loading import parse
+from xlbackprop.network.names import derivative
+from xlbackprop.walkthrough.both_passes import Line, picture
+from xlbackprop.walkthrough.path import paths
+from xlbackprop.workbook.sheets.network import ITERATION_CELL, TITLE, TOP_ROW, WEIGHT_CELL, placed
+
+ONLY = ["network"]
+
+
+def shared_bias() -> Definition:
+    """Two units that share a bias which is learned, and softmax with squared errors."""
+    layers = [{"units": 2, "bias": 0.1, "activation": "tanh"}, {"units": 3, "bias": -0.2, "activation": "softmax"}]
+    return parse(sized(2, 2, 3, layers=layers, train_biases=True, iterations=4), source="shared.toml")
+
+
+DEFINITIONS = (
+    load("classic", iterations=6),
+    load("mazur-biases", iterations=3),
+    load("xor", iterations=6),
+    load("and-or", iterations=6),
+    load("iris-mini", iterations=5),
+    load("optimisers", iterations=6),
+    deep(),
+    shared_bias(),
+    parse(sized(1, 1), source="least.toml"),
+    parse(sized(4, 5, 3), source="wide.toml"),
+)
+every_definition = pytest.mark.parametrize(
+    "definition", thorough_but(DEFINITIONS, *DEFINITIONS[:3], *DEFINITIONS[6:8]), ids=lambda each: each.title
+)
+Shown = Mapping[str, judges.Value]
+Choose = Callable[[int, str], Shown]
+
+
+@cache
+def chosen_in(path: Path) -> Choose:
+    """What the sheet shows for an iteration and a weight, by address, recalculated by IronCalc."""
+    model = ironcalc.load_from_xlsx(str(judges.without_values(path)), "en", "UTC", "en")
+    sheet = [each["name"] for each in model.get_worksheets_properties()].index(TITLE)
+    typed, listed = coordinate_to_tuple(ITERATION_CELL), coordinate_to_tuple(WEIGHT_CELL)
+    cells = [cell for title, cell in judges.formula_cells(path) if title == TITLE]
+
+    def choose(iteration: int, weight: str) -> Shown:
+        model.update_cell_with_number(sheet, typed[0], typed[1], iteration)
+        model.update_cell_with_text(sheet, listed[0], listed[1], weight)
+        model.evaluate()
+        return {cell: model.get_cell_value(sheet, *coordinate_to_tuple(cell)) for cell in cells}
+
+    return choose
+
+
+def cell(line: Line, right: int) -> str:
+    return address(TOP_ROW + line.row, line.column + 1 + right)
+
+
+@every_definition
+def test_every_iteration_has_the_numbers_of_the_engine(definition: Definition, tmp_path: Path) -> None:
+    derivation, trace = derive(definition), train(definition)
+    choose = chosen_in(build(definition, tmp_path / "book.xlsx", sheets=ONLY))
+    seen = placed(derivation).picture.lines
+    for iteration in range(definition.iterations):
+        shown = choose(iteration, derivation.learned[0])
+        for line in seen:
+            assert shown[cell(line, 1)] == pytest.approx(trace[line.name][iteration], rel=1e-9, abs=1e-12), line
+            slope = derivative(derivation.names.total_loss, line.name)
+            if slope in derivation.quantities:
+                assert shown[cell(line, 2)] == pytest.approx(trace[slope][iteration], rel=1e-9, abs=1e-12), slope
+            else:
+                assert cell(line, 2) not in shown
+    assert {line.name for line in seen} == set(derivation.names.base)
+
+
+@every_definition
+def test_every_weight_has_its_factors(definition: Definition, tmp_path: Path) -> None:
+    derivation, trace = derive(definition), train(definition)
+    choose = chosen_in(build(definition, tmp_path / "book.xlsx", sheets=ONLY))
+    place, last = placed(derivation), definition.iterations - 1
+    for path in paths(derivation):
+        shown = choose(last, path.weight)
+        assert not judges.errors({(TITLE, each): value for each, value in shown.items()})
+        reason = derivation[path.gradient].reason
+        assert shown[f"A{place.factors_row}"] == f"Why {path.gradient} is what it is: {reason}"
+        rows = range(place.factors_row + 2, place.factors_row + 2 + place.factors)
+        factors = [[value for each, value in _row(shown, row) if value != ""] for row in rows]
+        assert len([factor for factor in factors if factor]) == len(path.parts)
+        for name, (told, number, why) in zip(path.parts, factors, strict=False):
+            assert str(told).startswith(f"{name} = ")
+            assert number == pytest.approx(trace[name][last], rel=1e-9, abs=1e-12)
+            assert why == derivation[name].reason
+        numbers = [trace[name][last] for name in path.parts]
+        made = math.prod(numbers) if path.is_product else sum(numbers)
+        assert made == pytest.approx(trace[path.gradient][last], rel=1e-9, abs=1e-14)
+        line = str(shown[f"A{place.factors_row + 1}"])
+        sign = " · " if path.is_product else " + "
+        assert line.startswith(f"{path.gradient} = {sign.join(path.parts)} = ")
+
+
+def _row(shown: Shown, row: int) -> Iterator[tuple[str, judges.Value]]:
+    """The factor in a row of the sheet, left to right; the working stands further right."""
+    found = [(coordinate_to_tuple(each), value) for each, value in shown.items() if each.endswith(str(row))]
+    ordered = sorted((column, value) for (at, column), value in found if at == row)
+    return ((str(column), value) for column, value in ordered[:3])
+
+
+@pytest.mark.parametrize("name", ["classic", "xor"])
+def test_the_same_numbers_as_step_by_step(name: str, tmp_path: Path) -> None:
+    definition = load(name)
+    derivation = derive(definition)
+    path = build(definition, tmp_path / "book.xlsx", sheets=["network", "step-by-step"], iteration=7)
+    written, shown = step_by_step_lines(path), judges.stored(path)
+    for line in placed(derivation).picture.lines:
+        symbol = str(shown[TITLE, cell(line, 0)])
+        assert shown[TITLE, cell(line, 1)] == written[symbol][2]
+        if f"∂E/∂{symbol}" in written:
+            assert shown[TITLE, cell(line, 2)] == written[f"∂E/∂{symbol}"][2]
+
+
+def test_arrows_are_as_thick_as_their_numbers_and_only_the_path_is_lit(tmp_path: Path) -> None:
+    definition = load()
+    trace, derivation = train(definition), derive(definition)
+    path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
+    sheet = openpyxl.load_workbook(path)[TITLE]
+    heads = {value: index for index, value in enumerate((each.value for each in sheet[TOP_ROW]), 1) if value}
+    choose = chosen_in(path)
+    for iteration, weight in ((0, "w1"), (40, "w8")):
+        shown = choose(iteration, weight)
+        lit = next(each for each in paths(derivation) if each.weight == weight).lit
+        largest = {
+            name: max(abs(trace[form.format(f"w{number}")][iteration]) for number in range(1, 9))
+            for name, form in (("forward", "{}"), ("backward", "∂E/∂{}"))
+        }
+        for number in range(1, 9):
+            row = TOP_ROW + number
+            name = str(sheet.cell(row, heads["lit"] - 5).value)
+            assert shown[address(row, heads["lit"])] == (name in lit)
+            for side, form in (("forward", "{}"), ("backward", "∂E/∂{}")):
+                size = abs(trace[form.format(name)][iteration]) / largest[side]
+                assert shown[address(row, heads[side])] == pytest.approx(size, rel=1e-9)
+
+
+def test_the_chosen_iteration_is_marked_on_the_curve(tmp_path: Path) -> None:
+    for name, iteration, at in (("classic", 40, 40.0), ("xor", 9, 2.0)):
+        definition = load(name)
+        path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
+        chart = next(chart for chart in openpyxl.load_workbook(path)[TITLE]._charts if len(chart.series) == 2)
+        curve, mark = chart.series
+        x, y = (each.numRef.f.partition("!")[2].replace("$", "") for each in (mark.xVal, mark.yVal))
+        shown = chosen_in(path)(iteration, "w1")
+        chosen_in.cache_clear()
+        assert shown[x] == at
+        values = dict(
+            zip((point.v for point in curve.xVal.numRef.numCache.pt), curve.yVal.numRef.numCache.pt, strict=True)
+        )
+        assert shown[y] == pytest.approx(float(values[at].v))
+
+
+@pytest.mark.parametrize("typed", ["a word", None, 1e9, -3, 2.5])
+def test_absurd_choices_show_no_error(typed: float | str | None, tmp_path: Path) -> None:
+    path = build(load(), tmp_path / "book.xlsx", sheets=ONLY)
+    assert not judges.errors(judges.ironcalc_judge(path, {(TITLE, ITERATION_CELL): typed, (TITLE, WEIGHT_CELL): typed}))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "reason"),
+    [((5, 8, 4), "it would have 72 pairs of arrows, and 64 is the most"), ((1,) * 12, "of a screen wide or high, and")],
+)
+def test_too_large_a_network_is_left_out(sizes: tuple[int, ...], reason: str, tmp_path: Path) -> None:
+    told: dict[str, str] = {}
+    definition = parse(sized(*sizes), source="large.toml")
+    build(definition, tmp_path / "book.xlsx", left_out=lambda title, why: told.update({title: why}))
+    assert reason in told[TITLE]
+    with pytest.raises(UserError, match='no sheet "network" for this walkthrough'):
+        build(definition, tmp_path / "book.xlsx", sheets=ONLY)
+
+
+@every_definition
+def test_no_two_lines_share_a_cell_and_arrows_cross_gaps_only(definition: Definition) -> None:
+    for beside in (False, True):
+        seen = picture(derive(definition).names, beside=beside)
+        places = [(line.row, line.column + right) for line in seen.lines for right in range(3)]
+        assert len({(line.row, line.column) for line in seen.lines}) == len(seen.lines)
+        assert max(row for row, _ in places) < seen.rows
+        for gap in seen.gaps:
+            assert gap.column not in {line.column for line in seen.lines}
+            for link in gap.links:
+                assert link.source.column < gap.column < link.target.column

@@ -1,0 +1,142 @@
+"""Arrows whose thickness follows a cell: charts of nothing but lines, one over every gap between columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from xlbackprop.grid import address, column_letter
+from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.charts import Curve
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.theme import Look
+
+COLUMNS = 6
+"""That the points of the arrows over a gap take."""
+
+_SPREAD = (-0.5, 0.5, 0.25, -0.25)
+"""An arrow is a line, and as many more beside it, which spread as it grows thicker."""
+_THICKEST, _STROKE = 6.0, 1.5
+"""Pixels over which they spread at the most, and points that each is wide."""
+_LANE = 4.6
+"""Pixels from the middle of a row: forward above, backward below."""
+_END = 2.0
+"""Pixels that an arrow keeps from the edges: what a chart has beyond them makes LibreOffice shrink it."""
+_HEAD_LENGTH, _HEAD_HALF = 9.0, 4.5
+_HEAD = ((0, 0), (0, 1), (1, 0), (0, -1), (0, 0.5), (1, 0), (0, -0.5), (0, 0), (1, 0))
+"""How the pen goes to fill a head: along the arrow from the neck to the tip, and to its side."""
+_ROAD, _ROAD_END = 14.0, 10.0
+"""The marking under a pair of arrows: how many points it is wide, and how many pixels it keeps from the edges."""
+_POINTS = 2 * len(_SPREAD) + 1 + len(_HEAD)
+_ROWS = _POINTS + 1
+"""Of a pair of arrows; an empty one ends its lines."""
+_PLAIN = Look(theme.CALCULATION)
+_HEADS = ("lit x", "lit y", "forward x", "forward y", "backward x", "backward y")
+
+_Point = tuple[tuple[float, float], tuple[float, float]]
+"""Across and down: a place in pixels, and how far it moves as the strength goes from 0 to 1."""
+
+
+class Strength(Struct, frozen=True):
+    """A number from 0 to 1: the absolute address of its cell, and the number."""
+
+    cell: str
+    value: float
+
+
+class Pair(Struct, frozen=True):
+    """An arrow forward and one back, between the middles of two rows, in pixels from the top of the gap."""
+
+    start: float
+    end: float
+    forward: Strength
+    backward: Strength
+    lit: Strength
+    """1 if it is marked, 0 if not."""
+
+
+class Gap(Struct, frozen=True):
+    """The cells that the arrows cross, and their size in pixels."""
+
+    row: int
+    last_row: int
+    column: int
+    width: float
+    height: float
+
+
+def put_arrows(page: Page, gap: Gap, pairs: Sequence[Pair], row: int, column: int, description: str) -> None:
+    """Draw the arrows over a gap, with their points in a working whose header stands in a cell."""
+    for right, head in enumerate(_HEADS):
+        page.text(address(row, column + right), head, theme.COLUMN_HEAD)
+    values: list[list[float]] = [[] for _ in _HEADS]
+    left, right_end = _END, gap.width - _END
+    for number, pair in enumerate(pairs):
+        lines = (
+            (_marking(pair, gap.width), pair.lit),
+            (_arrow((left, pair.start - _LANE), (right_end, pair.end - _LANE)), pair.forward),
+            (_arrow((right_end, pair.end + _LANE), (left, pair.start + _LANE)), pair.backward),
+        )
+        for place, (points, strength) in enumerate(lines):
+            cell = (row + 1 + number * _ROWS, column + 2 * place)
+            _put_line(page, points, strength, *cell, values[2 * place : 2 * place + 2])
+    colours = (
+        (theme.LIT_ROAD, _ROAD, theme.LIT_OPACITY),
+        (theme.FORWARD, _STROKE, 1.0),
+        (theme.BACKWARD, _STROKE, 1.0),
+    )
+    rows = (row + 1, row + len(pairs) * _ROWS)
+    curves = []
+    for place, (colour, width, opacity) in zip((0, 2, 4), colours, strict=True):
+        x, y = (f"{column_letter(column + place + right)}" for right in (0, 1))
+        across, down = (f"{page.sheet.title}!${letter}${rows[0]}:${letter}${rows[1]}" for letter in (x, y))
+        name = f"{page.sheet.title}!${y}${row}"
+        xs, ys = values[place : place + 2]
+        curves.append(Curve(name, _HEADS[place + 1], across, xs, down, ys, colour, width=width, opacity=opacity))
+    chart = charts.lines_chart(curves, gap.width, gap.height)
+    charts.place(chart, gap.row, gap.column, gap.last_row, gap.column)
+    page.sheet.add_chart(chart)
+    page.drawing.describe(chart, description)
+
+
+def _put_line(
+    page: Page, points: Iterator[_Point], strength: Strength, row: int, column: int, values: Sequence[list[float]]
+) -> None:
+    """Put down the points of a line that is not interrupted, one under the other, and add them to all values."""
+    for index, point in enumerate(points, row):
+        for right, (place, move) in enumerate(point):
+            base, live = (round(number, 3) for number in (place, move))
+            cell, value = address(index, column + right), base + live * strength.value
+            if live:
+                page.formula(cell, f"{base:g}+{live:g}*{strength.cell}", value, _PLAIN)
+            else:
+                page.number(cell, base, _PLAIN)
+            values[right].append(value)
+    for each in values:
+        each += [math.nan] * (_ROWS - len(each) % _ROWS)
+
+
+def _marking(pair: Pair, width: float) -> Iterator[_Point]:
+    """The points of the marking, which shrinks to where it begins."""
+    slope = (pair.end - pair.start) / width
+    start, length = pair.start + slope * _ROAD_END, width - 2 * _ROAD_END
+    yield (_ROAD_END, 0.0), (start, 0.0)
+    yield (_ROAD_END, length), (start, slope * length)
+
+
+def _arrow(tail: tuple[float, float], tip: tuple[float, float]) -> Iterator[_Point]:
+    """The points of an arrow that grows thicker with its strength, as a pen goes that is not lifted."""
+    (x0, y0), (x1, y1) = tail, tip
+    length = math.hypot(x1 - x0, y1 - y0)
+    right, down = (x1 - x0) / length, (y1 - y0) / length
+    neck = (x1 - right * _HEAD_LENGTH, y1 - down * _HEAD_LENGTH)
+    stretch = length / abs(x1 - x0)  # a steep arrow is as thick across as a level one
+    for number, spread in enumerate(_SPREAD):
+        for x, y in ((x0, y0), neck) if number % 2 == 0 else (neck, (x0, y0)):
+            yield (x, 0.0), (y, spread * _THICKEST * stretch)
+    yield (x0, 0.0), (y0, 0.0)
+    for ahead, aside in _HEAD:
+        far, off = ahead * _HEAD_LENGTH, aside * _HEAD_HALF
+        yield (neck[0] + right * far - down * off, 0.0), (neck[1] + down * far + right * off, 0.0)

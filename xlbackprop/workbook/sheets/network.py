@@ -1,0 +1,507 @@
+"""The sheet Network: both passes of one iteration as a picture, and the path from one weight to the loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from msgspec import Struct
+from openpyxl.formatting.rule import Rule
+from openpyxl.styles import Border, PatternFill, Side
+from openpyxl.styles.differential import DifferentialStyle
+from openpyxl.workbook.workbook import Workbook
+
+from xlbackprop.derivation import Derivation, Role
+from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.network import ITERATION, LEARNING_RATE, SAMPLE, WALKTHROUGH, derivative
+from xlbackprop.symbols import (
+    Formula,
+    Typesetter,
+    abridged,
+    bracketed,
+    bracketed_formula,
+    exponent_formula,
+    held,
+    held_formula,
+    mantissa_formula,
+    number_from,
+    result,
+    result_formula,
+    rounded,
+    short,
+    short_formula,
+    text_formula,
+    text_from,
+)
+from xlbackprop.walkthrough import Lesson, Line, Link, Path, Picture, equation, moment, paths, picture
+from xlbackprop.workbook.panels import arrows
+from xlbackprop.workbook.panels.arrows import Gap, Pair, Strength
+from xlbackprop.workbook.panels.iteration_choice import choose_iteration
+from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.page import ROW_HEIGHT, Page
+from xlbackprop.workbook.xlsx.rows import Value
+from xlbackprop.workbook.xlsx.theme import Look
+
+TITLE = "Network"
+ITERATION_CELL, WEIGHT_CELL = "B3", "E3"
+TOP_ROW = 6
+"""Where the picture begins; over it stand the titles of its columns."""
+
+_SCREEN = (130.0, 28)
+"""What a window of 1366 × 768 shows at 100 %: characters, in a font wider than the theme's, and rows."""
+_FIRST_WIDTH, _NAME_WIDTH, _NUMBER_WIDTH, _GAP_WIDTH, _LAST_GAP_WIDTH = 9.0, 6.5, 9.3, 12.0, 8.0
+_USUAL_WIDTH, _WIDEST = 8.0, 180.0
+"""Of a column that nobody has set, and of a window at 100 % in any program, in characters."""
+_CHART_ROWS, _CHART_COLUMNS = 10, 4
+_ROW_PIXELS = ROW_HEIGHT * 4 / 3
+_CHARACTERS = 1.05
+"""Of mathematics in one of the width of a column."""
+_LONGEST = 60
+"""Characters of what a slope is; a longer sum leaves out its middle."""
+_LARGEST_SHOWN = 100.0
+"""A number beyond this has no room with six decimals and a sign in every font."""
+_BAR = "|"
+"""Stands on both sides of a name in a list of names."""
+
+
+class Place(Struct, frozen=True):
+    """Where everything stands: the picture, the factors below it, and the curve."""
+
+    picture: Picture
+    factors: int
+    """The most that a gradient has."""
+    curve_last: bool
+    """Whether the curve stands at the bottom, which is narrower, instead of under the total loss."""
+
+    @property
+    def widths(self) -> dict[int, float]:
+        """The widths in characters of the columns, by their number from 1."""
+        gaps, names = [gap.column for gap in self.picture.gaps], {line.column for line in self.picture.lines}
+        found = {
+            column: _NAME_WIDTH if column - 1 in names else _NUMBER_WIDTH for column in range(1, self.last_column + 1)
+        }
+        found |= dict.fromkeys((gap + 1 for gap in gaps), _GAP_WIDTH)
+        return found | {1: _FIRST_WIDTH, gaps[-1] + 1: _LAST_GAP_WIDTH}
+
+    @property
+    def total_column(self) -> int:
+        return self.picture.titles[-1].column + 1
+
+    @property
+    def last_column(self) -> int:
+        return self.total_column + (1 if self.curve_last else _CHART_COLUMNS - 1)
+
+    @property
+    def factors_row(self) -> int:
+        """The heading of the factors."""
+        return TOP_ROW + max(self.picture.rows, 0 if self.curve_last else _CHART_ROWS + 2) + 1
+
+    @property
+    def last_row(self) -> int:
+        return self.factors_row + 1 + self.factors + self.curve_last * (_CHART_ROWS + 1)
+
+    @property
+    def curve(self) -> tuple[int, int, int, int]:
+        """The first and the last row and column of the curve."""
+        if self.curve_last:
+            return self.last_row - _CHART_ROWS + 1, 1, self.last_row, 7
+        return TOP_ROW + 2, self.total_column, self.factors_row - 1, self.last_column
+
+    @property
+    def working_column(self) -> int:
+        """The first column beside a screen, for what the reader need not see."""
+        return self.last_column + 2 + max(0, math.ceil((_WIDEST - sum(self.widths.values())) / _USUAL_WIDTH))
+
+    @property
+    def size(self) -> int:
+        """Percent of a screen that it takes, in that direction in which it is larger."""
+        wide, high = _SCREEN
+        return math.ceil(100 * max(sum(self.widths.values()) / wide, self.last_row / high))
+
+    @property
+    def zoom(self) -> int:
+        """Percent, at which all of it is on a screen."""
+        return min(100, 10_000 // self.size)
+
+    def number_column(self, characters: int) -> int:
+        """The first column as wide as a number that leaves a text so much room to its left."""
+        room, column = _FIRST_WIDTH, 2
+        while (room * _CHARACTERS < characters or self.widths[column] < _NUMBER_WIDTH) and column < self.last_column:
+            room += self.widths[column]
+            column += 1
+        return column
+
+
+def placed(derivation: Derivation) -> Place:
+    """The one of the ways to lay a network out that is larger on a screen."""
+    factors = max(len(path.parts) for path in paths(derivation))
+    pictures = [picture(derivation.names, beside=beside) for beside in (False, True)]
+    ways = (Place(each, factors, curve_last) for curve_last in (False, True) for each in pictures)
+    return min(ways, key=lambda each: each.size)
+
+
+def network(workbook: Workbook, lesson: Lesson) -> Page:
+    """Fill the sheet; the trace gives the values that its formulas have."""
+    page = Page(workbook, TITLE)
+    place = placed(lesson.derivation)
+    for column, width in place.widths.items():
+        page.widths(column_letter(column), width)
+    page.text("A1", f"{TITLE}: forward to the loss, and back to every weight", Look(theme.TITLE))
+    page.heights(1, 1)
+    page.text(
+        "A2",
+        "The thicker an arrow, the larger its weight (forward, blue) or its ∂E/∂w (backward, gold), whatever the sign."
+        "  Lit up: the way from the chosen weight to the loss.",
+    )
+    sheet = _Network(page, lesson, place)
+    sheet.slopes()
+    sheet.cards()
+    sheet.arrows()
+    sheet.loss_curve()
+    sheet.factors()
+    page.sheet.sheet_view.zoomScale = page.sheet.sheet_view.zoomScaleNormal = place.zoom
+    page.handout(lesson.definition.title, f"A1:{column_letter(place.last_column)}{place.last_row}")
+    return page
+
+
+class _Network:
+    """The sheet while it is being filled: the reader's choices, and what the rest is made of."""
+
+    def __init__(self, page: Page, lesson: Lesson, place: Place) -> None:
+        self._page, self._lesson, self._place = page, lesson, place
+        self._derivation, self._picture = lesson.derivation, place.picture
+        self._total = lesson.derivation.names.total_loss
+        self._paths = tuple(paths(lesson.derivation))
+        self._path = next(path for path in self._paths if path.weight == lesson.derivation.names.weights[-1][0][0])
+        self._values = moment(lesson.derivation, lesson.trace, lesson.iteration).values
+        self._typesetter = Typesetter(lesson.derivation.typeset)
+        self._slopes = [name for name, each in lesson.derivation.quantities.items() if each.derivative_of]
+        self._paths_column = place.working_column
+        self._slopes_column = self._paths_column + 6 + place.factors
+        self._sizes_column = self._slopes_column + 5
+        self._choose()
+        self._put_paths()
+
+    def _put(self, cell: str, formula: str, value: Value) -> None:
+        """A cell of the working."""
+        self._page.formula(cell.replace("$", ""), formula, value, _HELPER)
+
+    def _choose(self) -> None:
+        page, lesson, column = self._page, self._lesson, self._paths_column
+        page.text(address(1, column), "Working: what the picture and the factors are made of", _HEADING)
+        for row, name in ((2, "iteration"), (3, "weight"), (4, "lit up"), (5, "joined by")):
+            page.text(address(row, column), name, _HEADING)
+        page.text("A3", ITERATION, Look(theme.HEADING, align="right"))
+        self._choice = choose_iteration(page, lesson, ITERATION_CELL, address(2, column + 1))
+        page.text("C3", f"← 0 to {self._choice.last}", _PROSE)
+        page.text("D3", "weight", Look(theme.HEADING, align="right"))
+        names = self._listed(0)
+        page.choice(WEIGHT_CELL, self._path.weight, names, "Weight", "Pick one: its way to the loss lights up.")
+        self._index, self._lit, self._sign = (absolute(address(row, column + 1)) for row in (3, 4, 5))
+        index = self._paths.index(self._path) + 1
+        self._put(self._index, f"IFERROR(MATCH({WEIGHT_CELL},{names},0),{index})", index)
+        self._put(self._lit, text_from(self._listed(1), self._index), self._names_of(self._path))
+        self._put(self._sign, text_from(self._listed(2), self._index), _sign(self._path))
+        rate = f"{WALKTHROUGH}!{lesson.table.learning_rate_cell}"
+        formula = f'"{LEARNING_RATE} = "&{short_formula(rate)}'
+        told = f"{LEARNING_RATE} = {short(lesson.definition.learning_rate)}"
+        if lesson.derivation.samples > 1:
+            formula += f'&"    sample "&{self._choice.value(SAMPLE)}&" of {lesson.derivation.samples}"'
+            told += f"    sample {lesson.sample(lesson.iteration) + 1} of {lesson.derivation.samples}"
+        page.formula("F3", formula, told, Look(theme.HEADING, align="left", indent=1))
+        where = lesson.table.learning_rate_cell.replace("$", "")
+        page.link("H3", f"change {LEARNING_RATE} there", WALKTHROUGH, where)
+
+    def _put_paths(self) -> None:
+        """Everything that is learned, what is lit for it, and the places of its slopes in their list."""
+        heads = ("weight", "lit up", "by", "slope", *(f"part {part}" for part in range(1, self._place.factors + 1)))
+        self._heads(self._paths_column, heads)
+        for row, path in enumerate(self._paths, TOP_ROW + 1):
+            for right, text in enumerate((path.weight, self._names_of(path), _sign(path))):
+                self._page.text(address(row, self._paths_column + right), text)
+            for right, name in enumerate((path.gradient, *path.parts), 3):
+                self._page.number(address(row, self._paths_column + right), self._slopes.index(name) + 1, _HELPER)
+            for right in range(4 + len(path.parts), 4 + self._place.factors):
+                self._page.number(address(row, self._paths_column + right), 0, _HELPER)
+
+    def _heads(self, column: int, heads: Iterable[str]) -> None:
+        for right, head in enumerate(heads):
+            self._page.text(address(TOP_ROW, column + right), head, theme.COLUMN_HEAD)
+
+    def _listed(self, right: int) -> str:
+        letter = column_letter(self._paths_column + right)
+        return f"${letter}${TOP_ROW + 1}:${letter}${TOP_ROW + len(self._paths)}"
+
+    def _set(self, name: str) -> str:
+        return "".join(piece.text for piece in self._typesetter.set(name))
+
+    def _names_of(self, path: Path) -> str:
+        return _BAR + "".join(self._set(name) + _BAR for name in path.lit)
+
+    def _is_lit(self, name: str) -> str:
+        """The condition that a name, given as a formula, is on the chosen path."""
+        return f'ISNUMBER(FIND("{_BAR}"&{name}&"{_BAR}",{self._lit}))'
+
+    def slopes(self) -> None:
+        """The list of the slopes of the backward pass: the number of each, what it is, and why."""
+        page, column, table = self._page, self._slopes_column, self._lesson.table
+        self._heads(column, ("slope", "number", "what it is", "because"))
+        self._cells = {line.name: self._cell(line, 1) for line in reversed(self._picture.lines)}
+        self._slope_cells = {
+            name: absolute(address(row, column + 1)) for row, name in enumerate(self._slopes, TOP_ROW + 1)
+        }
+        self._told = {name: _told(self._derivation, name) for name in self._slopes}
+        self._longest = max(len(self._told[name]) for path in self._paths for name in path.parts)
+        places = self._cells | self._slope_cells
+        formula = Formula(lambda symbol: places[symbol.name])
+        for row, name in enumerate(self._slopes, TOP_ROW + 1):
+            quantity = self._derivation[name]
+            assert quantity.expression is not None
+            calculated = self._choice.value(name) if name in table.quantities else formula.read(quantity.expression)
+            page.text(address(row, column), name)
+            page.formula(address(row, column + 1), calculated, self._values[name], _SLOPE)
+            page.text(address(row, column + 2), self._told[name])
+            page.text(address(row, column + 3), quantity.reason)
+
+    def _slope(self, right: int) -> str:
+        letter = column_letter(self._slopes_column + right)
+        return f"${letter}${TOP_ROW + 1}:${letter}${TOP_ROW + len(self._slopes)}"
+
+    def _cell(self, line: Line, right: int) -> str:
+        return address(TOP_ROW + line.row, line.column + 1 + right)
+
+    def cards(self) -> None:
+        """The units: every quantity with its number and, in the colour of the gradients, the slope of E over it."""
+        page = self._page
+        for title in self._picture.titles:
+            page.text(address(TOP_ROW - 2, title.column + 1), title.text, _HEADING)
+        for gap in self._picture.gaps[:-1]:
+            for row, text in ((TOP_ROW - 2, "forward →"), (TOP_ROW - 1, "← backward")):
+                page.text(address(row, gap.column + 1), text, Look(theme.HEADING, align="center"))
+        blocks: dict[int, list[Line]] = {}
+        for line in self._picture.lines:
+            blocks.setdefault(line.column, []).append(line)
+            role, slope = self._derivation[line.name].role, derivative(self._total, line.name)
+            page.typeset(self._cell(line, 0), self._typesetter.set(line.name), Look(theme.SYMBOL, role))
+            look = Look(theme.RESULT if line.name == self._total else theme.CALCULATION, role, theme.VALUE_FORMAT)
+            page.formula(self._cell(line, 1), self._choice.value(line.name), self._values[line.name], look)
+            if slope in self._slope_cells:
+                page.formula(self._cell(line, 2), self._slope_cells[slope], self._values[slope], _SLOPE)
+        for column, lines in blocks.items():
+            has_slopes = column not in (0, self._picture.titles[-1].column)
+            for right, head in enumerate(("value", "∂E/∂…")[: 1 + has_slopes], 2):
+                page.text(address(TOP_ROW - 1, column + right), head, Look(theme.HEADING, align="right"))
+            last = max(lines, key=lambda line: line.row)
+            cells = f"{self._cell(lines[0], 1)}:{self._cell(last, 1 + has_slopes)}"
+            page.show_extreme_numbers(cells, largest=_LARGEST_SHOWN)
+            condition = self._is_lit(f"${self._cell(lines[0], 0)}")
+            rule = Rule(type="expression", dxf=_LIT, formula=[f"AND(ISNUMBER({self._cell(lines[0], 1)}),{condition})"])
+            page.sheet.conditional_formatting.add(cells, rule)
+
+    def arrows(self) -> None:
+        """The arrows across every gap, with how thick they are and which are lit."""
+        links, column = self._picture.links, self._sizes_column
+        self._heads(column, ("weight", "|w|", "|∂E/∂w|", "forward", "backward", "lit"))
+        rows = range(TOP_ROW + 1, TOP_ROW + 1 + len(links))
+        sizes = [[abs(self._size(link, side)[1]) for link in links] for side in (0, 1)]
+        pairs = {}
+        for row, link in zip(rows, links, strict=True):
+            self._page.text(address(row, column), link.weight)
+            strengths = []
+            for side in (0, 1):
+                letter = column_letter(column + 1 + side)
+                size, strength = f"{letter}{row}", absolute(address(row, column + 3 + side))
+                cell, value = self._size(link, side)
+                self._put(size, f"ABS({cell})" if cell else "0", abs(value))
+                most = f"MAX({letter}${rows[0]}:{letter}${rows[-1]})"
+                largest = max(sizes[side])
+                thick = abs(value) / largest if largest else 0.0
+                self._put(strength, f"IF({most}=0,0,{size}/{most})", thick)
+                strengths.append(Strength(strength, thick))
+            name = link.weight or link.source.name
+            lit = Strength(absolute(address(row, column + 5)), float(name in self._path.lit))
+            condition = self._is_lit(f'"{self._set(name)}"')
+            self._put(lit.cell, f"IF({condition},1,0)", lit.value)
+            start, end = ((line.row + 0.5) * _ROW_PIXELS for line in (link.source, link.target))
+            pairs[link] = Pair(start, end, strengths[0], strengths[1], lit)
+        self._put_gaps(pairs)
+
+    def _size(self, link: Link, side: int) -> tuple[str, float]:
+        """Where the number stands that makes an arrow thick, forward (0) or backward (1), and the number."""
+        if not link.weight:
+            return "", 0.0
+        slope = derivative(self._total, link.weight)
+        if side == 0 or slope not in self._slope_cells:
+            return self._cells[link.weight], self._values[link.weight]
+        return self._slope_cells[slope], self._values[slope]
+
+    def _put_gaps(self, pairs: Mapping[Link, Pair]) -> None:
+        column = self._sizes_column + 7
+        for gap in self._picture.gaps:
+            last_row, width = TOP_ROW + self._picture.rows - 1, self._place.widths[gap.column + 1] * 7 + 5
+            area = Gap(TOP_ROW, last_row, gap.column + 1, width, self._picture.rows * _ROW_PIXELS)
+            described = f"Arrows over column {column_letter(gap.column + 1)}, forward and backward, as thick as told"
+            arrows.put_arrows(self._page, area, [pairs[link] for link in gap.links], TOP_ROW, column, described)
+            column += arrows.COLUMNS + 1
+
+    def loss_curve(self) -> None:
+        """The loss over the training, with a second curve of one point: the iteration chosen."""
+        page, lesson, table, place = self._page, self._lesson, self._lesson.table, self._place
+        several = self._derivation.samples > 1
+        unit, column = table.curve_unit, self._paths_column + 3
+        loss, title = (self._total, "Loss  ● chosen")
+        if several:
+            loss, title = "mean loss", "Loss  ● epoch reached"
+        name_cell, mark_cell, index_cell = (absolute(address(row, column)) for row in (2, 3, 4))
+        x_cell, y_cell = (absolute(address(row, column + 1)) for row in (2, 3))
+        places, losses = [float(each) for each in lesson.curve_places], lesson.curve_losses.tolist()
+        made = lesson.iteration / self._derivation.samples
+        index = int(np.searchsorted(places, made, side="right"))
+        here = f"MATCH({self._choice.cell}/{self._derivation.samples},{table.curve_places},1)"
+        x, y = places[index - 1], losses[index - 1]
+        page.text(name_cell.replace("$", ""), loss)
+        self._put(index_cell, here, index)
+        self._put(x_cell, number_from(table.curve_places, index_cell), x)
+        self._put(y_cell, number_from(table.curve_losses, index_cell), y)
+        self._put(mark_cell, f'"{unit} "&{x_cell}', f"{unit} {x:g}")
+        sheet, colour = f"{TITLE}!", theme.SHADES[Role.LOSS].dark
+        curves = [
+            charts.Curve(sheet + name_cell, loss, table.curve_places, places, table.curve_losses, losses, colour),
+            charts.Curve(
+                label_reference=sheet + mark_cell,
+                label=f"{unit} {x:g}",
+                categories_reference=sheet + x_cell,
+                categories=[x],
+                values_reference=sheet + y_cell,
+                values=[y],
+                colour=theme.INK,
+                marker="circle",
+                marker_size=10,
+            ),
+        ]
+        chart = charts.curve_chart(title, unit, loss, curves)
+        chart.legend = None
+        row, first_column, last_row, last_column = place.curve
+        charts.place(chart, row, first_column, last_row, last_column)
+        page.sheet.add_chart(chart)
+        page.drawing.describe(chart, f"Line chart of the loss over the {unit}s, with the chosen one marked")
+
+    def factors(self) -> None:
+        """The gradient of the chosen weight as what it is made of: names, numbers, and one reason each."""
+        page, place, path, column = self._page, self._place, self._path, self._paths_column
+        row, first = place.factors_row, TOP_ROW + len(self._paths) + 3
+        heads = ("place", "power of ten", "digits", "as text", "joined", "name")
+        for right, head in enumerate(heads):
+            page.text(address(first - 1, column + right), head, theme.COLUMN_HEAD)
+        self._position(first, 3, path.gradient)
+        name, number, reason = (self._found(first, right) for right in (0, 1, 3))
+        words = f"Why {path.gradient} is what it is: {self._derivation[path.gradient].reason}"
+        page.formula(f"A{row}", f'"Why "&{name}&" is what it is: "&{reason}', words, _HEADING)
+        factors = [self._factor(part, row + 2 + part, first + 1 + part) for part in range(place.factors)]
+        names, numbers = ("&".join(each) for each in zip(*((each.name, each.text) for each in factors), strict=True))
+        told_names, told = ("".join(each) for each in zip(*(each.told for each in factors), strict=True))
+        value, gradient = absolute(address(first, column + 1)), self._values[path.gradient]
+        self._put(value, number, gradient)
+        rough, known, exponent, written = (
+            absolute(address(first + 1 + place.factors, column + right)) for right in range(4)
+        )
+        product, added = (
+            sign.join(f"IF({each.is_there},{each.number},{neutral})" for each in factors)
+            for sign, neutral in (("*", 1), ("+", 0))
+        )
+        values = [rounded(self._values[name]).value for name in path.parts]
+        made = math.prod(values) if path.is_product else sum(values)
+        digits = held(gradient, made)
+        self._put(rough, f'IF({self._sign}="+",{added},{product})', made)
+        self._put(exponent, exponent_formula(value), rounded(gradient).exponent)
+        self._put(known, held_formula(value, rough, exponent), "" if digits is None else digits.mantissa)
+        self._put(written, result_formula(value, rough, known, exponent), result(gradient, made))
+        page.formula(
+            f"A{row + 1}",
+            f'{name}&" = "&{names}&" = "&{numbers}&{written}',
+            f"{path.gradient} = {told_names} = {told}{result(gradient, made)}",
+            _MATHEMATICS,
+        )
+
+    def _factor(self, part: int, row: int, helper_row: int) -> _Factor:
+        """One of the slopes of the chosen weight, or nothing where it has fewer: what it is, its number, its reason."""
+        page, path = self._page, self._path
+        slope = path.parts[part] if part < len(path.parts) else ""
+        self._position(helper_row, 4 + part, slope)
+        position, exponent, mantissa, text, joined, name = (
+            absolute(address(helper_row, self._paths_column + right)) for right in range(6)
+        )
+        is_there = f"{position}>0"
+        column = self._place.number_column(self._longest)
+        cell = address(row, column)
+
+        def shown(formula: str, value: Value) -> tuple[str, Value]:
+            return f'IF({is_there},{formula},"")', value if slope else ""
+
+        number = self._values.get(slope, 0.0)
+        reason = self._derivation[slope].reason if slope else ""
+        page.formula(f"A{row}", *shown(self._found(helper_row, 2), self._told.get(slope, "")), _MATHEMATICS)
+        page.formula(cell, *shown(self._found(helper_row, 1), number), _NUMBER)
+        page.formula(address(row, column + 1), *shown(self._found(helper_row, 3), reason), _PROSE)
+        page.show_extreme_numbers(cell, largest=_LARGEST_SHOWN)
+        digits = rounded(number)
+        self._put(exponent, exponent_formula(f"SUM({cell})"), digits.exponent)
+        self._put(mantissa, mantissa_formula(f"SUM({cell})", exponent), digits.mantissa)
+        self._put(text, text_formula(mantissa, exponent), digits.text)
+        sign, live_sign, written, live = "", "", digits.text, text
+        if part:
+            sign, live_sign = f" {_sign(path)} ", f'" "&{self._sign}&" "&'
+            written, live = bracketed(digits.text), bracketed_formula(text)
+        self._put(joined, *shown(f"{live_sign}{live}", sign + written))
+        self._put(name, *shown(f"{live_sign}{self._found(helper_row, 0)}", sign + slope))
+        told = (sign + slope, sign + written) if slope else ("", "")
+        return _Factor(is_there, name, joined, f"{mantissa}*10^{exponent}", told)
+
+    def _position(self, row: int, right: int, slope: str) -> None:
+        """Put down the place of a slope of the chosen weight in their list, or 0."""
+        place = self._slopes.index(slope) + 1 if slope else 0
+        self._put(address(row, self._paths_column), number_from(self._listed(right), self._index), place)
+
+    def _found(self, row: int, right: int) -> str:
+        """What the list of slopes says of the one whose place stands in a row of the factors."""
+        read = number_from if right == 1 else text_from
+        return read(self._slope(right), absolute(address(row, self._paths_column)))
+
+
+class _Factor(Struct, frozen=True):
+    """One slope as the calculation with numbers uses it."""
+
+    is_there: str
+    """The condition that the chosen weight has it."""
+    name: str
+    text: str
+    """The cells of its name and of its number, each with the sign that joins it to what stands before it."""
+    number: str
+    """The formula of its number as it is put in."""
+    told: tuple[str, str]
+    """Name and number as they are now."""
+
+
+def _sign(path: Path) -> str:
+    return "·" if path.is_product else "+"
+
+
+def _told(derivation: Derivation, name: str) -> str:
+    """A slope and what it is, with as much of a sum as there is room for."""
+    expression = derivation[name].expression
+    assert expression is not None
+    written = [equation(name, each) for each in (expression, *(abridged(expression, terms) for terms in (3, 2)))]
+    return next((text for text in written if len(text) <= _LONGEST), written[-1])
+
+
+_HEADING = Look(theme.HEADING)
+_HELPER = Look(theme.CALCULATION)
+_PROSE = Look(theme.TEXT, align="left", indent=1)
+_MATHEMATICS = Look(theme.MATHEMATICS)
+_NUMBER = Look(theme.HEADING, None, theme.VALUE_FORMAT, align="right")
+_SLOPE = Look(theme.CALCULATION, Role.GRADIENT, theme.VALUE_FORMAT)
+_EDGE = Side(style="thin", color=theme.INK)
+_LIT = DifferentialStyle(
+    fill=PatternFill(bgColor=f"FF{theme.LIT}"), border=Border(left=_EDGE, right=_EDGE, top=_EDGE, bottom=_EDGE)
+)
