@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -25,6 +26,8 @@ from xlbackprop.checker.table.meaning import Meaning
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.checker.table.trees import Trees
 from xlbackprop.grid import cells_of
+
+_UPDATED = re.compile(r"[wb]\d+")
 
 
 class Confirmed(Struct, frozen=True):
@@ -110,8 +113,12 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         doubtful = _steps_without_proof(calculation, verdict.table, found)
         excused = _is_excused(calculation, verdict.table, doubtful)
         findings = tuple(item for item in verdict.findings if not _is_contradicted(calculation, item[1], excused))
-        dropped = [item[1].quantity for item in verdict.findings if item not in findings]
-        doubted = (*verdict.doubted, *dropped)
+        dropped = [
+            item[1].quantity
+            for item in verdict.findings
+            if item not in findings and (calculation.is_plain or not _are_updates(calculation, item[1]))
+        ]
+        doubted = (*(n for n in verdict.doubted if calculation.is_plain or not _UPDATED.fullmatch(n)), *dropped)
         if doubted or not findings:
             told = list(_label_notes(calculation.graph.book, verdict, doubted))
             notes += told
@@ -120,6 +127,11 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         kept.append(replace(verdict, findings=findings))
     added = tuple(_added(calculation, kept, recalculated))
     return Confirmed(tuple(kept), added, tuple(notes))
+
+
+def _are_updates(calculation: CalculationVerdict, finding: Finding) -> bool:
+    """Whether a finding is about updates alone: by another rule than plain descent, their labels are as good."""
+    return bool(np.isin(_nodes(calculation, finding), calculation.model.targets).all())
 
 
 def _nodes(calculation: CalculationVerdict, finding: Finding) -> list[int]:

@@ -14,6 +14,7 @@ from xlbackprop.checker.calculation.program import Identities, Program, Slot, de
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell
 from xlbackprop.checker.file.formula import Formula, Node, Position, Reference
+from xlbackprop.checker.file.formula import parts as parts_of
 from xlbackprop.grid import column_number
 
 MOST_OPERANDS = 20_000_000
@@ -141,6 +142,10 @@ class Graph:
             self._readers = (target[order], starts)
         found, starts = self._readers
         return found[starts[node] : starts[node + 1]]
+
+    def forget_readers(self) -> None:
+        """Look up anew which formulas read which cells."""
+        self._readers = None
 
     def _build(self, by_formula: dict[tuple[int, str], list[int]], known: dict[int, Formula]) -> None:
         groups: dict[tuple[object, ...], list[tuple[Identities, Identities]]] = {}
@@ -276,6 +281,24 @@ def leaves_of(node: Node) -> Iterator[Node]:
     parts: Iterable[Node] = node[2] if node[0] == "call" else [part for part in node[1:] if isinstance(part, tuple)]
     for part in parts:
         yield from leaves_of(part)
+
+
+def skeleton(graph: Graph, node: int) -> str:
+    """The build of a formula, whatever cells it reads."""
+    kind = graph.kind(node)
+    return "" if kind is None else _build(kind.program.tree)
+
+
+def _build(node: Node) -> str:
+    match node[0]:
+        case "slot":
+            return "x"
+        case "n":
+            return f"{node[1]:g}"
+        case "call":
+            return f"{node[1]}({','.join(map(_build, node[2]))})"
+        case _:
+            return f"({node[0]}{','.join(map(_build, parts_of(node)))})"
 
 
 class Order(Struct, frozen=True):

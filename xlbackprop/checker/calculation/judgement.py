@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.checker.calculation.graph import TEXT, Graph
+from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
 from xlbackprop.checker.calculation.model import Descent, Model
 from xlbackprop.checker.calculation.names import place, told
-from xlbackprop.checker.calculation.recognition import skeleton
 from xlbackprop.checker.calculation.repair import repair, rewritten
 from xlbackprop.checker.calculation.rules import rule_words
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike
@@ -500,15 +499,15 @@ def crossed_mistakes(model: Model) -> Iterator[Mistake]:
     for node, earlier in model.threads.broken:
         before = told(graph, earlier, graph.positions[node][0])
         words = f"is not the next value of {before}: it is not updated as others are"
-        yield Mistake(node, "wrong_formula", words, _as_before(model, node, earlier), earlier)
+        yield Mistake(node, "wrong_formula", words, as_before(model, node, earlier), earlier)
     for node in model.threads.pasted:
         yield Mistake(node, "pasted_value", "is a typed number where the other parameters are updated", "")
 
 
-def _as_before(model: Model, node: int, earlier: int) -> str:
+def as_before(model: Model, node: int, earlier: int) -> str:
     """The update by which an earlier value of the same parameter came about, written for a later one."""
     formula = model.graph.formulas[earlier]
-    if formula is None or earlier not in model.targets:
+    if formula is None or model.graph.kind_of[earlier] == model.graph.kind_of[node]:
         return ""
     _, row, column = model.graph.positions[node]
     return "=" + formula.written(row, column)

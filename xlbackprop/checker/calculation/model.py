@@ -9,6 +9,7 @@ from msgspec import Struct
 from xlbackprop.checker.calculation.evaluation import Evaluation
 from xlbackprop.checker.calculation.graph import Graph
 from xlbackprop.checker.calculation.program import Identities
+from xlbackprop.checker.calculation.states import State
 from xlbackprop.checker.calculation.threads import Threads
 from xlbackprop.engine import Array
 
@@ -54,6 +55,7 @@ class Model(Struct, eq=False):
     threads: Threads
     rate_choices: Identities
     """For each update the cells that may hold its learning rate, the first column for none."""
+    states: tuple[State, ...] = ()
 
 
 class Descent(Struct, eq=False):
@@ -73,3 +75,5 @@ class Descent(Struct, eq=False):
     """The cell with the learning rate; 0 where it is a number in the formula."""
     factors: Array
     """The factor of each update; nan where it descends nothing."""
+    is_decayed: bool
+    """Whether the gradients have a share of the parameters added: weight decay."""

@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from xlbackprop.checker.calculation.evaluation import Cut, Evaluation
-from xlbackprop.checker.calculation.graph import TEXT, Graph, Order, order_of
+from xlbackprop.checker.calculation.graph import TEXT, Graph, Order, order_of, skeleton
 from xlbackprop.checker.calculation.model import Descent, Flags, Loss, Model
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.rules import rules
+from xlbackprop.checker.calculation.states import State, with_states
 from xlbackprop.checker.calculation.threads import expected_parameters, threads
 from xlbackprop.checker.calculation.updates import Updates, find_updates
 from xlbackprop.checker.calculation.worlds import FREE, worlds_of
 from xlbackprop.checker.file.book import Book
-from xlbackprop.checker.file.formula import Node, parts
 from xlbackprop.engine import Array
 
 CLOSENESS = 1e-7
@@ -51,6 +51,31 @@ def model_of(book: Book) -> Model:
     return model
 
 
+def stateful_model_of(model: Model) -> Model | None:
+    """The same calculation when updates carry more than parameters from step to step; None where they do not."""
+    is_backward = model.feeds & model.depends & ~model.evaluation.is_cut
+    graph, states = with_states(model.graph, is_backward)
+    if not states:
+        return None
+    updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
+    sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
+    return _model(graph, updates, _kept(graph, sheets), {}, states)
+
+
+def _shares(graph: Graph, states: tuple[State, ...], targets: Identities) -> list[int]:
+    """The typed numbers that states are calculated with and nothing else but updates: what they keep, and rates."""
+    carrying = {state.node for state in states}
+    stand_ins = {state.stand_in for state in states}
+    allowed = carrying | set(targets.tolist())
+    read = dict.fromkeys(node for state in states for node in graph.operands(state.node).tolist())
+    return [
+        node
+        for node in read
+        if node > TEXT and node not in stand_ins and not graph.is_formula(node)
+        if allowed.issuperset(graph.readers(node).tolist())
+    ]
+
+
 def _kept(graph: Graph, sheets: set[str]) -> Flags:
     """The cells on the sheets with updates, and what these are calculated from."""
     kept = np.array([position[0] in sheets for position in graph.positions], dtype=np.bool_)
@@ -63,7 +88,9 @@ def _kept(graph: Graph, sheets: set[str]) -> Flags:
     return kept
 
 
-def _model(graph: Graph, updates: Updates, kept: Flags, passed: Mapping[int, int]) -> Model:
+def _model(
+    graph: Graph, updates: Updates, kept: Flags, passed: Mapping[int, int], states: tuple[State, ...] = ()
+) -> Model:
     """The calculation cut at its updates.
 
     Args:
@@ -71,6 +98,7 @@ def _model(graph: Graph, updates: Updates, kept: Flags, passed: Mapping[int, int
         updates: the updates that add something.
         kept: the cells that are calculated.
         passed: updates that only hand on their parameter, as those inside a batch do, with that parameter.
+        states: what is carried from step to step beside the parameters; it starts from nothing.
     """
     targets = updates.targets
     starts = _roots(graph, targets, updates.parameters, passed)
@@ -84,10 +112,14 @@ def _model(graph: Graph, updates: Updates, kept: Flags, passed: Mapping[int, int
     depends = dependents_of(graph, order, is_cut, np.concatenate([parameters, targets]))
     feeds = ancestors_of(graph, order, is_cut, targets)
     given = worlds_of(graph, is_cut, parameters, depends, feeds)
+    if states:
+        given[[state.stand_in for state in states]] = 0.0
+        shares = _shares(graph, states, targets)
+        given[shares] = graph.numbers[shares][:, None]
     evaluation = Evaluation(graph, given, is_cut, order)
     steps = evaluation.results[targets] - evaluation.seen[starts]
     choices = _rate_choices(graph, targets, starts, depends)
-    return Model(graph, targets, parameters, evaluation, depends, feeds, steps, threaded, choices)
+    return Model(graph, targets, parameters, evaluation, depends, feeds, steps, threaded, choices, states)
 
 
 def _roots(graph: Graph, targets: Identities, parameters: Identities, passed: Mapping[int, int]) -> Identities:
@@ -198,6 +230,7 @@ def _followed(model: Model, trials: Iterable[Trial], left: Flags, sample: Identi
             whole.is_right_here[chosen],
             whole.rates[chosen],
             whole.factors[chosen],
+            whole.is_decayed,
         )
 
 
@@ -249,24 +282,6 @@ def _place(model: Model, index: int) -> tuple[str, str]:
     return model.graph.positions[node][0], skeleton(model.graph, node)
 
 
-def skeleton(graph: Graph, node: int) -> str:
-    """The build of a formula, whatever cells it reads."""
-    kind = graph.kind(node)
-    return "" if kind is None else _build(kind.program.tree)
-
-
-def _build(node: Node) -> str:
-    match node[0]:
-        case "slot":
-            return "x"
-        case "n":
-            return f"{node[1]:g}"
-        case "call":
-            return f"{node[1]}({','.join(map(_build, node[2]))})"
-        case _:
-            return f"({node[0]}{','.join(map(_build, parts(node)))})"
-
-
 def loss_candidates(model: Model, near: Flags) -> list[Loss]:
     """Sets of cells that may be the loss in all steps: those of one kind, one column, one row or one build."""
     graph = model.graph
@@ -302,6 +317,8 @@ def _sets(graph: Graph, nodes: Identities, near: Flags) -> Iterator[tuple[int, .
 
 def _descent(model: Model, loss: Loss, members: Identities, evaluation: Evaluation) -> Descent:
     adjoint = evaluation.adjoint_of(loss.slopes(model.evaluation.seen))
+    decayed = _decay(model, adjoint, members)
+    adjoint[model.parameters[members]] += decayed
     with np.errstate(all="ignore"):
         ratio = -model.steps[members] / adjoint[model.parameters[members]]
     rates, factors = _explained(model, ratio, members)
@@ -310,7 +327,64 @@ def _descent(model: Model, loss: Loss, members: Identities, evaluation: Evaluati
     is_right &= ~(adjoint[rates] != 0).any(axis=1)  # a number that the loss is calculated from is no learning rate
     is_right &= ~_lacks_rate(model, members, rates, is_right)
     is_right_here = _explained_here(model, ratio, factor, members)
-    return Descent(loss, members, adjoint, factor, is_right, is_right_here, rates, factors)
+    return Descent(loss, members, adjoint, factor, is_right, is_right_here, rates, factors, bool(decayed.any()))
+
+
+def _decay(model: Model, adjoint: Array, members: Identities) -> Array:
+    """What weight decay adds to the gradients: a number, or a given cell, times the parameter; most often nothing.
+
+    It is looked for where a multiple of the gradient alone explains no update.
+    """
+    nothing = np.zeros((len(members), adjoint.shape[1]))
+    gradients = adjoint[model.parameters[members], :FREE]
+    parameters = model.evaluation.seen[model.parameters[members], :FREE]
+    steps = -model.steps[members, :FREE]
+    with np.errstate(all="ignore"):
+        for _, quotient in _quotients(model, -model.steps[members] / adjoint[model.parameters[members]], members):
+            if _steady(quotient[:, :FREE])[0].any():
+                return nothing
+    paces = [_given(model, members, column) for column in range(model.rate_choices.shape[1])]
+    shares = [*paces, *(one * other for index, one in enumerate(paces[1:], 1) for other in paces[index + 1 :])]
+    best, best_count = nothing, 0
+    for pace in paces:
+        for share in shares:
+            slope, decay, fits = _two_terms(steps, pace * gradients, share * parameters)
+            count = int(fits.sum())
+            if count > best_count:
+                with np.errstate(all="ignore"):
+                    usual = np.median((decay / slope)[fits])
+                    best, best_count = nothing.copy(), count
+                    best[:, :FREE] = np.where(_as_built(model, members, fits), usual * share * parameters / pace, 0.0)
+    return best
+
+
+def _as_built(model: Model, members: Identities, chosen: Flags) -> Flags:
+    """The updates on the sheet of some chosen ones whose formulas are built like theirs, as a column."""
+    places = [_place(model, index) for index in members.tolist()]
+    wanted = {place for place, is_chosen in zip(places, chosen.tolist(), strict=True) if is_chosen}
+    return np.array([[place in wanted] for place in places], dtype=np.bool_)
+
+
+def _given(model: Model, members: Identities, column: int) -> Array:
+    """The numbers of one of the cells that may hold each update's learning rate; 1 for none."""
+    nodes = model.rate_choices[members, column]
+    missing = 1.0 if column == 0 else np.nan
+    return np.where((nodes > TEXT)[:, None], model.evaluation.seen[nodes, :FREE], missing)
+
+
+def _two_terms(steps: Array, gradients: Array, parameters: Array) -> tuple[Array, Array, Flags]:
+    """For each update how often it takes its gradient and its parameter, and whether these two explain it."""
+    with np.errstate(all="ignore"):
+        gg, pp, gp = (
+            (one * other).sum(axis=1)
+            for one, other in ((gradients, gradients), (parameters, parameters), (gradients, parameters))
+        )
+        gs, ps = (gradients * steps).sum(axis=1), (parameters * steps).sum(axis=1)
+        size = gg * pp - gp**2
+        slope, decay = (gs * pp - ps * gp) / size, (ps * gg - gs * gp) / size
+        off = np.abs(slope[:, None] * gradients + decay[:, None] * parameters - steps).max(axis=1)
+        fits = (off <= CLOSENESS * np.abs(steps).max(axis=1)) & (slope > 0) & (decay > 0)
+    return slope, decay, fits
 
 
 def _lacks_rate(model: Model, members: Identities, rates: Identities, is_right: Flags) -> Flags:

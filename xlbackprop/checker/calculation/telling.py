@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from xlbackprop.checker.calculation.graph import Graph
+from xlbackprop.checker.calculation.graph import Graph, skeleton
 from xlbackprop.checker.calculation.judgement import Mistake
 from xlbackprop.checker.calculation.names import label
-from xlbackprop.checker.calculation.recognition import skeleton
 from xlbackprop.checker.file.formula import Formulas, Node, Position, UnsupportedError, evaluate
 from xlbackprop.checker.report.findings import Finding, shortened
 from xlbackprop.grid import ranges

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Container
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph, Kind, Order
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.file.formula import UnsupportedError
+from xlbackprop.engine import Array
 
 _TRIALS = 8
 _MOST_LOOKED_AT = 8
@@ -79,13 +81,34 @@ def _parameter_slot(graph: Graph, kind: Kind, order: Order) -> int | None:
     candidates = [
         slot
         for slot in single
-        if np.allclose(slopes[first == first[slot]].sum(axis=0), 1.0, atol=1e-12) and int(first[slot]) not in in_ranges
+        if int(first[slot]) not in in_ranges
+        and (
+            np.allclose(slopes[first == first[slot]].sum(axis=0), 1.0, atol=1e-12)
+            or _is_decayed(graph, kind, slot, values, first)
+        )
     ]
     for slot in candidates:
         spread = np.unique(np.linspace(0, len(kind.cells) - 1, _MOST_LOOKED_AT).astype(int))
         if any(_step_depends(graph, order, kind.operands[place], slot) for place in spread):
             return slot
     return None
+
+
+def _is_decayed(graph: Graph, kind: Kind, slot: int, values: Array, first: npt.NDArray[np.intp]) -> bool:
+    """Whether an operand is kept whole where one of the given numbers is 0, such as the learning rate of a decay."""
+    for other in np.unique(first):
+        node = int(kind.operands[0][first == other][0])
+        if other == first[slot] or node <= TEXT or graph.is_formula(node):
+            continue
+        changed = values.copy()
+        changed[other] = 0.0
+        operands = changed[first][None]
+        with np.errstate(all="ignore"):
+            root, leaves = kind.program.run(operands)
+            slopes = kind.program.pull(root, leaves, np.ones((1, _TRIALS)))[0]
+        if np.allclose(slopes[first == first[slot]].sum(axis=0), 1.0, atol=1e-12):
+            return True
+    return False
 
 
 def _step_depends(graph: Graph, order: Order, operands: Identities, slot: int) -> bool:

@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 from msgspec import Struct
 
+from xlbackprop.checker.calculation.carrying import carrying_mistakes, shares_of
 from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError
 from xlbackprop.checker.calculation.judgement import Mistake, crossed_mistakes, mistakes
 from xlbackprop.checker.calculation.model import Descent, Flags, Model
 from xlbackprop.checker.calculation.names import label, place
 from xlbackprop.checker.calculation.program import Identities
-from xlbackprop.checker.calculation.recognition import ancestors, dependents, descents, model_of
+from xlbackprop.checker.calculation.recognition import ancestors, dependents, descents, model_of, stateful_model_of
 from xlbackprop.checker.calculation.rules import rule_words
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Position
@@ -44,11 +45,14 @@ class Training(Struct, frozen=True):
     """The cell with the learning rate that most updates use; 0 where it is typed into the formulas."""
     rule: str
     """What is descended without a cell of its own, in words; empty where `loss` is it."""
+    carried: str
+    """What else goes on from step to step, in words."""
 
 
 class CalculationVerdict(Struct, eq=False, dict=True):
     """Everything that the calculation of a workbook says."""
 
+    graph: Graph
     model: Model
     descents: tuple[Descent, ...]
     mistakes: tuple[Mistake, ...]
@@ -58,8 +62,9 @@ class CalculationVerdict(Struct, eq=False, dict=True):
     trainings: tuple[Training, ...]
 
     @property
-    def graph(self) -> Graph:
-        return self.model.graph
+    def is_plain(self) -> bool:
+        """Whether updates subtract the gradient and nothing else."""
+        return not (self.model.states or any(descent.is_decayed for descent in self.descents))
 
     def is_proven(self, position: Position) -> bool:
         """Whether a cell is right, whatever its label says."""
@@ -105,16 +110,21 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     if book.formulas > MOST_FORMULAS:
         raise TooLargeError
     model = model_of(book)
+    graph = model.graph
     found = descents(model)
+    if not found and (stateful := stateful_model_of(model)) is not None and (other := descents(stateful)):
+        model, found = stateful, other
     wrong = list(crossed_mistakes(model)) if found else []
     for descent in found:
         wrong += mistakes(model, descent)
+    if found:
+        wrong += carrying_mistakes(model, found)
     trainings = [training for descent in found for training in _trainings(model, descent)]
     proven = _proven(model, found, wrong)
     sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
     explained = dependents(model.evaluation, sources)
     explained[sources] = False
-    return CalculationVerdict(model, tuple(found), tuple(wrong), proven, explained, tuple(trainings))
+    return CalculationVerdict(graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings))
 
 
 def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
@@ -185,7 +195,14 @@ def _trainings(model: Model, descent: Descent) -> Iterator[Training]:
             tuple(sorted(node for node in map(graph.node, places) if graph.is_formula(node))),
             rates.most_common(1)[0][0],
             rule_words(model, descent.loss) if descent.loss.errors else "",
+            _carried_words(model) + ", with weight decay" * descent.is_decayed,
         )
+
+
+def _carried_words(model: Model) -> str:
+    shares = Counter(shares_of(model).values())
+    usual = [f"{share:g}" for share, number in shares.most_common(3) if 4 * number > shares.total()]
+    return f", with momentum {' and '.join(usual)}" if usual else ""
 
 
 def _threads(model: Model, parameters: list[int]) -> int:
@@ -211,7 +228,7 @@ def judged_words(verdict: CalculationVerdict) -> Iterator[str]:
         updates = "1 update" if training.updates == 1 else f"{training.updates:,} updates"
         parameters = "1 parameter" if training.parameters == 1 else f"{training.parameters} parameters"
         descended = training.rule or f"by the derivative of {named}"
-        yield f"{training.sheet}: {updates} of {parameters} in {steps}, {descended}"
+        yield f"{training.sheet}: {updates} of {parameters} in {steps}, {descended}{training.carried}"
 
 
 def not_judged_words(verdict: CalculationVerdict) -> Iterator[str]:

@@ -1,0 +1,83 @@
+"""Carrying: whether every state goes on from its own one before, keeps as much of it as the others, and is used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from xlbackprop.checker.calculation.graph import TEXT
+from xlbackprop.checker.calculation.judgement import Mistake, as_before
+from xlbackprop.checker.calculation.model import Descent, Model
+from xlbackprop.checker.calculation.names import told
+from xlbackprop.checker.calculation.recognition import dependents
+from xlbackprop.checker.calculation.repair import rewritten
+from xlbackprop.checker.calculation.states import State, usual_move
+
+_SAME = 1e-9
+
+
+def carrying_mistakes(model: Model, descents: list[Descent]) -> Iterator[Mistake]:
+    """The states that are carried on otherwise than most are, and the updates that use none where most do."""
+    if not model.states:
+        return
+    yield from _crossed(model)
+    yield from _other_shares(model)
+    evaluation = model.evaluation
+    carrying = dependents(evaluation, np.array([state.stand_in for state in model.states]))
+    members = np.concatenate([descent.members for descent in descents])
+    targets = model.targets[members]
+    uses = np.array([carrying[model.graph.operands(node)].any() for node in targets.tolist()])
+    if 2 * uses.sum() > len(targets):
+        for node in targets[~uses].tolist():
+            words = "does not use what the other parameters carry from step to step"
+            yield Mistake(node, "missing_term", words, "the same as in the updates beside it")
+
+
+def _crossed(model: Model) -> Iterator[Mistake]:
+    graph = model.graph
+    move = usual_move(graph, {state.node: state.before for state in model.states})
+    if move is None:
+        return
+    held = {state.node for state in model.states} | {state.before for state in model.states}
+    for state in model.states:
+        sheet, row, column = graph.positions[state.node]
+        right = graph.node((sheet, row - move[0], column - move[1]))
+        if right > TEXT and right != state.before and (right in held or not graph.is_formula(right)):
+            words = f"goes on from {told(graph, state.before, sheet)} where {told(graph, right, sheet)} belongs"
+            yield Mistake(state.node, "wrong_cell", words, _reading(model, state, right))
+
+
+def _reading(model: Model, state: State, right: int) -> str:
+    """The formula of a state with another one before it."""
+    kind = model.graph.kind(state.node)
+    assert kind is not None
+    numbers = [number for number, slot in enumerate(kind.program.slots) if slot.start == state.slot]
+    return rewritten(model.graph, state.node, kind.program.tree, dict.fromkeys(numbers, right))
+
+
+def _other_shares(model: Model) -> Iterator[Mistake]:
+    shares = shares_of(model)
+    (usual, count), *_ = Counter(shares.values()).most_common(1)
+    if 2 * count <= len(shares):
+        return
+    for state in model.states:
+        share = shares[state]
+        if abs(share - usual) > _SAME * abs(usual):
+            words = f"keeps {share:g} of its value before where the others keep {usual:g}"
+            yield Mistake(state.node, "wrong_factor", words, as_before(model, state.node, state.before))
+
+
+def shares_of(model: Model) -> dict[State, float]:
+    """How much of its value before each state keeps, with the numbers of the sheet."""
+    graph, seen = model.graph, model.evaluation.seen
+    found = {}
+    for state in model.states:
+        kind = graph.kind(state.node)
+        assert kind is not None
+        operands = seen[graph.operands(state.node)][None]
+        root, leaves = kind.program.run(operands)
+        slopes = kind.program.pull(root, leaves, np.ones((1, operands.shape[2])))[0, state.slot]
+        found[state] = float(f"{slopes[-1]:.9g}")
+    return found

@@ -1,0 +1,126 @@
+"""States: what updates carry from step to step beside their parameters, such as the velocities of momentum."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
+
+from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph, skeleton
+from xlbackprop.checker.file.formula import UnsupportedError
+
+Flags = npt.NDArray[np.bool_]
+
+
+class State(Struct, frozen=True):
+    """One value that is carried on: the cell that holds it, the slot with the one before, and a stand-in for this."""
+
+    node: int
+    slot: int
+    """Which operand of its formula is the value before."""
+    before: int
+    stand_in: int
+    """The value before as a number of its own, which no formula calculates."""
+
+
+def with_states(graph: Graph, is_backward: Flags) -> tuple[Graph, tuple[State, ...]]:
+    """A copy of a graph in which every state starts from a number, and the states.
+
+    Args:
+        graph: the cells.
+        is_backward: those that updates are calculated from, parameters changing them.
+    """
+    slots: dict[int, int] = {}
+    for number, kind in enumerate(graph.kinds):
+        if is_backward[kind.cells].any():
+            slot = _carried(graph, number)
+            if slot is not None:
+                slots.update(dict.fromkeys(kind.cells.tolist(), slot))
+    slots |= _odd(graph, slots, is_backward)
+    positions, operands_of = list(graph.positions), {int(graph.kind_of[node]) for node in slots}
+    kinds = [
+        replace(kind, operands=kind.operands.copy()) if number in operands_of else kind
+        for number, kind in enumerate(graph.kinds)
+    ]
+    states = []
+    for node, slot in slots.items():
+        before = int(graph.operands(node)[slot])
+        states.append(State(node, slot, before, len(positions)))
+        kinds[graph.kind_of[node]].operands[graph.place_of[node], slot] = len(positions)
+        positions.append(graph.positions[before])
+    extended = copy.copy(graph)
+    more = len(states)
+    extended.positions, extended.kinds, extended.size = positions, kinds, len(positions)
+    extended.numbers = np.concatenate([graph.numbers, np.zeros(more)])
+    extended.formulas = [*graph.formulas, *[None] * more]
+    extended.kind_of = np.concatenate([graph.kind_of, np.full(more, -1)])
+    extended.place_of = np.concatenate([graph.place_of, np.zeros(more, dtype=np.int64)])
+    extended.forget_readers()
+    return extended, tuple(states)
+
+
+def _carried(graph: Graph, number: int) -> int | None:
+    """Which operand of a kind of formula is the same thing one step before, of which a fixed share is kept."""
+    kind = graph.kinds[number]
+    build = skeleton(graph, int(kind.cells[0]))
+    for slot in (slot.start for slot in kind.program.slots if not slot.is_range and slot.size == 1):
+        roots = [graph.link(int(node)) if node > TEXT else BLANK for node in kind.operands[:, slot].tolist()]
+        carried = [graph.is_formula(root) and skeleton(graph, root) == build for root in roots if root > TEXT]
+        starts = [root <= TEXT or not graph.is_formula(root) for root in roots]
+        if any(carried) and 2 * (sum(carried) + sum(starts)) > len(roots) and _is_share(graph, number, slot):
+            return slot
+    return None
+
+
+def _odd(graph: Graph, slots: Mapping[int, int], is_backward: Flags) -> dict[int, int]:
+    """Cells of other formulas between states that read the one before them, each with the slot of this one."""
+    before = {node: int(graph.operands(node)[slot]) for node, slot in slots.items()}
+    move = usual_move(graph, before)
+    found = {}
+    if move is None:
+        return {}
+    for node in slots:
+        sheet, row, column = graph.positions[node]
+        later = graph.node((sheet, row + move[0], column + move[1]))
+        if later > TEXT and later not in slots and is_backward[later]:
+            places = np.flatnonzero(graph.operands(later) == node)
+            if len(places) == 1:
+                found[later] = int(places[0])
+    return found
+
+
+def usual_move(graph: Graph, before: Mapping[int, int]) -> tuple[int, int] | None:
+    """How many rows and columns lie between most cells and those before them; None where that is not one sheet's."""
+    counts = Counter(
+        (here[1] - there[1], here[2] - there[2])
+        for here, there in ((graph.positions[node], graph.positions[other]) for node, other in before.items())
+        if here[0] == there[0]
+    )
+    if not counts:
+        return None
+    (move, count), *_ = counts.most_common(1)
+    return move if 2 * count > len(before) else None
+
+
+def _is_share(graph: Graph, number: int, slot: int) -> bool:
+    """Whether the slope of a kind of formula by an operand does not change with it."""
+    kind = graph.kinds[number]
+    generator = np.random.default_rng(3)
+    nodes, first = np.unique(kind.operands[0], return_inverse=True)
+    values = np.repeat(generator.uniform(0.2, 0.9, (len(nodes), 1)), 3, axis=1)
+    values[first[slot]] = (0.3, 0.5, 0.8)
+    operands = values[first][None]
+    try:
+        with np.errstate(all="ignore"):
+            root, leaves = kind.program.run(operands)
+            kind.program.shown(root, operands)
+            slopes = kind.program.pull(root, leaves, np.ones((1, 3)))[0]
+    except UnsupportedError:
+        return False
+    own = slopes[first == first[slot]].sum(axis=0)
+    return bool(np.allclose(own, own[0]) and own[0] != 0)
