@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openpyxl
 import pytest
-from msgspec.structs import replace
 from numpy.typing import NDArray
-from openpyxl.utils import get_column_letter
+from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.utils.cell import coordinate_to_tuple
 
 from tests import judges, sheets
@@ -20,16 +21,35 @@ from tests.judges import Cells, Changes
 from tests.test_judges import QUICK_JUDGES, assert_agree
 from xlbackprop import Definition, build, load, train
 from xlbackprop.network.templates import names
-from xlbackprop.workbook.sheets import predictions
-from xlbackprop.workbook.sheets.predictions import CURVE_STEPS, STEPS, TITLE, Choices, Layout
+from xlbackprop.workbook.sheets.predictions import CURVE_STEPS, STEPS, TITLE, Layout
 
 TOP, LEFT = 5, 2
 Array = NDArray[np.float64]
+Typed = dict[str, float | str | None]
+"""What a reader chooses, by what is chosen."""
 
 
-def filled(folder: Path, definition: Definition, choices: Choices = predictions.AS_GENERATED) -> Cells:
-    """The values that the sheet carries."""
-    return sheets.filled(folder, definition, "predictions", partial(predictions.predictions, choices=choices))
+@cache
+def built(template: str, folder: Path) -> Path:
+    """A workbook of the Walkthrough and this sheet, which is only looked at."""
+    (folder / template).mkdir(exist_ok=True)
+    return build(load(template), folder / template / "book.xlsx", sheets=["predictions"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("predictions")
+
+
+def changes(definition: Definition, typed: Typed) -> Changes:
+    layout = Layout(definition)
+    return {(TITLE, layout.cell(choice)): value for choice, value in typed.items()}
+
+
+def recalculated(template: str, folder: Path, typed: Typed, others: Changes | None = None) -> Cells:
+    """All cells of the workbook after a reader has chosen, and typed something elsewhere."""
+    path = built(template, folder)
+    return judges.stored(path) | judges.ironcalc_judge(path, {**changes(load(template), typed), **(others or {})})
 
 
 def block(cells: Cells, row: int, column: int, rows: int, columns: int) -> Array:
@@ -41,44 +61,52 @@ def block(cells: Cells, row: int, column: int, rows: int, columns: int) -> Array
 def table(cells: Cells, definition: Definition, name: str) -> list[Any]:
     """What stands under a heading of the table of the samples."""
     layout = Layout(definition)
-    places = range(layout.side, layout.verdict + 2)
-    column = next(
-        place for place in places if cells.get((TITLE, f"{get_column_letter(place)}{layout.header_row}")) == name
-    )
-    return [
-        cells[TITLE, f"{get_column_letter(column)}{row}"] for row in range(layout.header_row + 1, layout.last_row + 1)
-    ]
+    letters = map(get_column_letter, range(layout.side, layout.verdict + 2))
+    letter = next(each for each in letters if cells.get((TITLE, f"{each}{layout.header_row}")) == name)
+    return [cells[TITLE, f"{letter}{row}"] for row in range(layout.header_row + 1, layout.last_row + 1)]
 
 
-def xor_network(made: int, x: Array, y: Array) -> tuple[Array, Array]:
-    """What the first hidden unit and the output of the template say, written out."""
-    definition = load("xor")
+def weights(definition: Definition, made: int) -> Mapping[str, float]:
     trace = train(definition)
-    at = trace.final if made == definition.iterations else trace.at(made)
-    first, second = (np.tanh(at[f"w{2 * u - 1}"] * x + at[f"w{2 * u}"] * y + at[f"b{u}"]) for u in (1, 2))
-    return first, 1 / (1 + np.exp(-(at["w5"] * first + at["w6"] * second + at["b3"])))
+    return trace.final if made == definition.iterations else {name: trace[name][made] for name in trace.final}
 
 
-@pytest.mark.parametrize(
-    ("made", "shown", "ranges"),
-    [(192, "a_o1", ((None, None), (None, None))), (100, "a_h1", ((None, 0.5), (-2.0, 2.0)))],
-)
-def test_each_cell_of_the_map_is_a_forward_pass(
-    made: int, shown: str, ranges: tuple[tuple[float | None, float | None], ...], tmp_path: Path
-) -> None:
-    cells = filled(tmp_path, load("xor"), Choices(made, shown, ranges))
-    across = np.linspace(-0.125, 0.5 if ranges[0][1] else 1.125, STEPS)
-    upwards = np.linspace(*((-2.0, 2.0) if ranges[1][0] else (-0.125, 1.125)), STEPS)
-    np.testing.assert_allclose(block(cells, TOP + STEPS, LEFT, 1, STEPS)[0], across, atol=1e-12)
-    np.testing.assert_allclose(block(cells, TOP, 1, STEPS, 1)[::-1, 0], upwards, atol=1e-12)
-    hidden, output = xor_network(made, *np.meshgrid(across, upwards[::-1]))
-    np.testing.assert_allclose(block(cells, TOP, LEFT, STEPS, STEPS), hidden if shown == "a_h1" else output, rtol=1e-9)
+MAPS: dict[str, tuple[Typed, tuple[float, ...]]] = {
+    "xor": ({}, (-0.125, 1.125, -0.125, 1.125)),
+    "and-or": ({"shown": "a_o2", "after": 0, "i1 from": 3.0, "i1 to": -1.0}, (-1.0, 3.0, -0.125, 1.125)),
+    "deep": ({"shown": "a_h2_1", "after": 7, "i2 to": 2.0}, (0.0, 2.0, -0.5, 2.0)),
+    "classic": ({"shown": "a_h2", "i1 from": -1e6, "i1 to": 1e6}, (-1e6, 1e6, -0.9, 1.1)),
+}
+"""What is chosen, and where the map begins and ends then, across and upwards."""
 
 
-def test_the_curve_is_a_forward_pass(tmp_path: Path) -> None:
+@pytest.mark.parametrize("template", thorough_but(MAPS, "xor", "and-or"))
+def test_each_cell_of_the_map_is_a_forward_pass(template: str, folder: Path) -> None:
+    definition, (typed, (left, right, low, high)) = load(template), MAPS[template]
+    cells = recalculated(template, folder, typed)
+    across, upwards = np.linspace(left, right, STEPS), np.linspace(low, high, STEPS)
+    np.testing.assert_allclose(block(cells, TOP + STEPS, LEFT, 1, STEPS)[0], across, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(block(cells, TOP, 1, STEPS, 1)[::-1, 0], upwards, rtol=1e-12, atol=1e-12)
+    at = weights(definition, int(typed.get("after", definition.iterations) or 0))
+    passed = [[forward(definition, at, (x, y))[typed.get("shown", "a_o1")] for x in across] for y in upwards[::-1]]
+    np.testing.assert_allclose(block(cells, TOP, LEFT, STEPS, STEPS), passed, rtol=1e-9, atol=1e-12)
+
+
+def forward(definition: Definition, at: Mapping[str, float], values: Sequence[float]) -> dict[Any, float]:
+    """Every activation for some inputs, written out with lists."""
+    functions = {"sigmoid": lambda x: 1 / (1 + math.exp(-min(700, max(-700, x)))), "tanh": math.tanh}
+    names, said = definition.names, dict[Any, float]()
+    for layer, units in enumerate(names.activations):
+        sums = [sum(at[w] * x for w, x in zip(row, values, strict=True)) for row in names.weights[layer]]
+        biases = [at[name] for name in names.biases[layer]] or [0.0] * len(sums)
+        values = [functions[definition.layers[layer].activation](s + b) for s, b in zip(sums, biases, strict=True)]
+        said |= dict(zip(units, values, strict=True))
+    return said
+
+
+def test_the_curve_is_a_forward_pass(folder: Path) -> None:
     definition = load("regression")
-    filled(tmp_path, definition)
-    (chart,) = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
+    (chart,) = openpyxl.load_workbook(built("regression", folder))[TITLE]._charts
     said, samples, *hidden = (
         np.array([[float(point.v) for point in each.numRef.numCache.pt] for each in (series.xVal, series.yVal)])
         for series in chart.series
@@ -91,50 +119,36 @@ def test_the_curve_is_a_forward_pass(tmp_path: Path) -> None:
     np.testing.assert_array_equal(samples, [np.ravel(definition.inputs), np.ravel(definition.targets)])
 
 
-def changes(definition: Definition, choices: Choices) -> Changes:
-    """What a reader types for these choices."""
-    layout, typed = Layout(definition), dict[tuple[str, str], float | str | None]()
-    wanted: dict[str, float | str | None] = {predictions.SHOWN: choices.shown, predictions.MADE: choices.made}
-    for name, ends in zip(definition.names.inputs, choices.ranges, strict=False):
-        wanted |= {f"{name} {end}": number for end, number in zip(("from", "to"), ends, strict=True)}
-    for choice in layout.choices:
-        typed[TITLE, layout.cell(choice)] = wanted[choice]
-    return typed
+def test_a_curve_follows_what_is_chosen(folder: Path) -> None:
+    definition = load("regression")
+    cells = recalculated("regression", folder, {"after": 13, "i1 from": 0.5})
+    (chart,) = openpyxl.load_workbook(built("regression", folder))[TITLE]._charts
+    first, said = (each.numRef.f.rpartition("!")[2] for each in (chart.series[0].xVal, chart.series[0].yVal))
+    x, a = (block(cells, row, column, CURVE_STEPS, 1)[:, 0] for column, row, *_ in map(range_boundaries, (first, said)))
+    at = weights(definition, 13)
+    np.testing.assert_allclose(x, np.linspace(0.5, 2.5, CURVE_STEPS), atol=1e-12)
+    wanted = sum(at[f"w{u + 2}"] * np.tanh(at[f"w{u}"] * x + at[f"b{u}"]) for u in (1, 2)) + at["b3"]
+    np.testing.assert_allclose(a, wanted, rtol=1e-9)
 
 
-CHOSEN = {
-    "xor": Choices(7, "a_h2", ((3.0, -1.0), (None, 0.25))),
-    "and-or": Choices(0, "a_o2", ((0.0, 0.0), (1e6, -1e6))),
-    "regression": Choices(13, None, ((0.5, None),)),
-    "iris-mini": Choices(1),
-    "deep": Choices(60, "a_h2_1", ((None, None), (None, None))),
-    "dead-relu": Choices(0),
-    "classic": Choices(68, "a_o2", ((-1e6, 1e6), (0.1, 0.2))),
-}
-
-
-@pytest.mark.parametrize("template", thorough_but(CHOSEN, "xor", "regression", "iris-mini"))
-def test_judges_agree_on_what_is_chosen(template: str, tmp_path: Path) -> None:
-    definition = load(template)
-    generated = build(definition, tmp_path / "generated.xlsx", sheets=["predictions"])
-    for choices in (predictions.AS_GENERATED, CHOSEN[template]):
-        filled(tmp_path, definition, choices)
-        expected = judges.carried(tmp_path / "book.xlsx")
-        typed = {} if choices is predictions.AS_GENERATED else changes(definition, choices)
-        for judge in QUICK_JUDGES:
-            assert_agree(judge(generated, typed), expected, f"{template} {choices}")
+@pytest.mark.parametrize("template", thorough_but(names(), "xor", "regression"))
+def test_judges_agree(template: str, folder: Path) -> None:
+    path = built(template, folder)
+    for judge in QUICK_JUDGES:
+        assert_agree(judge(path, {}), judges.carried(path), template)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("judge", [judges.libreoffice, judges.gnumeric])
 def test_spreadsheet_programs_agree(judge: Any, tmp_path: Path) -> None:
     files, expected = [], []
-    for template, choices in CHOSEN.items():
-        definition = load(template)
+    chosen: dict[str, Typed] = {"and-or": MAPS["and-or"][0], "iris-mini": {"after": 1}, "dead-relu": {"i1 to": 2.0}}
+    for template, choices in chosen.items():
+        definition = load(template, iterations=15)
+        typed = changes(definition, choices)
         generated = build(definition, tmp_path / "generated.xlsx", sheets=["predictions"])
-        files.append(judges.changed(generated, changes(definition, choices), template))
-        filled(tmp_path, definition, choices)
-        expected.append(judges.carried(tmp_path / "book.xlsx"))
+        files.append(judges.changed(generated, typed, template))
+        expected.append(judges.ironcalc_judge(generated, typed))
     (tmp_path / "judged").mkdir()
     for file, actual, wanted in zip(files, judge(files, tmp_path / "judged"), expected, strict=True):
         assert_agree({cell: actual.get(cell) for cell in wanted}, wanted, file.stem)
@@ -143,39 +157,37 @@ def test_spreadsheet_programs_agree(judge: Any, tmp_path: Path) -> None:
 # What each template promises
 
 
-@pytest.mark.parametrize(
-    ("template", "made", "title"),
-    [
-        ("xor", None, "4 of 4 right"),
-        ("xor", 0, "3 of 4 right"),
-        ("and-or", None, "4 of 4 right"),
-        ("iris-mini", None, "15 of 15 right"),
-        ("iris-mini", 0, "11 of 15 right"),
-        ("regression", None, "what the network says"),
-        ("classic", None, "what the network says"),
-    ],
-)
-def test_the_title_counts_who_is_right(template: str, made: int | None, title: str, tmp_path: Path) -> None:
-    definition = load(template)
-    cells = filled(tmp_path, definition, Choices(made))
+TITLES = {
+    ("xor", 192): "4 of 4 right",
+    ("xor", 0): "3 of 4 right",
+    ("and-or", 60): "4 of 4 right",
+    ("iris-mini", 105): "15 of 15 right",
+    ("iris-mini", 0): "11 of 15 right",
+    ("regression", 270): "what the network says",
+    ("dead-relu", 60): "what the network says",
+    ("classic", 68): "what the network says",
+}
+
+
+@pytest.mark.parametrize("case", thorough_but(TITLES, ("xor", 0), ("iris-mini", 105), ("dead-relu", 60)))
+def test_the_title_counts_who_is_right(case: tuple[str, int], folder: Path) -> None:
+    template, made = case
+    cells, title = recalculated(template, folder, {"after": made}), TITLES[template, made]
     assert cells[TITLE, "A1"] == f"Predictions: {title}"
     if title[0].isdigit():
-        assert "".join(table(cells, definition, "right?")).count("✓") == int(title.split()[0])
+        assert "".join(table(cells, load(template), "right?")).count("✓") == int(title.split()[0])
 
 
-def test_a_target_that_is_retyped_makes_the_network_wrong(tmp_path: Path) -> None:
-    """The same weights, but for another class: rate 0 keeps them as they are."""
-    definition = replace(load("xor"), learning_rate=0.0)
-    path = build(definition, tmp_path / "book.xlsx", sheets=["predictions"])
-    stored, flipped = judges.stored(path), {("Data", "D6"): 1.0}
-    before, after = (stored | judges.ironcalc_judge(path, each) for each in ({}, flipped))
+def test_a_target_that_is_retyped_makes_the_network_wrong(folder: Path) -> None:
+    """The weights at the beginning stay what they are; the network answers 1 to nobody but the first."""
+    definition, typed = load("xor"), {("Data", "D6"): 1.0}
+    before, after = (recalculated("xor", folder, {"after": 0}, each) for each in ({}, typed))
     assert [table(cells, definition, "t1")[0] for cells in (before, after)] == [0, 1]
     assert sorted(table(cells, definition, "right?")[0] for cells in (before, after)) == ["✓", "✗"]
 
 
-def test_how_far_off_it_is(tmp_path: Path) -> None:
-    definition = load("regression")
-    cells = filled(tmp_path, definition)
+def test_how_far_off_it_is(folder: Path) -> None:
+    definition, cells = load("regression"), judges.stored(built("regression", folder))
     said, wanted = table(cells, definition, "a_o1"), table(cells, definition, "t1")
     off = [abs(t - a) for t, a in zip(wanted, said, strict=True)]
     assert table(cells, definition, "off by") == pytest.approx(off)
@@ -196,8 +208,8 @@ def under(cells: Cells, heading: str, columns: int) -> list[list[Any]]:
     return found
 
 
-def test_a_dead_unit_is_named(tmp_path: Path) -> None:
-    units = under(filled(tmp_path, load("dead-relu")), "The hidden units, over all samples", 5)
+def test_a_dead_unit_is_named(folder: Path) -> None:
+    units = under(judges.stored(built("dead-relu", folder)), "The hidden units, over all samples", 5)
     assert [each[0] for each in units] == ["a_h1", "a_h2"]
     assert units[0][2] > 0.5
     assert not units[0][4]
@@ -205,20 +217,19 @@ def test_a_dead_unit_is_named(tmp_path: Path) -> None:
     assert units[1][4].startswith("dead: 0 for every sample")
 
 
-def test_the_gradient_of_every_layer(tmp_path: Path) -> None:
+def test_the_gradient_of_every_layer(folder: Path) -> None:
     definition = load("deep")
-    layers = under(filled(tmp_path, definition, Choices(0)), "How much of the gradient reaches each layer", 2)
+    layers = under(recalculated("deep", folder, {"after": 0}), "How much of the gradient reaches each layer", 2)
     first = train(definition).at(0)
     largest = [max(abs(first[f"∂E/∂{name}"]) for row in rows for name in row) for rows in definition.names.weights]
     assert [row[1] for row in layers] == pytest.approx(largest, rel=1e-9)
     assert layers[-1][1] > 250 * layers[0][1]
 
 
-def test_flowers_by_class(tmp_path: Path) -> None:
-    definition = load("iris-mini")
-    classes = under(filled(tmp_path, definition), "How many of each class get which name", 4)
-    assert [row[1:] for row in classes] == [[5, 0, 0], [0, 5, 0], [0, 0, 5]]
-    before = under(filled(tmp_path, definition, Choices(0)), "How many of each class get which name", 4)
+def test_flowers_by_class(folder: Path) -> None:
+    heading = "How many of each class get which name"
+    after, before = (under(recalculated("iris-mini", folder, {"after": made}), heading, 4) for made in (105, 0))
+    assert [row[1:] for row in after] == [[5, 0, 0], [0, 5, 0], [0, 0, 5]]
     assert sum(row[1 + index] for index, row in enumerate(before)) == 11
 
 
@@ -226,25 +237,16 @@ def test_flowers_by_class(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("template", thorough_but(names(), "classic"))
-def test_it_fits_a_laptop_and_its_charts_are_told(template: str, tmp_path: Path) -> None:
-    definition = load(template)
-    filled(tmp_path, definition)
-    sheets.assert_fits_a_laptop(tmp_path, TITLE)
-    if len(definition.names.inputs) == 1 or template == "deep":
-        sheets.assert_charts_are_told(tmp_path, TITLE, 1)
+def test_it_fits_a_laptop_and_its_charts_are_told(template: str, folder: Path) -> None:
+    place = built(template, folder).parent
+    sheets.assert_fits_a_laptop(place, TITLE)
+    if len(load(template).names.inputs) == 1 or template == "deep":
+        sheets.assert_charts_are_told(place, TITLE, 1)
 
 
-def test_samples_and_boundary_are_marked_without_colour(tmp_path: Path) -> None:
-    filled(tmp_path, load("xor"))
-    rules = [
-        rule
-        for each in openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE].conditional_formatting
-        for rule in each.rules
-    ]
-    marks = [
-        rule.dxf.numFmt.formatCode
-        for rule in rules
-        if rule.dxf and rule.dxf.numFmt and "E" not in rule.dxf.numFmt.formatCode
-    ]
+def test_samples_and_boundary_are_marked_without_colour(folder: Path) -> None:
+    formatting = openpyxl.load_workbook(built("xor", folder))[TITLE].conditional_formatting
+    styles = [rule.dxf for each in formatting for rule in each.rules if rule.dxf]
+    marks = [style.numFmt.formatCode for style in styles if style.numFmt and style.border]
     assert [mark[1] for mark in marks] == ["○", "●", "◐"]
-    assert sum(bool(rule.dxf and rule.dxf.border) for rule in rules) == 6
+    assert sum(bool(style.border) for style in styles) == 6

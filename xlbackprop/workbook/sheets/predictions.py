@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
+from numpy.typing import NDArray
 from openpyxl.formatting.rule import ColorScaleRule, Rule
 from openpyxl.styles import Border, Font, Side
 from openpyxl.styles.differential import DifferentialStyle
@@ -73,20 +74,6 @@ _RIGHT, _WRONG = "✓", "✗"
 _DEAD = "dead: 0 for every sample, no gradient"
 _BEFORE = Look(theme.HEADING, align="right", indent=1)
 _COUNT = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
-
-
-class Choices(Struct, frozen=True):
-    """What the reader can choose on the sheet."""
-
-    made: int | None = None
-    """After how many iterations the network speaks; None for the end of the training."""
-    shown: str | None = None
-    """Whose activation the map shows; None for the first output."""
-    ranges: tuple[tuple[float | None, float | None], ...] = ((None, None), (None, None))
-    """From where to where the picture goes, for each input; None to go around the samples."""
-
-
-AS_GENERATED = Choices()
 
 
 class Layout(Struct, frozen=True, dict=True):
@@ -196,10 +183,10 @@ class _Axis(Struct, frozen=True):
         return f"INT(({cell}-{self.low_cell})/{self.step_cell}+{_TO_STEPS})"
 
 
-def predictions(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
+def predictions(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the engine gives the values that its formulas have."""
     page = Page(workbook, TITLE)
-    sheet = _Sheet(page, lesson, choices)
+    sheet = _Sheet(page, lesson)
     layout = sheet.layout
     sheet.choose()
     sheet.network()
@@ -236,9 +223,9 @@ def point_columns(derivation: Derivation) -> tuple[str, ...]:
 class _Sheet:
     """The sheet while it is being filled."""
 
-    def __init__(self, page: Page, lesson: Lesson, choices: Choices) -> None:
+    def __init__(self, page: Page, lesson: Lesson) -> None:
         self.page, self.layout = page, Layout(lesson.definition)
-        self._lesson, self._choices = lesson, choices
+        self._lesson = lesson
         self._derivation, self._names = lesson.derivation, lesson.derivation.names
         self._all = np.arange(len(lesson.definition.samples))
         self._gradients = _gradients(lesson.derivation)
@@ -261,8 +248,7 @@ class _Sheet:
                 page.text(after, "← an output, or a hidden unit", Look(theme.NOTE))
             elif choice == MADE:
                 page.text(before, choice, _BEFORE)
-                made = iterations if self._choices.made is None else self._choices.made
-                page.number(cell, made, Look(theme.INPUT, number_format=theme.COUNT_FORMAT))
+                page.number(cell, iterations, Look(theme.INPUT, number_format=theme.COUNT_FORMAT))
                 page.limit(cell, "Iterations", 0, iterations, whole=True)
                 page.text(after, f"iterations, from 0 to {iterations}", Look(theme.NOTE))
             else:
@@ -277,16 +263,13 @@ class _Sheet:
             page.text(address(row, column - 1), name, Look(theme.LABEL, Role.INPUT))
         elif index == 0:
             page.text(address(row, column + 1), "empty: around the samples", Look(theme.NOTE))
-        number = self._choices.ranges[index][end == "to"]
-        if number is None:
-            page.blank(cell, Look(theme.INPUT))
-        else:
-            page.number(cell, number)
+        page.blank(cell, Look(theme.INPUT))
         page.limit(cell, choice, -LARGEST_NUMBER, LARGEST_NUMBER, optional=True)
 
     @property
     def _shown(self) -> str:
-        return self._choices.shown or self._names.activations[-1][0]
+        """Whose activation the map shows to begin with."""
+        return self._names.activations[-1][0]
 
     @property
     def _heads(self) -> str:
@@ -303,13 +286,12 @@ class _Sheet:
     def network(self) -> None:
         """Put down the choices as they are used, and the weights with which the network speaks."""
         page, table, trace = self.page, self._lesson.table, self._lesson.trace
-        last, typed = self._lesson.definition.iterations, self._choices.made
-        made = last if typed is None else min(max(typed, 0), last)
+        last = self._lesson.definition.iterations
         column = self.layout.working
         page.text(address(1, column), "Working: the network as it is then, and what it says", Look(theme.HEADING))
         ends = self._ends(column + 2)
         formula = whole_number(self.layout.cell(MADE), 0, last, last)
-        made_cell, *cells = used(page, [("iterations", formula, made), *ends], _USED_ROW, column)
+        made_cell, *cells = used(page, [("iterations", formula, last), *ends], _USED_ROW, column)
         values = [value for _, _, value in ends]
         self._axes = [
             _Axis(values[place], values[place + 1], cells[place], cells[place + 1]) for place in range(0, len(ends), 2)
@@ -322,7 +304,7 @@ class _Sheet:
             if name in self._derivation.learned:
                 before = number_from(table.range(name), f"{made_cell}+1")
                 formula = f"IF({made_cell}={last},{table.last_update(name)},{before})"
-                value = float(trace.final[name] if made == last else trace[name][made])
+                value = trace.final[name]
             page.text(address(_USED_ROW, column), name, Look(theme.LABEL, role))
             cell = address(_USED_ROW + 1, column)
             page.formula(cell, formula, value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))
@@ -336,20 +318,18 @@ class _Sheet:
             values = [sample.inputs[index] for sample in self._lesson.definition.samples]
             least, most = min(values), max(values)
             margin = (most - least) / _MARGIN if most > least else _OWN_MARGIN
-            around = (least - margin, most + margin)
-            given = zip(self._choices.ranges[index], around, strict=True)
-            ends = [otherwise if number is None else number for number, otherwise in given]
-            step = max((max(ends) - min(ends)) / steps, _SMALLEST_STEP * max(1.0, abs(min(ends))))
+            low, high = least - margin, most + margin
+            step = max((high - low) / steps, _SMALLEST_STEP * max(1.0, abs(low)))
             lowest, highest = (f"{function}({self.layout.range(name)})" for function in ("MIN", "MAX"))
             room = f"IF({highest}>{lowest},({highest}-{lowest})/{_MARGIN},{_OWN_MARGIN:G})"
             first, second = (
                 bounded(self.layout.cell(f"{name} {end}"), -LARGEST_NUMBER, LARGEST_NUMBER, otherwise)
                 for end, otherwise in (("from", f"{lowest}-{room}"), ("to", f"{highest}+{room}"))
             )
-            low = absolute(address(_USED_ROW + 1, first_column + len(found)))
-            longest = f"(MAX({first},{second})-{low})/{steps}"
-            found.append((f"{name} from", f"MIN({first},{second})", min(ends)))
-            found.append((f"{name} step", f"MAX({longest},{_SMALLEST_STEP:G}*MAX(1,ABS({low})))", step))
+            start = absolute(address(_USED_ROW + 1, first_column + len(found)))
+            longest = f"(MAX({first},{second})-{start})/{steps}"
+            found.append((f"{name} from", f"MIN({first},{second})", low))
+            found.append((f"{name} step", f"MAX({longest},{_SMALLEST_STEP:G}*MAX(1,ABS({start})))", step))
         return found
 
     # The samples
@@ -394,49 +374,58 @@ class _Sheet:
         self.next_column = working.next_column + 1
 
     def judge(self) -> None:
-        """Say of every sample whether the network is right, where there is a right side, and how far off it is."""
+        """Say of every sample how far off the network is, and where there is a right side, whether it is there."""
         self._boundaries()
         page, layout, names = self.page, self.layout, self._names
-        row, count = layout.header_row, len(self._all)
-        is_right, is_judged = self._hits()
+        row, last = layout.header_row, layout.last_row
         pairs = list(zip(names.targets, names.activations[-1], strict=True))
-        apart = [np.abs(self._said[target] - self._said[output]) for target, output in pairs]
-        off = np.max(apart, axis=0)
+        off = np.max([np.abs(self._said[target] - self._said[output]) for target, output in pairs], axis=0)
         distances = ",".join(
             "ABS({}{{row}}-{}{{row}})".format(*(column_letter(layout.column(name)) for name in pair)) for pair in pairs
         )
-        look = Look(theme.CALCULATION, Role.LOSS, "0.000")
-        column = BlockColumn(page.style_number(look), f"MAX({distances})", off)
-        page.block(Block(row + 1, [column], layout.verdict + 1))
-        judged, hit = self._judged_cell, self._hit_letter
+        style = page.style_number(Look(theme.CALCULATION, Role.LOSS, "0.000"))
+        page.block(Block(row + 1, [BlockColumn(style, f"MAX({distances})", off)], layout.verdict + 1))
+        page.text(address(row, layout.verdict + 1), "off by", theme.COLUMN_HEAD)
+        page.text(address(row - 1, layout.verdict), "at most", Look(theme.NOTE, align="right"))
+        letter = column_letter(layout.verdict + 1)
+        look = Look(theme.RESULT, Role.LOSS, number_format="0.000")
+        page.formula(f"{letter}{row - 1}", f"MAX({letter}{row + 1}:{letter}{last})", float(off.max()), look)
+        outputs = address(row + 1, layout.column(names.activations[-1][0]))
+        page.show_extreme_numbers(f"{outputs}:{letter}{last}")
+        page.sheet.row_dimensions[1].height = 24
+        page.text("A2", self._subtitle)
+        if self._lesson.definition.is_softmax:
+            self._verdicts("1", True, *self._classes_hit())
+        elif ACTIVATIONS[self._lesson.definition.layers[-1].activation].bounded:
+            first, final = (self._working.letter(names.activations[-1][place]) for place in (0, -1))
+            judged = f"MIN({first}{row - 4}:{final}{row - 4})"
+            self._verdicts(judged, all(self._is_class.values()), *self._sides_hit())
+        else:
+            page.text("A1", f"{TITLE}: what the network says", Look(theme.TITLE))
+
+    def _verdicts(self, judged: str, is_judged: bool, formula: str, is_right: NDArray[np.bool_]) -> None:
+        """Put down which samples the network is right about, and how many; nothing where there is no right side."""
+        page, layout, column = self.page, self.layout, self.next_column
+        row, count = layout.header_row, len(self._all)
+        page.block(Block(row + 1, [BlockColumn(page.style_number(_COUNT), formula, is_right.astype(float))], column))
+        for place, text in ((row, "right"), (row - 2, "judged")):
+            page.text(address(place, column), text, theme.COLUMN_HEAD)
+        page.formula(address(row - 1, column), judged, int(is_judged), _COUNT)
+        judged, hit = absolute(address(row - 1, column)), column_letter(column)
+        self.next_column = column + 2
         for place, each in enumerate(is_right.tolist(), row + 1):
             text = f'IF({judged}=1,IF({hit}{place}=1,"{_RIGHT}","{_WRONG}"),"")'
             told = (_RIGHT if each else _WRONG) if is_judged else ""
-            page.formula(address(place, layout.verdict), text, told, Look(theme.CHECK, align="center"))
-        head = "right?"
-        page.formula(
-            address(row, layout.verdict), f'IF({judged}=1,"{head}","")', head if is_judged else "", theme.COLUMN_HEAD
-        )
-        page.text(address(row, layout.verdict + 1), "off by", theme.COLUMN_HEAD)
-        right = int(is_right.sum())
-        hits = f"SUM(${hit}${row + 1}:${hit}${row + count})"
-        words = f" of {count} right"
+            page.formula(address(place, layout.verdict), text, told, Look(theme.HEADING, align="center"))
+        head = address(row, layout.verdict)
+        page.formula(head, f'IF({judged}=1,"right?","")', "right?" if is_judged else "", theme.COLUMN_HEAD)
+        words, plain = f" of {count} right", f"{TITLE}: what the network says"
         page.formula(
             "A1",
-            f'IF({judged}=1,"{TITLE}: "&{hits}&"{words}","{TITLE}: what the network says")',
-            f"{TITLE}: {right}{words}" if is_judged else f"{TITLE}: what the network says",
+            f'IF({judged}=1,"{TITLE}: "&SUM({hit}{row + 1}:{hit}{row + count})&"{words}","{plain}")',
+            f"{TITLE}: {int(is_right.sum())}{words}" if is_judged else plain,
             Look(theme.TITLE),
         )
-        page.sheet.row_dimensions[1].height = 24
-        page.text("A2", self._subtitle)
-        page.text(address(row - 1, layout.verdict), "at most", Look(theme.NOTE, align="right"))
-        letter = column_letter(layout.verdict + 1)
-        largest = f"MAX({letter}{row + 1}:{letter}{row + count})"
-        page.formula(
-            f"{letter}{row - 1}", largest, float(off.max()), Look(theme.RESULT, Role.LOSS, number_format="0.000")
-        )
-        first = address(row, layout.column(names.activations[-1][0]))
-        page.show_extreme_numbers(f"{beneath(first)}:{letter}{row + count}")
 
     @property
     def _subtitle(self) -> str:
@@ -482,53 +471,36 @@ class _Sheet:
                     page.formula(cell, formula, value, look)
                 self._boundary[name] = least, most, level
 
-    def _hits(self) -> tuple[Array, bool]:
-        """Put down which samples the network is right about; give that, and whether there is a right and a wrong.
+    def _classes_hit(self) -> tuple[str, NDArray[np.bool_]]:
+        """With a softmax: the largest output has to be that of the largest target, clearly."""
+        page, row, names = self.page, self.layout.header_row, self._names
+        columns, style = [], page.style_number(_COUNT)
+        for index, (text, own) in enumerate((("said", names.activations[-1]), ("class", names.targets))):
+            values = np.array([self._said[name] for name in own])
+            leads = values >= values.max(axis=0) - _CLEARLY
+            cells = ":".join(f"{column_letter(self.layout.column(own[place]))}{{row}}" for place in (0, -1))
+            formula = f"IF(SUMPRODUCT(({cells}>=MAX({cells})-{_CLEARLY:G})*1)=1,MATCH(MAX({cells}),{cells},0),0)"
+            place = np.where(leads.sum(axis=0) == 1, values.argmax(axis=0) + 1.0, 0.0)
+            page.text(address(row, self.next_column + index), text, theme.COLUMN_HEAD)
+            columns.append(BlockColumn(style, formula, place))
+        page.block(Block(row + 1, columns, self.next_column))
+        self._class_columns = columns
+        self._class_letters = [column_letter(self.next_column + index) for index in (0, 1)]
+        said, meant = (f"{letter}{{row}}" for letter in self._class_letters)
+        self.next_column += 2
+        right = (columns[0].values == columns[1].values) & (columns[1].values > 0)
+        return f"IF(AND({said}={meant},{meant}>0),1,0)", right
 
-        With a softmax the largest output has to be that of the largest target, clearly; otherwise every output has to
-        be on the side of its boundary on which its target is, where the targets are of two kinds.
-        """
-        page, layout, names, outputs = self.page, self.layout, self._names, self._names.activations[-1]
-        label, row = self.next_column, layout.header_row
-        columns = []
-        if self._lesson.definition.is_softmax:
-            for index, (text, row_names) in enumerate((("said", outputs), ("class", names.targets)), label + 1):
-                values = np.array([self._said[name] for name in row_names])
-                leads = values >= values.max(axis=0) - _CLEARLY
-                first, last = (f"{column_letter(layout.column(row_names[place]))}{{row}}" for place in (0, -1))
-                cells = f"{first}:{last}"
-                formula = f"IF(SUMPRODUCT(({cells}>=MAX({cells})-{_CLEARLY:G})*1)=1,MATCH(MAX({cells}),{cells},0),0)"
-                place = np.where(leads.sum(axis=0) == 1, values.argmax(axis=0) + 1.0, 0.0)
-                page.text(address(row, index), text, theme.COLUMN_HEAD)
-                columns.append((formula, place))
-            said, meant = (f"{column_letter(label + offset)}{{row}}" for offset in (1, 2))
-            formula = f"IF(AND({said}={meant},{meant}>0),1,0)"
-            right = (columns[0][1] == columns[1][1]) & (columns[1][1] > 0)
-            self._kinds = columns[0][1], columns[1][1]
-            judged, is_judged = "1", True
-        else:
-            clear, conditions = [], []
-            for target, output in zip(names.targets, outputs, strict=True):
-                level = self._boundary[output][2]
-                clear.append((self._said[output] - level) * (self._said[target] - level) > _CLEARLY)
-                cell = f"{self._working.letter(output)}${row - 1}"
-                says, means = (f"{column_letter(layout.column(name))}{{row}}" for name in (output, target))
-                conditions.append(f"({says}-{cell})*({means}-{cell})>{_CLEARLY:G}")
-            right = np.all(clear, axis=0)
-            formula = f"IF(AND({','.join(conditions)}),1,0)"
-            first, last = (self._working.letter(outputs[place]) for place in (0, -1))
-            judged, is_judged = f"MIN({first}{row - 4}:{last}{row - 4})", all(self._is_class.values())
-        column = label + 1 + len(columns)
-        columns.append((formula, right.astype(float)))
-        style = page.style_number(_COUNT)
-        page.block(Block(row + 1, [BlockColumn(style, *each) for each in columns], label + 1))
-        page.text(address(row, column), "right", theme.COLUMN_HEAD)
-        page.text(address(row - 2, column), "judged", theme.COLUMN_HEAD)
-        page.formula(address(row - 1, column), judged, int(is_judged), _COUNT)
-        self._judged_cell, self._hit_letter = absolute(address(row - 1, column)), column_letter(column)
-        self._said_column = label + 1
-        self.next_column = column + 2
-        return right, is_judged
+    def _sides_hit(self) -> tuple[str, NDArray[np.bool_]]:
+        """Every output has to be on that side of its boundary on which its target is, clearly."""
+        clear, conditions = [], []
+        for target, output in zip(self._names.targets, self._names.activations[-1], strict=True):
+            level = self._boundary[output][2]
+            clear.append((self._said[output] - level) * (self._said[target] - level) > _CLEARLY)
+            line = f"{self._working.letter(output)}${self.layout.header_row - 1}"
+            says, means = (f"{column_letter(self.layout.column(name))}{{row}}" for name in (output, target))
+            conditions.append(f"({says}-{line})*({means}-{line})>{_CLEARLY:G}")
+        return f"IF(AND({','.join(conditions)}),1,0)", np.all(clear, axis=0)
 
     # The picture
 
@@ -807,16 +779,16 @@ class _Sheet:
         page.text(address(row, column), "How many of each class get which name", Look(theme.HEADING))
         page.text(address(row + 1, column), "class", theme.COLUMN_HEAD)
         said, meant = (
-            f"${letter}${self.layout.header_row + 1}:${letter}${self.layout.last_row}"
-            for letter in map(column_letter, (self._said_column, self._said_column + 1))
+            f"${letter}${self.layout.header_row + 1}:${letter}${self.layout.last_row}" for letter in self._class_letters
         )
+        named, classes = (each.values for each in self._class_columns)
         for index, name in enumerate(names.activations[-1], 1):
             page.text(address(row + 1, column + index), name, Look(theme.LABEL, Role.OUTPUT))
         for number, target in enumerate(names.targets, 1):
             page.text(address(row + 1 + number, column), target, Look(theme.LABEL, Role.TARGET))
             for index in range(1, len(names.targets) + 1):
                 formula = f"SUMPRODUCT(({meant}={number})*({said}={index}))"
-                value = int(np.sum((self._kinds[1] == number) & (self._kinds[0] == index)))
+                value = int(np.sum((classes == number) & (named == index)))
                 style = theme.RESULT if index == number else theme.CALCULATION
                 look = Look(style, number_format=theme.COUNT_FORMAT, align="center")
                 page.formula(address(row + 1 + number, column + index), formula, value, look)
@@ -913,9 +885,3 @@ _HIDDEN_DASHES = ("dash", "sysDot", "dashDot", "sysDash")
 _MARKERS = ("circle", "square", "triangle", "diamond")
 _FIRST_FORMAT = 180
 """The number of the first number format of the marks, beyond those that the programs know by themselves."""
-
-
-def beneath(cell: str) -> str:
-    """The address of the cell under a cell."""
-    letters = cell.rstrip("0123456789")
-    return f"{letters}{int(cell[len(letters) :]) + 1}"
