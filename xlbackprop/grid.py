@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from xlbackprop.errors import Problem, UserError, at_most
 
@@ -95,6 +96,7 @@ def most_arguments(formula: str) -> int:
     return most
 
 
+@cache
 def column_letter(index: int) -> str:
     """The letters of a column, counted from 1: A, B … Z, AA."""
     letters = ""

@@ -197,6 +197,8 @@ def sum_of(terms: Iterable[Expression]) -> Expression:
 def children(expression: Expression) -> tuple[Expression, ...]:
     """The direct parts of an expression, left to right."""
     match expression:
+        case Symbol() | Number():
+            return ()
         case Sum(parts) | Product(parts) | Apply(_, parts):
             return parts
         case (
@@ -217,10 +219,13 @@ def children(expression: Expression) -> tuple[Expression, ...]:
 
 def symbols(expression: Expression) -> Iterator[Symbol]:
     """Every symbol in an expression, left to right, repeated as often as it stands there."""
-    if isinstance(expression, Symbol):
-        yield expression
-    for part in children(expression):
-        yield from symbols(part)
+    ahead = [expression]
+    while ahead:
+        each = ahead.pop()
+        if isinstance(each, Symbol):
+            yield each
+        else:
+            ahead.extend(reversed(children(each)))
 
 
 def substitute(expression: Expression, replace: Callable[[Symbol], Expression]) -> Expression:

@@ -245,7 +245,7 @@ class Summary(Struct, frozen=True, dict=True):
         """Put down the headline, the threshold and what stands before the rows of the table."""
         page, several = self.page, self.samples > 1
         page.text("A1", title, Look(theme.TITLE))
-        page.sheet.row_dimensions[1].height = 24
+        page.height(1, 24)
         length, unit = (self.curve.epochs[-1], "epochs") if several else (self.iterations, "iterations")
         span = f"{'the first ' if self.iterations < self.lesson.table.iterations else ''}{length:g} {unit}"
         page.text(
@@ -262,7 +262,7 @@ class Summary(Struct, frozen=True, dict=True):
         page.text(f"A{self.loss_row}", after, LABEL)
         page.text(f"A{self._since_row}", f"small from {self.unit}", LABEL)
         page.text(f"A{self._verdict_row}", "what happened", LABEL)
-        page.sheet.row_dimensions[self._verdict_row].height = 48
+        page.height(self._verdict_row, 48)
 
     @cached_property
     def _passes(self) -> Passes:

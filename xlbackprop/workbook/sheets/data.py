@@ -50,7 +50,7 @@ def data(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) ->
     """Fill the sheet; the engine gives the values that its formulas have."""
     page = Page(workbook, DATA)
     page.text("A1", "Data: what the network learns from, and what it says", Look(theme.TITLE))
-    page.sheet.row_dimensions[1].height = 24
+    page.height(1, 24)
     page.text("A2", "Retype any number in bold blue: the training on the Walkthrough reads its samples from here.")
     _samples(page, lesson)
     _order(page, lesson)
@@ -70,7 +70,7 @@ def _choose(page: Page, lesson: Lesson, choices: Choices) -> _Answering:
     column = curve_column(lesson.derivation)
     page.text(address(_HEADER_ROW, column), EPOCH, Look(theme.LABEL, Role.ORDER))
     page.text(address(_HEADER_ROW, column + 1), _LOSS, Look(theme.LABEL, Role.LOSS, wrap=True))
-    page.sheet.row_dimensions[_HEADER_ROW].height = 32
+    page.height(_HEADER_ROW, 32)
     look = Look(theme.CALCULATION, Role.ORDER)
     for row, (made, epoch) in enumerate(zip(table.loss_curve.made, epochs, strict=True), FIRST_SAMPLE_ROW):
         page.formula(address(row, column), f"{made}/{table.derivation.samples}", epoch, look)

@@ -195,7 +195,7 @@ def _measurements(
 
 def _headline(page: Page, last_iteration: int, choices: Choices) -> None:
     page.text("A1", "Gradient check: measure every gradient without calculus", Look(theme.TITLE))
-    page.sheet.row_dimensions[1].height = 24
+    page.height(1, 24)
     page.text(
         "A2",
         "Push one weight by a small ε up and down and see how the loss answers: (E(w + ε) − E(w − ε)) / 2ε has to be"
@@ -328,7 +328,7 @@ def _limit_formula(plus: str, minus: str, epsilon: str, weight: str, gradient: s
 def _summary(page: Page, places: Places, verdicts: list[str]) -> None:
     for column, header in enumerate(_HEADERS, 1):
         page.text(address(_HEADER_ROW, column), header, theme.COLUMN_HEAD)
-    page.sheet.row_dimensions[_HEADER_ROW].height = 32
+    page.height(_HEADER_ROW, 32)
     all_agree = f"✓ All {len(verdicts)} gradients of the chain rule agree with the measurement."
     marks = places.column("I")
     lost = _SOME_LOST if _LOST in verdicts else all_agree
@@ -354,7 +354,7 @@ def _vary(
     page.text(f"C{choice}", note, Look(theme.NOTE, align="left", indent=1))
     for column, text in enumerate(("ε", "∂E/∂w as measured", "error", ROUNDING), 1):
         page.text(address(header, column), text, theme.COLUMN_HEAD)
-    page.sheet.row_dimensions[header].height = 32
+    page.height(header, 32)
     value, gradient = (number_from(places.column(letter), cells.weight, "1") for letter in "BC")
     errors = [max(_SMALLEST_ERROR, each.error) for each in varied]
     for index, (each, row) in enumerate(zip(varied, places.epsilon_rows, strict=True)):

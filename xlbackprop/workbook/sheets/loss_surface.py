@@ -214,7 +214,7 @@ def _headline(page: Page, lesson: Lesson, iterations: int) -> None:
     for condition, (text, holds) in words.items():
         title, told = f'IF({condition},"{text}",{title})', text if holds else told
     page.formula("A1", f'"{TITLE}: "&{title}', f"{TITLE}: {told}", Look(theme.TITLE))
-    page.sheet.row_dimensions[1].height = 24
+    page.height(1, 24)
     page.text("A2", _SUBTITLE_OF_A_CURVE if _has_one_weight(lesson) else _SUBTITLE)
     page.text(
         address(1, _WORKING_COLUMN),
@@ -481,7 +481,7 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
     for step in range(STEPS):
         value = float(across.values[step])
         page.formula(address(_ACROSS_ROW, _GRID_COLUMN + step), across.value_formula(step), value, turned)
-    page.sheet.row_dimensions[_ACROSS_ROW].height = 48
+    page.height(_ACROSS_ROW, 48)
     head, name = Look(theme.HEADING, align="center"), across.view.weight
     page.text(f"A{row}", "loss", head)
     page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{name} →", head)
@@ -541,7 +541,7 @@ def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
         row, column = _ACROSS_ROW - 1 - step, _GRID_COLUMN + step
         page.formula(f"A{row}", upwards.value_formula(step), float(upwards.values[step]), axis_look)
         page.formula(address(_ACROSS_ROW, column), across.value_formula(step), float(across.values[step]), turned)
-    page.sheet.row_dimensions[_ACROSS_ROW].height = 48
+    page.height(_ACROSS_ROW, 48)
     head = Look(theme.HEADING, align="center")
     page.formula(f"A{_GRID_ROW - 1}", f'"↑ "&{upwards.name_cell}', f"↑ {upwards.view.weight}", head)
     page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{across.view.weight} →", head)

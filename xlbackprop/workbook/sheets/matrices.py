@@ -92,7 +92,7 @@ def matrices(workbook: Workbook, lesson: Lesson) -> Page:
     last = column_letter(sheet.last_column)
     page.widths((column_letter(index) for index in range(1, sheet.last_column + 1)), COLUMN_WIDTH)
     for row in range(header_row + 1, sheet.row):
-        page.sheet.row_dimensions[row].height = _ROW_HEIGHT
+        page.height(row, _ROW_HEIGHT)
     page.show_extreme_numbers(f"A{header_row + 1}:{last}{sheet.row - 1}", largest=_LARGEST_SHOWN)
     page.print_setup(lesson.definition.title, f"1:{header_row}")
     for beginning in sheet.paper_beginnings():

@@ -392,7 +392,7 @@ class _Sheet:
         page.formula(f"{letter}{row - 1}", f"MAX({letter}{row + 1}:{letter}{last})", float(off.max()), look)
         outputs = address(row + 1, layout.column(names.activations[-1][0]))
         page.show_extreme_numbers(f"{outputs}:{letter}{last}")
-        page.sheet.row_dimensions[1].height = 24
+        page.height(1, 24)
         page.text("A2", self._subtitle)
         if self._lesson.definition.is_softmax:
             self._verdicts("1", True, *self._classes_hit())
@@ -692,7 +692,7 @@ class _Sheet:
             page.formula(
                 address(_ACROSS_ROW, column), across.formula(str(step)), float(across.values(STEPS)[step]), turned
             )
-        page.sheet.row_dimensions[_ACROSS_ROW].height = 36
+        page.height(_ACROSS_ROW, 36)
         head = Look(theme.HEADING, align="center")
         page.text(f"A{_PICTURE_ROW - 1}", f"↑ {names[1]}", head)
         page.text(f"A{_ACROSS_ROW}", f"{names[0]} →", head)

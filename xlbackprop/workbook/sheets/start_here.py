@@ -63,7 +63,7 @@ def start_here(workbook: Workbook, lesson: Lesson) -> Page:
     row = _sheets(page, row + 1, lesson.sheets)
     row = max(row, _cells(page, _notation(page, _TOP_ROW, lesson) + 1))
     for line in range(_TOP_ROW, row):
-        page.sheet.row_dimensions[line].height = _ROW_HEIGHT
+        page.height(line, _ROW_HEIGHT)
     page.print_setup(definition.title)
     return page
 

@@ -217,9 +217,7 @@ class _Lines(Lines):
         ).text
         words = flat if number.mantissa == 0 else words + (risen if number.mantissa > 0 else fallen)
         self._page.formula(f"E{row}", f'IF({_MANTISSA_COLUMN}{row}=0,"{flat}",{told})', words, _PROSE)
-        height = self._page.sheet.row_dimensions[row].height
         self._page.heights(row, 3)
-        self._page.sheet.row_dimensions[row].height = max(height, self._page.sheet.row_dimensions[row].height)
 
     def _origin(self, *, is_learned: bool) -> None:
         """Say of the line just put down where its number comes from."""

@@ -76,7 +76,7 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
 
 def _headline(page: Page, definition: Definition, table: Table) -> None:
     page.text("A1", definition.title, Look(theme.TITLE))
-    page.sheet.row_dimensions[1].height = 24
+    page.height(1, 24)
     page.text("A2", f"{definition.teaches}  Change any number in bold blue: everything else follows.")
     page.link("A3", f"↓ to the table, row {table.header_row}", WALKTHROUGH, f"A{table.header_row}")
     page.link(f"A{table.header_row - 1}", "↑ to the network", WALKTHROUGH, "A1")
@@ -140,7 +140,7 @@ def _box(page: Page, placed: PlacedBox) -> None:
 def _note(page: Page, note: str, rows: range) -> int:
     """Put down the note in the rows that are free, and give the number of columns that it takes."""
     for row in rows:
-        page.sheet.row_dimensions[row].height = _FREE_HEIGHT
+        page.height(row, _FREE_HEIGHT)
     width = next(width for width in count(_NOTE_WIDTH) if len(textwrap.wrap(note, width)) <= len(rows))
     lines = textwrap.wrap(note, width)
     for row, line in zip(rows, lines, strict=False):

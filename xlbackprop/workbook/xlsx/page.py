@@ -23,6 +23,7 @@ from xlbackprop.grid import (
     MOST_ROWS,
     NoRoomError,
     column_letter,
+    column_number,
     cut,
     formula_problem,
     length,
@@ -31,7 +32,7 @@ from xlbackprop.grid import (
 from xlbackprop.symbols import Piece
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.drawing import CellSize, Drawing
-from xlbackprop.workbook.xlsx.rows import Block, Calculation, Cell, SheetContent, Style, Value
+from xlbackprop.workbook.xlsx.rows import Block, Calculation, Cell, Column, SheetContent, Style, Value
 from xlbackprop.workbook.xlsx.spelling import literal
 from xlbackprop.workbook.xlsx.theme import Look
 
@@ -75,6 +76,8 @@ class Page:
         self._cells: dict[tuple[int, int], Cell] = {}
         self._blocks: list[Block] = []
         self._links: list[Hyperlink] = []
+        self._heights: dict[int, float] = {}
+        self._columns: dict[int, Column] = {}
         self._styles = _STYLES.setdefault(workbook, {})
         self._changeable = ""
         """The first cell that takes only what makes sense in it: the one that this sheet is about."""
@@ -168,21 +171,24 @@ class Page:
     def widths(self, letters: Iterable[str], width: float) -> None:
         """Set the width of columns, in characters."""
         for letter in letters:
-            self.sheet.column_dimensions[letter].width = width
+            self._column(letter).width = width
 
     def hide(self, letters: Iterable[str]) -> None:
         """Hide columns of intermediate results; the reader can show them as usual."""
         for letter in letters:
-            self.sheet.column_dimensions[letter].hidden = True
+            self._column(letter).is_hidden = True
 
     def lines(self, text: str, letter: str) -> int:
         """How many lines a text takes in a column, reckoned for a font somewhat wider than the theme's."""
-        width: float = self.sheet.column_dimensions[letter].width
-        return math.ceil(len(text) / (width * _CHARACTERS_A_UNIT))
+        return math.ceil(len(text) / (self._column(letter).width * _CHARACTERS_A_UNIT))
 
     def heights(self, row: int, lines: int) -> None:
-        """Give a row the height for some lines of text."""
-        self.sheet.row_dimensions[row].height = lines * ROW_HEIGHT + ROW_PADDING
+        """Give a row the height for some lines of text, or leave it higher."""
+        self.height(row, max(self._heights.get(row, 0), lines * ROW_HEIGHT + ROW_PADDING))
+
+    def height(self, row: int, points: float) -> None:
+        """Give a row a height."""
+        self._heights[row] = points
 
     def show_extreme_numbers(self, cells: str, *, largest: float = theme.LARGEST_PLAIN) -> None:
         """Let numbers that six decimals would show as zero, or that a column is too narrow for, be scientific.
@@ -239,7 +245,10 @@ class Page:
         """What the writer has to know beside the sheet itself, which opens where there is something to change."""
         if self._changeable:
             self._select(self._changeable)
-        return SheetContent(self._cells, self.drawing, self._blocks, self._links)
+        return SheetContent(self._cells, self.drawing, self._blocks, self._links, self._heights, self._columns)
+
+    def _column(self, letter: str) -> Column:
+        return self._columns.setdefault(column_number(letter), Column())
 
     def _select(self, cell: str) -> None:
         """Open the sheet with a cell selected, in that part of it where the cell stands."""

@@ -11,7 +11,6 @@ import numpy as np
 from msgspec import Struct, json
 from openpyxl.styles import Font
 from openpyxl.worksheet.hyperlink import Hyperlink
-from openpyxl.worksheet.worksheet import Worksheet
 
 from xlbackprop.engine import Array
 from xlbackprop.grid import column_letter
@@ -25,6 +24,9 @@ Value = float | str | bool
 _ROWS_A_CHUNK = 512
 _NO_NUMBER = "a number that is infinite, or none, cannot stand in a spreadsheet cell"
 _SMALLEST = float(np.finfo(float).smallest_normal)
+USUAL_WIDTH = 13.0
+"""Characters."""
+_HIDDEN = ' hidden="1"'
 _ROW = "\0"
 """Stands for the number of the row in a template."""
 
@@ -53,6 +55,13 @@ class Calculation(Struct, frozen=True):
 
     formula: str
     value: Value
+
+
+class Column(Struct):
+    """How wide a column is, in characters, and whether it is hidden."""
+
+    width: float = USUAL_WIDTH
+    is_hidden: bool = False
 
 
 class Cell(Struct):
@@ -96,6 +105,10 @@ class SheetContent(Struct, frozen=True):
     drawing: Drawing
     blocks: Sequence[Block] = ()
     links: Sequence[Hyperlink] = ()
+    heights: Mapping[int, float] = {}
+    """Of the rows that are not as high as usual, in points."""
+    columns: Mapping[int, Column] = {}
+    """Those that are not as usual."""
 
     def numerals(self) -> list[str]:
         """The addresses of texts that Excel would mark as numbers in the wrong place."""
@@ -104,9 +117,20 @@ class SheetContent(Struct, frozen=True):
         ]
 
 
-def rows_of(ws: Worksheet, content: SheetContent, listener: Listener) -> Iterator[str]:
+def columns_of(columns: Mapping[int, Column]) -> str:
+    """The columns of a sheet as XML."""
+    told = "".join(
+        [
+            f'<col{_HIDDEN * each.is_hidden} width="{each.width:.15g}" customWidth="1" min="{index}" max="{index}"/>'
+            for index, each in sorted(columns.items())
+        ]
+    )
+    return f"<cols>{told}</cols>" if told else ""
+
+
+def rows_of(title: str, content: SheetContent, listener: Listener) -> Iterator[str]:
     """The rows of a sheet as XML, many at a time: in each row its single cells and the cells of the blocks there."""
-    singles: dict[int, list[tuple[int, Cell]]] = {row: [] for row in ws.row_dimensions}
+    singles: dict[int, list[tuple[int, Cell]]] = {row: [] for row in content.heights}
     for (row, column), cell in content.cells.items():
         singles.setdefault(row, []).append((column, cell))
     blocks, shared = [], 0
@@ -116,8 +140,8 @@ def rows_of(ws: Worksheet, content: SheetContent, listener: Listener) -> Iterato
     numbers = (row for row, _ in groupby(merge(sorted(singles), *(block.rows for block in content.blocks))))
     last = max([*singles, *(block.rows[-1] for block in content.blocks)], default=0)
     while chunk := list(islice(numbers, _ROWS_A_CHUNK)):
-        yield "".join(_row(ws, row, singles.get(row, ()), blocks) for row in chunk)
-        listener(f"writing {ws.title}", chunk[-1], last)
+        yield "".join([_row(row, content.heights.get(row), singles.get(row, ()), blocks) for row in chunk])
+        listener(f"writing {title}", chunk[-1], last)
 
 
 def _is_numeral(text: str) -> bool:
@@ -128,16 +152,14 @@ def _is_numeral(text: str) -> bool:
 
 
 def _row(
-    ws: Worksheet,
     row: int,
+    height: float | None,
     singles: Iterable[tuple[int, Cell]],
     blocks: Iterable[tuple[range, int, Iterator[str]]],
 ) -> str:
     pieces = [(column, _cell(cell)) for column, cell in singles]
     pieces += [(column, next(cells)) for rows, column, cells in blocks if row in rows]
-    attributes = ""
-    if row in ws.row_dimensions:
-        attributes = "".join(f' {key}="{value}"' for key, value in ws.row_dimensions[row] if key != "r")
+    attributes = "" if height is None else f' ht="{height:.15g}" customHeight="1"'
     return f'<row r="{row}"{attributes}>{"".join(piece for _, piece in sorted(pieces))}</row>'
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 from openpyxl.cell.cell import Cell
@@ -153,23 +154,44 @@ def apply(look: Look, cell: Cell) -> None:
     if look.number_format != "General":
         cell.number_format = look.number_format
     if look.align or look.indent or look.wrap:
-        cell.alignment = Alignment(
-            horizontal=look.align, vertical="center", indent=look.indent, wrap_text=look.wrap or None
-        )
+        _set(cell, "alignment", _alignment, look.align, look.indent, look.wrap)
     if look.turned:
-        cell.alignment = Alignment(horizontal="center", vertical="center", text_rotation=90)
+        _set(cell, "alignment", _alignment, "center", 0, False, 90)
     if look.edges:
-        edge = Side(style="thin", color=INK)
-        cell.border = Border(**{_SIDES[side]: edge for side in look.edges})
+        _set(cell, "border", _edges, look.edges, "thin", INK)
     if look.shaded:
-        cell.fill = _solid(SHADING)
+        _set(cell, "fill", _solid, SHADING)
     if look.role is not None:
         shade = SHADES[look.role]
-        cell.fill = _solid(shade.dark if look.style in (LABEL, SYMBOL) else shade.light)
+        _set(cell, "fill", _solid, shade.dark if look.style in (LABEL, SYMBOL) else shade.light)
         if look.style == NODE:
-            edge = Side(style="medium", color=shade.dark)
-            cell.border = Border(left=edge, right=edge, top=edge, bottom=edge)
-            cell.font = _font(size=10, bold=True, color=shade.dark)
+            _set(cell, "border", _edges, "lrtb", "medium", shade.dark)
+            _set(cell, "font", _font, 10, shade.dark, True)
+
+
+_PARTS: WeakKeyDictionary[Workbook, dict[tuple[object, ...], int]] = WeakKeyDictionary()
+"""The numbers of the parts of styles that a workbook has; openpyxl takes longer to find each than to make it."""
+
+
+def _set(cell: Cell, kind: str, make: Callable[..., object], *details: object) -> None:
+    """Give a cell a part of its style, which the workbook keeps once."""
+    workbook = cell.parent.parent
+    numbers = _PARTS.setdefault(workbook, {})
+    number = numbers.get((kind, *details))
+    if number is None:
+        number = numbers[kind, *details] = getattr(workbook, f"_{kind}s").add(make(*details))
+    setattr(cell._style, f"{kind}Id", number)
+
+
+def _alignment(horizontal: str | None, indent: int, wrap: bool, turned: int | None = None) -> Alignment:
+    return Alignment(
+        horizontal=horizontal, vertical="center", indent=indent, wrap_text=wrap or None, text_rotation=turned
+    )
+
+
+def _edges(sides: str, style: str, colour: str) -> Border:
+    edge = Side(style=style, color=colour)
+    return Border(**{_SIDES[side]: edge for side in sides})
 
 
 _SIDES = {"l": "left", "r": "right", "t": "top", "b": "bottom"}

@@ -39,7 +39,7 @@ from xlbackprop.files import atomic_write
 from xlbackprop.progress import Listener, nobody
 from xlbackprop.workbook.xlsx.charts import unpacked
 from xlbackprop.workbook.xlsx.drawing import Drawing
-from xlbackprop.workbook.xlsx.rows import SheetContent, rows_of
+from xlbackprop.workbook.xlsx.rows import SheetContent, columns_of, rows_of
 from xlbackprop.workbook.xlsx.spelling import DECLARATION, Element, complete, part, piece, relative
 
 _FIRST_ZIP_DAY = (1980, 1, 1, 0, 0, 0)
@@ -140,7 +140,7 @@ class _Writer(ExcelWriter):
         ws._rels = shell._rels
         with self._archive.open(_entry(ws.path), "w", force_zip64=_may_pass_two_gigabytes(content)) as stream:
             stream.write(f"{_SHEET_OPENS}{''.join(shell.top)}<sheetData>".encode())
-            _write_behind(stream, rows_of(ws, content, self._listener))
+            _write_behind(stream, rows_of(ws.title, content, self._listener))
             stream.write(f"</sheetData>{''.join(shell.tail)}</worksheet>".encode())
         self.manifest.append(ws)
 
@@ -169,11 +169,14 @@ class _Shell(WorksheetWriter):
     def get_stream(self) -> Generator[None, Element | None, None]:
         while True:
             element = yield
-            if element is not None:  # columns that are all as wide as usual come as nothing
+            if element is not None:
                 self._growing.append(piece(element))
 
     def write_dimensions(self) -> None:
         pass  # optional, and openpyxl cannot know the block's size
+
+    def write_cols(self) -> None:
+        self.top.append(columns_of(self._content.columns))
 
     def write_rows(self) -> None:
         self.ws._hyperlinks.extend(self._content.links)
