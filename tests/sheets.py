@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from types import ModuleType
 from unittest.mock import patch
 
 import openpyxl
@@ -16,25 +17,29 @@ from openpyxl.utils.cell import get_column_letter
 from tests import judges
 from tests.judges import Cells
 from xlbackprop import Definition, build
+from xlbackprop.workbook.panels import comparison
 
 LAPTOP = 1366 - 60
 """Pixels across a laptop or projector, less what row numbers and the scroll bar take."""
 
 
+def filled(folder: Path, definition: Definition, name: str) -> Cells:
+    """The values in `book.xlsx`, a workbook of the Walkthrough and one sheet."""
+    return judges.stored(build(definition, folder / "book.xlsx", sheets=[name]))
+
+
 @contextmanager
-def filled_by(fillers: Mapping[str, Callable[..., object]]) -> Iterator[None]:
-    """Let sheets be filled by other functions than their own, by the name of the sheet."""
+def beginning(module: ModuleType, **beginnings: object) -> Iterator[None]:
+    """Let the sheets of a module begin otherwise: with what a reader types, or functions that give it."""
     with ExitStack() as stack:
-        for name, filler in fillers.items():
-            place = name.replace("-", "_")
-            stack.enter_context(patch(f"xlbackprop.workbook.sheets.{place}.{place}", filler))
+        for name, value in beginnings.items():
+            stack.enter_context(patch.object(module, name, value))
         yield
 
 
-def filled(folder: Path, definition: Definition, name: str, filler: Callable[..., object]) -> Cells:
-    """The values in `book.xlsx`, a workbook of the Walkthrough and one sheet that is filled as told."""
-    with filled_by({name: filler}):
-        return judges.stored(build(definition, folder / "book.xlsx", sheets=[name]))
+def small_below(threshold: float) -> AbstractContextManager[object]:
+    """Let sheets that compare trainings call a loss small below another number than their own."""
+    return beginning(comparison, small_loss=lambda _: threshold)
 
 
 def shown(path: Path) -> list[str]:

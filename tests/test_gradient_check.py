@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from functools import partial
 from pathlib import Path
 
 import openpyxl
@@ -16,12 +15,13 @@ from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.workbook.sheets import gradient_check
-from xlbackprop.workbook.sheets.gradient_check import TITLE, Choices, Places
+from xlbackprop.workbook.sheets.gradient_check import TITLE, Places
 
 
-def filled(folder: Path, definition: Definition, choices: Choices = gradient_check.AS_GENERATED) -> Cells:
-    """The values that the sheet carries."""
-    return sheets.filled(folder, definition, "gradient-check", partial(gradient_check.gradient_check, choices=choices))
+def filled(folder: Path, definition: Definition, **beginnings: float) -> Cells:
+    """The values that the sheet carries when it begins with other numbers than its own."""
+    with sheets.beginning(gradient_check, **beginnings):
+        return sheets.filled(folder, definition, "gradient-check")
 
 
 def number(cells: Cells, address: str) -> float:
@@ -34,7 +34,7 @@ def number(cells: Cells, address: str) -> float:
 @pytest.mark.parametrize("template", ["classic", "mazur"])
 def test_every_gradient_agrees(template: str, iteration: int, tmp_path: Path) -> None:
     definition = load(template)
-    cells = filled(tmp_path, definition, Choices(iteration=iteration))
+    cells = filled(tmp_path, definition, CHECKED_ITERATION=iteration)
     places = Places(derive(definition).learned)
     trace = train(definition)
     for name, row in zip(places.weights, places.rows, strict=True):
@@ -46,10 +46,10 @@ def test_every_gradient_agrees(template: str, iteration: int, tmp_path: Path) ->
 
 
 def test_too_large_and_too_small_pushes_are_told_apart(tmp_path: Path) -> None:
-    coarse = filled(tmp_path, load(), Choices(epsilon=0.1))
+    coarse = filled(tmp_path, load(), EPSILON=0.1)
     assert coarse[TITLE, "I15"] == "✗ differ"
     assert coarse[TITLE, "A8"] == "✗ Some differ: ε is too large, or a formula is wrong."
-    fine = filled(tmp_path, load(), Choices(epsilon=1e-12))
+    fine = filled(tmp_path, load(), EPSILON=1e-12)
     assert fine[TITLE, "I15"] == "? lost in rounding"
     assert fine[TITLE, "A8"] == "? Some are lost in rounding: ε is too small."
 
@@ -76,7 +76,7 @@ def test_the_error_falls_and_rises_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("template", ["classic", "mazur"])
 def test_rounding_stays_under_its_limit_and_the_limit_is_no_blank_cheque(template: str, tmp_path: Path) -> None:
     definition = load(template)
-    cells = filled(tmp_path, definition, Choices(epsilon=1e-10))
+    cells = filled(tmp_path, definition, EPSILON=1e-10)
     places = Places(derive(definition).learned)
     for row in places.rows:
         weight, gradient, plus, minus = (number(cells, f"{column}{row}") for column in "BCDE")

@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from tests import judges
 from tests.judges import Cells, Changes
-from tests.sheets import filled_by
+from tests.sheets import beginning, small_below
 from tests.test_judges import QUICK_JUDGES, TEMPLATES, assert_agree, variants
 from xlbackprop import Definition, build, load
 from xlbackprop.derivation.equations import derive
 from xlbackprop.workbook.sheets import gradient_check, learning_rates, loss_surface
-from xlbackprop.workbook.sheets.loss_surface import View
 
-Fillers = Mapping[str, Callable[..., object]]
-"""How sheets are filled when the reader has chosen something on them, by the name of the sheet."""
-ChoiceVariant = tuple[str, Fillers, Changes]
+Beginnings = Callable[[], AbstractContextManager[object]]
+"""Lets sheets begin with what a reader has chosen on them."""
+ChoiceVariant = tuple[str, Definition, Beginnings, Changes]
+
+
+class View(Struct, frozen=True):
+    """One direction of a loss surface as a reader chooses it; None for what the sheet begins with."""
+
+    weight: str
+    centre: float | None = None
+    reach: float | None = None
+
+
+class Choices(Struct, frozen=True, kw_only=True):
+    """What a reader chooses on the lesson sheets."""
+
+    rates: tuple[float, ...]
+    threshold: float
+    checked: int = 0
+    epsilon: float
+    tolerance: float = gradient_check.TOLERANCE
+    weight: str
+    across: View
+    upwards: View
+    others: int = 0
 
 
 def choice_variants(definition: Definition) -> Iterator[ChoiceVariant]:
@@ -29,61 +55,90 @@ def choice_variants(definition: Definition) -> Iterator[ChoiceVariant]:
     last = definition.iterations - 1
     rates = (0.0, 1e5, 0.3, 0.8, 1.0, 2.0, 100.0, 1e6)
     first, other, *_, final = learned
-    yield _chosen(
-        learned,
-        "large-steps",
-        learning_rates.Choices(rates=rates, threshold=0.2),
-        gradient_check.Choices(iteration=last, epsilon=1e-12, weight=first),
-        loss_surface.Choices(View(first, 0.15, 0.2), View(final, None, 1.0), iteration=last),
-    )
-    yield _chosen(
-        learned,
-        "coarse",
-        learning_rates.Choices(rates=rates[::-1], threshold=0.0),
-        gradient_check.Choices(iteration=last // 2, epsilon=0.1, tolerance=1e-3, weight=final),
-        loss_surface.Choices(View(other, -3.0), View(first, 1e6, 1e6), iteration=1),
-    )
-    yield _chosen(
-        learned,
-        "one-weight-twice",
-        learning_rates.Choices(rates=(5.0,) * 8, threshold=1e-9),
-        gradient_check.Choices(epsilon=1e-6, tolerance=0.0, weight=other),
-        loss_surface.Choices(View(final, 0.0, 1e-9), View(final)),
-    )
-
-
-def _chosen(
-    learned: tuple[str, ...],
-    name: str,
-    rates: learning_rates.Choices,
-    check: gradient_check.Choices,
-    surface: loss_surface.Choices,
-) -> ChoiceVariant:
-    fillers = {
-        "learning-rates": partial(learning_rates.learning_rates, choices=rates),
-        "gradient-check": partial(gradient_check.gradient_check, choices=check),
-        "loss-surface": partial(loss_surface.loss_surface, choices=surface),
+    chosen = {
+        "large-steps": Choices(
+            rates=rates,
+            threshold=0.2,
+            checked=last,
+            epsilon=1e-12,
+            weight=first,
+            across=View(first, 0.15, 0.2),
+            upwards=View(final, None, 1.0),
+            others=last,
+        ),
+        "coarse": Choices(
+            rates=rates[::-1],
+            threshold=0.0,
+            checked=last // 2,
+            epsilon=0.1,
+            tolerance=1e-3,
+            weight=final,
+            across=View(other, -3.0),
+            upwards=View(first, 1e6, 1e6),
+            others=1,
+        ),
+        "one-weight-twice": Choices(
+            rates=(5.0,) * 8,
+            threshold=1e-9,
+            epsilon=1e-6,
+            tolerance=0.0,
+            weight=other,
+            across=View(final, 0.0, 1e-9),
+            upwards=View(final),
+        ),
     }
+    for name, choices in chosen.items():
+        changed = replace(definition, learning_rates=choices.rates)
+        yield name, changed, partial(_beginning, choices), _typed(learned, choices)
+
+
+@contextmanager
+def _beginning(choices: Choices) -> Iterator[None]:
+    views, own = (choices.across, choices.upwards), loss_surface.view
+    each = iter(views)
+
+    def view(path: NDArray[np.float64]) -> tuple[float, ...]:
+        view = next(each)
+        given = zip((view.centre, view.reach), own(path), strict=True)
+        return tuple(otherwise if number is None else number for number, otherwise in given)
+
+    with (
+        small_below(choices.threshold),
+        beginning(
+            gradient_check,
+            CHECKED_ITERATION=choices.checked,
+            EPSILON=choices.epsilon,
+            TOLERANCE=choices.tolerance,
+            varied_weight=lambda _: choices.weight,
+        ),
+        beginning(
+            loss_surface,
+            varied_weights=lambda _: [view.weight for view in views],
+            others_from=lambda *_: choices.others,
+            view=view,
+        ),
+    ):
+        yield
+
+
+def _typed(learned: tuple[str, ...], choices: Choices) -> Changes:
     title = learning_rates.TITLE
     changes: dict[tuple[str, str], float | str | None] = {
-        (title, learning_rates.rate_cell(index)): rate for index, rate in enumerate(rates.rates or ())
+        (title, learning_rates.rate_cell(index)): rate for index, rate in enumerate(choices.rates)
     }
-    changes[title, learning_rates.THRESHOLD_CELL] = rates.threshold
+    changes[title, learning_rates.THRESHOLD_CELL] = choices.threshold
     title = gradient_check.TITLE
-    changes[title, gradient_check.ITERATION_CELL] = check.iteration
-    changes[title, gradient_check.EPSILON_CELL] = check.epsilon
-    changes[title, gradient_check.TOLERANCE_CELL] = check.tolerance
-    if check.weight:
-        changes[title, gradient_check.Places(learned).choice_cell] = check.weight
+    changes[title, gradient_check.ITERATION_CELL] = choices.checked
+    changes[title, gradient_check.EPSILON_CELL] = choices.epsilon
+    changes[title, gradient_check.TOLERANCE_CELL] = choices.tolerance
+    changes[title, gradient_check.Places(learned).choice_cell] = choices.weight
     title = loss_surface.TITLE
-    changes[title, loss_surface.ITERATION_CELL] = surface.iteration
-    for direction, view in enumerate((surface.across, surface.upwards)):
-        assert view is not None
-        for cell, value in zip(
-            loss_surface.input_cells(direction), (view.weight, view.centre, view.reach), strict=True
-        ):
+    changes[title, loss_surface.ITERATION_CELL] = choices.others
+    for direction, view in enumerate((choices.across, choices.upwards)):
+        cells = loss_surface.input_cells(direction)
+        for cell, value in zip(cells, (view.weight, view.centre, view.reach), strict=True):
             changes[title, cell] = value
-    return name, fillers, changes
+    return changes
 
 
 @pytest.mark.thorough
@@ -102,7 +157,7 @@ def test_quick_judges_agree_on_lesson_sheets(template: str, tmp_path: Path) -> N
 def test_absurd_choices_show_no_error(absurd: float | str | None, tmp_path: Path) -> None:
     definition = load(iterations=3)
     generated = build(definition, tmp_path / "book.xlsx")
-    _, _, sensible = next(choice_variants(definition))
+    *_, sensible = next(choice_variants(definition))
     for judge in QUICK_JUDGES:
         for cell, value in judge(generated, dict.fromkeys(sensible, absurd)).items():
             assert isinstance(value, int | float | str), (cell, value)
@@ -115,7 +170,7 @@ def test_absurd_choices_show_no_error(absurd: float | str | None, tmp_path: Path
 def test_absurd_choices_show_no_error_in_programs(judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     definition = load(iterations=3)
     generated = build(definition, tmp_path / "book.xlsx")
-    _, _, sensible = next(choice_variants(definition))
+    *_, sensible = next(choice_variants(definition))
     typed: dict[str, float | str | None] = {
         "text": "a word",
         "huge": 1e300,
@@ -156,17 +211,14 @@ def _lesson_variants(
     """Some changes on the Walkthrough and all of the readers' choices, with what they have to lead to."""
     threshold = judges.stored(generated)[learning_rates.TITLE, learning_rates.THRESHOLD_CELL]
     assert isinstance(threshold, float)
-    kept = {
-        "learning-rates": partial(learning_rates.learning_rates, choices=learning_rates.Choices(threshold=threshold))
-    }
     for variant in variants(definition, "compact"):
         if variant.name in wanted:
-            yield variant.name, variant.changes, _expected(variant.definition, folder, kept, variant.iteration)
-    for name, fillers, changes in choice_variants(definition):
-        yield name, changes, _expected(definition, folder, fillers)
-
-
-def _expected(definition: Definition, folder: Path, fillers: Fillers, iteration: int = 0) -> Cells:
-    """The values that a workbook of this very definition carries when its sheets are filled in this way."""
-    with filled_by(fillers):
-        return judges.carried(build(definition, folder / "expected.xlsx", iteration=iteration))
+            with small_below(threshold):
+                expected = judges.carried(
+                    build(variant.definition, folder / "expected.xlsx", iteration=variant.iteration)
+                )
+            yield variant.name, variant.changes, expected
+    for name, changed, as_chosen, changes in choice_variants(definition):
+        with as_chosen():
+            expected = judges.carried(build(changed, folder / "expected.xlsx"))
+        yield name, changes, expected

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,7 @@ from tests import judges, sheets
 from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS
-from xlbackprop.workbook.sheets import learning_rates
-from xlbackprop.workbook.sheets.learning_rates import TITLE, Choices
+from xlbackprop.workbook.sheets.learning_rates import TITLE
 
 VERDICTS = {
     0.1: "still falling",
@@ -32,9 +30,9 @@ VERDICTS = {
 """What brief 3.4 says of the class network, with a loss below 0.001 called small."""
 
 
-def filled(folder: Path, definition: Definition, choices: Choices = learning_rates.AS_GENERATED) -> Cells:
+def filled(folder: Path, definition: Definition) -> Cells:
     """The values that the sheet carries."""
-    return sheets.filled(folder, definition, "learning-rates", partial(learning_rates.learning_rates, choices=choices))
+    return sheets.filled(folder, definition, "learning-rates")
 
 
 def test_verdicts_and_losses_of_the_class_network(tmp_path: Path) -> None:
@@ -59,7 +57,8 @@ def test_a_definition_chooses_the_rates_and_how_many(tmp_path: Path) -> None:
 
 
 def test_first_iteration_below_the_threshold(tmp_path: Path) -> None:
-    cells = filled(tmp_path, load(), Choices(threshold=0.005))
+    with sheets.small_below(0.005):
+        cells = filled(tmp_path, load())
     below = np.flatnonzero(train(load(learning_rate=0.5))["E_total"] < 0.005)
     assert cells[TITLE, "D8"] == below[0]
     assert cells[TITLE, "B8"] == "never"
@@ -72,12 +71,13 @@ def test_first_iteration_below_the_threshold(tmp_path: Path) -> None:
     [((0.0,) * 8, "did not move"), ((100.0,) * 8, "went up, then converged"), ((0.01,) * 8, "still falling")],
 )
 def test_other_verdicts(rates: tuple[float, ...], verdict: str, tmp_path: Path) -> None:
-    assert filled(tmp_path, load(iterations=200), Choices(rates=rates))[TITLE, "B9"] == verdict
+    assert filled(tmp_path, replace(load(iterations=200), learning_rates=rates))[TITLE, "B9"] == verdict
 
 
 def test_a_run_that_rises_says_so(tmp_path: Path) -> None:
-    near = replace(load(iterations=6), targets=(0.6, 0.63))
-    cells = filled(tmp_path, near, Choices(rates=(100.0,) * 8, threshold=1e-9))
+    near = replace(load(iterations=6), targets=(0.6, 0.63), learning_rates=(100.0,) * 8)
+    with sheets.small_below(1e-9):
+        cells = filled(tmp_path, near)
     assert cells[TITLE, "B9"] == "rising"
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import openpyxl
@@ -19,14 +19,14 @@ from tests.judges import Cells, Changes
 from xlbackprop import Definition, build, load, train
 from xlbackprop.network.templates import names
 from xlbackprop.workbook.sheets import loss_surface
-from xlbackprop.workbook.sheets.loss_surface import STEPS, TITLE, Choices, View
+from xlbackprop.workbook.sheets.loss_surface import STEPS, TITLE
 
 TOP, LEFT = 4, 2
 
 
-def filled(folder: Path, definition: Definition, choices: Choices = loss_surface.AS_GENERATED) -> Cells:
+def filled(folder: Path, definition: Definition) -> Cells:
     """The values that the sheet carries."""
-    return sheets.filled(folder, definition, "loss-surface", partial(loss_surface.loss_surface, choices=choices))
+    return sheets.filled(folder, definition, "loss-surface")
 
 
 def grid(cells: Cells, step_across: int, step_upwards: int) -> tuple[float, float, float]:
@@ -41,8 +41,13 @@ def grid(cells: Cells, step_across: int, step_upwards: int) -> tuple[float, floa
 @pytest.mark.parametrize("iteration", [0, 5])
 @pytest.mark.parametrize(("across", "upwards"), [(0, 20), (3, 7), (10, 10), (20, 0)])
 def test_each_cell_is_a_network_of_its_own(across: int, upwards: int, iteration: int, tmp_path: Path) -> None:
-    choices = Choices(View("w1", 0.5, 2.0), View("w6", -1.0, 1.0), iteration)
-    x, y, loss = grid(filled(tmp_path, load(), choices), across, upwards)
+    with sheets.beginning(
+        loss_surface,
+        varied_weights=lambda _: ("w1", "w6"),
+        view=Mock(side_effect=[(0.5, 2.0), (-1.0, 1.0)]),
+        others_from=lambda *_: iteration,
+    ):
+        x, y, loss = grid(filled(tmp_path, load()), across, upwards)
     assert [x, y] == pytest.approx([0.5 + 2.0 * (across - 10) / 10, -1.0 + (upwards - 10) / 10])
     at = train(load()).at(iteration)
     hidden, output = load().layers

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ from xlbackprop.network.optimisers import OPTIMISERS, SETTINGS, WEIGHT_DECAY
 from xlbackprop.walkthrough.arrangement import arrange
 from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS
 from xlbackprop.workbook.sheets import learning_rates, optimisers
-from xlbackprop.workbook.sheets.optimisers import TITLE, Choices
+from xlbackprop.workbook.sheets.optimisers import TITLE
 
 SHEET = "optimisers"
 NAMES = ["Gradient descent", "Momentum", "RMSprop", "Adam"]
@@ -41,9 +40,9 @@ OTHER = {"η": 0.3, "μ": 0.5, "ρ": 0.9, "β1": 0.5, "β2": 0.9, "ε": 0.1, "λ
 """Another value for every setting."""
 
 
-def filled(folder: Path, definition: Definition, choices: Choices = optimisers.AS_GENERATED) -> Cells:
+def filled(folder: Path, definition: Definition) -> Cells:
     """The values that the sheet carries."""
-    return sheets.filled(folder, definition, SHEET, partial(optimisers.optimisers, choices=choices))
+    return sheets.filled(folder, definition, SHEET)
 
 
 def runs_of(definition: Definition) -> list[Derivation]:
@@ -200,7 +199,8 @@ def test_the_first_to_make_the_loss_small_is_named(tmp_path: Path) -> None:
     losses = losses_of(load("optimisers").compared[2])
     since = np.flatnonzero(losses >= small(load("optimisers")))[-1] + 1
     assert cells[TITLE, f"B{row}"] == f"Small first with RMSprop, from epoch {since}"
-    cells = filled(tmp_path, load("optimisers"), Choices(threshold=0.0))
+    with sheets.small_below(0.0):
+        cells = filled(tmp_path, load("optimisers"))
     assert cells[TITLE, f"B{row}"] == "None of these optimisers makes the loss small."
 
 
@@ -275,10 +275,9 @@ def _with_other_settings(run: Comparison, derivation: Derivation) -> Comparison:
     return replace(run, optimiser=method, learning_rate=OTHER["η"])
 
 
-def expected(definition: Definition, folder: Path, choices: Choices = optimisers.AS_GENERATED) -> Cells:
+def expected(definition: Definition, folder: Path) -> Cells:
     """What the engine gives for every formula cell: the values that a workbook of this very definition carries."""
-    with sheets.filled_by({SHEET: partial(optimisers.optimisers, choices=choices)}):
-        return judges.carried(build(definition, folder / "expected.xlsx", sheets=[SHEET]))
+    return judges.carried(build(definition, folder / "expected.xlsx", sheets=[SHEET]))
 
 
 @every_definition
@@ -300,7 +299,8 @@ def test_the_runs_begin_with_the_numbers_of_the_walkthrough(judge: Callable[...,
     changed = replace(definition, layers=(hidden, definition.layers[1]), inputs=(0.05, 0.77))
     changes = {("Walkthrough", table.cell("w1")): -0.9, ("Walkthrough", table.cell("i2")): 0.77}
     changes[TITLE, optimisers.THRESHOLD_CELL] = 0.01
-    assert_agree(judge(generated, changes), expected(changed, tmp_path, Choices(threshold=0.01)), "w1, i2, threshold")
+    with sheets.small_below(0.01):
+        assert_agree(judge(generated, changes), expected(changed, tmp_path), "w1, i2, threshold")
 
 
 @pytest.mark.thorough

@@ -59,6 +59,11 @@ _CURVES = (
 """Colour (Okabe and Ito's, some of them darker) and dashes of every run's curve."""
 
 
+def small_loss(lesson: Lesson) -> float:
+    """Below what a loss is small, as the sheet begins: about a tenth of the loss before the training."""
+    return float(f"{max(float(lesson.curve_losses[0]) / 10, 1e-9):.0e}")
+
+
 class Losses(Struct, frozen=True):
     """The losses that a run is judged by, one below the other: one an iteration, or of all samples one an epoch."""
 
@@ -181,19 +186,15 @@ class Summary(Struct, frozen=True, dict=True):
     """What one of the runs is: a rate, an optimiser."""
     loss_row: int
     """The row of the last loss, the first one under what the reader chooses for the runs."""
-    chosen_threshold: float | None = None
-    """Below what a loss is small; None for about a tenth of the loss before the training."""
 
     @property
     def iterations(self) -> int:
         """How many iterations every run has."""
         return min(self.lesson.definition.iterations, MOST_COMPARED_ITERATIONS)
 
-    @property
+    @cached_property
     def threshold(self) -> float:
-        if self.chosen_threshold is not None:
-            return self.chosen_threshold
-        return float(f"{max(float(self.lesson.curve_losses[0]) / 10, 1e-9):.0e}")
+        return small_loss(self.lesson)
 
     @property
     def working_row(self) -> int:

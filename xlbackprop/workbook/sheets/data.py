@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping
 
 import numpy as np
-from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
@@ -28,25 +26,7 @@ _WIDTH, _GAP = 12.0, 3.0
 _LOSS = "loss of all samples"
 
 
-class Choices(Struct, frozen=True):
-    """What the reader can choose on the sheet."""
-
-    epoch: float | None = None
-    """After how many epochs the weights answer; None for the end of the training."""
-
-
-AS_GENERATED = Choices()
-
-
-class _Answering(Struct, frozen=True):
-    """The point of the training whose weights give the answers."""
-
-    number: int
-    formula: str
-    """Its number, counted from 1, for INDEX."""
-
-
-def data(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
+def data(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the engine gives the values that its formulas have."""
     page = Page(workbook, DATA)
     page.text("A1", "Data: what the network learns from, and what it says", Look(theme.TITLE))
@@ -54,7 +34,7 @@ def data(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) ->
     page.text("A2", "Retype any number in bold blue: the training on the Walkthrough reads its samples from here.")
     _samples(page, lesson)
     _order(page, lesson)
-    answering = _choose(page, lesson, choices)
+    answering = _choose(page, lesson)
     last = _answers(page, lesson, answering)
     page.widths((column_letter(index) for index in range(1, last + 1)), _WIDTH)
     column = curve_column(lesson.derivation)
@@ -64,8 +44,8 @@ def data(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) ->
     return page
 
 
-def _choose(page: Page, lesson: Lesson, choices: Choices) -> _Answering:
-    """Put down the epochs, and the cell in which the reader picks one."""
+def _choose(page: Page, lesson: Lesson) -> str:
+    """Put down the epochs and the cell in which the reader picks one; give the formula of its number, from 1 on."""
     epochs, table = lesson.table.loss_curve.epochs, lesson.table
     column = curve_column(lesson.derivation)
     page.text(address(_HEADER_ROW, column), EPOCH, Look(theme.LABEL, Role.ORDER))
@@ -74,14 +54,13 @@ def _choose(page: Page, lesson: Lesson, choices: Choices) -> _Answering:
     look = Look(theme.CALCULATION, Role.ORDER)
     for row, (made, epoch) in enumerate(zip(table.loss_curve.made, epochs, strict=True), FIRST_SAMPLE_ROW):
         page.formula(address(row, column), f"{made}/{table.derivation.samples}", epoch, look)
-    chosen = epochs[-1] if choices.epoch is None else min(max(choices.epoch, 0), epochs[-1])
     page.text("B3", EPOCH, Look(theme.HEADING, align="right", indent=1))
-    page.number(EPOCH_CELL, epochs[-1] if choices.epoch is None else choices.epoch)
+    page.number(EPOCH_CELL, epochs[-1])
     page.limit(EPOCH_CELL, "Epoch", 0, epochs[-1])
     page.text("D3", f"← whose weights give the answers: 0 before the training, {epochs[-1]:g} at its end")
     places = table.curve_places.removeprefix(f"{DATA}!")
     usable = f"IF(ISNUMBER({absolute(EPOCH_CELL)}),MAX(0,{absolute(EPOCH_CELL)}),{epochs[-1]:.15G})"
-    return _Answering(bisect_right(epochs, chosen), f"MATCH({usable},{places},1)")
+    return f"MATCH({usable},{places},1)"
 
 
 def _samples(page: Page, lesson: Lesson) -> None:
@@ -115,7 +94,7 @@ def _order(page: Page, lesson: Lesson) -> None:
     page.limit(cells, "Order", 1, len(lesson.definition.samples), whole=True)
 
 
-def _answers(page: Page, lesson: Lesson, answering: _Answering) -> int:
+def _answers(page: Page, lesson: Lesson, answering: str) -> int:
     """Put down what the network says to every sample, and the weights with which it does; give the last column."""
     derivation, labels, curve = lesson.derivation, lesson.derivation.names, lesson.table.loss_curve
     column = curve_column(derivation) + 3
@@ -133,8 +112,8 @@ def _answers(page: Page, lesson: Lesson, answering: _Answering) -> int:
         page.text(address(2, index), name, Look(theme.LABEL, role))
         formula, value = lesson.table.reference(name), float(lesson.trace[name][0])
         if name in derivation.learned:
-            formula = number_from(f"{letter}${FIRST_SAMPLE_ROW}:{letter}${last_point}", answering.formula)
-            value = float(curve.weights(lesson.trace, name)[answering.number - 1])
+            formula = number_from(f"{letter}${FIRST_SAMPLE_ROW}:{letter}${last_point}", answering)
+            value = float(curve.weights(lesson.trace, name)[-1])
             changes[name] = np.full(derivation.samples, value)
         page.formula(cell, formula, value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))
         elsewhere[name] = absolute(cell)

@@ -12,7 +12,7 @@ from openpyxl.workbook.workbook import Workbook
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace, evaluate
 from xlbackprop.grid import address, column_letter
-from xlbackprop.network import ITERATION, derivative
+from xlbackprop.network import ITERATION, Names, derivative
 from xlbackprop.symbols import number_from, text_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.working import Working, bounded, given, used
@@ -41,6 +41,12 @@ _HEADERS = (
 _EPSILONS = tuple(float(f"1e-{exponent}") for exponent in range(1, 14))
 _CHART_COLUMNS = (5, 9)
 
+CHECKED_ITERATION = 0
+EPSILON = 1e-4
+"""The error of the method falls with ε², that of the rounding grows with 1/ε; here both are small enough."""
+TOLERANCE = 1e-6
+"""Small enough for the commonest slip of hand-made sheets, which is off by 2.6e-4."""
+
 _SMALLEST_EPSILON = 1e-15
 _NO_GRADIENT = 1e-12
 """A gradient smaller than this is as good as 0: a unit that is fully on or off gives exactly 0 in one program and
@@ -54,21 +60,6 @@ _AGREE, _BOTH_ZERO, _LOST, _DIFFER = "✓ agree", "✓ both 0", "? lost in round
 _SOME_DIFFER = "✗ Some differ: ε is too large, or a formula is wrong."
 _SOME_LOST = "? Some are lost in rounding: ε is too small."
 _TINY = Look(theme.CALCULATION, number_format=theme.TINY_FORMAT)
-
-
-class Choices(Struct, frozen=True):
-    """What the reader can choose on the sheet."""
-
-    iteration: int = 0
-    epsilon: float = 1e-4
-    """The error of the method falls with ε², that of the rounding grows with 1/ε; here both are small enough."""
-    tolerance: float = 1e-6
-    """Small enough for the commonest slip of hand-made sheets, which is off by 2.6e-4."""
-    weight: str | None = None
-    """The weight for which ε is varied; None for the first of the output layer."""
-
-
-AS_GENERATED = Choices()
 
 
 class Places(Struct, frozen=True):
@@ -147,23 +138,28 @@ class _Measurement(Struct, frozen=True):
         return _AGREE if self.error <= tolerance * abs(self.gradient) else _DIFFER
 
 
-def gradient_check(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
+def varied_weight(names: Names) -> str:
+    """The weight for which ε is varied as the sheet begins: the first of the output layer."""
+    return names.weights[-1][0][0]
+
+
+def gradient_check(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the engine's forward passes with pushed weights give the values that its formulas have."""
     page = Page(workbook, TITLE)
-    learned, labels = lesson.derivation.learned, lesson.derivation.names
+    learned = lesson.derivation.learned
     places = Places(learned)
-    weight = choices.weight or labels.weights[-1][0][0]
-    pushes = [(name, choices.epsilon) for name in learned] + [(weight, epsilon) for epsilon in _EPSILONS]
-    passes = _passes(lesson, pushes, choices.iteration)
-    measurements = _measurements(lesson, pushes, passes, choices.iteration)
+    weight = varied_weight(lesson.derivation.names)
+    pushes = [(name, EPSILON) for name in learned] + [(weight, epsilon) for epsilon in _EPSILONS]
+    passes = _passes(lesson, pushes, CHECKED_ITERATION)
+    measurements = _measurements(lesson, pushes, passes, CHECKED_ITERATION)
     own, varied = measurements[: len(learned)], measurements[len(learned) :]
 
-    _headline(page, lesson.table.iterations - 1, choices)
-    working, cells = _working(page, lesson, places, choices, weight)
+    _headline(page, lesson.table.iterations - 1)
+    working, cells = _working(page, lesson, places, weight)
     _forward_passes(page, working, places, cells, pushes, passes)
     for index, measurement in enumerate(own):
-        _compare(page, lesson, working, places, cells, index, measurement, choices.tolerance)
-    _summary(page, places, [measurement.verdict(choices.tolerance) for measurement in own])
+        _compare(page, lesson, working, places, cells, index, measurement, TOLERANCE)
+    _summary(page, places, [measurement.verdict(TOLERANCE) for measurement in own])
     _vary(page, lesson, working, places, cells, varied)
     page.widths("A", 15)
     page.widths((column_letter(index) for index in range(2, working.next_column)), 15)
@@ -193,7 +189,7 @@ def _measurements(
     ]
 
 
-def _headline(page: Page, last_iteration: int, choices: Choices) -> None:
+def _headline(page: Page, last_iteration: int) -> None:
     page.text("A1", "Gradient check: measure every gradient without calculus", Look(theme.TITLE))
     page.height(1, 24)
     page.text(
@@ -210,15 +206,15 @@ def _headline(page: Page, last_iteration: int, choices: Choices) -> None:
         page.text(f"A{cell[1:]}", label, Look(theme.HEADING, align="right"))
         page.text(f"C{cell[1:]}", note, Look(theme.NOTE, align="left", indent=1))
     scientific = Look(theme.INPUT, number_format=theme.TINY_FORMAT)
-    page.number(ITERATION_CELL, choices.iteration)
+    page.number(ITERATION_CELL, CHECKED_ITERATION)
     page.limit(ITERATION_CELL, ITERATION, 0, last_iteration, whole=True)
-    page.number(EPSILON_CELL, choices.epsilon, scientific)
+    page.number(EPSILON_CELL, EPSILON, scientific)
     page.limit(EPSILON_CELL, "ε", _SMALLEST_EPSILON, 1)
-    page.number(TOLERANCE_CELL, choices.tolerance, scientific)
+    page.number(TOLERANCE_CELL, TOLERANCE, scientific)
     page.limit(TOLERANCE_CELL, "Agreement", 0, 1)
 
 
-def _working(page: Page, lesson: Lesson, places: Places, choices: Choices, weight: str) -> tuple[Working, _Used]:
+def _working(page: Page, lesson: Lesson, places: Places, weight: str) -> tuple[Working, _Used]:
     """The top of the working area: given numbers and the reader's choices, and the table that follows them."""
     row = places.working_row
     page.text(
@@ -229,9 +225,9 @@ def _working(page: Page, lesson: Lesson, places: Places, choices: Choices, weigh
     cells = used(
         page,
         [
-            (ITERATION, f"INT({bounded(ITERATION_CELL, 0, lesson.table.iterations - 1, 0)})", choices.iteration),
-            ("ε", bounded(EPSILON_CELL, _SMALLEST_EPSILON, 1, AS_GENERATED.epsilon), choices.epsilon),
-            ("tolerance", bounded(TOLERANCE_CELL, 0, 1, AS_GENERATED.tolerance), choices.tolerance),
+            (ITERATION, f"INT({bounded(ITERATION_CELL, 0, lesson.table.iterations - 1, 0)})", CHECKED_ITERATION),
+            ("ε", bounded(EPSILON_CELL, _SMALLEST_EPSILON, 1, EPSILON), EPSILON),
+            ("tolerance", bounded(TOLERANCE_CELL, 0, 1, TOLERANCE), TOLERANCE),
             (
                 "weight number",
                 f"IFERROR(MATCH({places.choice_cell},{places.column('A')},0),1)",
@@ -240,7 +236,7 @@ def _working(page: Page, lesson: Lesson, places: Places, choices: Choices, weigh
         ],
         row + 4,
     )
-    elsewhere = given(page, lesson, row + 1, iteration_cell=cells[0], iteration=choices.iteration)
+    elsewhere = given(page, lesson, row + 1, iteration_cell=cells[0], iteration=CHECKED_ITERATION)
     names = lesson.derivation.names
     units = [
         name for rows in zip(names.pre_activations, names.activations, strict=True) for layer in rows for name in layer

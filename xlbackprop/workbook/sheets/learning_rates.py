@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
 from msgspec.structs import replace
 from openpyxl.workbook.workbook import Workbook
 
@@ -23,17 +22,6 @@ TITLE = "Learning rates"
 THRESHOLD_CELL = outcome.THRESHOLD_CELL
 
 
-class Choices(Struct, frozen=True):
-    """What the reader can choose on the sheet."""
-
-    rates: tuple[float, ...] | None = None
-    """None for those of the definition."""
-    threshold: float | None = None
-    """Below what a loss is small; None for about a tenth of the first loss."""
-
-
-AS_GENERATED = Choices()
-
 _LAST_COLUMNS = 4, 9
 """Of the two charts: together they are as wide as a table of eight rates."""
 
@@ -43,10 +31,10 @@ def rate_cell(index: int) -> str:
     return address(outcome.NAME_ROW, index + 2)
 
 
-def learning_rates(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
+def learning_rates(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the batched engine gives the values that its formulas have."""
     page = Page(workbook, TITLE)
-    summary = Summary(page, lesson, "rate", outcome.NAME_ROW + 1, choices.threshold)
+    summary = Summary(page, lesson, "rate", outcome.NAME_ROW + 1)
     summary.head("Learning rates: how far should a step go?", "for each rate", f"learning rate {LEARNING_RATE}")
     page.text(
         address(summary.working_row, 1),
@@ -55,8 +43,10 @@ def learning_rates(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GEN
     )
     places, column = begin(page, lesson, summary.header_row, summary.iterations)
     places |= settings_elsewhere(lesson) | given(page, lesson, summary.working_row + 1)
-    rates = choices.rates or lesson.definition.learning_rates
-    definitions = [replace(lesson.definition, iterations=summary.iterations, learning_rate=rate) for rate in rates]
+    definitions = [
+        replace(lesson.definition, iterations=summary.iterations, learning_rate=rate)
+        for rate in lesson.definition.learning_rates
+    ]
     derivation, runs = lesson.derivation, []
     for index, (definition, trace) in enumerate(zip(definitions, train_all(definitions), strict=True)):
         rate_used, label = (address(summary.header_row - 1, column + place) for place in (1, 2))

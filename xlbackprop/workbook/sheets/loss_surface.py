@@ -75,52 +75,20 @@ _LOSS_FORMAT = "[<0.0001]0E+0;[<10]0.0000;0E+0"
 """Six characters at the most, for the narrow cells of the grid."""
 
 
-class View(Struct, frozen=True):
-    """One direction of the grid as the reader chose it."""
-
-    weight: str
-    centre: float | None = None
-    """None for the middle of the path."""
-    reach: float | None = None
-    """How far the grid goes to each side; None for a little further than the path."""
-
-
-class Choices(Struct, frozen=True):
-    """What the reader can choose on the sheet; None for the first and the last weight of the output layer."""
-
-    across: View | None = None
-    upwards: View | None = None
-    iteration: int | None = None
-    """The iteration from which the other weights are; None for the first one, or for the last one of the path where
-    there are several samples: seen from the start, a step for one of them may lead up for all."""
-
-
-AS_GENERATED = Choices()
-
-
 class _Axis(Struct, frozen=True):
     """One direction of the grid in numbers, and the absolute addresses of those that are used."""
 
-    view: View
+    weight: str
     path: Array
     """The weight in every iteration shown, shape (iterations,)."""
+    centre: float
+    reach: float
+    """How far the grid goes to each side."""
     name_cell: str
     table_column_cell: str
     """The number of the weight's column in the table of the Walkthrough."""
     centre_cell: str
     reach_cell: str
-
-    @property
-    def centre(self) -> float:
-        if self.view.centre is not None:
-            return self.view.centre
-        return float((self.path.min() + self.path.max()) / 2)
-
-    @property
-    def reach(self) -> float:
-        if self.view.reach is not None:
-            return max(_SMALLEST_REACH, self.view.reach)
-        return max(_SMALLEST_OWN_REACH, float(self.path.max() - self.path.min()) * _ROOM / 2)
 
     @property
     def values(self) -> Array:
@@ -163,18 +131,14 @@ ITERATION_CELL = address(_OTHERS_ROW, _SIDE_COLUMN + 1)
 """Where the reader picks the iteration from which the other weights are."""
 
 
-def loss_surface(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
+def loss_surface(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the batched engine gives the values that its formulas have."""
     page = Page(workbook, TITLE)
     iterations = min(lesson.table.iterations, MOST_PATH_ITERATIONS)
-    first, last = _opposite(lesson.derivation.names)
-    views = (choices.across or View(first), choices.upwards or View(last))
-    iteration = choices.iteration
-    if iteration is None:
-        iteration = 0 if lesson.derivation.samples == 1 or _has_one_weight(lesson) else iterations - 1
+    weights, iteration = varied_weights(lesson.derivation.names), others_from(lesson, iterations)
     _headline(page, lesson, iterations)
-    _choose(page, lesson, views, iteration)
-    axes, others = _axes(page, lesson, views, iterations, iteration)
+    _choose(page, lesson, weights, iteration)
+    axes, others = _axes(page, lesson, weights, iterations, iteration)
     visits = _path(page, lesson, axes, iterations)
     points = _points(page, lesson, axes, others, iteration, visits)
     if _has_one_weight(lesson):
@@ -197,11 +161,25 @@ def _has_one_weight(lesson: Lesson) -> bool:
     return len(lesson.derivation.learned) == 1
 
 
-def _opposite(names: Names) -> tuple[str, str]:
-    """Two weights that lead to different outputs, if there are: the loss is a bowl over them."""
+def varied_weights(names: Names) -> tuple[str, str]:
+    """The weights across and upwards as the sheet begins; they lead to different outputs, if there are: a bowl."""
     outputs = names.weights[-1]
     first, last = outputs[0][0], outputs[-1][-1]
     return first, last if last != first else names.weights[0][0][0]
+
+
+def others_from(lesson: Lesson, iterations: int) -> int:
+    """The iteration from which the other weights are as the sheet begins.
+
+    Not the first one of several samples: seen from there, a step for one of them may lead up for all.
+    """
+    return 0 if lesson.derivation.samples == 1 or _has_one_weight(lesson) else iterations - 1
+
+
+def view(path: Array) -> tuple[float, float]:
+    """The centre and the reach of the grid as the sheet begins: around a path, shape (iterations,), and a bit more."""
+    low, high = float(path.min()), float(path.max())
+    return (low + high) / 2, max(_SMALLEST_OWN_REACH, (high - low) * _ROOM / 2)
 
 
 def _headline(page: Page, lesson: Lesson, iterations: int) -> None:
@@ -236,21 +214,18 @@ def _loss_after(lesson: Lesson, iterations: int) -> tuple[str, float]:
     return f"{sheet}!${letter}${int(row) + index}", float(losses[index])
 
 
-def _choose(page: Page, lesson: Lesson, views: Sequence[View], iteration: int) -> None:
+def _choose(page: Page, lesson: Lesson, weights: Sequence[str], iteration: int) -> None:
     """The cells in which the reader picks the weights and what part of the surface to see."""
     for column, text in enumerate(("weight", "centre", "reach"), _SIDE_COLUMN + 1):
         page.text(address(_GRID_ROW, column), text, theme.COLUMN_HEAD)
     if _has_one_weight(lesson):
-        views = views[:1]
-    for direction, (view, label) in enumerate(zip(views, ("→ across", "↑ upwards"), strict=False)):
+        weights = weights[:1]
+    for direction, (name, label) in enumerate(zip(weights, ("→ across", "↑ upwards"), strict=False)):
         weight, centre, reach = input_cells(direction)
         page.text(address(_CHOICE_ROWS[direction], _SIDE_COLUMN), label, Look(theme.HEADING, align="right"))
-        page.choice(weight, view.weight, _names(lesson), "Weight", "One of the weights, please.")
-        for cell, number in ((centre, view.centre), (reach, view.reach)):
-            if number is None:
-                page.blank(cell, Look(theme.INPUT))
-            else:
-                page.number(cell, number)
+        page.choice(weight, name, _names(lesson), "Weight", "One of the weights, please.")
+        for cell in (centre, reach):
+            page.blank(cell, Look(theme.INPUT))
         page.limit(centre, "Centre", -LARGEST_NUMBER, LARGEST_NUMBER, optional=True)
         page.limit(reach, "Reach", _SMALLEST_REACH, LARGEST_NUMBER, optional=True)
     if _has_one_weight(lesson):
@@ -266,7 +241,7 @@ def _choose(page: Page, lesson: Lesson, views: Sequence[View], iteration: int) -
     page.formula(
         address(_OTHERS_ROW + 1, _SIDE_COLUMN),
         f'IF({across}={upwards},"{_TWICE}","{_EMPTY}")',
-        _TWICE if views[0].weight == views[1].weight else _EMPTY,
+        _TWICE if weights[0] == weights[1] else _EMPTY,
         Look(theme.NOTE),
     )
 
@@ -279,16 +254,17 @@ def _names(lesson: Lesson) -> str:
 
 
 def _axes(
-    page: Page, lesson: Lesson, views: Sequence[View], iterations: int, iteration: int
+    page: Page, lesson: Lesson, weights: Sequence[str], iterations: int, iteration: int
 ) -> tuple[tuple[_Axis, _Axis], str]:
     """The reader's choices as they are used: the axes, and the address of the iteration of the other weights."""
     names, table = _names(lesson), lesson.table
     cells = [absolute(address(_USED_ROW + 1, _WORKING_COLUMN + 1 + column)) for column in range(8)]
     axes = []
     choices: list[tuple[str, str, float | str]] = []
-    for direction, view in enumerate(views):
+    for direction, name in enumerate(weights):
         weight, centre, reach = input_cells(direction)
-        axis = _Axis(view, lesson.trace[view.weight][:iterations], *cells[4 * direction : 4 * direction + 4])
+        values = lesson.trace[name][:iterations]
+        axis = _Axis(name, values, *view(values), *cells[4 * direction : 4 * direction + 4])
         path = _path_range(direction, iterations)
         low, high = f"MIN({path})", f"MAX({path})"
         middle, room = f"({low}+{high})/2", f"MAX({_SMALLEST_OWN_REACH},({high}-{low})*{_ROOM}/2)"
@@ -296,12 +272,12 @@ def _axes(
             (
                 ("across", "upwards")[direction],
                 text_from(names, "1", f"IFERROR(MATCH({weight},{names},0),1)"),
-                view.weight,
+                name,
             ),
             (
                 "its column",
                 f"MATCH({axis.name_cell},{table.headers},0)",
-                table.columns.index(view.weight) + 1,
+                table.columns.index(name) + 1,
             ),
             ("centre", bounded(centre, -LARGEST_NUMBER, LARGEST_NUMBER, middle), axis.centre),
             ("reach", bounded(reach, _SMALLEST_REACH, LARGEST_NUMBER, room), axis.reach),
@@ -381,7 +357,7 @@ def _points(
         page.text(f"{letter}{_LISTS_ROW}", text, theme.COLUMN_HEAD)
 
     changes = {name: np.full(STEPS * STEPS, lesson.trace[name][iteration]) for name in lesson.derivation.learned}
-    changes |= {upwards.view.weight: y} | {across.view.weight: x}
+    changes |= {upwards.weight: y} | {across.weight: x}
     column, losses = _forward_passes(page, lesson, elsewhere, changes)
 
     count = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
@@ -456,7 +432,7 @@ def _weights(
         letter = column_letter(column)
         head = f"{letter}${_WEIGHTS_ROW}"
         is_across, is_upwards = f"{head}={across.name_cell}", f"{head}={upwards.name_cell}"
-        varied = (name == across.view.weight, name == upwards.view.weight != across.view.weight)
+        varied = (name == across.weight, name == upwards.weight != across.weight)
         role = lesson.derivation[name].role
         kept_value = number_from(lesson.table.range(name), f"{others}+1", "1")
         page.text(address(_WEIGHTS_ROW, column), name, Look(theme.LABEL, role))
@@ -482,7 +458,7 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
         value = float(across.values[step])
         page.formula(address(_ACROSS_ROW, _GRID_COLUMN + step), across.value_formula(step), value, turned)
     page.height(_ACROSS_ROW, 48)
-    head, name = Look(theme.HEADING, align="center"), across.view.weight
+    head, name = Look(theme.HEADING, align="center"), across.weight
     page.text(f"A{row}", "loss", head)
     page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{name} →", head)
     style = page.style_number(Look(theme.SURFACE, number_format=_LOSS_FORMAT))
@@ -543,8 +519,8 @@ def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
         page.formula(address(_ACROSS_ROW, column), across.value_formula(step), float(across.values[step]), turned)
     page.height(_ACROSS_ROW, 48)
     head = Look(theme.HEADING, align="center")
-    page.formula(f"A{_GRID_ROW - 1}", f'"↑ "&{upwards.name_cell}', f"↑ {upwards.view.weight}", head)
-    page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{across.view.weight} →", head)
+    page.formula(f"A{_GRID_ROW - 1}", f'"↑ "&{upwards.name_cell}', f"↑ {upwards.weight}", head)
+    page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{across.weight} →", head)
 
     style = page.style_number(Look(theme.SURFACE, number_format=_LOSS_FORMAT))
     columns = [
@@ -704,7 +680,7 @@ def _chart(page: Page, axes: tuple[_Axis, _Axis], points: _Points, iterations: i
     )
     chart = charts.scatter_chart("Path of the training", "weight across", "weight upwards", curves)
     for drawn, axis in ((chart.x_axis, across), (chart.y_axis, upwards)):
-        charts.name_axis(drawn, f"'{TITLE}'!{axis.name_cell}", axis.view.weight)
+        charts.name_axis(drawn, f"'{TITLE}'!{axis.name_cell}", axis.weight)
     chart.legend.position = "b"
     charts.place(chart, _CHART_ROW, _SIDE_COLUMN, _ACROSS_ROW, _LAST_SIDE_COLUMN)
     page.sheet.add_chart(chart)

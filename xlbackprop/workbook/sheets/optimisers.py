@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 from openpyxl.workbook.workbook import Workbook
 
@@ -32,16 +31,6 @@ _FEWEST_COLUMNS = 6
 """How many columns the charts cover at least."""
 
 
-class Choices(Struct, frozen=True):
-    """What the reader can choose on the sheet beside the settings that the definition gives."""
-
-    threshold: float | None = None
-    """Below what a loss is small; None for about a tenth of the first loss."""
-
-
-AS_GENERATED = Choices()
-
-
 def setting_names(runs: Sequence[Derivation]) -> tuple[str, ...]:
     """The settings that the optimiser of any of the runs has, in the order of their rows."""
     had = {name for run in runs for name in run.settings}
@@ -53,12 +42,12 @@ def setting_cell(runs: Sequence[Derivation], name: str, index: int) -> str:
     return address(outcome.NAME_ROW + 1 + setting_names(runs).index(name), index + 2)
 
 
-def optimisers(workbook: Workbook, lesson: Lesson, choices: Choices = AS_GENERATED) -> Page:
+def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the engine gives the values that its formulas have."""
     page = Page(workbook, TITLE)
     derivations = [derive(compared) for compared in lesson.definition.compared]
     names = setting_names(derivations)
-    summary = Summary(page, lesson, "optimiser", outcome.NAME_ROW + 1 + len(names), choices.threshold)
+    summary = Summary(page, lesson, "optimiser", outcome.NAME_ROW + 1 + len(names))
     summary.head("Optimisers: what do they make of a gradient?", "with each optimiser", "optimiser")
     for row, name in enumerate(names, outcome.NAME_ROW + 1):
         page.text(f"A{row}", _words(derivations, name), Look(align="right"))
