@@ -369,7 +369,7 @@ def test_absurd_choices_show_no_error(
 def test_charts_store_every_curve_and_differ_in_more_than_colour(tmp_path: Path) -> None:
     definition = load("optimisers")
     filled(tmp_path, definition)
-    linear, logarithmic = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
+    linear, logarithmic, *_ = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
     assert logarithmic.y_axis.scaling.logBase == 10
     assert linear.y_axis.scaling.logBase is None
     for chart in (linear, logarithmic):
@@ -384,11 +384,22 @@ def test_charts_store_every_curve_and_differ_in_more_than_colour(tmp_path: Path)
 
 
 @pytest.mark.thorough
+def test_the_paths_begin_together_and_go_where_the_weights_go(tmp_path: Path) -> None:
+    definition = load("optimisers")
+    filled(tmp_path, definition)
+    *_, chart = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
+    for series, compared in zip(chart.series, definition.compared, strict=True):
+        trace = train(compared)
+        for name, numbers in zip(("w1", "w2"), (series.xVal, series.yVal), strict=True):
+            np.testing.assert_allclose([float(point.v) for point in numbers.numRef.numCache.pt], trace[name])
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("runs", [1, 6])
 def test_it_fits_a_laptop_and_its_charts_are_told(runs: int, tmp_path: Path) -> None:
     filled(tmp_path, replace(load("mazur"), compare=EVERY[:runs]))
     sheets.assert_fits_a_laptop(tmp_path, TITLE)
-    sheets.assert_charts_are_told(tmp_path, TITLE, 2)
+    sheets.assert_charts_are_told(tmp_path, TITLE, 3)
 
 
 def test_every_choice_is_blue_and_limited(tmp_path: Path) -> None:

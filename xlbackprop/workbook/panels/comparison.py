@@ -43,6 +43,7 @@ _LOWEST_POWER, _HIGHEST_POWER = 1e-10, 1e6
 _LEAST_FIRST = 1e-12
 """What stands for a first loss of 0, of which there are no multiples."""
 _ROWS_BETWEEN = 3
+_PATH_ROWS = 24
 _LAST_ROW_OF_A_SCREEN, _LEAST_CHART_ROWS = 25, 10
 """What the axes of the charts are called stands within a screen of 768 pixels, unless the charts got too low."""
 
@@ -186,6 +187,8 @@ class Summary(Struct, frozen=True, dict=True):
     """What one of the runs is: a rate, an optimiser."""
     loss_row: int
     """The row of the last loss, the first one under what the reader chooses for the runs."""
+    has_paths: bool = False
+    """Whether the paths over two weights are drawn as well."""
 
     @property
     def iterations(self) -> int:
@@ -199,7 +202,11 @@ class Summary(Struct, frozen=True, dict=True):
     @property
     def working_row(self) -> int:
         """The row of the heading over the working."""
-        return self._chart_rows[1] + 2
+        return self._last_picture_row + 2
+
+    @property
+    def _last_picture_row(self) -> int:
+        return self._chart_rows[1] + (_PATH_ROWS if self.has_paths else 0)
 
     @property
     def header_row(self) -> int:
@@ -476,6 +483,23 @@ class Summary(Struct, frozen=True, dict=True):
             words = f"Line chart of the loss over the {self.unit}s for every {self.kind}, on a {axis} axis"
             page.drawing.describe(chart, words)
 
+    def paths(self, runs: list[Compared], weights: tuple[str, str], last_column: int) -> None:
+        """Draw the way of every run over two of the weights, all from one start, under the other charts."""
+        page = self.page
+        sheet, curves = f"'{page.sheet.title}'", []
+        for run, (colour, dash) in zip(runs, _CURVES, strict=False):
+            x, y = (f"{sheet}!{run.working.range(name)}" for name in weights)
+            xs, ys = (run.values[name].tolist() for name in weights)
+            label = f"{sheet}!{absolute(run.label or run.name_cell)}"
+            curves.append(Curve(label, run.name, x, xs, y, ys, colour, dash))
+        chart = charts.scatter_chart("The paths over two weights, from one start", *weights, curves)
+        if chart.legend is not None:
+            chart.legend.position = "b"
+        charts.place(chart, self._chart_rows[1] + 1, 1, self._last_picture_row, last_column)
+        page.sheet.add_chart(chart)
+        words = f"Chart of the path of every {self.kind} over the weights {' and '.join(weights)}"
+        page.drawing.describe(chart, words)
+
     def _curve(self, run: Compared, index: int, colour: str, dash: str) -> Curve:
         sheet, losses = f"'{self.page.sheet.title}'", run.losses
         places = column_letter(run.helper_column + _HELPERS - 1) if run.is_optional else losses.places_letter
@@ -492,4 +516,4 @@ class Summary(Struct, frozen=True, dict=True):
 
     def handout(self, last_column: int) -> None:
         """Print the table and the charts, up to a column."""
-        self.page.handout(self.lesson.definition.title, f"A1:{address(self._chart_rows[1], last_column)}")
+        self.page.handout(self.lesson.definition.title, f"A1:{address(self._last_picture_row, last_column)}")

@@ -18,6 +18,7 @@ from xlbackprop.workbook.panels import comparison as outcome
 from xlbackprop.workbook.panels.comparison import Compared, Summary
 from xlbackprop.workbook.panels.run import begin, put_setting, settings_elsewhere
 from xlbackprop.workbook.panels.working import bounded, given, used
+from xlbackprop.workbook.sheets.loss_surface import varied_weights
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
@@ -47,7 +48,8 @@ def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
     page = Page(workbook, TITLE)
     derivations = [derive(compared) for compared in lesson.definition.compared]
     names = setting_names(derivations)
-    summary = Summary(page, lesson, "optimiser", outcome.NAME_ROW + 1 + len(names))
+    has_paths = len(lesson.derivation.learned) > 1
+    summary = Summary(page, lesson, "optimiser", outcome.NAME_ROW + 1 + len(names), has_paths)
     summary.head("Optimisers: what do they make of a gradient?", "with each optimiser", "optimiser")
     for row, name in enumerate(names, outcome.NAME_ROW + 1):
         page.text(f"A{row}", _words(derivations, name), Look(align="right"))
@@ -67,6 +69,8 @@ def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
     summary.fastest(runs, "Small first with ", "None of these optimisers makes the loss small.", text_from)
     last = max(_FEWEST_COLUMNS, 1 + len(runs))
     summary.charts(runs, "Loss with each optimiser", (2, last))
+    if summary.has_paths:
+        summary.paths(runs, varied_weights(lesson.derivation.names), last)
     page.widths("A", 52)
     page.widths((column_letter(index) for index in range(2, column)), 13)
     named = {*range(2, last + 1), *(run.working.first_column for run in runs)}
