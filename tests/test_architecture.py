@@ -24,6 +24,12 @@ ROOMS = {
     "cli": "workbook checker walkthrough engine derivation network symbols ground",
 }
 """The rooms, and what each of them may take from."""
+ORDERS = {
+    "workbook": "xlsx panels sheets handout build",
+    "checker": "memory worlds file report table judgement calculation notes confirmation summary checking"
+    " workers worker_process command",
+}
+"""What stands in a room that has rooms of its own; each takes only from those before it."""
 
 HOUSE = Path(xlbackprop.__file__).parent
 MODULES = {
@@ -66,6 +72,16 @@ def test_a_room_takes_only_from_the_rooms_below_it(module: str) -> None:
     room = room_of(module)
     taken = {room_of(other) for other in imports(module) if other in MODULES}
     assert taken <= {room, *ROOMS[room].split()}
+
+
+@pytest.mark.parametrize("room", ORDERS)
+def test_a_room_within_a_room_takes_only_from_those_before_it(room: str) -> None:
+    order = ORDERS[room].split()
+    inside = {module: module.split(".")[2] for module in MODULES if module.startswith(f"xlbackprop.{room}.")}
+    assert sorted(order) == sorted(set(inside.values()))
+    taken = {(place, inside[other]) for module, place in inside.items() for other in imports(module) & inside.keys()}
+    upwards = {(place, other) for place, other in taken if order.index(other) > order.index(place)}
+    assert not upwards
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if room_of(module) not in ("cli", "ground")])
