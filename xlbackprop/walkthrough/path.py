@@ -27,23 +27,24 @@ class Path(Struct, frozen=True):
 def paths(derivation: Derivation) -> Iterator[Path]:
     """The path of everything that is learned."""
     names = derivation.names
-    weights = [row for rows in names.weights[1:] for row in rows]
-    sources = [units for units, rows in zip(names.activations, names.weights[1:], strict=False) for _ in rows]
+    made = {name: set(_used(derivation, name)) for name in names.base}
+    rows = [row for layer in names.weights[1:] for row in layer]
+    sources = [units for units, layer in zip(names.activations, names.weights[1:], strict=False) for _ in layer]
+    into = [pair for row, units in zip(rows, sources, strict=True) for pair in zip(row, units, strict=True)]
+    order = [name for name in derivation.quantities if made.get(name)]
     for weight in derivation.learned:
         gradient = derivative(names.total_loss, weight)
-        reached = derivation.dependents(weight)
-        on_the_way = {
-            each
-            for row, units in zip(weights, sources, strict=True)
-            for each, unit in zip(row, units, strict=True)
-            if unit in reached
-        }
+        reached = {weight}
+        for name in order:
+            if made[name] & reached:
+                reached.add(name)
+        reached |= {each for each, unit in into if unit in reached}
         parts = _factors(derivation, gradient)
         is_product = parts != [gradient]
         if not is_product:
             parts = _used(derivation, gradient)
-        lit = (name for name in names.base if name in {weight, *reached, *on_the_way})
-        yield Path(weight, gradient, tuple(parts), is_product, tuple(lit))
+        lit = tuple(name for name in names.base if name in reached)
+        yield Path(weight, gradient, tuple(parts), is_product, lit)
 
 
 def _factors(derivation: Derivation, slope: str) -> list[str]:

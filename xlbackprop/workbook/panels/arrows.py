@@ -16,16 +16,16 @@ from xlbackprop.workbook.xlsx.theme import Look
 COLUMNS = 6
 """That the points of the arrows over a gap take."""
 
-_SPREAD = (-0.5, 0.5, 0.25, -0.25)
+_SPREAD = (-0.5, 0.5)
 """An arrow is a line, and as many more beside it, which spread as it grows thicker."""
-_THICKEST, _STROKE = 6.0, 1.5
+_THICKEST, _STROKE = 5.2, 2.0
 """Pixels over which they spread at the most, and points that each is wide."""
 _LANE = 4.6
 """Pixels from the middle of a row: forward above, backward below."""
 _END = 2.0
 """Pixels that an arrow keeps from the edges: what a chart has beyond them makes LibreOffice shrink it."""
-_HEAD_LENGTH, _HEAD_HALF = 9.0, 4.5
-_HEAD = ((0, 0), (0, 1), (1, 0), (0, -1), (0, 0.5), (1, 0), (0, -0.5), (0, 0), (1, 0))
+_HEAD_LENGTH, _HEAD_HALF = 8.0, 3.6
+_HEAD = ((0, 0), (0, 1), (1, 0), (0, -1), (0, 0), (1, 0))
 """How the pen goes to fill a head: along the arrow from the neck to the tip, and to its side."""
 _ROAD, _ROAD_END = 14.0, 10.0
 """The marking under a pair of arrows: how many points it is wide, and how many pixels it keeps from the edges."""
@@ -95,7 +95,7 @@ def put_arrows(page: Page, gap: Gap, pairs: Sequence[Pair], row: int, column: in
         name = f"{page.sheet.title}!${y}${row}"
         xs, ys = values[place : place + 2]
         curves.append(Curve(name, _HEADS[place + 1], across, xs, down, ys, colour, width=width, opacity=opacity))
-    chart = charts.lines_chart(curves, gap.width, gap.height)
+    chart = charts.LinesChart(curves, gap.width, gap.height)
     charts.place(chart, gap.row, gap.column, gap.last_row, gap.column)
     page.sheet.add_chart(chart)
     page.drawing.describe(chart, description)

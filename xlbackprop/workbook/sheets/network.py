@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
@@ -48,7 +49,7 @@ ITERATION_CELL, WEIGHT_CELL = "B3", "E3"
 TOP_ROW = 6
 """Where the picture begins; over it stand the titles of its columns."""
 
-_SCREEN = (130.0, 28)
+_SCREEN = (127.0, 27)
 """What a window of 1366 × 768 shows at 100 %: characters, in a font wider than the theme's, and rows."""
 _FIRST_WIDTH, _NAME_WIDTH, _NUMBER_WIDTH, _GAP_WIDTH, _LAST_GAP_WIDTH = 9.0, 6.5, 9.3, 12.0, 8.0
 _USUAL_WIDTH, _WIDEST = 8.0, 180.0
@@ -59,13 +60,15 @@ _CHARACTERS = 1.05
 """Of mathematics in one of the width of a column."""
 _LONGEST = 60
 """Characters of what a slope is; a longer sum leaves out its middle."""
+_MOST_IN_A_LINE = 3
+"""Factors, with their names and their numbers."""
 _LARGEST_SHOWN = 100.0
 """A number beyond this has no room with six decimals and a sign in every font."""
 _BAR = "|"
 """Stands on both sides of a name in a list of names."""
 
 
-class Place(Struct, frozen=True):
+class Place(Struct, frozen=True, dict=True):
     """Where everything stands: the picture, the factors below it, and the curve."""
 
     picture: Picture
@@ -74,7 +77,7 @@ class Place(Struct, frozen=True):
     curve_last: bool
     """Whether the curve stands at the bottom, which is narrower, instead of under the total loss."""
 
-    @property
+    @cached_property
     def widths(self) -> dict[int, float]:
         """The widths in characters of the columns, by their number from 1."""
         gaps, names = [gap.column for gap in self.picture.gaps], {line.column for line in self.picture.lines}
@@ -98,8 +101,19 @@ class Place(Struct, frozen=True):
         return TOP_ROW + max(self.picture.rows, 0 if self.curve_last else _CHART_ROWS + 2) + 1
 
     @property
+    def has_long_product(self) -> bool:
+        """Whether names and numbers of the product take a line each."""
+        return self.factors > _MOST_IN_A_LINE
+
+    @property
+    def factor_rows(self) -> range:
+        """The rows of the factors, one each."""
+        first = self.factors_row + 2 + self.has_long_product
+        return range(first, first + self.factors)
+
+    @property
     def last_row(self) -> int:
-        return self.factors_row + 1 + self.factors + self.curve_last * (_CHART_ROWS + 1)
+        return self.factor_rows[-1] + self.curve_last * (_CHART_ROWS + 1)
 
     @property
     def curve(self) -> tuple[int, int, int, int]:
@@ -206,12 +220,9 @@ class _Network:
         rate = f"{WALKTHROUGH}!{lesson.table.learning_rate_cell}"
         formula = f'"{LEARNING_RATE} = "&{short_formula(rate)}'
         told = f"{LEARNING_RATE} = {short(lesson.definition.learning_rate)}"
-        if lesson.derivation.samples > 1:
-            formula += f'&"    sample "&{self._choice.value(SAMPLE)}&" of {lesson.derivation.samples}"'
-            told += f"    sample {lesson.sample(lesson.iteration) + 1} of {lesson.derivation.samples}"
         page.formula("F3", formula, told, Look(theme.HEADING, align="left", indent=1))
         where = lesson.table.learning_rate_cell.replace("$", "")
-        page.link("H3", f"change {LEARNING_RATE} there", WALKTHROUGH, where)
+        page.link("H3", f"→ change {LEARNING_RATE} on the {WALKTHROUGH}", WALKTHROUGH, where)
 
     def _put_paths(self) -> None:
         """Everything that is learned, what is lit for it, and the places of its slopes in their list."""
@@ -276,28 +287,32 @@ class _Network:
         page = self._page
         for title in self._picture.titles:
             page.text(address(TOP_ROW - 2, title.column + 1), title.text, _HEADING)
+        if self._derivation.samples > 1:
+            words = f"sample {self._lesson.sample(self._lesson.iteration) + 1}: inputs"
+            page.formula(address(TOP_ROW - 2, 1), f'"sample "&{self._choice.value(SAMPLE)}&": inputs"', words, _HEADING)
         for gap in self._picture.gaps[:-1]:
             for row, text in ((TOP_ROW - 2, "forward →"), (TOP_ROW - 1, "← backward")):
                 page.text(address(row, gap.column + 1), text, Look(theme.HEADING, align="center"))
-        blocks: dict[int, list[Line]] = {}
+        heads = {line.column: ("value", "∂E/∂…")[: 1 + self._has_slopes(line)] for line in self._picture.lines}
+        for column, texts in heads.items():
+            for right, text in enumerate(texts, 2):
+                page.text(address(TOP_ROW - 1, column + right), text, Look(theme.HEADING, align="right"))
         for line in self._picture.lines:
-            blocks.setdefault(line.column, []).append(line)
             role, slope = self._derivation[line.name].role, derivative(self._total, line.name)
             page.typeset(self._cell(line, 0), self._typesetter.set(line.name), Look(theme.SYMBOL, role))
             look = Look(theme.RESULT if line.name == self._total else theme.CALCULATION, role, theme.VALUE_FORMAT)
             page.formula(self._cell(line, 1), self._choice.value(line.name), self._values[line.name], look)
             if slope in self._slope_cells:
                 page.formula(self._cell(line, 2), self._slope_cells[slope], self._values[slope], _SLOPE)
-        for column, lines in blocks.items():
-            has_slopes = column not in (0, self._picture.titles[-1].column)
-            for right, head in enumerate(("value", "∂E/∂…")[: 1 + has_slopes], 2):
-                page.text(address(TOP_ROW - 1, column + right), head, Look(theme.HEADING, align="right"))
-            last = max(lines, key=lambda line: line.row)
-            cells = f"{self._cell(lines[0], 1)}:{self._cell(last, 1 + has_slopes)}"
-            page.show_extreme_numbers(cells, largest=_LARGEST_SHOWN)
-            condition = self._is_lit(f"${self._cell(lines[0], 0)}")
-            rule = Rule(type="expression", dxf=_LIT, formula=[f"AND(ISNUMBER({self._cell(lines[0], 1)}),{condition})"])
-            page.sheet.conditional_formatting.add(cells, rule)
+        last = address(TOP_ROW + self._picture.rows - 1, self._picture.columns)
+        page.show_extreme_numbers(f"B{TOP_ROW}:{last}", largest=_LARGEST_SHOWN)
+        # a number's name stands one or two columns to its left
+        one, two = (self._is_lit(f"{letter}{TOP_ROW}") for letter in "CB")
+        rule = Rule(type="expression", dxf=_LIT, formula=[f"AND(ISNUMBER(D{TOP_ROW}),OR({one},{two}))"])
+        page.sheet.conditional_formatting.add(f"D{TOP_ROW}:{last}", rule)
+
+    def _has_slopes(self, line: Line) -> bool:
+        return line.column not in (0, self._picture.titles[-1].column)
 
     def arrows(self) -> None:
         """The arrows across every gap, with how thick they are and which are lit."""
@@ -398,7 +413,9 @@ class _Network:
         name, number, reason = (self._found(first, right) for right in (0, 1, 3))
         words = f"Why {path.gradient} is what it is: {self._derivation[path.gradient].reason}"
         page.formula(f"A{row}", f'"Why "&{name}&" is what it is: "&{reason}', words, _HEADING)
-        factors = [self._factor(part, row + 2 + part, first + 1 + part) for part in range(place.factors)]
+        factors = [self._factor(part, first + 1 + part) for part in range(place.factors)]
+        letter, rows = column_letter(place.number_column(self._longest)), place.factor_rows
+        page.show_extreme_numbers(f"{letter}{rows[0]}:{letter}{rows[-1]}", largest=_LARGEST_SHOWN)
         names, numbers = ("&".join(each) for each in zip(*((each.name, each.text) for each in factors), strict=True))
         told_names, told = ("".join(each) for each in zip(*(each.told for each in factors), strict=True))
         value, gradient = absolute(address(first, column + 1)), self._values[path.gradient]
@@ -417,14 +434,15 @@ class _Network:
         self._put(exponent, exponent_formula(value), rounded(gradient).exponent)
         self._put(known, held_formula(value, rough, exponent), "" if digits is None else digits.mantissa)
         self._put(written, result_formula(value, rough, known, exponent), result(gradient, made))
-        page.formula(
-            f"A{row + 1}",
-            f'{name}&" = "&{names}&" = "&{numbers}&{written}',
-            f"{path.gradient} = {told_names} = {told}{result(gradient, made)}",
-            _MATHEMATICS,
-        )
+        line, words = f'{name}&" = "&{names}', f"{path.gradient} = {told_names}"
+        put_in, made_of = f'" = "&{numbers}&{written}', f" = {told}{result(gradient, made)}"
+        if place.has_long_product:
+            page.formula(f"A{row + 1}", line, words, _MATHEMATICS)
+            page.formula(f"A{row + 2}", f"{name}&{put_in}", path.gradient + made_of, _MATHEMATICS)
+        else:
+            page.formula(f"A{row + 1}", f"{line}&{put_in}", words + made_of, _MATHEMATICS)
 
-    def _factor(self, part: int, row: int, helper_row: int) -> _Factor:
+    def _factor(self, part: int, helper_row: int) -> _Factor:
         """One of the slopes of the chosen weight, or nothing where it has fewer: what it is, its number, its reason."""
         page, path = self._page, self._path
         slope = path.parts[part] if part < len(path.parts) else ""
@@ -433,8 +451,8 @@ class _Network:
             absolute(address(helper_row, self._paths_column + right)) for right in range(6)
         )
         is_there = f"{position}>0"
-        column = self._place.number_column(self._longest)
-        cell = address(row, column)
+        row, column = self._place.factor_rows[part], self._place.number_column(self._longest)
+        cell, because = address(row, column), address(row, column + 1)
 
         def shown(formula: str, value: Value) -> tuple[str, Value]:
             return f'IF({is_there},{formula},"")', value if slope else ""
@@ -443,8 +461,13 @@ class _Network:
         reason = self._derivation[slope].reason if slope else ""
         page.formula(f"A{row}", *shown(self._found(helper_row, 2), self._told.get(slope, "")), _MATHEMATICS)
         page.formula(cell, *shown(self._found(helper_row, 1), number), _NUMBER)
-        page.formula(address(row, column + 1), *shown(self._found(helper_row, 3), reason), _PROSE)
-        page.show_extreme_numbers(cell, largest=_LARGEST_SHOWN)
+        room = sum(self._place.widths[each] for each in range(column + 1, self._place.last_column + 1)) * _CHARACTERS
+        reasons = (self._derivation[each].reason for path in self._paths for each in path.parts[part : part + 1])
+        is_long = max(map(len, reasons)) > room
+        page.formula(because, *shown(self._found(helper_row, 3), reason), _REASON if is_long else _PROSE)
+        if is_long:
+            page.sheet.merged_cells.add(f"{because}:{address(row, self._place.last_column)}")
+            page.heights(row, 2)
         digits = rounded(number)
         self._put(exponent, exponent_formula(f"SUM({cell})"), digits.exponent)
         self._put(mantissa, mantissa_formula(f"SUM({cell})", exponent), digits.mantissa)
@@ -491,13 +514,15 @@ def _told(derivation: Derivation, name: str) -> str:
     """A slope and what it is, with as much of a sum as there is room for."""
     expression = derivation[name].expression
     assert expression is not None
-    written = [equation(name, each) for each in (expression, *(abridged(expression, terms) for terms in (3, 2)))]
-    return next((text for text in written if len(text) <= _LONGEST), written[-1])
+    ways = (expression, *(abridged(expression, terms) for terms in (3, 2)))
+    written = (equation(name, each) for each in ways)
+    return next((text for text in written if len(text) <= _LONGEST), equation(name, ways[-1]))
 
 
 _HEADING = Look(theme.HEADING)
 _HELPER = Look(theme.CALCULATION)
 _PROSE = Look(theme.TEXT, align="left", indent=1)
+_REASON = Look(theme.TEXT, align="left", indent=1, wrap=True)
 _MATHEMATICS = Look(theme.MATHEMATICS)
 _NUMBER = Look(theme.HEADING, None, theme.VALUE_FORMAT, align="right")
 _SLOPE = Look(theme.CALCULATION, Role.GRADIENT, theme.VALUE_FORMAT)
