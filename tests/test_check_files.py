@@ -23,6 +23,7 @@ from tests.handmade import CLASSIC, FORMULAS, LETTERS
 from tests.test_check import D2, SLIPS, report_of, wrong_cells
 from xlbackprop import build, check, load, train
 from xlbackprop.checker.file import recalculate
+from xlbackprop.checker.file.values import Values
 from xlbackprop.cli import app
 from xlbackprop.errors import UserError
 from xlbackprop.network.embedded import from_workbook, to_properties
@@ -153,7 +154,7 @@ def _without_engine(path: Path) -> str:
             pass
 
         def answer(self) -> recalculate.Recalculated:
-            return recalculate.Recalculated({})
+            return recalculate.Recalculated(Values())
 
         def stop(self) -> None:
             pass

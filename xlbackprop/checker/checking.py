@@ -14,6 +14,7 @@ from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book, relationships
 from xlbackprop.checker.file.book import read as read_book
 from xlbackprop.checker.file.container import UnreadableError
+from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.checker.summary import summary
 from xlbackprop.checker.table.column_map import Map, load
@@ -97,7 +98,7 @@ def checked(
         tables = [table for table in _find(book, table_map, definition) if not is_view(calculation, table)]
         understood = [understand(book, table) for table in tables]
         if not formulas:
-            recalculated = recalculate.Recalculated({})
+            recalculated = recalculate.Recalculated(Values())
         else:
             recalculated = embedded.answer() if embedded else recalculate.with_libreoffice(book, sheets)
         verdicts = [judged(book, trees, meaning, recalculated.values, calculation) for trees, meaning in understood]
@@ -129,8 +130,8 @@ def _definition(book: Book) -> Definition | None:
     part = next((part for kind, part in relationships(book.container, "").values() if kind == "custom-properties"), "")
     elements = book.container.tree(part).all("property") if part in book.container.names else ()
     properties = {element.attributes.get("name", ""): element.content() for element in elements}
-    values = (cell.value for sheet in book.sheets for cell in sheet.cells.values())
-    return from_workbook(properties, (value for value in values if isinstance(value, str)))
+    texts = (str(cell.value) for sheet in book.sheets for _, cell in sheet.texts)
+    return from_workbook(properties, texts)
 
 
 def _labels(definition: Definition) -> dict[str, str]:

@@ -34,8 +34,10 @@ def summary(
     ours = list(held.verdicts)
     order = {sheet.name: index for index, sheet in enumerate(book.sheets)}
     placed = [(order[f.sheet], place.step, place.turn, f) for verdict in ours for place, f in verdict.findings]
-    in_tables = {(verdict.found.sheet, cell) for verdict in ours for cell in cells_of(verdict.found.range)}
-    numbers = OwnNumbers() if calculation is None else own_numbers(calculation, recalculated.values, in_tables)
+    numbers = OwnNumbers()
+    if calculation is not None:
+        in_tables = {(verdict.found.sheet, cell) for verdict in ours for cell in cells_of(verdict.found.range)}
+        numbers = own_numbers(calculation, recalculated.values, in_tables)
     beside = [*numbers.findings, *(finding for finding in held.findings if finding.sheet not in numbers.unsound)]
     placed += [(order[f.sheet], next(cells_of(f.cells[0]))[0], 0, f) for f in beside]
     told = {(f.sheet, cell) for *_, f in placed for block in f.cells for cell in cells_of(block)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -15,12 +15,12 @@ from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph
 from xlbackprop.checker.calculation.names import label
 from xlbackprop.checker.calculation.verdict import CalculationVerdict, Training
 from xlbackprop.checker.file.formula import Node, Position, UnsupportedError, parts, with_parts
+from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.numberless import CIRCLE, is_error_of, without_number
 from xlbackprop.checker.report.findings import Finding, shortened
 from xlbackprop.engine import Array
 from xlbackprop.grid import Coordinates, ranges
 
-Values = Mapping[Position, float | str]
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 _BESIDE = ((1, 0), (0, 1))
 _HALVES = (0.5 + 1e-6, 0.5 - 1e-6)

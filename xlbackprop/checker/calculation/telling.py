@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,9 @@ from xlbackprop.checker.calculation.graph import Graph, skeleton
 from xlbackprop.checker.calculation.judgement import Mistake
 from xlbackprop.checker.calculation.names import label
 from xlbackprop.checker.file.formula import Formulas, Node, Position, UnsupportedError, evaluate
+from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.report.findings import Finding, shortened
 from xlbackprop.grid import ranges
-
-Values = Mapping[Position, float | str]
 
 
 def findings_of(graph: Graph, mistakes: Sequence[Mistake], recalculated: Values) -> list[Finding]:

@@ -55,8 +55,7 @@ class Book(Struct, dict=True):
     def _read_by(self, sheet: Sheet) -> set[str]:
         """The sheets that the formulas of one name; all of them where that cannot be told."""
         names = set()
-        for formula in {cell.formula for cell in sheet.cells.values()} - {None}:
-            assert formula is not None
+        for formula in sheet.distinct_formulas:
             if formula.tree is None or formula.functions & _POINTED:
                 return set(self.by_name)
             names |= {reference.sheet for reference in formula.references}

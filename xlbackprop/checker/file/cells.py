@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from xlbackprop.checker.file.formula import Formula
+from xlbackprop.engine import Array
 from xlbackprop.grid import Coordinates
 
 
@@ -30,12 +34,87 @@ class Cell(Struct, gc=False):
         return self.value if isinstance(self.value, float) else None
 
 
+class Block(Struct, frozen=True, eq=False):
+    """Rows one below the other that differ in nothing but their numbers, kept as arrays: all cells hold a number."""
+
+    first: int
+    """The number of the first row."""
+    places: Mapping[int, int]
+    """Where each column stands in the arrays."""
+    formulas: tuple[Formula | None, ...]
+    """Of each column."""
+    numbers: Array
+    """Of shape (rows, columns)."""
+    texts: npt.NDArray[np.bytes_]
+    """The same as the file has them."""
+
+    @property
+    def rows(self) -> range:
+        """The numbers of its rows."""
+        return range(self.first, self.first + len(self.numbers))
+
+    def cell(self, row: int, column: int) -> Cell | None:
+        """One of its cells, made when somebody asks for it; None where it has none."""
+        place = self.places.get(column)
+        if place is None or row not in self.rows:
+            return None
+        number = float(self.numbers[row - self.first, place])
+        text = self.texts[row - self.first, place].decode()
+        return Cell(number, "" if text == repr(number) else text, self.formulas[place])
+
+
+class Cells(Mapping[Coordinates, Cell]):
+    """The cells of a sheet that has blocks, by row and column."""
+
+    def __init__(self, alone: Mapping[Coordinates, Cell], blocks: Sequence[Block]) -> None:
+        self._alone = alone
+        self._blocks = blocks
+
+    def __getitem__(self, place: Coordinates) -> Cell:
+        cell: Cell | None = self.get(place)
+        if cell is None:
+            raise KeyError(place)
+        return cell
+
+    def get(self, place: Coordinates, default: Any = None) -> Any:
+        """A cell; the default where there is none."""
+        cell = self._alone.get(place)
+        if cell is None:
+            cells = (block.cell(*place) for block in self._blocks)
+            cell = next((cell for cell in cells if cell is not None), default)
+        return cell
+
+    def __contains__(self, place: object) -> bool:
+        if place in self._alone or not isinstance(place, tuple):
+            return place in self._alone
+        return any(place[0] in block.rows and place[1] in block.places for block in self._blocks)
+
+    def __iter__(self) -> Iterator[Coordinates]:
+        waiting = list(reversed(self._blocks))
+        for place in self._alone:
+            while waiting and waiting[-1].first < place[0]:
+                yield from _places_of(waiting.pop())
+            yield place
+        while waiting:
+            yield from _places_of(waiting.pop())
+
+    def __len__(self) -> int:
+        return len(self._alone) + sum(block.numbers.size for block in self._blocks)
+
+
+def _places_of(block: Block) -> Iterator[Coordinates]:
+    return ((row, column) for row in block.rows for column in block.places)
+
+
 class Content(Struct, frozen=True):
     """What stands on a sheet: the cells that are not empty, in their order."""
 
-    cells: dict[Coordinates, Cell]
+    alone: dict[Coordinates, Cell]
+    """All cells but those in blocks."""
+    blocks: tuple[Block, ...] = ()
+    """From the first row to the last; no cell stands beside one."""
     arrays: frozenset[Coordinates] = frozenset()
-    """Those that array formulas fill, whose formulas are read for each of them alone."""
+    """The cells that array formulas fill, whose formulas are read for each of them alone."""
 
 
 class Sheet(Struct, dict=True):
@@ -55,9 +134,10 @@ class Sheet(Struct, dict=True):
         return self.read()
 
     @cached_property
-    def cells(self) -> dict[Coordinates, Cell]:
+    def cells(self) -> Mapping[Coordinates, Cell]:
         """The cells that are not empty, by row and column."""
-        return self.content.cells
+        content = self.content
+        return Cells(content.alone, content.blocks) if content.blocks else content.alone
 
     @property
     def is_read(self) -> bool:
@@ -67,9 +147,29 @@ class Sheet(Struct, dict=True):
     @property
     def formulas(self) -> int:
         """How many formula cells there are."""
-        return sum(cell.formula is not None for cell in self.cells.values())
+        content = self.content
+        alone = sum(cell.formula is not None for cell in content.alone.values())
+        return alone + sum(
+            len(block.numbers) * (len(block.formulas) - block.formulas.count(None)) for block in content.blocks
+        )
+
+    @property
+    def distinct_formulas(self) -> set[Formula]:
+        """Its formulas, each once for all cells that have it."""
+        found = {cell.formula for cell in self.content.alone.values()}
+        found.update(formula for block in self.content.blocks for formula in block.formulas)
+        return {formula for formula in found if formula is not None}
+
+    @property
+    def texts(self) -> Iterator[tuple[Coordinates, Cell]]:
+        """The cells whose value is a text, by row and column."""
+        return (item for item in self.content.alone.items() if isinstance(item[1].value, str))
 
     def text(self, row: int, column: int) -> str:
         """The text in a cell; empty where there is none."""
-        cell = self.cells.get((row, column))
+        cell = self.content.alone.get((row, column))
         return cell.value if cell is not None and isinstance(cell.value, str) else ""
+
+    def block(self, row: int) -> Block | None:
+        """The block that a row is in."""
+        return next((block for block in self.content.blocks if row in block.rows), None)

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,25 +28,34 @@ def main() -> None:
     requests = sys.stdin.buffer
     while line := requests.readline():
         request = json.loads(line)
-        places = {name: array("I", requests.read(8 * count)) for name, count in request["sheets"].items()}
-        _answer(ironcalc.load_from_xlsx(request["path"], "en", "UTC", "en"), places, answers)
+        sheets = {
+            name: (array("I", requests.read(8 * count)), blocks) for name, (count, blocks) in request["sheets"].items()
+        }
+        _answer(ironcalc.load_from_xlsx(request["path"], "en", "UTC", "en"), sheets, answers)
 
 
-def _answer(model: Any, places: dict[str, array[int]], answers: IO[bytes]) -> None:
+def _answer(model: Any, sheets: dict[str, tuple[array[int], list[Any]]], answers: IO[bytes]) -> None:
     """Send the values of cells, sheet by sheet: those that are no number by their index, the others in their order."""
     model.evaluate()
     numbers = {sheet["name"]: index for index, sheet in enumerate(model.get_worksheets_properties())}
-    for name, cells in places.items():
-        count = len(cells) // 2 if name in numbers else 0
-        values, others = array("d", bytes(8 * count)), {}
-        for index in range(count):
-            value = model.get_cell_value(numbers[name], cells[2 * index], cells[2 * index + 1])
-            if isinstance(value, int | float):
-                values[index] = value
+    for name, (places, blocks) in sheets.items():
+        values, others = array("d"), {}
+        for row, column in _cells(places, blocks) if name in numbers else ():
+            value = model.get_cell_value(numbers[name], row, column)
+            if isinstance(value, int | float) and value == value:
+                values.append(value)
             else:
-                others[index] = value
-        answers.write(json.dumps({"known": count, "others": others}).encode() + b"\n" + values.tobytes())
+                others[len(values)] = "#NUM!" if isinstance(value, float) else value
+                values.append(0.0)
+        answers.write(json.dumps({"known": len(values), "others": others}).encode() + b"\n" + values.tobytes())
     answers.flush()
+
+
+def _cells(places: array[int], blocks: list[Any]) -> Iterator[tuple[int, int]]:
+    """Rows and columns one after the other, and then all those of blocks: so many rows from the first, of columns."""
+    yield from zip(places[::2], places[1::2], strict=True)
+    for first, count, columns in blocks:
+        yield from ((row, column) for row in range(first, first + count) for column in columns)
 
 
 if __name__ == "__main__":

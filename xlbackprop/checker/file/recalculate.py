@@ -9,19 +9,21 @@ import subprocess
 import tempfile
 import zipfile
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import Popen
-from typing import Any
 
+import numpy as np
 from msgspec import Struct
 
 from xlbackprop.checker import memory
 from xlbackprop.checker.file.book import Book, main_part, read, relationships
-from xlbackprop.checker.file.cells import Sheet
+from xlbackprop.checker.file.cells import Block, Sheet
 from xlbackprop.checker.file.container import Container, UnreadableError
-from xlbackprop.checker.file.formula import Position
 from xlbackprop.checker.file.ironcalc_process import MEGABYTES
+from xlbackprop.checker.file.values import SheetValues, Values
+from xlbackprop.engine import Array
 from xlbackprop.errors import UserError
 from xlbackprop.grid import Coordinates
 from xlbackprop.programs import Watch, convert, end, require_libreoffice, start_python
@@ -43,34 +45,10 @@ _EMPTY_SHEET = f'<worksheet xmlns="{_SPACE}/spreadsheetml/2006/main"><sheetData/
 _VALUE = re.compile(rb"(</f>|<f [^<>]*/>)\s*<v>[^<]*</v>")
 
 
-class Values(Mapping[Position, float | str]):
-    """Values by their position, kept sheet by sheet: with as many as a training has, they share what they can."""
-
-    def __init__(self, by_sheet: Mapping[str, Mapping[Coordinates, float | str]]) -> None:
-        self._by_sheet = by_sheet
-
-    def __getitem__(self, position: Position) -> float | str:
-        return self._by_sheet[position[0]][position[1:]]
-
-    def get(self, position: Position, default: Any = None) -> Any:
-        """The value in a cell; asked for every cell of a training, and most often known."""
-        values = self._by_sheet.get(position[0])
-        return default if values is None else values.get(position[1:], default)
-
-    def __contains__(self, position: object) -> bool:
-        return isinstance(position, tuple) and position[1:] in self._by_sheet.get(position[0], {})
-
-    def __iter__(self) -> Iterator[Position]:
-        return ((name, *place) for name, values in self._by_sheet.items() for place in values)
-
-    def __len__(self) -> int:
-        return sum(map(len, self._by_sheet.values()))
-
-
 class Recalculated(Struct, frozen=True):
     """The values of formula cells; why there are none, when there are none."""
 
-    values: Mapping[Position, float | str]
+    values: Values
     problem: str = ""
 
 
@@ -83,25 +61,32 @@ class Engine:
 
     def __init__(self) -> None:
         self._process = _idle.pop() if _idle else _start()
-        self._places: dict[str, list[Coordinates]] = {}
+        self._places: list[tuple[Sheet, list[Coordinates]]] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._watch: Watch | None = None
 
     def ask(self, book: Book, sheets: Sequence[Sheet]) -> None:
         """Begin to recalculate some sheets of a workbook, which read no others, without anything around them."""
-        self._places = {
-            sheet.name: [place for place, cell in sheet.cells.items() if cell.formula is not None] for sheet in sheets
-        }
+        self._places = [
+            (sheet, [place for place, cell in sheet.content.alone.items() if cell.formula is not None])
+            for sheet in sheets
+        ]
         self._folder = tempfile.TemporaryDirectory(prefix="xlbackprop-")
         copy = Path(self._folder.name) / "sheets.xlsx"
         _write_sheets(book, sheets, copy)
         if self._process is None or self._process.stdin is None:
             return
         self._watch = Watch(self._process, TIME_LIMIT)
-        counts = {name: len(places) for name, places in self._places.items()}
+        wanted = {
+            sheet.name: (
+                len(places),
+                [(block.first, len(block.numbers), _calculated(block)) for block in sheet.content.blocks],
+            )
+            for sheet, places in self._places
+        }
         try:
-            self._process.stdin.write(json.dumps({"path": str(copy), "sheets": counts}).encode() + b"\n")
-            for places in self._places.values():
+            self._process.stdin.write(json.dumps({"path": str(copy), "sheets": wanted}).encode() + b"\n")
+            for _, places in self._places:
                 self._process.stdin.write(array("I", [each for place in places for each in place]).tobytes())
             self._process.stdin.flush()
         except OSError:
@@ -117,8 +102,8 @@ class Engine:
                 self._process = None
             return Recalculated(values)
         if late:
-            return Recalculated({}, f"the recalculation took more than {TIME_LIMIT:g} seconds and was stopped")
-        return Recalculated({}, f"IronCalc could not recalculate this file with {MEGABYTES} MB of memory")
+            return Recalculated(Values(), f"the recalculation took more than {TIME_LIMIT:g} seconds and was stopped")
+        return Recalculated(Values(), f"IronCalc could not recalculate this file with {MEGABYTES} MB of memory")
 
     def stop(self) -> None:
         """End the process, whatever it is doing, unless it waits for another file."""
@@ -144,8 +129,8 @@ class Engine:
         if self._process is None or self._process.stdout is None:
             return None
         stream = self._process.stdout
-        found: dict[str, dict[Coordinates, float | str]] = {}
-        for name, places in self._places.items():
+        found = {}
+        for sheet, places in self._places:
             line = stream.readline()
             if not line:
                 return None
@@ -153,14 +138,53 @@ class Engine:
             packed = stream.read(8 * head["known"])
             if len(packed) < 8 * head["known"]:
                 return None
-            values: dict[Coordinates, float | str] = dict(zip(places, array("d", packed), strict=False))
-            found[name] = values
-            for index, other in head["others"].items():
-                if other is None:
-                    del values[places[int(index)]]
-                else:
-                    values[places[int(index)]] = other
+            others = {int(index): value for index, value in head["others"].items()}
+            found[sheet.name] = _sheet_values(sheet, places, np.frombuffer(packed), others)
         return Values(found)
+
+
+def _sheet_values(
+    sheet: Sheet, places: Sequence[Coordinates], numbers: Array, others: Mapping[int, str | None]
+) -> SheetValues:
+    """The values of one sheet, of which there are none where it was not found.
+
+    Args:
+        sheet: the sheet.
+        places: the formula cells outside blocks.
+        numbers: what these give, and then those in blocks, row by row.
+        others: the values that are no numbers, by their place among all.
+    """
+    alone: dict[Coordinates, float | str] = dict(zip(places, numbers.tolist(), strict=False))
+    ends = [len(places)]
+    blocks = []
+    for block in sheet.content.blocks if len(numbers) else ():
+        calculated = _calculated(block)
+        ends.append(ends[-1] + len(block.numbers) * len(calculated))
+        whole = np.full(block.numbers.shape, np.nan)
+        whole[:, [block.places[column] for column in calculated]] = numbers[ends[-2] : ends[-1]].reshape(
+            len(block.numbers), len(calculated)
+        )
+        blocks.append((block, whole))
+    for index, value in others.items():
+        if index < len(places):
+            place = places[index]
+        else:
+            which = bisect_right(ends, index) - 1
+            block, whole = blocks[which]
+            calculated = _calculated(block)
+            row, column = divmod(index - ends[which], len(calculated))
+            place = (block.first + row, calculated[column])
+            whole[row, block.places[place[1]]] = np.nan
+        if value is None:
+            alone.pop(place, None)
+        else:
+            alone[place] = value
+    return SheetValues(alone, tuple(blocks))
+
+
+def _calculated(block: Block) -> list[int]:
+    """The columns of a block that hold formulas."""
+    return [column for column, place in block.places.items() if block.formulas[place] is not None]
 
 
 @atexit.register
@@ -192,14 +216,15 @@ def with_libreoffice(book: Book, sheets: Sequence[Sheet]) -> Recalculated:
             result = read(scratch / "out" / "in.xlsx")
         except (OSError, subprocess.SubprocessError, UnreadableError) as error:
             raise UserError(f"--engine libreoffice: LibreOffice could not recalculate {book.path}") from error
-    values: dict[Position, float | str] = {}
+    values: dict[str, SheetValues] = {}
     for sheet in sheets:
         other = result.by_name.get(sheet.name)
-        for place, cell in sheet.cells.items():
-            found = other.cells.get(place) if other is not None and cell.formula is not None else None
-            if found is not None and found.value is not None:
-                values[sheet.name, *place] = found.value
-    return Recalculated(values)
+        given = {} if other is None else {place: cell.value for place, cell in other.cells.items()}
+        formulas = (place for place, cell in sheet.cells.items() if cell.formula is not None)
+        values[sheet.name] = SheetValues(
+            {place: value for place in formulas if (value := given.get(place)) is not None}
+        )
+    return Recalculated(Values(values))
 
 
 def _write_sheets(book: Book, sheets: Sequence[Sheet], target: Path, *, with_values: bool = True) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
+import numpy as np
+
+from xlbackprop.checker.file.alike_rows import AlikeRows, alike_rows
 from xlbackprop.checker.file.arrays import elements
-from xlbackprop.checker.file.cells import Cell, Content
+from xlbackprop.checker.file.cells import Block, Cell, Content
 from xlbackprop.checker.file.container import Container, UnreadableError
 from xlbackprop.checker.file.formula import Formula, Formulas
 from xlbackprop.grid import Coordinates, column_number
@@ -30,8 +35,20 @@ _OTHER_ENTITY = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)")
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
 
 
-def read_content(container: Container, name: str, part: str, texts: list[str], formulas: Formulas) -> Content:
-    """Read one sheet: its ordinary cells by their pattern, which takes a third of the time, the others as any XML."""
+def read_content(
+    container: Container, name: str, part: str, texts: list[str], formulas: Formulas, *, in_blocks: bool = True
+) -> Content:
+    """Read one sheet: its ordinary cells by their pattern, which takes a third of the time, the others as any XML.
+
+    Args:
+        container: the file.
+        name: what the sheet is called.
+        part: where it stands in the file.
+        texts: the texts that the file keeps apart.
+        formulas: what reads its formulas.
+        in_blocks: whether rows that differ in nothing but their numbers may be kept together.
+    """
+    blocks: list[Block] = []
     cells: dict[Coordinates, Cell] = {}
     shared: dict[str, tuple[Formula, int, int]] = {}
     arrays: dict[str, str] = {}
@@ -46,7 +63,7 @@ def read_content(container: Container, name: str, part: str, texts: list[str], f
     columns_by_code: dict[bytes, int] = {}
     followers: dict[bytes, Formula] = {}
     last_row = b""
-    found_by_pattern = 0
+    in_block = 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal row, column, kind, value, formula, formula_attributes, collecting
@@ -95,7 +112,7 @@ def read_content(container: Container, name: str, part: str, texts: list[str], f
             parts.append(text)
 
     def _keep(kind: str, value: str | None, text: str | None) -> None:
-        if len(cells) >= MOST_CELLS:
+        if len(cells) + in_block >= MOST_CELLS:
             raise UnreadableError(f"the sheet {name} has more than {MOST_CELLS:,} cells")
         rule = _rule(text) if text is not None else None
         plain = value or ""
@@ -169,20 +186,53 @@ def read_content(container: Container, name: str, part: str, texts: list[str], f
         return b""
 
     def reduced(content: bytes) -> bytes:
-        nonlocal found_by_pattern
         if _SPECIAL.search(content):
             return content
-        rest = _ORDINARY_CELL.sub(ordinary, _EMPTY_CELL.sub(b"", content))
-        found_by_pattern = len(cells)
-        return rest
+        content = _EMPTY_CELL.sub(b"", content)
+        rest, position = [], 0
+        for rows in alike_rows(content) if in_blocks else ():
+            rest.append(_ORDINARY_CELL.sub(ordinary, content[position : rows.start]))
+            position = rows.end if keep_block(rows) else rows.start
+        rest.append(_ORDINARY_CELL.sub(ordinary, content[position:]))
+        return b"".join(rest)
+
+    def keep_block(found: AlikeRows) -> bool:
+        """Keep rows that were found to be alike, if it is known which formulas they share."""
+        nonlocal in_block
+        rules: list[Formula | None] = []
+        for follower in found.followers:
+            attributes = dict(_ATTRIBUTE.findall(follower.decode()))
+            master = shared.get(attributes.get("si", "")) if attributes.get("t") == "shared" else None
+            if follower and master is None:
+                return False
+            rules.append(None if master is None else master[0])
+        try:
+            numbers = found.texts.astype(np.float64)
+        except ValueError:
+            return False
+        in_block += numbers.size
+        if len(cells) + in_block > MOST_CELLS:
+            raise UnreadableError(f"the sheet {name} has more than {MOST_CELLS:,} cells")
+        columns = [column_number(each.decode()) for each in found.letters]
+        places = {column: place for place, column in enumerate(columns)}
+        blocks.append(Block(found.first, places, tuple(rules), numbers, found.texts))
+        return True
 
     container.parse(part, start, end, data, reduced)
     filled = {place: rule for block, text in arrays.items() for place, rule in elements(formulas, text, block)}
     for place, rule in filled.items():
         cells[place] = Cell(cells[place].value if place in cells else None, formula=rule)
-    if found_by_pattern < len(cells):
+    if blocks and not _stand_alone(blocks, cells):
+        return read_content(container, name, part, texts, formulas, in_blocks=False)
+    if any(one > other for one, other in pairwise(cells)):
         cells = {place: cells[place] for place in sorted(cells)}
-    return Content(cells, frozenset(filled))
+    return Content(cells, tuple(blocks), frozenset(filled))
+
+
+def _stand_alone(blocks: Sequence[Block], cells: Mapping[Coordinates, Cell]) -> bool:
+    """Whether blocks follow one another, with no cell beside them."""
+    follow = all(one.rows.stop <= other.first for one, other in pairwise(blocks))
+    return follow and not any(row in block.rows for block in blocks for row, _ in cells)
 
 
 def _read(code: bytes) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell, Sheet
-from xlbackprop.checker.file.formula import Formula, Position
+from xlbackprop.checker.file.formula import Formula
+from xlbackprop.checker.file.values import Values
+from xlbackprop.checker.judgement.row_values import recalculated_along
 from xlbackprop.checker.report.findings import Finding, shortened
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.grid import Coordinates, ranges
 
-Values = Mapping[Position, float | str]
 _ELSEWHERE = frozenset({"POW"})
 """Functions that one program alone knows: their formulas are judged."""
 _NOT_READ = "#ERROR!"
@@ -27,15 +30,19 @@ def numberless_cells(book: Book, table: Table, recalculated: Values) -> Iterator
     """A finding for each column, or row, of a table in which cells give no number, at the first cause."""
     groups: dict[tuple[str, str, int], list[Coordinates]] = defaultdict(list)
     step_of: dict[Coordinates, int] = {}
-    along = {name: table.along(line) for name, line in table.lines.items()}
-    rows = [step for step, cells in enumerate(zip(*along.values(), strict=True)) if _is_whole(cells)]
-    for name, cells in along.items():
-        filled = [cell for step in rows if (cell := cells[step]) is not None and cell.formula is not None]
-        has_formulas = 2 * len(filled) > len(rows)
-        for step in rows:
+    whole = [
+        stretch
+        for stretch in table.stretches
+        if _is_whole([table.on(line, stretch.start) for line in table.lines.values()])
+    ]
+    rows = [step for stretch in whole for step in stretch]
+    for name, line in table.lines.items():
+        cells = ((stretch, table.on(line, stretch.start)) for stretch in whole)
+        filled = sum(len(stretch) for stretch, cell in cells if cell is not None and cell.formula is not None)
+        has_formulas = 2 * filled > len(rows)
+        without = np.isnan(recalculated_along(table, line, recalculated))
+        for step in (step for step in rows if without[step]):
             place = table.place(name, step)
-            if isinstance(recalculated.get((table.sheet.name, *place)), float):
-                continue
             what = _lack(book, table, place, recalculated, has_formulas)
             if what and not (_GIVEN.fullmatch(name) and what == "empty"):
                 groups[name, what, _number_of(table.sheet.cells.get(place))].append(place)
@@ -56,7 +63,8 @@ def unread_cells(table: Table, recalculated: Values) -> list[Coordinates]:
     """The formulas of a table that give no number to compare, without those that only read others of them."""
     found: dict[Coordinates, Formula] = {}
     for name, line in table.lines.items():
-        for step, cell in enumerate(table.along(line)):
+        for step in np.flatnonzero(np.isnan(recalculated_along(table, line, recalculated))).tolist():
+            cell = table.on(line, step)
             if cell is not None and cell.formula is not None:
                 place = table.place(name, step)
                 value = recalculated.get((table.sheet.name, *place), cell.value)

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from xlbackprop.checker.file.cells import Cell
 from xlbackprop.checker.file.formula import Node, Position, UnsupportedError, evaluate, leaves
+from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.checker.worlds import ELSEWHERE
 from xlbackprop.engine import Array
+from xlbackprop.grid import Coordinates
 from xlbackprop.network import LEARNING_RATE
-
-Recalculated = Mapping[Position, float | str]
-"""What the formula cells give, by cell."""
 
 _LAST_BITS = 8e-16
 _TYPED_DECIMALS = 2
@@ -31,7 +29,7 @@ _MOST_TOGETHER = 10_000
 class Numbers:
     """The numbers of one table, and the half unit of the last digit that each was stored with."""
 
-    def __init__(self, table: Table, recalculated: Recalculated) -> None:
+    def __init__(self, table: Table, recalculated: Values) -> None:
         self._table = table
         self._recalculated = recalculated
         self.values: dict[str, Array] = {}
@@ -99,26 +97,26 @@ class Numbers:
 
     def _line(self, name: str, line: int) -> tuple[Array, Array]:
         table = self._table
-        cells = table.along(line)
-        places = [table.coordinates(line, step) for step in range(len(table.steps))]
-        values = np.array([self._number(cell, place) for cell, place in zip(cells, places, strict=True)])
+        values = recalculated_along(table, line, self._recalculated)
         given = bool(re.fullmatch(r"[it]\d", name))
-        stored = [
-            "" if cell is None or (table.sheet.name, *place) in self._recalculated else cell.digits
-            for cell, place in zip(cells, places, strict=True)
-        ]
-        counts = [_digits(text) if text else (0, 0) for text in stored]
-        whole = [significant >= _DOUBLE_DIGITS for _, significant in counts if significant]
+        counts: dict[int, tuple[int, int]] = {}
+        for step in np.flatnonzero(np.isnan(values)).tolist():
+            cell = table.on(line, step)
+            if cell is not None and (table.sheet.name, *table.coordinates(line, step)) not in self._recalculated:
+                values[step] = np.nan if cell.number is None else cell.number
+                if cell.digits:
+                    counts[step] = _digits(cell.digits)
+        whole = [significant >= _DOUBLE_DIGITS for _, significant in counts.values() if significant]
         rounded = 2 * sum(whole) <= len(whole)
-        most_decimals = max((decimals for decimals, significant in counts if significant < _DOUBLE_DIGITS), default=0)
+        most_decimals = max((decimals for decimals, digits in counts.values() if digits < _DOUBLE_DIGITS), default=0)
         doubts = np.abs(values) * _LAST_BITS
-        for step, (decimals, significant) in enumerate(counts):
+        for step, (decimals, significant) in counts.items():
             typed = (
                 step == 0
                 and bool(re.fullmatch(r"[wb]\d+", name))
                 and (decimals <= _TYPED_DECIMALS or most_decimals - decimals > _DROPPED_ZEROS)
             )
-            if rounded and stored[step] and significant < _DOUBLE_DIGITS and not given and not typed:
+            if rounded and significant < _DOUBLE_DIGITS and not given and not typed:
                 lost = most_decimals - decimals if significant else _DROPPED_ZEROS + 1
                 doubts[step] += 0.5 * 10.0 ** -(decimals if lost <= _DROPPED_ZEROS else most_decimals)
         known = values[~np.isnan(values)]
@@ -127,13 +125,15 @@ class Numbers:
             doubts = np.zeros(len(values))
         return values, doubts
 
-    def _number(self, cell: Cell | None, place: tuple[int, int]) -> float:
-        recalculated = self._recalculated.get((self._table.sheet.name, *place))
-        if isinstance(recalculated, float):
-            return recalculated
-        if recalculated is not None or cell is None or cell.number is None:
-            return np.nan
-        return cell.number
+
+def recalculated_along(table: Table, line: int, recalculated: Values) -> Array:
+    """The numbers that the formulas of a line give, one an iteration; nan where none gives one."""
+
+    def one(place: Coordinates) -> float:
+        value = recalculated.get((table.sheet.name, *place))
+        return value if isinstance(value, float) else np.nan
+
+    return table.gathered(line, one, lambda block: recalculated.numbers(table.sheet, block))
 
 
 def _digits(text: str) -> tuple[int, int]:

@@ -83,13 +83,16 @@ class StoredNumbers:
             start = 1 if self.is_learned(name) else 0
             plain, unfollowed = [], []
             formulas = 0
-            for step, cell in enumerate(self._table.along(self._table.lines[name])[start:], start):
-                if cell is not None and cell.formula is not None:
-                    formulas += 1
-                    if not self._trees.is_followed(self._table.lines[name], step):
-                        unfollowed.append(step)
-                elif cell is not None and cell.number is not None:
-                    plain.append(step)
+            line = self._table.lines[name]
+            for stretch, key in self._trees.keys_along(line):
+                steps = [step for step in stretch if step >= start]
+                formulas += len(steps)
+                if not self._trees.is_followed(key):
+                    unfollowed += steps
+            for stretch in self._table.stretches:
+                cell = self._table.on(line, stretch.start)
+                if cell is not None and cell.formula is None and cell.number is not None:
+                    plain += [step for step in stretch if step >= start]
             if not plain and not unfollowed:
                 continue
             right, doubt = self.expected(name)
@@ -126,7 +129,7 @@ class StoredNumbers:
             cells = [self._table.place(name, step) for name in self.calculated for step in self._whole_rows]
             message = "whole rows hold pasted numbers, where the rows around them have formulas"
             yield Note(self._table.sheet.name, ranges(cells), "pasted_rows", message)
-        for name in self._trees.core:
+        for name in (name for name in self._table.lines if name in self._trees.core):
             given = self._meaning.derivation.quantities.get(self._meaning.own(name))
             if given is not None and given.role in (Role.INPUT, Role.TARGET) and name not in self._trees.constant:
                 numbers = self._numbers.of(name)

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Formula, Node, Position, parts, with_parts
+from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.right_formula import Replacement
-from xlbackprop.checker.judgement.row_values import Numbers, Recalculated
+from xlbackprop.checker.judgement.row_values import Numbers
 from xlbackprop.checker.judgement.slip import Slip
 from xlbackprop.checker.judgement.slip_search import NEGATIVE, Budget, Setting
 from xlbackprop.checker.judgement.stored_numbers import StoredNumbers, renumbered_by_values, with_proven_rate
@@ -75,7 +76,7 @@ def judge_table(
     book: Book,
     trees: Trees,
     meaning: Meaning,
-    recalculated: Recalculated,
+    recalculated: Values,
     is_proven: Callable[[Position], bool] = lambda position: False,
 ) -> Verdict:
     """Judge one table that is understood.
@@ -89,7 +90,7 @@ def judge_table(
     """
     table = trees.table
     numbers = Numbers(table, recalculated)
-    if not any(trees.key(name, step) is not None for name in trees.core for step in range(len(table.steps))):
+    if not any(True for name in trees.core for _ in trees.keys_along(table.lines[name])):
         meaning = with_proven_rate(trees, renumbered_by_values(trees, meaning, numbers), numbers)
     return _TableJudge(book, trees, meaning, numbers, recalculated, is_proven).verdict()
 
@@ -101,7 +102,7 @@ class _TableJudge:
         trees: Trees,
         meaning: Meaning,
         numbers: Numbers,
-        recalculated: Recalculated,
+        recalculated: Values,
         is_proven: Callable[[Position], bool],
     ) -> None:
         self._is_proven = is_proven
@@ -144,9 +145,11 @@ class _TableJudge:
         notes = [*self._notes, *self._stored.notes(), *self._numbering_note(), *self._label_note()]
         notes += self._rate_note()
         judged = sum(
-            cell is not None and (cell.formula is not None or cell.number is not None)
+            len(stretch) - (self._stored.is_learned(name) and not stretch.start)
             for name in self._stored.calculated
-            for cell in table.along(table.lines[name])[1 if self._stored.is_learned(name) else 0 :]
+            for stretch in table.stretches
+            if (cell := table.cell(name, stretch.start)) is not None
+            and (cell.formula is not None or cell.number is not None)
         )
         return Verdict(
             found,
@@ -172,21 +175,22 @@ class _TableJudge:
         """The wrong formulas of one line, by formula."""
         verdicts: dict[Key, Slip | None] = {}
         groups: dict[int, Group] = {}
-        for step in range(1 if self._stored.is_learned(name) else 0, len(self._table.steps)):
-            key = self._trees.key_at(line, step)
-            if key is None:
+        for stretch, key in self._trees.keys_along(line):
+            if self._stored.is_learned(name) and not stretch.start:
                 continue
-            formula = self._table.sheet.cells[self._table.coordinates(line, step)].formula
+            cell = self._table.on(line, stretch.start)
+            assert cell is not None
+            formula = cell.formula
             assert formula is not None
             if key not in verdicts:
-                verdicts[key] = self._slip_in(name, line, key, formula, step)
+                verdicts[key] = self._slip_in(name, line, key, formula, stretch.start)
             slip = verdicts[key]
             if slip is None:
                 continue
             group = groups.setdefault(id(formula), Group(line, name, [], slip, formula))
-            group.steps.append(step)
-            if len(group.steps) == 2 and slip.kind != "wrong_formula":
+            if len(group.steps) < 2 <= len(group.steps) + len(stretch) and slip.kind != "wrong_formula":
                 group.slip = slip  # what a fixed reference does shows from the second row on
+            group.steps += stretch
         yield from groups.values()
 
     def _slip_in(self, name: str, line: int, key: Key, formula: Formula, step: int) -> Slip | None:
@@ -204,7 +208,7 @@ class _TableJudge:
             self._doubted[name] = None
             return None
         broken = "#REF!" in formula.written(1 << 20, 1 << 13)
-        if not broken and not self._trees.tree_is_followed(key):
+        if not broken and not self._trees.is_followed(key):
             self._cannot_follow(formula, key)
             return None  # its value is judged instead
         if broken:

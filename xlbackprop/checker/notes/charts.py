@@ -102,8 +102,9 @@ def _loss(verdict: Verdict) -> list[Coordinates]:
     table = verdict.table
     if "E_total" not in table.lines:
         return []
-    places = [table.place("E_total", step) for step in range(len(table.steps))]
-    return [place for place in places if place in table.sheet.cells]
+    line = table.lines["E_total"]
+    filled = (stretch for stretch in table.stretches if table.on(line, stretch.start) is not None)
+    return [table.coordinates(line, step) for stretch in filled for step in stretch]
 
 
 def _rows(sheet: Sheet, chart: Chart, series: Series, verdicts: Sequence[Verdict]) -> Iterator[Note]:

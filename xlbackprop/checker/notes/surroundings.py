@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell, Sheet
 from xlbackprop.checker.file.container import UnreadableError
-from xlbackprop.checker.judgement.row_values import Recalculated, half_unit
+from xlbackprop.checker.file.formula import Formula
+from xlbackprop.checker.file.values import Values
+from xlbackprop.checker.judgement.row_values import half_unit
 from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.charts import chart_notes
 from xlbackprop.checker.notes.written_formulas import written_derivations
 from xlbackprop.checker.report.findings import Note
-from xlbackprop.grid import ranges
+from xlbackprop.grid import Coordinates, ranges
 
 _PORTABLE = frozenset(
     [
@@ -97,9 +101,10 @@ _PORTABLE = frozenset(
 _VOLATILE = frozenset(["OFFSET", "INDIRECT", "RAND", "RANDBETWEEN", "RANDARRAY", "NOW", "TODAY", "CELL", "INFO"])
 _SAME = 1e-7
 """Relative; a long training enlarges the differences between two programs' last bits."""
+_SAME_NEAR_ZERO = 1e-12
 
 
-def look_around(book: Book, verdicts: Sequence[Verdict], recalculated: Recalculated) -> Iterator[Note]:
+def look_around(book: Book, verdicts: Sequence[Verdict], recalculated: Values) -> Iterator[Note]:
     """Everything worth saying that is no mistake in a table."""
     seen = set()
     for verdict in verdicts:
@@ -125,15 +130,14 @@ def _readable(sheet: str, notes: Iterator[Note]) -> Iterator[Note]:
 def _functions(book: Book) -> Iterator[Note]:
     for sheet in (sheet for sheet in book.sheets if sheet.is_read):
         strange: dict[str, list[tuple[int, int]]] = {}
-        formulas = {id(cell.formula): cell.formula for cell in sheet.cells.values()}
-        names = {
-            each: formula.functions - _PORTABLE
-            for each, formula in formulas.items()
-            if formula is not None and not formula.functions <= _PORTABLE
+        names: dict[Formula | None, frozenset[str]] = {
+            formula: formula.functions - _PORTABLE
+            for formula in sheet.distinct_formulas
+            if not formula.functions <= _PORTABLE
         }
         if names:
             for place, cell in sheet.cells.items():
-                for name in names.get(id(cell.formula), ()):
+                for name in names.get(cell.formula, ()):
                     strange.setdefault(name.removeprefix("_XLFN."), []).append(place)
         for name, places in sorted(strange.items()):
             cells = ranges(places)
@@ -143,15 +147,12 @@ def _functions(book: Book) -> Iterator[Note]:
                 yield Note(sheet.name, cells, "function", f"not every spreadsheet program has the function {name}")
 
 
-def _stale(sheets: Sequence[Sheet], recalculated: Recalculated) -> Iterator[Note]:
+def _stale(sheets: Sequence[Sheet], recalculated: Values) -> Iterator[Note]:
     """Cells whose stored value is not what their formula gives."""
-    formulas = {id(cell.formula): cell.formula for sheet in sheets for cell in sheet.cells.values()}
-    volatile = any(formula is not None and formula.functions & _VOLATILE for formula in formulas.values())
+    volatile = any(formula.functions & _VOLATILE for sheet in sheets for formula in sheet.distinct_formulas)
     for sheet in sheets:
         stale, circular, errors = [], [], []
-        for place, cell in sheet.cells.items():
-            if cell.formula is None:
-                continue
+        for place, cell in _calculated(sheet, recalculated):
             value = recalculated.get((sheet.name, *place))
             if value == cell.value and isinstance(value, float):
                 continue
@@ -171,15 +172,30 @@ def _stale(sheets: Sequence[Sheet], recalculated: Recalculated) -> Iterator[Note
             yield Note(sheet.name, ranges(stale), "stale_value", _stale_words(sheet, stale[0], recalculated))
 
 
+def _calculated(sheet: Sheet, recalculated: Values) -> list[tuple[Coordinates, Cell]]:
+    """The formula cells of a sheet, without those in blocks that hold what it gives."""
+    found = [(place, cell) for place, cell in sheet.content.alone.items() if cell.formula is not None]
+    if not sheet.content.blocks:
+        return found
+    for block in sheet.content.blocks:
+        given, columns = recalculated.numbers(sheet, block), list(block.places)
+        for index in (index for index, formula in enumerate(block.formulas) if formula is not None):
+            off = np.abs(block.numbers[:, index] - given[:, index])
+            near = off <= _SAME * np.abs(given[:, index]) + _SAME_NEAR_ZERO
+            others = np.flatnonzero(~near) + block.first
+            found += [((row, columns[index]), sheet.cells[row, columns[index]]) for row in others.tolist()]
+    return sorted(found, key=lambda item: item[0])
+
+
 def _differs(cell: Cell, value: float | str | None) -> bool:
     if cell.number is None or cell.value == value or not isinstance(value, float):
         return False
-    allowed = _SAME * abs(value) + 1e-12
+    allowed = _SAME * abs(value) + _SAME_NEAR_ZERO
     off = abs(cell.number - value)
     return not off <= allowed and off > allowed + 2 * half_unit(cell.digits, cell.number)
 
 
-def _stale_words(sheet: Sheet, place: tuple[int, int], recalculated: Recalculated) -> str:
+def _stale_words(sheet: Sheet, place: tuple[int, int], recalculated: Values) -> str:
     stored, value = sheet.cells[place].number, recalculated[(sheet.name, *place)]
     return (
         f"the stored values are not what the formulas give: {ranges([place])[0]} holds {stored:.10g}, its formula gives"

@@ -45,7 +45,7 @@ _BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
 def written_derivations(book: Book, sheet: Sheet, meaning: Meaning) -> Iterator[Note]:
     """Notes on the written formulas of a sheet that are wrong."""
     judge = _Texts(meaning)
-    for (row, column), cell in sorted(sheet.cells.items()):
+    for (row, column), cell in sorted(sheet.texts):
         text = cell.value
         if not isinstance(text, str) or cell.formula is not None or not 3 <= len(text) <= LONGEST_TEXT:
             continue

@@ -35,17 +35,16 @@ def learning_rate(book: Book, trees: Trees, meaning: Meaning) -> Meaning:
     for name in table.lines:
         if not re.fullmatch(r"[wb]\d+", name) or name not in trees.core:
             continue
-        for step in range(1, len(table.steps)):
-            key = trees.key(name, step)
-            if key is None:
+        for stretch, key in trees.keys_along(table.lines[name]):
+            if not stretch.start:
                 continue
             if key not in seen:
                 seen[key] = set(deep_leaves(trees, key))
             for leaf in seen[key]:
                 if leaf[0] == "x":
-                    votes["cell", leaf[1]] += 1
+                    votes["cell", leaf[1]] += len(stretch)
                 elif leaf[0] == "col":
-                    votes["line", leaf[1]] += 1
+                    votes["line", leaf[1]] += len(stretch)
                 elif leaf[0] == "q" and leaf[1] == LEARNING_RATE:
                     return meaning
     if not votes:
@@ -75,7 +74,7 @@ def _unused_learning_rate(book: Book, table: Table) -> Position | None:
 def labelled_rates(sheet: Sheet) -> dict[Coordinates, float]:
     """The numbers on a sheet that are labelled as the learning rate, by cell."""
     found = {}
-    for (row, column), cell in sheet.cells.items():
+    for (row, column), cell in sheet.texts:
         if isinstance(cell.value, str) and len(cell.value) < _LONGEST_LABEL and quantity(cell.value) == LEARNING_RATE:
             for place in ((row, column + 1), (row + 1, column)):
                 other = sheet.cells.get(place)

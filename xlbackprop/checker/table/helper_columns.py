@@ -78,7 +78,9 @@ def _typical_lines(trees: Trees, lines: Iterable[int]) -> dict[int, Key]:
     """The commonest formula of each line."""
     found = {}
     for line in lines:
-        keys = Counter(key for step in range(len(trees.table.steps)) if (key := trees.key_at(line, step)) is not None)
+        keys: Counter[Key] = Counter()
+        for stretch, key in trees.keys_along(line):
+            keys[key] += len(stretch)
         if keys:
             found[line] = keys.most_common(1)[0][0]
     return found

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from xlbackprop.checker.file.cells import Cell, Sheet
+from xlbackprop.checker.file.cells import Block, Cell, Sheet
 from xlbackprop.checker.table.labels import quantity
 from xlbackprop.checker.worlds import Shape, derivation_of
+from xlbackprop.engine import Array
 from xlbackprop.grid import Coordinates, address
 from xlbackprop.network import ITERATION, LEARNING_RATE
 
@@ -55,12 +58,51 @@ class Table(Struct, dict=True):
         """The cell of a quantity in an iteration; None where it is empty."""
         return self.sheet.cells.get(self.place(name, step))
 
-    def along(self, line: int) -> list[Cell | None]:
-        """The cells of a line, one an iteration."""
-        cells = self.sheet.cells
-        if self.transposed:
-            return [cells.get((line, step)) for step in self.steps]
-        return [cells.get((step, line)) for step in self.steps]
+    def on(self, line: int, step: int) -> Cell | None:
+        """The cell of any line in an iteration; None where it is empty."""
+        return self.sheet.cells.get(self.coordinates(line, step))
+
+    @cached_property
+    def stretches(self) -> tuple[range, ...]:
+        """The steps, those together that follow one another and differ in nothing but their numbers."""
+        found: list[range] = []
+        step = 0
+        while step < len(self.steps):
+            block = None if self.transposed else self.sheet.block(self.steps[step])
+            stop = step + 1
+            while block is not None and stop < len(self.steps) and self.steps[stop] in block.rows:
+                stop += 1
+            found.append(range(step, stop))
+            step = stop
+        return tuple(found)
+
+    def gathered(
+        self, line: int, one: Callable[[Coordinates], float], several: Callable[[Block], Array] = lambda b: b.numbers
+    ) -> Array:
+        """A number for each cell of a line, one an iteration; nan where a block has none.
+
+        Args:
+            line: the line.
+            one: the number for a cell.
+            several: those for all cells of a block.
+        """
+        found = np.full(len(self.steps), np.nan)
+        for stretch in self.stretches:
+            block = None if self.transposed else self.sheet.block(self.steps[stretch.start])
+            if block is None:
+                found[stretch.start] = one(self.coordinates(line, stretch.start))
+            elif line in block.places:
+                rows = np.array(self.steps[stretch.start : stretch.stop]) - block.first
+                found[stretch.start : stretch.stop] = several(block)[rows, block.places[line]]
+        return found
+
+    def numbers(self, line: int) -> Array:
+        """The stored numbers of a line, one an iteration; nan where there is none."""
+        return self.gathered(line, self._number)
+
+    def _number(self, place: Coordinates) -> float:
+        cell = self.sheet.cells.get(place)
+        return np.nan if cell is None or cell.number is None else cell.number
 
     @property
     def range(self) -> str:
@@ -110,7 +152,7 @@ def mapped(sheet: Sheet, columns: Mapping[str, int], header: int | None) -> list
 
 def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transposed: bool) -> Iterator[Table]:
     lines: dict[int, dict[int, str]] = {}
-    for (row, column), cell in sheet.cells.items():
+    for (row, column), cell in sheet.texts:
         if isinstance(cell.value, str) and not cell.value.startswith("#"):
             step, line = (column, row) if transposed else (row, column)
             lines.setdefault(step, {})[line] = cell.value
@@ -144,19 +186,21 @@ def _restarts(table: Table) -> list[int]:
     """The steps at which the initial weights are typed in once more, though they are calculated elsewhere."""
     weights = [name for name in table.lines if re.fullmatch(r"w\d+", name)]
     first = [cell.number if (cell := table.cell(name, 0)) is not None else None for name in weights]
+    later = [stretch for stretch in table.stretches if stretch.stop > 1]
     calculated = any(
         cell is not None and cell.formula is not None
-        for step in range(1, len(table.steps))
+        for stretch in later
         for name in weights
-        for cell in [table.cell(name, step)]
+        for cell in [table.cell(name, stretch[-1])]
     )
     found = []
-    for step in range(1, len(table.steps)):
-        cells = [table.cell(name, step) for name in weights]
-        typed = all(cell is not None and cell.formula is None for cell in cells)
-        gap = table.steps[step] - table.steps[step - 1] > 1
-        if typed and (calculated or gap) and [cell.number for cell in cells if cell is not None] == first:
-            found.append(step)
+    for stretch in later:
+        if all((cell := table.cell(name, stretch[-1])) is not None and cell.formula is None for name in weights):
+            for step in range(max(stretch.start, 1), stretch.stop):
+                gap = table.steps[step] - table.steps[step - 1] > 1
+                cells = [table.cell(name, step) for name in weights] if calculated or gap else []
+                if (calculated or gap) and [cell.number for cell in cells if cell is not None] == first:
+                    found.append(step)
     return found
 
 
@@ -282,6 +326,12 @@ def _steps(sheet: Sheet, candidate: Candidate, end: int | None, transposed: bool
     steps: list[int] = []
     step, gap = candidate.header + 1, 0
     while gap <= _LARGEST_BREAK and (end is None or step < end):
+        block = None if transposed else sheet.block(step)
+        if block is not None and steps and steps[-1] == step - 1 >= block.first:  # as the row above
+            stop = block.rows.stop if end is None else min(end, block.rows.stop)
+            steps += range(step, stop)
+            step = stop
+            continue
         cells = [cell(line, step) for line in lines]
         filled = sum(c is not None and (c.formula is not None or c.number is not None) for c in cells)
         known = [c for line in weights if (c := cell(line, step)) is not None and not isinstance(c.value, str)]

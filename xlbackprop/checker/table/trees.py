@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
+import numpy as np
+
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell
 from xlbackprop.checker.file.formula import WIDEST_RANGE, Formula, Node, Position, Reference, parts, with_parts
@@ -85,6 +87,18 @@ class Trees:
             self._keys_at[line, step] = self._cell_key(position, cell, step)
         return self._keys_at[line, step]
 
+    def keys_along(self, line: int) -> Iterator[tuple[range, Key]]:
+        """The numbers of a line's trees, from the first step to the last, each for all steps together that share it."""
+        for stretch in self.table.stretches:
+            cell = self.table.on(line, stretch.start)
+            if cell is None or cell.formula is None:
+                continue
+            steady = stretch.stop <= self._inner and self._is_steady(line, cell.formula)
+            together = [range(max(stretch.start, 1), stretch.stop)] if steady else []
+            for part in [range(step, step + 1) for step in stretch if not steady or not step] + together:
+                if part and (key := self.key_at(line, part.start)) is not None:
+                    yield part, key
+
     def _is_steady(self, line: int, formula: Formula) -> bool:
         """Whether a formula means the same in every inner row: then it is resolved once for all of them."""
         known = self._steady.get((line, formula))
@@ -99,6 +113,8 @@ class Trees:
             return False
         column = reference.column if reference.column_fixed else line + reference.column
         if reference.row_fixed:
+            if reference.row in self._index and column in self._names:
+                return self._names[column] in self.constant
             cell = self.table.sheet.cells.get((reference.row, column))
             outside = not self._first <= reference.row <= self._last
             return outside and cell is not None and cell.formula is None
@@ -110,21 +126,14 @@ class Trees:
         found = {}
         for name in self.table.lines:
             counts: dict[Key, int] = {}
-            for step in range(len(self.table.steps)):
-                key = self.key(name, step)
-                if key is not None:
-                    counts[key] = counts.get(key, 0) + bool(step)
+            for stretch, key in self.keys_along(self.table.lines[name]):
+                counts[key] = counts.get(key, 0) + len(stretch) - (not stretch.start)
             if counts:
                 found[name] = max(counts, key=counts.__getitem__)  # the first of those that are as common
         return found
 
-    def is_followed(self, line: int, step: int) -> bool:
-        """Whether the formula in a cell of the table, with its helpers, uses only what is known."""
-        key = self.key_at(line, step)
-        return key is None or self.tree_is_followed(key)
-
-    def tree_is_followed(self, key: Key) -> bool:
-        """The same for a tree."""
+    def is_followed(self, key: Key) -> bool:
+        """Whether a tree, with its helpers, uses only what is known."""
         return not self.problem(key)
 
     def problem(self, key: Key) -> str:
@@ -269,14 +278,11 @@ class Trees:
     def _same_number(self, line: int) -> Position | None:
         """The first cell of a line beside the quantities, when all its numbers are equal."""
         if line not in self._same:
-            places = [self.table.coordinates(line, step) for step in range(len(self.table.steps))]
-            numbers = [
-                (place, cell.number)
-                for place in places
-                if (cell := self.table.sheet.cells.get(place)) is not None and cell.number is not None
-            ]
-            equal = len({number for _, number in numbers}) == 1
-            self._same[line] = (self.table.sheet.name, *numbers[0][0]) if equal else None
+            numbers = self.table.numbers(line)
+            steps = np.flatnonzero(~np.isnan(numbers))
+            equal = len(steps) > 0 and bool((numbers[steps] == numbers[steps[0]]).all())
+            first = self.table.coordinates(line, int(steps[0])) if equal else None
+            self._same[line] = None if first is None else (self.table.sheet.name, *first)
         return self._same[line]
 
     def _special(self, node: Node, formula: Formula, position: Position, step: int) -> Node:
@@ -301,8 +307,11 @@ class Trees:
         )
 
     def _is_constant(self, name: str) -> bool:
-        cells = [self.table.cell(name, step) for step in range(len(self.table.steps))]
-        values = {cell.value for cell in cells if cell is not None} - {None}
+        numbers = self.table.numbers(self.table.lines[name])
+        without = np.flatnonzero(np.isnan(numbers)).tolist()
+        cells = [self.table.cell(name, step) for step in without]
+        values: set[float | str | None] = {cell.value for cell in cells if cell is not None}
+        values = (values | set(np.unique(numbers[~np.isnan(numbers)]).tolist())) - {None}
         if len(values) > 1:  # filling down leaves 0.0500000000000001 behind
             values = {float(f"{value:.12g}") if isinstance(value, float) else value for value in values}
         return len(values) <= 1
