@@ -100,6 +100,14 @@ def _formula_cells(path: Path, _: int) -> dict[tuple[str, str], str]:
     }
 
 
+def calculated(path: Path) -> list[tuple[str, str]]:
+    """Where the formulas of a workbook of ours stand, in a tenth of the time of `formula_cells`."""
+    return [(title, address) for title, xml in _sheets(path) for address in _CALCULATED.findall(xml)]
+
+
+_CALCULATED = re.compile(r'<c r="([A-Z]+\d+)" [^>]*><f')
+
+
 def carried(path: Path) -> Cells:
     """The value that a workbook of ours carries in every formula cell, in a tenth of the time of `stored`."""
     values: Cells = {}
@@ -122,17 +130,38 @@ _CARRIED = re.compile(rf'<c r="([A-Z]+\d+)" s="\d+"(?: t="(\w+)")?>{_FORMULA}<v>
 
 
 def stored(path: Path) -> Cells:
-    """The value that the file itself carries in every cell."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of Gnumeric's files, which have no default style
-        book = openpyxl.load_workbook(path, data_only=True)
-    return {
-        (sheet.title, cell.coordinate): cell.value
-        for sheet in book
-        for row in sheet.iter_rows()
-        for cell in row
-        if cell.value is not None
-    }
+    """The value that the file itself carries in every cell, whoever wrote it."""
+    with zipfile.ZipFile(path) as book:
+        shared = book.read(_SHARED).decode() if _SHARED in book.namelist() else ""
+    texts = [_text(item) for item in _ITEM.findall(shared)]
+    values: Cells = {}
+    for title, xml in _sheets(path):
+        for address, attributes, content in _CELL.findall(xml):
+            kind, value = _KIND.search(attributes), _VALUE.search(content)
+            match kind[1] if kind else "n":
+                case "inlineStr":
+                    values[title, address] = _text(content)
+                case _ if value is None:
+                    continue
+                case "s":
+                    values[title, address] = texts[int(value[1])]
+                case "b":
+                    values[title, address] = value[1] == "1"
+                case "n":
+                    values[title, address] = float(value[1])
+                case _:
+                    values[title, address] = html.unescape(value[1])
+    return values
+
+
+_SHARED = "xl/sharedStrings.xml"
+_CELL = re.compile(r'<c r="([A-Z]+\d+)"([^>]*?)(?:/>|>(.*?)</c>)', re.DOTALL)
+_KIND, _VALUE = re.compile(r'\bt="(\w+)"'), re.compile(r"<v[^>]*>([^<]*)</v>")
+_ITEM, _RUN = re.compile(r"<si>(.*?)</si>", re.DOTALL), re.compile(r"<t(?: [^>]*)?>([^<]*)</t>")
+
+
+def _text(xml: str) -> str:
+    return html.unescape("".join(_RUN.findall(xml)))
 
 
 def ironcalc_judge(path: Path, changes: Changes) -> Cells:
@@ -154,7 +183,7 @@ def ironcalc_judge(path: Path, changes: Changes) -> Cells:
     model.evaluate()
     return {
         (sheet, address): model.get_cell_value(sheets.index(sheet), *coordinate_to_tuple(address))
-        for sheet, address in formula_cells(path)
+        for sheet, address in calculated(path)
     }
 
 
@@ -165,10 +194,10 @@ def formualizer_judge(path: Path, changes: Changes) -> Cells:
         row, column = coordinate_to_tuple(address)
         workbook.set_value(sheet, row, column, float(value) if type(value) is int else value)
     workbook.evaluate_all()
-    formulas = formula_cells(path)
+    formulas = calculated(path)
     return {
         (sheet, address): workbook.get_value(sheet, *coordinate_to_tuple(address))
-        for sheet, address in formulas.keys() - of_matrices(formulas)
+        for sheet, address in set(formulas) - of_matrices(formulas)
     }
 
 

@@ -55,7 +55,7 @@ class Open:
     def __init__(self, path: Path) -> None:
         self._model = ironcalc.load_from_xlsx(str(judges.without_values(path)), "en", "UTC", "en")
         self._sheets = [sheet["name"] for sheet in self._model.get_worksheets_properties()]
-        self._formulas = {cell: self._place(*cell) for cell in judges.formula_cells(path)}
+        self._formulas = {cell: self._place(*cell) for cell in judges.calculated(path)}
 
     def _place(self, sheet: str, cell: str) -> tuple[int, int, int]:
         return (self._sheets.index(sheet), *coordinate_to_tuple(cell))
