@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import warnings
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache

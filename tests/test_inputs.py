@@ -115,7 +115,7 @@ def test_nor_in_libreoffice(name: str, tmp_path: Path) -> None:
     path = build(walkthrough(name), tmp_path / "book.xlsx")
     cells = inputs(path)
     changes = [
-        {(cell.sheet, cell.cell): extreme(index, cell) for index, cell in enumerate(cells)} for extreme in COMBINED
+        {(cell.sheet, cell.cell): extreme(index, cell) for index, cell in enumerate(cells)} for extreme in COMBINED[1:3]
     ]
     paths = [judges.changed(path, change, f"book{number}") for number, change in enumerate(changes)]
     for number, values in enumerate(judges.libreoffice(paths, tmp_path)):

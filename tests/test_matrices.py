@@ -66,8 +66,8 @@ def xor() -> Definition:
 
 
 DEFINITIONS = {
-    "classic": load("classic"),
-    "mazur": load("mazur"),
+    "classic": load("classic", iterations=12),
+    "mazur": load("mazur", iterations=12),
     "deep": deep(),
     "xor": xor(),
     "classes": classes(),

@@ -285,7 +285,7 @@ def test_programs(program, tmp_path: Path) -> None:  # type: ignore[no-untyped-d
         sets.append(everywhere)
     files = [judges.changed(path, typed(path, answers), f"set-{index}") for index, answers in enumerate(sets)]
     (tmp_path / "judged").mkdir()
-    formulas = judges.formula_cells(path)
+    formulas = judges.calculated(path)
     judged = [{cell: cells.get(cell) for cell in formulas} for cells in program(files, tmp_path / "judged")]
     assert set(marks(path, judged[0]).values()) == {RIGHT}
     assert {symbol: mark for symbol, mark in marks(path, judged[1]).items() if mark} == {"h1": WRONG, "ah1": RIGHT}
