@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +10,7 @@ from msgspec import Struct
 from openpyxl.chart import ScatterChart
 from openpyxl.chart._chart import ChartBase
 from openpyxl.chart.axis import NumericAxis
-from openpyxl.chart.data_source import AxDataSource, NumData, NumDataSource, NumRef, StrData, StrRef, StrVal
-from openpyxl.chart.marker import Marker
-from openpyxl.chart.series import Series, SeriesLabel, XYSeries
+from openpyxl.chart.data_source import StrData, StrRef, StrVal
 from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.chart.text import Text
 from openpyxl.chart.title import Title
@@ -25,6 +22,7 @@ from openpyxl.xml.functions import fromstring
 
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.rows import spelled
+from xlbackprop.workbook.xlsx.spelling import escaped, part
 
 _MOST_STORED = 32_000
 """Points of a curve beyond which its numbers are not stored in the chart as well: spreadsheets once drew no more."""
@@ -59,6 +57,17 @@ class Curve(Struct, frozen=True):
     """From 0 to 1: how little of what lies under it is seen."""
 
 
+class CurveChart(ScatterChart):
+    """openpyxl's chart, but for its curves: as text they take a third of the time that its objects take."""
+
+    tagname = ScatterChart.tagname
+    __elements__ = ScatterChart.__elements__
+    curves: Sequence[Curve] = ()
+
+
+CurveChart.__nested__ = ScatterChart.__nested__  # openpyxl gathers it from the body of a class alone
+
+
 def curve_chart(
     title: str,
     x_title: str,
@@ -68,7 +77,7 @@ def curve_chart(
     logarithmic: bool = False,
     powers_across: bool = False,
     small: bool = False,
-) -> ScatterChart:
+) -> CurveChart:
     """A chart of one or more curves over the same places, which begin at the left edge and end at the right one.
 
     Args:
@@ -94,23 +103,22 @@ def curve_chart(
     return chart
 
 
-def scatter_chart(title: str, x_title: str, y_title: str, curves: Sequence[Curve]) -> ScatterChart:
+def scatter_chart(title: str, x_title: str, y_title: str, curves: Sequence[Curve]) -> CurveChart:
     """A chart of points in the plane, joined in their order; a curve's categories are its x values."""
     return _points_chart(title, x_title, y_title, curves)
 
 
 def _points_chart(
     title: str, x_title: str, y_title: str, curves: Sequence[Curve], *, small: bool = False
-) -> ScatterChart:
-    chart = ScatterChart()
+) -> CurveChart:
+    chart = CurveChart()
     chart.scatterStyle, chart.varyColors = "lineMarker", False
     _dress(chart, title, x_title, y_title, small=small)
     for axis in (chart.x_axis, chart.y_axis):
         axis.tickLblPos = "low"
     if len(curves) == 1:
         chart.legend = None
-    for curve in curves:
-        chart.append(_series(curve))
+    chart.curves = curves
     return chart
 
 
@@ -119,14 +127,14 @@ class LinesChart(ChartBase):
 
     def __init__(self, curves: Sequence[Curve], width: float, height: float) -> None:
         """Place 0, 0 is the top left corner of the chart, `width`, `height` the bottom right one."""
-        series = "".join(_line(index, curve) for index, curve in enumerate(curves))
+        self.curves = curves
         axes = _unseen_axis(1, 2, "minMax", width) + _unseen_axis(2, 1, "maxMin", height)
         places = "".join(f'<{side} val="{value}"/>' for side, value in (("x", 0), ("y", 0), ("w", 1), ("h", 1)))
         self._xml = (
             f'<chartSpace xmlns:a="{DRAWING_NS}"><roundedCorners val="0"/><chart>'
             '<autoTitleDeleted val="1"/><plotArea><layout><manualLayout><layoutTarget val="inner"/>'
             f'<xMode val="edge"/><yMode val="edge"/>{places}</manualLayout></layout><scatterChart>'
-            f'<scatterStyle val="lineMarker"/><varyColors val="0"/>{series}<axId val="1"/><axId val="2"/>'
+            f'<scatterStyle val="lineMarker"/>{_BEFORE_CURVES}<axId val="1"/><axId val="2"/>'
             f'</scatterChart>{axes}{_NOTHING}</plotArea><plotVisOnly val="0"/><dispBlanksAs val="gap"/>'
             f"</chart>{_NOTHING}</chartSpace>"
         )
@@ -137,6 +145,7 @@ class LinesChart(ChartBase):
         return tree
 
 
+_BEFORE_CURVES = '<varyColors val="0"/>'
 _NOTHING = "<spPr><a:noFill/><a:ln><a:noFill/></a:ln></spPr>"
 
 
@@ -145,25 +154,6 @@ def _unseen_axis(number: int, other: int, orientation: str, end: float) -> str:
         f'<valAx><axId val="{number}"/><scaling><orientation val="{orientation}"/><max val="{end:g}"/>'
         f'<min val="0"/></scaling><delete val="1"/><axPos val="{"bl"[number - 1]}"/><crossAx val="{other}"/>'
         "</valAx>"
-    )
-
-
-def _line(index: int, curve: Curve) -> str:
-    """One curve without marks; what is not opaque lets through what lies under it."""
-    numbers = "".join(
-        f"<{axis}Val><numRef><f>{reference}</f><numCache><formatCode>{_packed(values)}</formatCode>"
-        f'<ptCount val="{len(values)}"/></numCache></numRef></{axis}Val>'
-        for axis, reference, values in (
-            ("x", curve.categories_reference, curve.categories),
-            ("y", curve.values_reference, curve.values),
-        )
-    )
-    return (
-        f'<ser><idx val="{index}"/><order val="{index}"/><tx><strRef><f>{curve.label_reference}</f>'
-        f'<strCache><ptCount val="1"/><pt idx="0"><v>{curve.label}</v></pt></strCache></strRef></tx>'
-        f'<spPr><a:ln w="{round(curve.width * _EMU_A_POINT)}"><a:solidFill><a:srgbClr val="{curve.colour}">'
-        f'<a:alpha val="{round(curve.opacity * 100_000)}"/></a:srgbClr></a:solidFill><a:round/></a:ln></spPr>'
-        f'<marker><symbol val="none"/></marker>{numbers}<smooth val="0"/></ser>'
     )
 
 
@@ -182,7 +172,7 @@ def place(chart: ChartBase, row: int, column: int, last_row: int, last_column: i
     )
 
 
-def _dress(chart: ScatterChart, title: str, x_title: str, y_title: str, *, small: bool) -> None:
+def _dress(chart: CurveChart, title: str, x_title: str, y_title: str, *, small: bool) -> None:
     chart.title = title
     chart.title.overlay = False
     size = _SMALL_TITLE if small else _TITLE
@@ -201,43 +191,54 @@ def _dress(chart: ScatterChart, title: str, x_title: str, y_title: str, *, small
             axis.majorGridlines.spPr = GraphicalProperties(ln=LineProperties(solidFill="E0E0E0"))
 
 
-def _series(curve: Curve) -> Series:
-    label = StrRef(f=curve.label_reference, strCache=StrData(ptCount=1, pt=[StrVal(idx=0, v=curve.label)]))
-    series = XYSeries(tx=SeriesLabel(strRef=label))
-    series.xVal = AxDataSource(numRef=NumRef(f=curve.categories_reference, numCache=_cache(curve.categories)))
-    series.yVal = NumDataSource(numRef=NumRef(f=curve.values_reference, numCache=_cache(curve.values)))
-    series.smooth = False
-    series.marker = Marker(symbol=curve.marker)
+def written(chart: CurveChart | LinesChart) -> str:
+    """The part of the file that a chart is."""
+    joint = "<a:round/>" if isinstance(chart, LinesChart) else ""
+    before, curves, after = part(chart._write()).partition(_BEFORE_CURVES)
+    return "".join([before, curves, *(_series(index, curve, joint) for index, curve in enumerate(chart.curves)), after])
+
+
+def _series(number: int, curve: Curve, joint: str) -> str:
+    """A curve as XML."""
+    dash = f'<a:prstDash val="{curve.dash}"/>{joint}'
+    opacity = f'<a:alpha val="{curve.opacity:.0%}"/>'.replace("%", "000") if curve.opacity < 1 else ""
+    line = f'<a:ln w="{round(curve.width * _EMU_A_POINT)}">{_filled(curve.colour, opacity)}{dash}</a:ln>'
+    if not curve.joined:
+        line = f"<a:ln><a:noFill/>{_SOLID}</a:ln>"
+    marker = f"<spPr><a:ln>{_SOLID}</a:ln></spPr>"
     if curve.marker != "none":
-        series.marker.size = curve.marker_size
-        series.marker.spPr = GraphicalProperties(solidFill=curve.colour, ln=LineProperties(solidFill=curve.colour))
-    line = LineProperties(solidFill=curve.colour, w=28575, prstDash=None if curve.dash == "solid" else curve.dash)
-    series.spPr = GraphicalProperties(ln=line if curve.joined else LineProperties(noFill=True))
-    return series
+        filled = _filled(curve.colour)
+        marker = f'<size val="{curve.marker_size}"/><spPr>{filled}<a:ln>{filled}{_SOLID}</a:ln></spPr>'
+    return (
+        f'<ser><idx val="{number}"/><order val="{number}"/><tx><strRef><f>{escaped(curve.label_reference)}</f>'
+        f'<strCache><ptCount val="1"/><pt idx="0"><v>{escaped(curve.label)}</v></pt></strCache></strRef></tx>'
+        f'<spPr>{line}</spPr><marker><symbol val="{curve.marker}"/>{marker}</marker>'
+        f"<xVal>{_numbers(curve.categories_reference, curve.categories)}</xVal>"
+        f'<yVal>{_numbers(curve.values_reference, curve.values)}</yVal><smooth val="0"/></ser>'
+    )
 
 
-def unpacked(xml: str) -> str:
-    """The XML of a chart in which every stored number has an element of its own; see `_cache`."""
-
-    def points(match: re.Match[str]) -> str:
-        stored = enumerate(match[1].split(";") if match[1] else ())
-        values = "".join([f'<pt idx="{index}"><v>{value}</v></pt>' for index, value in stored if value])
-        return f"</formatCode>{match[2]}{values}"
-
-    return re.sub(r"\[(.*?)\]</formatCode>(<ptCount [^>]*/>)", points, xml)
+_SOLID = '<a:prstDash val="solid"/>'
 
 
-def _cache(values: Sequence[float]) -> NumData:
-    """The stored numbers of a curve, packed into its format: openpyxl takes 30 microseconds for an element of each."""
-    return NumData(formatCode=_packed(values), ptCount=len(values))
+def _filled(colour: str, opacity: str = "") -> str:
+    inside = f'<a:srgbClr val="{colour}">{opacity}</a:srgbClr>' if opacity else f'<a:srgbClr val="{colour}"/>'
+    return f"<a:solidFill>{inside}</a:solidFill>"
 
 
-def _packed(values: Sequence[float]) -> str:
-    """A format with stored numbers in it, see `unpacked`; what is no number has no cell either, and ends a line."""
+def _numbers(reference: str, values: Sequence[float]) -> str:
+    """The numbers of a curve as XML: where they stand, and what they are, where there are any."""
     stored = values if len(values) <= _MOST_STORED else ()
     told = spelled([0.0 if math.isnan(value) else value for value in stored])
-    texts = ("" if math.isnan(value) else text for value, text in zip(stored, told, strict=True))
-    return f"{theme.PLAIN_FORMAT}[{';'.join(texts)}]"
+    points = "".join(
+        [
+            f'<pt idx="{index}"><v>{text}</v></pt>'
+            for index, (value, text) in enumerate(zip(stored, told, strict=True))
+            if not math.isnan(value)
+        ]
+    )
+    cache = f'<numCache><formatCode>{theme.PLAIN_FORMAT}</formatCode><ptCount val="{len(values)}"/>{points}</numCache>'
+    return f"<numRef><f>{escaped(reference)}</f>{cache}</numRef>"
 
 
 def _round_step(distance: float) -> int:

@@ -37,7 +37,7 @@ from openpyxl.xml.constants import (
 
 from xlbackprop.files import atomic_write
 from xlbackprop.progress import Listener, nobody
-from xlbackprop.workbook.xlsx.charts import unpacked
+from xlbackprop.workbook.xlsx.charts import written
 from xlbackprop.workbook.xlsx.drawing import Drawing
 from xlbackprop.workbook.xlsx.rows import SheetContent, columns_of, rows_of
 from xlbackprop.workbook.xlsx.spelling import DECLARATION, Element, complete, part, piece, relative
@@ -80,7 +80,7 @@ class _Writer(ExcelWriter):
             self.manifest.Override.append(Override(f"/{ARC_CUSTOM}", CPROPS_TYPE))
         self._write_worksheets()
         for chart in self._charts:
-            self._put(chart.path, unpacked(part(chart._write())))
+            self._put(chart.path, written(chart))
             self.manifest.append(chart)
         self._put(ARC_STYLE, part(write_stylesheet(workbook)))
         self._write_book()
