@@ -5,9 +5,9 @@ Programs that save the file anew drop the properties, or spell them otherwise, w
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
+from struct import unpack
 
 import msgspec
 
@@ -29,7 +29,7 @@ def to_properties(definition: Definition) -> dict[str, str]:
     """The definition, but for its note, as text properties of a workbook."""
     content = {key: value for key, value in msgspec.to_builtins(definition).items() if key != "note"}
     text = msgspec.json.encode(content).decode().replace("_x", r"\u005fx")
-    text = _BEYOND.sub(lambda match: json.dumps(match[0])[1:-1], text)
+    text = _BEYOND.sub(lambda match: r"\u{:04x}\u{:04x}".format(*unpack(">2H", match[0].encode("utf-16-be"))), text)
     pieces = [text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST)]
     return {f"{_PREFIX}{number:03}": _firm(piece) for number, piece in enumerate(pieces, 1)}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping
-from statistics import NormalDist
 
 _DECIMALS = 4
 
@@ -17,11 +16,17 @@ def _between(limit: float, chance: float) -> float:
     return limit * (2 * chance - 1)
 
 
+def _normal(chance: float) -> float:
+    from statistics import NormalDist  # which takes longer to load than all of our own modules about networks
+
+    return NormalDist().inv_cdf(max(chance, 1e-12))
+
+
 METHODS: Mapping[str, Draw] = {
     # Glorot and Bengio, AISTATS (2010), eq. 16.
     "xavier": lambda chance, sources, units: _between(math.sqrt(6 / (sources + units)), chance),
     # He et al., ICCV (2015), eq. 10.
-    "he": lambda chance, sources, units: math.sqrt(2 / sources) * NormalDist().inv_cdf(max(chance, 1e-12)),
+    "he": lambda chance, sources, units: math.sqrt(2 / sources) * _normal(chance),
     # LeCun et al., Efficient BackProp (1998), section 4.6, as a uniform distribution.
     "uniform": lambda chance, sources, units: _between(1 / math.sqrt(sources), chance),
 }

@@ -485,4 +485,6 @@ def _literal(text: str) -> str:
 
 
 def _parts(text: str) -> list[str]:
+    if len(text) <= _LONGEST_LITERAL:
+        return [text]
     return textwrap.wrap(text, _LONGEST_LITERAL, drop_whitespace=False, break_on_hyphens=False)

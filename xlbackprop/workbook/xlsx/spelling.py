@@ -122,7 +122,7 @@ def text_element(text: str) -> str:
 
 def literal(text: str) -> str:
     """A text in which nothing is read as a code of the file format: there, `_x000A_` stands for the end of a line."""
-    return _CODE.sub("_x005F_", text)
+    return _CODE.sub("_x005F_", text) if "_x" in text else text
 
 
 def escaped(text: str) -> str:
