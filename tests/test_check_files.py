@@ -71,7 +71,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
         ("old.xls", OLE + bytes(600), ".xls"),
         ("locked.xlsx", OLE + bytes(200) + "EncryptedPackage".encode("utf-16-le"), "encrypted"),
         ("sheet.ods", _zip(mimetype=b"application/vnd.oasis.opendocument.spreadsheet"), ".ods"),
-        ("table.csv", b"w1,w2\n0.15,0.2\n", ".csv"),
+        ("table.dat", b"w1,w2\n0.15,0.2\n", ".csv"),
         ("paper.pdf", b"%PDF-1.7 ...", "PDF"),
         ("other.zip", _zip(readme=b"hello"), "not an .xlsx"),
         ("binary.xlsb", _zip(**{"xl/workbook.bin": b""}), ".xlsb"),

@@ -216,7 +216,10 @@ def new(
 @app.command()
 def check(
     files: Annotated[
-        list[Path], typer.Argument(parser=_path, metavar="FILE…", help="Workbooks (.xlsx), ours or anybody's.")
+        list[Path],
+        typer.Argument(
+            parser=_path, metavar="FILE…", help="Workbooks (.xlsx, .ods) or numbers (.csv), ours or anybody's."
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print an array, one object a file.")] = False,
     annotate: Annotated[

@@ -48,7 +48,7 @@ def check(path: str | Path, *, engine: str = "ironcalc", map_file: str | Path | 
     A file that cannot be read or is not recognised is no error but a report whose status says so.
 
     Args:
-        path: the workbook, `.xlsx`.
+        path: the workbook, `.xlsx` or `.ods`, or numbers as `.csv`.
         engine: what recalculates it, `ironcalc` or `libreoffice`.
         map_file: a TOML file that says which quantity stands in which column, when the labels do not.
 

@@ -9,13 +9,13 @@ from posixpath import dirname, join, normpath
 
 from msgspec import Struct
 
+from xlbackprop.checker.file import delimited, opendocument
 from xlbackprop.checker.file.cells import Sheet
-from xlbackprop.checker.file.container import Container, Element, UnreadableError
+from xlbackprop.checker.file.container import MOST_SHEETS, Container, Element, UnreadableError
 from xlbackprop.checker.file.formula import Formulas
 from xlbackprop.checker.file.sheet_reader import read_content
 from xlbackprop.grid import quoted
 
-MOST_SHEETS = 500
 _POINTED = frozenset({"INDIRECT", "OFFSET"})
 """Functions that read cells which their formula does not name."""
 
@@ -69,9 +69,14 @@ def read(path: Path) -> Book:
     """Open a workbook; the cells of a sheet are read when somebody asks for them.
 
     Raises:
-        UnreadableError: it is no `.xlsx` workbook, damaged, encrypted or dangerous.
+        UnreadableError: it is no workbook, damaged, encrypted or dangerous.
     """
     container = Container(path)
+    if container.kind == "text":
+        text = delimited.content_of(container.data)
+        return Book(path, container, (Sheet(path.stem, "", lambda: text),), {})
+    if container.kind == "ods":
+        return Book(path, container, opendocument.sheets_of(container), {})
     main = main_part(container)
     tree = container.tree(main)
     targets = relationships(container, main)

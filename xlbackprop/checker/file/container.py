@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from xml.parsers import expat
 
 from msgspec import Struct
@@ -22,20 +22,29 @@ LARGEST_RATIO = 400
 """How much a part may grow when it is unpacked; a sheet of equal cells comes near 100, a zip bomb is at 1000."""
 HARMLESS_PART = 8 << 20
 MOST_PARTS = 4000
+MOST_SHEETS = 500
+MOST_CELLS = 3_000_000
+LONGEST_TEXT = 2_000
+"""Characters of a text that are looked at; no label and no written formula is as long."""
 DEEPEST_XML = 200
 _CHUNK = 1 << 20
 
 
+Kind = Literal["xlsx", "ods", "text"]
+
+
 class UnreadableError(UserError):
-    """A file that is no `.xlsx` workbook, or none that can be read safely; the text says which and what to do."""
+    """A file that is no workbook, or none that can be read safely; the text says which and what to do."""
 
 
 class Container:
-    """The parts of one `.xlsx` file, each read within the limits.
+    """The parts of one file, each read within the limits; a text has none.
 
     Raises:
         UnreadableError: in the constructor and in every read.
     """
+
+    kind: Kind = "xlsx"
 
     def __init__(self, path: Path) -> None:
         self._budget = LARGEST_TOTAL
@@ -43,6 +52,10 @@ class Container:
             self.data = data = content_of(path, most=LARGEST_FILE)
         except UnfitFileError as error:
             raise UnreadableError(error.reason) from error
+        self.names: frozenset[str] = frozenset()
+        if _is_delimited_text(data, path):
+            self.kind = "text"
+            return
         _refuse_other_kinds(data, path)
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(data))
@@ -54,8 +67,14 @@ class Container:
         if len(names) > MOST_PARTS:
             raise UnreadableError(f"the file consists of {len(names)} parts; {MOST_PARTS} is the most that is read")
         self.names = frozenset(names)
-        if "mimetype" in self.names and b"opendocument" in self.read("mimetype")[:80]:
-            raise UnreadableError("this is an OpenDocument file (.ods); save it as .xlsx in your spreadsheet program")
+        mimetype = self.read("mimetype")[:80] if "mimetype" in self.names else b""
+        if b"opendocument" in mimetype:
+            if b"spreadsheet" not in mimetype or "content.xml" not in self.names:
+                raise UnreadableError("this is an OpenDocument file, but no spreadsheet (.ods)")
+            if b"manifest:encryption-data" in self.read("META-INF/manifest.xml"):
+                raise UnreadableError("the file is encrypted; remove the password in your spreadsheet program first")
+            self.kind = "ods"
+            return
         if "xl/workbook.bin" in self.names:
             raise UnreadableError("this is a binary workbook (.xlsb); save it as .xlsx in your spreadsheet program")
         if "[Content_Types].xml" not in self.names:
@@ -182,9 +201,14 @@ def _refuse_doctype(*_: Any) -> None:
     raise UnreadableError("the file contains a document type definition, which no workbook has; it is not read")
 
 
+def _is_delimited_text(data: bytes, path: Path) -> bool:
+    begins = data[:4]
+    is_other = begins[:2] == b"PK" or begins in {b"%PDF", b"\xd0\xcf\x11\xe0"}
+    return path.suffix.lower() in {".csv", ".tsv", ".txt"} and bool(data.strip()) and not is_other
+
+
 def _refuse_other_kinds(data: bytes, path: Path) -> None:
     """One clear message for each kind of file that people try."""
-    suffix = path.suffix.lower()
     if not data:
         raise UnreadableError("the file is empty")
     if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
@@ -195,8 +219,8 @@ def _refuse_other_kinds(data: bytes, path: Path) -> None:
         return
     if data.startswith(b"%PDF"):
         raise UnreadableError("this is a PDF; the workbook itself (.xlsx) is needed, with its formulas")
-    if suffix in {".csv", ".tsv", ".txt"} or (suffix != ".xlsx" and b"\x00" not in data[:4096]):
-        raise UnreadableError("this is a text file (such as .csv), which has no formulas; save it as .xlsx")
+    if path.suffix.lower() != ".xlsx" and b"\x00" not in data[:4096]:
+        raise UnreadableError("this is a text file that is not called .csv; save the workbook itself as .xlsx")
     raise UnreadableError("this is not an .xlsx workbook: its first bytes are not those of one")
 
 

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from xlbackprop.checker import memory
 from xlbackprop.checker.file.book import Book, main_part, read, relationships
+from xlbackprop.checker.file.cell_writer import write_cells
 from xlbackprop.checker.file.cells import Block, Sheet
 from xlbackprop.checker.file.container import Container, UnreadableError
 from xlbackprop.checker.file.ironcalc_process import MEGABYTES
@@ -232,6 +233,8 @@ def _write_sheets(book: Book, sheets: Sequence[Sheet], target: Path, *, with_val
 
     The other sheets are empty. LibreOffice would show stored values and calculate nothing.
     """
+    if book.container.kind != "xlsx":
+        return write_cells(sheets, target, with_values=with_values)
     container, main = book.container, main_part(book.container)
     wanted, every = {sheet.part for sheet in sheets}, {sheet.part for sheet in book.sheets}
     parts = {"": {main}, main: every | _related(container, main, _KEPT)}

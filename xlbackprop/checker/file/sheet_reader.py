@@ -11,13 +11,9 @@ import numpy as np
 from xlbackprop.checker.file.alike_rows import AlikeRows, alike_rows
 from xlbackprop.checker.file.arrays import elements
 from xlbackprop.checker.file.cells import Block, Cell, Content
-from xlbackprop.checker.file.container import Container, UnreadableError
+from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, Container, UnreadableError
 from xlbackprop.checker.file.formula import Formula, Formulas
 from xlbackprop.grid import Coordinates, column_number
-
-MOST_CELLS = 3_000_000
-LONGEST_TEXT = 2_000
-"""Characters of a text that are looked at; no label and no written formula is as long."""
 
 _ADDRESS = re.compile(r"([A-Za-z]{1,3})([1-9]\d{0,6})")
 _EMPTY_CELL = re.compile(rb'<c r="[^<>]*/>')

@@ -90,6 +90,8 @@ def annotate(book: Book, report: Report, target: Path) -> tuple[str, ...]:
     Raises:
         UserError: the copy cannot be written.
     """
+    if book.container.kind != "xlsx":
+        raise UserError(f"{book.path} cannot be copied with its mistakes marked: only an .xlsx workbook can")
     _refuse_large_merges(book)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl names what it drops one by one; _lost says it in words
