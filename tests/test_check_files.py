@@ -252,7 +252,8 @@ def test_the_json_has_the_promised_shape(tmp_path: Path) -> None:
     ]
     (finding,) = report["findings"]
     assert list(finding) == [
-        *("sheet", "cells", "quantity", "kind", "found", "expected", "value", "correct_value", "message")
+        *("sheet", "cells", "quantity", "kind", "found", "expected", "value", "correct_value", "message"),
+        *("quantities", "replacements"),
     ]
     assert finding["cells"] == ["Z33:Z44"]
     assert finding["found"].startswith("=((R33-A33)")

@@ -32,7 +32,7 @@ def carrying_mistakes(model: Model, descents: list[Descent]) -> Iterator[Mistake
     if 2 * uses.sum() > len(targets):
         for node in targets[~uses].tolist():
             words = "does not use what the other parameters carry from step to step"
-            yield Mistake(node, "missing_term", words, "the same as in the updates beside it")
+            yield Mistake(node, "missing_term", words, "")
 
 
 def _crossed(model: Model) -> Iterator[Mistake]:

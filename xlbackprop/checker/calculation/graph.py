@@ -13,7 +13,7 @@ from msgspec import Struct
 from xlbackprop.checker.calculation.program import Identities, Program, Slot, deciding_slots, selecting_slots
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell
-from xlbackprop.checker.file.formula import Formula, Node, Position, Reference
+from xlbackprop.checker.file.formula import Formula, Formulas, Node, Position, Reference
 from xlbackprop.checker.file.formula import parts as parts_of
 from xlbackprop.grid import column_number
 
@@ -142,6 +142,25 @@ class Graph:
             self._readers = (target[order], starts)
         found, starts = self._readers
         return found[starts[node] : starts[node + 1]]
+
+    def read(self, text: str, node: int) -> tuple[Program, Identities] | None:
+        """A formula as if it stood in a cell: how it is calculated, and the cells that it reads; None if it cannot be.
+
+        Args:
+            text: the formula, with its equals sign.
+            node: the cell.
+        """
+        sheet, row, column = self.positions[node]
+        formula = Formulas().read(text.removeprefix("="), row, column)
+        tree = formula.tree
+        if tree is None:
+            return None
+        try:
+            place = np.array([row]), np.array([column])
+            (_, slots, _, operands), *_ = self._compiled(formula, tree, sheet, *place)
+        except _UnknownError:
+            return None
+        return _program(tree, slots), operands[0]
 
     def forget_readers(self) -> None:
         """Look up anew which formulas read which cells."""

@@ -15,6 +15,7 @@ from xlbackprop.checker.calculation.repair import repair, rewritten
 from xlbackprop.checker.calculation.rules import rule_words
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike
 from xlbackprop.checker.calculation.worlds import FREE
+from xlbackprop.checker.file.formula import Formulas, UnsupportedError
 from xlbackprop.engine import Array
 
 _DEEPEST = 12
@@ -278,16 +279,75 @@ def _shared_mistake(model: Model, descent: Descent, members: list[int]) -> Itera
             node = int(model.targets[descent.members[index]])
             yield Mistake(node, "wrong_formula", "does not go down by the derivative of the loss", "")
         return
-    for mistake in diagnosis.mistakes():
-        if descent.is_right_here[members[0]] and mistake.kind != "wrong_cell":
-            continue  # right with the numbers of the sheet, and nothing says that these may be others
-        path = _path(graph, first, mistake.node)
-        for index in members:
+    found = diagnosis.mistakes()
+    paths = [_path(graph, first, mistake.node) for mistake in found]
+    for index in members:
+        nodes = []
+        for path in paths:
             node = int(model.targets[descent.members[index]])
             for slot in path:
                 node = int(graph.operands(node)[slot])
-            parameter = int(model.parameters[descent.members[index]])
-            yield Mistake(node, mistake.kind, mistake.words, mistake.formula, parameter)
+            nodes.append(node)
+        formulas = [_moved(graph, one.formula, one.node, node) for one, node in zip(found, nodes, strict=True)]
+        is_mended = not all(formulas) or is_right_with(model, descent, index, dict(zip(nodes, formulas, strict=True)))
+        parameter = int(model.parameters[descent.members[index]])
+        for mistake, node, formula in zip(found, nodes, formulas, strict=True):
+            if descent.is_right_here[members[0]] and mistake.kind != "wrong_cell":
+                continue  # right with the numbers of the sheet, and nothing says that these may be others
+            yield Mistake(node, mistake.kind, mistake.words, formula if is_mended else "", parameter)
+
+
+def _moved(graph: Graph, formula: str, start: int, end: int) -> str:
+    """A formula as it is when it is filled from one cell into another."""
+    if not formula:
+        return ""
+    places = [graph.positions[node][1:] for node in (start, end)]
+    return "=" + Formulas().read(formula[1:], *places[0]).written(*places[1])
+
+
+def is_right_with(model: Model, descent: Descent, index: int, formulas: Mapping[int, str]) -> bool:
+    """Whether an update descends its loss when some of the cells that it is calculated from have other formulas."""
+    graph, seen = model.graph, model.evaluation.seen
+    member = int(descent.members[index])
+    target, parameter = int(model.targets[member]), int(model.parameters[member])
+    between, ahead = {target}, [target]
+    while ahead:
+        for operand in graph.operands(ahead.pop()).tolist():
+            if operand not in between and model.depends[operand] and not model.evaluation.is_cut[operand]:
+                between.add(operand)
+                ahead.append(operand)
+    values: dict[int, Array] = {}
+    level = model.evaluation.order.level
+    for node in sorted(between, key=lambda one: int(level[one])):
+        if node in formulas:
+            known = model.read(formulas[node], node)
+        else:
+            kind, operands = graph.kind(node), graph.operands(node)
+            known = (kind.program, operands) if kind and not values.keys().isdisjoint(operands.tolist()) else None
+        if known is not None:
+            program, operands = known
+            numbers = np.array([values.get(operand, seen[operand]) for operand in operands.tolist()])
+            try:
+                with np.errstate(all="ignore"):
+                    values[node] = program.value(numbers[None], operands[None] > TEXT)[0]
+            except UnsupportedError:
+                return False
+        elif node in formulas:
+            return False
+    moved = values.get(target, model.evaluation.results[target]) - model.evaluation.results[target]
+    return _is_descent(model, descent, index, model.steps[member] + moved, descent.adjoint[parameter])
+
+
+def _is_descent(model: Model, descent: Descent, index: int, step: Array, slope: Array) -> bool:
+    """Whether a step is the derivative times the factor and one of the rates that right updates use."""
+    member = int(descent.members[index])
+    known = {int(rate) for rate, right in zip(descent.rates, descent.is_right, strict=True) if right}
+    for rate in model.rate_choices[member].tolist():
+        if rate in known or rate == 0:
+            pace = descent.factor * (model.evaluation.seen[rate] if rate > TEXT else 1.0)
+            if bool(alike(step, -pace * slope)):
+                return True
+    return False
 
 
 def _path(graph: Graph, start: int, end: int) -> tuple[int, ...]:
@@ -453,13 +513,7 @@ class _Changed:
         slope = self._adjoint.get(parameter)
         if slope is None:
             return False
-        known = [int(rate) for rate, right in zip(descent.rates, descent.is_right, strict=True) if right]
-        choices = [int(node) for node in model.rate_choices[member].tolist() if node in known or node == 0]
-        for rate in choices:
-            pace = descent.factor * (model.evaluation.seen[rate] if rate > TEXT else 1.0)
-            if bool(alike(moved, -pace * slope)):
-                return True
-        return False
+        return _is_descent(model, descent, index, moved, slope)
 
 
 def _slopes(step: Step, node: int, operands: list[int], numbers: Array) -> dict[int, Array]:
@@ -498,8 +552,10 @@ def crossed_mistakes(model: Model) -> Iterator[Mistake]:
         yield Mistake(target, "wrong_weight", words, rewritten(graph, target, kind.program.tree, slots))
     for node, earlier in model.threads.broken:
         before = told(graph, earlier, graph.positions[node][0])
-        words = f"is not the next value of {before}: it is not updated as others are"
-        yield Mistake(node, "wrong_formula", words, as_before(model, node, earlier), earlier)
+        what, words = "wrong_formula", f"is not the next value of {before}: it is not updated as others are"
+        if graph.link(node) == earlier:
+            what, words = "not_updated", f"repeats {before} where it should be updated"
+        yield Mistake(node, what, words, as_before(model, node, earlier), earlier)
     for node in model.threads.pasted:
         yield Mistake(node, "pasted_value", "is a typed number where the other parameters are updated", "")
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from xlbackprop.checker.calculation.evaluation import Evaluation
 from xlbackprop.checker.calculation.graph import Graph
-from xlbackprop.checker.calculation.program import Identities
+from xlbackprop.checker.calculation.program import Identities, Program
 from xlbackprop.checker.calculation.states import State
 from xlbackprop.checker.calculation.threads import Threads
 from xlbackprop.engine import Array
@@ -56,6 +56,15 @@ class Model(Struct, eq=False):
     rate_choices: Identities
     """For each update the cells that may hold its learning rate, the first column for none."""
     states: tuple[State, ...] = ()
+
+    def read(self, text: str, node: int) -> tuple[Program, Identities] | None:
+        """A formula as if it stood in a cell, as for the graph; a state reads what stands in for the one before it."""
+        known = self.graph.read(text, node)
+        state = next((one for one in self.states if one.node == node), None)
+        if known is None or state is None:
+            return known
+        program, operands = known
+        return program, np.where(operands == state.before, state.stand_in, operands)
 
 
 class Descent(Struct, eq=False):

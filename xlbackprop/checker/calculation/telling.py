@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from xlbackprop.checker.calculation.graph import Graph, skeleton
+from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph, skeleton
 from xlbackprop.checker.calculation.judgement import Mistake
 from xlbackprop.checker.calculation.names import label
-from xlbackprop.checker.file.formula import Formulas, Node, Position, UnsupportedError, evaluate
+from xlbackprop.checker.file.formula import Formula, Formulas, UnsupportedError
 from xlbackprop.checker.file.values import Values
-from xlbackprop.checker.report.findings import Finding, shortened
-from xlbackprop.grid import ranges
+from xlbackprop.checker.report.findings import Finding, Replacement, shortened
+from xlbackprop.grid import address, ranges
+
+_MOST_NAMES = 4
 
 
 def findings_of(graph: Graph, mistakes: Sequence[Mistake], recalculated: Values) -> list[Finding]:
     """The findings, in the order of the sheets and of the cells on them."""
     groups: dict[tuple[object, ...], list[Mistake]] = defaultdict(list)
+    formulas = Formulas()
     for mistake in mistakes:
         sheet, row, column = graph.positions[mistake.node]
         kind = int(graph.kind_of[mistake.node])
         alike: tuple[object, ...] = (kind,) if kind >= 0 else (kind, column)
         if (row, column) in graph.book.by_name[sheet].content.arrays:
             alike = ("array", skeleton(graph, mistake.node))
+        elif mistake.formula:
+            alike = (*alike, formulas.read(mistake.formula[1:], row, column))
         groups[(sheet, mistake.kind, *alike)].append(mistake)
     found = [
         _finding(graph, sorted(members, key=lambda one: graph.positions[one.node]), recalculated)
@@ -38,51 +42,55 @@ def _finding(graph: Graph, members: Sequence[Mistake], recalculated: Values) -> 
     first = members[0]
     sheet, row, column = graph.positions[first.node]
     cells = ranges([graph.positions[one.node][1:] for one in members])
-    name = label(graph, first.node)
-    names = [text for text in dict.fromkeys(label(graph, one.node) for one in members) if text]
-    named = ", ".join(names[:4]) if names else cells[0].partition(":")[0]
+    names = tuple(dict.fromkeys(text for one in members if (text := label(graph, one.node))))
+    named = ", ".join(names[:_MOST_NAMES]) if names else cells[0].partition(":")[0]
     formula = graph.formulas[first.node]
     cell = graph.cell(first.node)
     value = recalculated.get((sheet, row, column), cell.value)
-    correct = value_of(graph, first.formula, sheet, recalculated)
     subject = f"{named} in {shortened(cells)}" if names else shortened(cells)
     stands = f"={formula.written(row, column)}" if formula is not None else f"{cell.value}"
     order = {other.name: index for index, other in enumerate(graph.book.sheets)}
-    expected = first.formula or f"the derivative that {name or 'the cell'} stands for"
-    message = f"{subject} {first.words}"
-    finding = Finding(sheet, cells, named, first.kind, stands, expected, value, correct, message)
+    correct = value_of(graph, first, recalculated)
+    kinds: dict[Formula, Replacement] = {}
+    formulas = Formulas()
+    for one in members:
+        _, *place = graph.positions[one.node]
+        if one.formula and value_of(graph, one, recalculated) is not None:
+            name = label(graph, one.node) or address(*place)
+            kinds.setdefault(formulas.read(one.formula[1:], *place), Replacement(address(*place), name, one.formula))
+    finding = Finding(
+        sheet,
+        cells,
+        named,
+        first.kind,
+        stands,
+        first.formula if correct is not None else "",
+        value,
+        correct,
+        f"{subject} {first.words}",
+        names or (named,),
+        tuple(kinds.values()),
+    )
     return (order[sheet], row, column), finding
 
 
-def value_of(graph: Graph, text: str, sheet: str, recalculated: Values) -> float | None:
-    """What a formula gives with the present numbers of a workbook; None where it gives no number."""
-    if not text.startswith("="):
+def value_of(graph: Graph, mistake: Mistake, recalculated: Values) -> float | None:
+    """What the formula that belongs in a cell gives with the present numbers of a workbook; None for no number."""
+    known = graph.read(mistake.formula, mistake.node) if mistake.formula else None
+    if known is None:
         return None
-    formula = Formulas().read(text[1:], 1, 1)
-    tree = formula.tree
-    if tree is None:
-        return None
-
-    def number(position: Position) -> float:
-        found = recalculated.get(position)
-        if found is None:
-            other = graph.book.by_name.get(position[0])
-            cell = other.cells.get(position[1:]) if other is not None else None
-            found = None if cell is None else cell.value
-        return found if isinstance(found, float) else (0.0 if found is None else np.nan)
-
-    def leaf(node: Node) -> Any:
-        if node[0] == "ref":
-            return number(formula.references[node[1]].at(sheet, 1, 1))
-        if node[0] == "range":
-            where, top, left = formula.references[node[1]].at(sheet, 1, 1)
-            _, bottom, right = formula.references[node[2]].at(sheet, 1, 1)
-            return [number((where, r, c)) for r in range(top, bottom + 1) for c in range(left, right + 1)]
-        return np.nan
-
+    program, operands = known
+    numbers = np.array([_number(graph, node, recalculated) for node in operands.tolist()])
     try:
         with np.errstate(all="ignore"):
-            value = float(evaluate(tree, leaf))
-    except (UnsupportedError, TypeError, ValueError, OverflowError):
+            value = float(program.value(numbers[None, :, None], operands[None] > TEXT)[0, 0])
+    except UnsupportedError:
         return None
     return value if np.isfinite(value) else None
+
+
+def _number(graph: Graph, node: int, recalculated: Values) -> float:
+    if node == BLANK:
+        return 0.0
+    found = recalculated.get(graph.positions[node], None if node == TEXT else graph.cell(node).value)
+    return found if isinstance(found, float) else np.nan

@@ -54,6 +54,7 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
     moves: dict[int, Move] = {}
     crossed: dict[int, int] = {}
     strayed: dict[int, int] = {}
+    repeating: list[tuple[int, int]] = []
     for node, earlier in before.items():
         counts = votes[_sheets(graph, node, earlier)]
         (usual, count), *_ = counts.most_common(1)
@@ -70,8 +71,10 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
                 strayed[number_of[node]] = expected
         elif expected in update_of:
             crossed[node] = int(targets[update_of[expected]])
+        elif expected in number_of and graph.link(node) == expected:
+            repeating.append((node, expected))
     usual_moves = Counter(moves.values()).most_common(1)
-    broken = [
+    broken = repeating + [
         (node, expected)
         for node in update_of
         if usual_moves and node not in before and graph.is_formula(node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
@@ -62,7 +62,7 @@ def write_cells(sheets: Sequence[Sheet], target: Path, *, with_values: bool = Tr
             workbook.writestr(f"xl/{name}", f'<worksheet xmlns="{_MAIN}"><sheetData>{rows}</sheetData></worksheet>')
 
 
-def _rows(cells: dict[Coordinates, Cell], with_values: bool) -> Iterator[str]:
+def _rows(cells: Mapping[Coordinates, Cell], with_values: bool) -> Iterator[str]:
     for row, places in groupby(sorted(cells), key=lambda place: place[0]):
         yield f'<row r="{row}">{"".join(_cell(place, cells[place], with_values) for place in places)}</row>'
 

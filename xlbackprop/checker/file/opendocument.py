@@ -103,7 +103,7 @@ class _Reader:
             }
             for place, rule in filled.items():
                 self._cells[place] = Cell(self._cells[place].value if place in self._cells else None, formula=rule)
-            self.contents[self._name] = Content(dict(sorted(self._cells.items())), frozenset(filled))
+            self.contents[self._name] = Content(dict(sorted(self._cells.items())), arrays=frozenset(filled))
 
     def text(self, data: str) -> None:
         """Take the text of a cell."""

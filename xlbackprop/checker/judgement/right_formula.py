@@ -18,7 +18,7 @@ class UnplacedError(Exception):
     """A quantity that stands nowhere in the workbook, so that no reference to it can be written."""
 
 
-class Replacement:
+class RightFormulas:
     """The right formulas of one table."""
 
     def __init__(self, trees: Trees, meaning: Meaning) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from xlbackprop.checker.file.formula import Node, Position
-from xlbackprop.checker.judgement.right_formula import Replacement
+from xlbackprop.checker.judgement.right_formula import RightFormulas
 from xlbackprop.checker.judgement.row_values import Numbers, shifted
 from xlbackprop.checker.judgement.slip import Agreement, Scene, Slip, Tries
 from xlbackprop.checker.judgement.slip_search import NEGATIVE, Budget
@@ -38,7 +38,7 @@ class StoredNumbers:
     def __init__(
         self,
         trees: Trees,
-        replacement: Replacement,
+        replacement: RightFormulas,
         meaning: Meaning,
         numbers: Numbers,
         known: Mapping[Position, float],
@@ -219,7 +219,7 @@ def renumbered_by_values(trees: Trees, meaning: Meaning, numbers: Numbers) -> Me
     best, fewest = meaning, -1
     for numbering in other_numberings(meaning):
         trial = replace(meaning, numbering=numbering)
-        replacement = Replacement(trees, trial)
+        replacement = RightFormulas(trees, trial)
         wrong = 0
         for own, quantity in trial.derivation.quantities.items():
             label = replacement.label(own)
@@ -240,7 +240,7 @@ def with_proven_rate(trees: Trees, meaning: Meaning, numbers: Numbers) -> Meanin
     labelled = next((place for place, name in meaning.cells.items() if name == LEARNING_RATE), None)
     if labelled is None or labelled[0] != sheet.name:
         return meaning
-    proven = StoredNumbers(trees, Replacement(trees, meaning), meaning, numbers, {}, None, Budget()).rate
+    proven = StoredNumbers(trees, RightFormulas(trees, meaning), meaning, numbers, {}, None, Budget()).rate
     if proven is None:
         return meaning
     _, row, column = labelled

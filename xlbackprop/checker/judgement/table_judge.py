@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.file.book import Book
-from xlbackprop.checker.file.formula import Formula, Node, Position, parts, with_parts
+from xlbackprop.checker.file.formula import Formula, Formulas, Node, Position, parts, value_of, with_parts
 from xlbackprop.checker.file.values import Values
-from xlbackprop.checker.judgement.right_formula import Replacement
+from xlbackprop.checker.judgement.right_formula import RightFormulas
 from xlbackprop.checker.judgement.row_values import Numbers
 from xlbackprop.checker.judgement.slip import Slip
 from xlbackprop.checker.judgement.slip_search import NEGATIVE, Budget, Setting
 from xlbackprop.checker.judgement.stored_numbers import StoredNumbers, renumbered_by_values, with_proven_rate
-from xlbackprop.checker.report.findings import Finding, LearningRate, Note, TableFound, shortened
+from xlbackprop.checker.report.findings import Finding, LearningRate, Note, Replacement, TableFound, shortened
 from xlbackprop.checker.table.given_cells import labelled_rates
 from xlbackprop.checker.table.meaning import Judge, Meaning
 from xlbackprop.checker.table.recognise import Table
@@ -33,6 +33,7 @@ _FEWEST_FORWARD = 4
 
 _NEAR_E = 1e-5
 """2.71828 is near enough: its effect on an activation is below a millionth."""
+_SAME_NUMBER = 1e-6
 _UNNAMED = frozenset({"wrong_formula", "wrong_value", "other_quantity"})
 
 
@@ -114,7 +115,7 @@ class _TableJudge:
         self._numbers = numbers
         self._recalculated = recalculated
         self._judge = Judge(book, trees, meaning)
-        self._replacement = Replacement(trees, meaning)
+        self._right_formulas = RightFormulas(trees, meaning)
         self._setting = Setting(
             meaning.shape, meaning.literals, meaning.changing_samples, tuple(sorted(meaning.numbering.items()))
         )
@@ -123,10 +124,10 @@ class _TableJudge:
         self._rate_cell, rate = self._learning_rate()
         known = {position: value for position in meaning.cells if (value := self._number_at(position)) is not None}
         self._elsewhere = {meaning.cells[position]: value for position, value in known.items()}
-        self._stored = StoredNumbers(trees, self._replacement, meaning, numbers, known, rate, self._budget)
+        self._stored = StoredNumbers(trees, self._right_formulas, meaning, numbers, known, rate, self._budget)
 
         if self._rate_cell is None:
-            self._replacement.rate = self._stored.rate
+            self._right_formulas.rate = self._stored.rate
 
     def verdict(self) -> Verdict:
         table = self._table
@@ -213,7 +214,7 @@ class _TableJudge:
             return None  # its value is judged instead
         if broken:
             return Slip("broken_reference", "refers to a cell that was deleted (#REF!)")
-        slip = self._budget.name_slip(self._setting, name, tree, self._plain(self._replacement.tree(name)))
+        slip = self._budget.name_slip(self._setting, name, tree, self._plain(self._right_formulas.tree(name)))
         if slip.kind == "rounded_constant" and abs(slip.wrong[1] - np.e) < _NEAR_E:
             self._notes.append(Note(self._table.sheet.name, (), slip.kind, f"{name} {slip.words}"))
             return None
@@ -237,12 +238,12 @@ class _TableJudge:
                 known = self._meaning.cells.get(position)
                 if known is None:
                     return ("x", position, self._number_at(position) or 0.0)
-                return ("q", self._replacement.label(known), 0)
+                return ("q", self._right_formulas.label(known), 0)
             case ("line", line, distance, _) | ("col", line, distance) if line in self._meaning.lines:
                 name = self._meaning.lines[line]
                 if name == LEARNING_RATE:
                     return ("q", name, 0)
-                leaf = ("q", self._replacement.label(name.removeprefix(NEGATIVE)), distance)
+                leaf = ("q", self._right_formulas.label(name.removeprefix(NEGATIVE)), distance)
                 return ("neg", leaf) if name.startswith(NEGATIVE) else leaf
             case _:
                 inner = parts(node)
@@ -264,8 +265,6 @@ class _TableJudge:
         steps = sorted(set(group.steps))
         place = self._table.coordinates(group.line, steps[0])
         cell = self._table.sheet.cells[place]
-        key = self._trees.key_at(group.line, steps[0])
-        helpers = key is not None and _has_lines(self._trees.tree(key))
         right = self._right(group.name)[steps]
         cells = ranges([self._table.coordinates(member.line, step) for member in members for step in member.steps])
         names = sorted({member.name.removeprefix(NEGATIVE) for member in members}, key=self._turn)
@@ -277,18 +276,51 @@ class _TableJudge:
                 f" {address(*place)} {words}"
             )
         subject = f"{'each of ' * (len(names) > 1)}{_listed(names)} in {shortened(cells)}"
+        replacements = tuple(self._replacements(members))
         finding = Finding(
             self._table.sheet.name,
             cells,
             _listed(names),
             group.slip.kind,
             f"={cell.formula.written(*place)}" if cell.formula is not None else _shown(cell.value),
-            self._replacement.formula(group.name, steps[0], helpers=helpers),
+            replacements[0].formula if replacements and replacements[0].cell == address(*place) else "",
             self._value(place),
             float(right[0]) if np.isfinite(right[0]) else None,
             f"{subject} {words}{_how_far(self._numbers.on(group.line)[steps], right)}",
+            tuple(names),
+            replacements,
         )
         return Place(self._table.steps[steps[0]], self._turn(group.name)), finding
+
+    def _replacements(self, members: Sequence[Group]) -> Iterator[Replacement]:
+        """The right formula of every line, where it gives the right number with what the table holds."""
+        firsts: dict[int, Group] = {}
+        for member in members:
+            firsts.setdefault(member.line, member)
+        for member in firsts.values():
+            step = min(member.steps)
+            place = self._table.coordinates(member.line, step)
+            key = self._trees.key_at(member.line, step)
+            helpers = key is not None and _has_lines(self._trees.tree(key))
+            formula = self._right_formulas.formula(member.name, step, helpers=helpers)
+            right = float(self._right(member.name)[step])
+            given = self._tried(formula)
+            if given is None or not np.isfinite(right) or abs(given - right) <= _SAME_NUMBER * abs(right) + 1e-12:
+                name = member.name.removeprefix(NEGATIVE)
+                yield Replacement(address(*place), name, formula)
+
+    def _tried(self, text: str) -> float | None:
+        """What a formula gives with the numbers of the workbook; None where that is not known."""
+        formula = Formulas().read(text.removeprefix("="), 1, 1)
+        if not text.startswith("=") or formula.tree is None:
+            return None
+
+        def leaf(node: Node) -> object:
+            position = formula.references[node[1]].at(self._table.sheet.name, 1, 1) if node[0] == "ref" else None
+            return None if position is None else self._number_at(position)
+
+        value = value_of(formula.tree, leaf, ())
+        return None if value is None else float(value)
 
     def _turn(self, name: str) -> int:
         return list(self._meaning.derivation.quantities).index(self._meaning.own(name.removeprefix(NEGATIVE)))
@@ -313,7 +345,7 @@ class _TableJudge:
             if name == LEARNING_RATE:
                 prefix = "" if position[0] == self._table.sheet.name else f"{position[0]}!"
                 return prefix + address(*position[1:]), self._number_at(position)
-        line = self._replacement.learning_rate_line
+        line = self._right_formulas.learning_rate_line
         if line is not None:
             place = self._table.coordinates(line, 0)
             return address(*place), self._number_at((self._table.sheet.name, *place))

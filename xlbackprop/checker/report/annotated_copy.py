@@ -134,7 +134,8 @@ def _mark(workbook: Workbook, finding: Finding) -> None:
             cell.border = _FRAME
     first = sheet[finding.cells[0].partition(":")[0]]
     before = f"{first.comment.text}\n\n" if first.comment else ""
-    comment = Comment(f"{before}{finding.message}\nIt should be: {finding.expected}", _AUTHOR)
+    expected = f"\nIt should be: {finding.expected}" if finding.expected else ""
+    comment = Comment(f"{before}{finding.message}{expected}", _AUTHOR)
     comment.width, comment.height = _COMMENT_SIZE
     first.comment = comment
 

@@ -28,6 +28,14 @@ class TableFound(Struct, frozen=True):
     learning_rate: LearningRate
 
 
+class Replacement(Struct, frozen=True):
+    """What belongs in one of the cells of a mistake, and, filled down or across, in those like it."""
+
+    cell: str
+    quantity: str
+    formula: str
+
+
 class Finding(Struct, frozen=True):
     """One mistake: where it is made, what stands there and what belongs there."""
 
@@ -37,11 +45,16 @@ class Finding(Struct, frozen=True):
     kind: str
     found: str
     expected: str
+    """In the first of the cells; empty where it is not known."""
     value: float | str | None
     """In the first of the cells; an error value is a text."""
     correct_value: float | None
     """From the first cell's own row as it stands in the sheet."""
     message: str
+    quantities: tuple[str, ...] = ()
+    """Every quantity that has the mistake."""
+    replacements: tuple[Replacement, ...] = ()
+    """The right formulas, one for each that is not another one filled down or across."""
 
 
 class Note(Struct, frozen=True):

@@ -12,6 +12,7 @@ from xlbackprop.checker.report.findings import Finding, Report, shortened
 from xlbackprop.errors import count
 from xlbackprop.terminal import safe_line
 
+_MOST_REPLACEMENTS = 8
 _SIGNS = {
     "ok": ("✓", "green"),
     "mistakes": ("✗", "red"),
@@ -59,8 +60,13 @@ def _findings(findings: Sequence[Finding]) -> Table:
         told = Text(safe_line(finding.message))
         told.append("\n\nthere stands   ", "dim").append(safe_line(finding.found), "red")
         told.append(f"  → {safe_line(value)}", "dim")
-        told.append("\nthere belongs  ", "dim").append(safe_line(finding.expected), "green")
-        told.append(f"  → {_number(finding.correct_value)}", "dim")
+        if finding.expected:
+            told.append("\nthere belongs  ", "dim").append(safe_line(finding.expected), "green")
+            told.append(f"  → {_number(finding.correct_value)}", "dim")
+        for other in finding.replacements[1:_MOST_REPLACEMENTS]:
+            told.append(f"\n{safe_line(f'and in {other.cell}'):<15}", "dim").append(safe_line(other.formula), "green")
+        if len(finding.replacements) > _MOST_REPLACEMENTS:
+            told.append(f"\nand {len(finding.replacements) - _MOST_REPLACEMENTS} more", "dim")
         table.add_row(Text(f"{safe_line(finding.sheet)}\n{shortened(finding.cells)}"), told)
     return table
 
