@@ -56,7 +56,7 @@ def test_every_activation_can_be_written_down(activation: str) -> None:
     classic = load(iterations=5)
     layers = tuple(replace(layer, activation=activation) for layer in classic.layers)
     written, matrices, ran = both(replace(classic, layers=layers, learning_rate=0.1))
-    assert ran == [True]
+    assert ran == [True], "small networks are trained in NumPy, slowly: -np.abs(x) would do where np.minimum(x, 0) is"
     np.testing.assert_allclose(written.values, matrices.values, rtol=1e-13, atol=1e-16)
 
 

@@ -187,7 +187,7 @@ def _written_down(network: Equations, parameters: Array, learned: list[int], rat
 
     try:
         return unrolled(iteration, parameters, network.inputs[0], network.targets[0], rates[0])
-    except ArithmeticError:
+    except (ArithmeticError, TypeError):
         return None
 
 

@@ -56,6 +56,7 @@ def unrolled(iteration: Iteration, parameters: Array, inputs: Array, targets: Ar
 
     Raises:
         ArithmeticError: a number is too large for that.
+        TypeError: the equations do something with plain numbers that only arrays can do.
     """
     tape = _Tape([])
     given = [
@@ -151,14 +152,10 @@ class _Number:
     def __ge__(self, other: _Operand) -> bool:
         return self.tape.turn(self.value >= _value(other), f"{self.name} >= {_text(other)}")
 
-    def exp(self) -> _Number:
-        return self.tape.result(math.exp(self.value), f"math.exp({self.name})")
-
-    def tanh(self) -> _Number:
-        return self.tape.result(math.tanh(self.value), f"math.tanh({self.name})")
-
-    def log1p(self) -> _Number:
-        return self.tape.result(math.log1p(self.value), f"math.log1p({self.name})")
+    def __getattr__(self, function: str) -> Callable[[], _Number]:
+        """What NumPy asks for: `exp`, `tanh`, `log1p` … of the number."""
+        value = getattr(math, function)
+        return lambda: self.tape.result(value(self.value), f"math.{function}({self.name})")
 
 
 _Operand = _Number | float
