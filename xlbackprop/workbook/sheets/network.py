@@ -8,9 +8,6 @@ from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
-from openpyxl.formatting.rule import Rule
-from openpyxl.styles import Border, PatternFill, Side
-from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
@@ -305,11 +302,10 @@ class _Network:
             if slope in self._slope_cells:
                 page.formula(self._cell(line, 2), self._slope_cells[slope], self._values[slope], _SLOPE)
         last = address(TOP_ROW + self._picture.rows - 1, self._picture.columns)
-        page.show_extreme_numbers(f"B{TOP_ROW}:{last}", largest=_LARGEST_SHOWN)
+        page.show_extreme_numbers(f"B{TOP_ROW}:B{TOP_ROW + self._picture.rows - 1}", largest=_LARGEST_SHOWN)
         # a number's name stands one or two columns to its left
-        one, two = (self._is_lit(f"{letter}{TOP_ROW}") for letter in "CB")
-        rule = Rule(type="expression", dxf=_LIT, formula=[f"AND(ISNUMBER(D{TOP_ROW}),OR({one},{two}))"])
-        page.sheet.conditional_formatting.add(f"D{TOP_ROW}:{last}", rule)
+        lit = f"OR({','.join(self._is_lit(f'{letter}{TOP_ROW}') for letter in 'CB')})"
+        page.show_extreme_numbers(f"D{TOP_ROW}:{last}", largest=_LARGEST_SHOWN, lit=lit)
 
     def _has_slopes(self, line: Line) -> bool:
         return line.column not in (0, self._picture.titles[-1].column)
@@ -526,7 +522,3 @@ _REASON = Look(theme.TEXT, align="left", indent=1, wrap=True)
 _MATHEMATICS = Look(theme.MATHEMATICS)
 _NUMBER = Look(theme.HEADING, None, theme.VALUE_FORMAT, align="right")
 _SLOPE = Look(theme.CALCULATION, Role.GRADIENT, theme.VALUE_FORMAT)
-_EDGE = Side(style="thin", color=theme.INK)
-_LIT = DifferentialStyle(
-    fill=PatternFill(bgColor=f"FF{theme.LIT}"), border=Border(left=_EDGE, right=_EDGE, top=_EDGE, bottom=_EDGE)
-)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from openpyxl.cell.cell import Cell as StyledCell
@@ -190,19 +191,24 @@ class Page:
         """Give a row a height."""
         self._heights[row] = points
 
-    def show_extreme_numbers(self, cells: str, *, largest: float = theme.LARGEST_PLAIN) -> None:
+    def show_extreme_numbers(self, cells: str, *, largest: float = theme.LARGEST_PLAIN, lit: str = "") -> None:
         """Let numbers that six decimals would show as zero, or that a column is too narrow for, be scientific.
 
         Args:
             largest: what is as large as this, or larger, is too large for the columns.
+            lit: a condition under which a number, of whatever size, is lit up.
         """
         first = cells.partition(":")[0]
-        style = DifferentialStyle(
-            numFmt=NumberFormat(numFmtId=builtin_format_id(theme.TINY_FORMAT), formatCode=theme.TINY_FORMAT)
-        )
-        condition = f"OR(ABS({first})<0.0001,ABS({first})>={largest:g})"
-        rule = Rule(type="expression", dxf=style, formula=[f"AND(ISNUMBER({first}),{first}<>0,{condition})"])
-        self.sheet.conditional_formatting.add(cells, rule)
+        shown = NumberFormat(numFmtId=builtin_format_id(theme.TINY_FORMAT), formatCode=theme.TINY_FORMAT)
+        is_extreme = f"{first}<>0,OR(ABS({first})<0.0001,ABS({first})>={largest:g})"
+        marked: dict[str, Any] = {"fill": theme.LIT_FILL, "border": theme.LIT_BORDER}
+        styles = {is_extreme: DifferentialStyle(numFmt=shown)}
+        if lit:  # in the same cells LibreOffice takes the first that holds, and no other
+            both = {f"{is_extreme},{lit}": DifferentialStyle(numFmt=shown, **marked), lit: DifferentialStyle(**marked)}
+            styles = both | styles
+        for condition, style in styles.items():
+            rule = Rule(type="expression", dxf=style, formula=[f"AND(ISNUMBER({first}),{condition})"])
+            self.sheet.conditional_formatting.add(cells, rule)
 
     def print_setup(self, title: str, repeated_rows: str | None = None, *, landscape: bool = True) -> None:
         """Print on A4 or Letter, as wide as the paper, under the walkthrough's title and over page numbers.

@@ -43,8 +43,8 @@ SHADES: Mapping[Role, Shade] = {
 
 FORWARD, BACKWARD = SHADES[Role.INPUT].dark, "C99700"
 """The arrows of the two passes: blue and gold stay apart for every eye, dark and light on every printer."""
-LIT, LIT_ROAD, LIT_OPACITY = "FFE27A", "F2A900", 0.45
-"""What is lit up: cells among those of all roles, and a marking that lets the lines under it through."""
+LIT_ROAD, LIT_OPACITY = "F2A900", 0.45
+"""A marking that lets the lines under it through."""
 
 VALUE_FORMAT = "0.000000"
 TINY_FORMAT = "0.00E+00"
@@ -205,3 +205,8 @@ def _font(
 
 def _solid(colour: str) -> PatternFill:
     return PatternFill("solid", start_color=f"FF{colour}", end_color=f"FF{colour}")
+
+
+_EDGE = Side(style="thin", color=INK)
+LIT_FILL, LIT_BORDER = PatternFill(bgColor="FFFFE27A"), Border(left=_EDGE, right=_EDGE, top=_EDGE, bottom=_EDGE)
+"""Of a cell that is lit up among those of all roles."""
