@@ -23,7 +23,7 @@ from xlbackprop.network.loading import parse
 from xlbackprop.network.names import derivative
 from xlbackprop.walkthrough.both_passes import Line, picture
 from xlbackprop.walkthrough.path import paths
-from xlbackprop.workbook.sheets.network import ITERATION_CELL, TITLE, TOP_ROW, WEIGHT_CELL, placed
+from xlbackprop.workbook.sheets.network import ITERATION_CELL, LONGEST, TITLE, TOP_ROW, WEIGHT_CELL, placed
 
 ONLY = ["network"]
 
@@ -51,6 +51,21 @@ every_definition = pytest.mark.parametrize(
 )
 Shown = Mapping[str, judges.Value]
 Choose = Callable[[int, str], Shown]
+Built = Callable[[Definition], Path]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The workbook of a definition with no other sheet of a choice, made once."""
+    folder, made = tmp_path_factory.mktemp("network"), dict[str, Path]()
+
+    def book(definition: Definition) -> Path:
+        if definition.title not in made:
+            path = folder / f"{len(made)}.xlsx"
+            made[definition.title] = build(definition, path, sheets=ONLY)
+        return made[definition.title]
+
+    return book
 
 
 @cache
@@ -75,9 +90,9 @@ def cell(line: Line, right: int) -> str:
 
 
 @every_definition
-def test_every_iteration_has_the_numbers_of_the_engine(definition: Definition, tmp_path: Path) -> None:
+def test_every_iteration_has_the_numbers_of_the_engine(definition: Definition, built: Built) -> None:
     derivation, trace = derive(definition), train(definition)
-    choose = chosen_in(build(definition, tmp_path / "book.xlsx", sheets=ONLY))
+    choose = chosen_in(built(definition))
     seen = placed(derivation).picture.lines
     for iteration in range(definition.iterations):
         shown = choose(iteration, derivation.learned[0])
@@ -92,9 +107,9 @@ def test_every_iteration_has_the_numbers_of_the_engine(definition: Definition, t
 
 
 @every_definition
-def test_every_weight_has_its_factors(definition: Definition, tmp_path: Path) -> None:
+def test_every_weight_has_its_factors(definition: Definition, built: Built) -> None:
     derivation, trace = derive(definition), train(definition)
-    choose = chosen_in(build(definition, tmp_path / "book.xlsx", sheets=ONLY))
+    choose = chosen_in(built(definition))
     place, last = placed(derivation), definition.iterations - 1
     for path in paths(derivation):
         shown = choose(last, path.weight)
@@ -124,7 +139,7 @@ def _row(shown: Shown, row: int) -> Iterator[tuple[str, judges.Value]]:
 
 @pytest.mark.parametrize("name", ["classic", "xor"])
 def test_the_same_numbers_as_step_by_step(name: str, tmp_path: Path) -> None:
-    definition = load(name)
+    definition = load(name, iterations=8)
     derivation = derive(definition)
     path = build(definition, tmp_path / "book.xlsx", sheets=["network", "step-by-step"], iteration=7)
     written, shown = step_by_step_lines(path), judges.stored(path)
@@ -135,14 +150,14 @@ def test_the_same_numbers_as_step_by_step(name: str, tmp_path: Path) -> None:
             assert shown[TITLE, cell(line, 2)] == written[f"∂E/∂{symbol}"][2]
 
 
-def test_arrows_are_as_thick_as_their_numbers_and_only_the_path_is_lit(tmp_path: Path) -> None:
-    definition = load()
+def test_arrows_are_as_thick_as_their_numbers_and_only_the_path_is_lit(built: Built) -> None:
+    definition = DEFINITIONS[0]
     trace, derivation = train(definition), derive(definition)
-    path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
+    path = built(definition)
     sheet = openpyxl.load_workbook(path)[TITLE]
     heads = {value: index for index, value in enumerate((each.value for each in sheet[TOP_ROW]), 1) if value}
     choose = chosen_in(path)
-    for iteration, weight in ((0, "w1"), (40, "w8")):
+    for iteration, weight in ((0, "w1"), (5, "w8")):
         shown = choose(iteration, weight)
         lit = next(each for each in paths(derivation) if each.weight == weight).lit
         largest = {
@@ -158,25 +173,21 @@ def test_arrows_are_as_thick_as_their_numbers_and_only_the_path_is_lit(tmp_path:
                 assert shown[address(row, heads[side])] == pytest.approx(size, rel=1e-9)
 
 
-def test_the_chosen_iteration_is_marked_on_the_curve(tmp_path: Path) -> None:
-    for name, iteration, at in (("classic", 40, 40.0), ("xor", 9, 2.0)):
-        definition = load(name)
-        path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
-        chart = next(chart for chart in openpyxl.load_workbook(path)[TITLE]._charts if len(chart.series) == 2)
-        curve, mark = chart.series
-        x, y = (each.numRef.f.partition("!")[2].replace("$", "") for each in (mark.xVal, mark.yVal))
-        shown = chosen_in(path)(iteration, "w1")
-        chosen_in.cache_clear()
-        assert shown[x] == at
-        values = dict(
-            zip((point.v for point in curve.xVal.numRef.numCache.pt), curve.yVal.numRef.numCache.pt, strict=True)
-        )
-        assert shown[y] == pytest.approx(float(values[at].v))
+@pytest.mark.parametrize(("definition", "iteration", "at"), [(DEFINITIONS[0], 4, 4.0), (DEFINITIONS[2], 5, 1.0)])
+def test_the_chosen_iteration_is_marked(definition: Definition, iteration: int, at: float, built: Built) -> None:
+    path = built(definition)
+    chart = next(chart for chart in openpyxl.load_workbook(path)[TITLE]._charts if len(chart.series) == 2)
+    curve, mark = chart.series
+    x, y = (each.numRef.f.partition("!")[2].replace("$", "") for each in (mark.xVal, mark.yVal))
+    shown = chosen_in(path)(iteration, "w1")
+    places, losses = ([point.v for point in each.numRef.numCache.pt] for each in (curve.xVal, curve.yVal))
+    assert shown[x] == at
+    assert shown[y] == pytest.approx(losses[places.index(at)])
 
 
 @pytest.mark.parametrize("typed", ["a word", None, 1e9, -3, 2.5])
-def test_absurd_choices_show_no_error(typed: float | str | None, tmp_path: Path) -> None:
-    path = build(load(), tmp_path / "book.xlsx", sheets=ONLY)
+def test_absurd_choices_show_no_error(typed: float | str | None, built: Built) -> None:
+    path = built(DEFINITIONS[0])
     assert not judges.errors(judges.ironcalc_judge(path, {(TITLE, ITERATION_CELL): typed, (TITLE, WEIGHT_CELL): typed}))
 
 
@@ -191,6 +202,14 @@ def test_too_large_a_network_is_left_out(sizes: tuple[int, ...], reason: str, tm
     assert reason in told[TITLE]
     with pytest.raises(UserError, match='no sheet "network" for this walkthrough'):
         build(definition, tmp_path / "book.xlsx", sheets=ONLY)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 1, 1), (2, 2, 1), (4, 3), (4, 5, 3), (2, 2, 2, 2, 1)])
+def test_reasons_have_room_beside_the_numbers(sizes: tuple[int, ...]) -> None:
+    place = placed(derive(parse(sized(*sizes), source="some.toml")))
+    room = [place.widths[column] for column in range(place.number_column(LONGEST) + 1, place.last_column + 1)]
+    assert sum(room) > 35
+    assert place.widths[place.number_column(LONGEST)] > 9
 
 
 @every_definition

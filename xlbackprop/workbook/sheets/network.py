@@ -55,8 +55,8 @@ _CHART_ROWS, _CHART_COLUMNS = 10, 4
 _ROW_PIXELS = ROW_HEIGHT * 4 / 3
 _CHARACTERS = 1.05
 """Of mathematics in one of the width of a column."""
-_LONGEST = 60
-"""Characters of what a slope is; a longer sum leaves out its middle."""
+LONGEST = 46
+"""Characters of what a slope is; a longer sum leaves out its middle, and what is longer still its end."""
 _MOST_IN_A_LINE = 3
 """Factors, with their names and their numbers."""
 _LARGEST_SHOWN = 100.0
@@ -459,11 +459,11 @@ class _Network:
         page.formula(cell, *shown(self._found(helper_row, 1), number), _NUMBER)
         room = sum(self._place.widths[each] for each in range(column + 1, self._place.last_column + 1)) * _CHARACTERS
         reasons = (self._derivation[each].reason for path in self._paths for each in path.parts[part : part + 1])
-        is_long = max(map(len, reasons)) > room
-        page.formula(because, *shown(self._found(helper_row, 3), reason), _REASON if is_long else _PROSE)
-        if is_long:
+        lines = math.ceil(max(map(len, reasons)) / room)
+        page.formula(because, *shown(self._found(helper_row, 3), reason), _REASON if lines > 1 else _PROSE)
+        if lines > 1:
             page.sheet.merged_cells.add(f"{because}:{address(row, self._place.last_column)}")
-            page.heights(row, 2)
+            page.heights(row, lines)
         digits = rounded(number)
         self._put(exponent, exponent_formula(f"SUM({cell})"), digits.exponent)
         self._put(mantissa, mantissa_formula(f"SUM({cell})", exponent), digits.mantissa)
@@ -512,7 +512,8 @@ def _told(derivation: Derivation, name: str) -> str:
     assert expression is not None
     ways = (expression, *(abridged(expression, terms) for terms in (3, 2)))
     written = (equation(name, each) for each in ways)
-    return next((text for text in written if len(text) <= _LONGEST), equation(name, ways[-1]))
+    cut = f"{equation(name, ways[-1])[: LONGEST - 1].rpartition(' ')[0]} …"
+    return next((text for text in written if len(text) <= LONGEST), cut)
 
 
 _HEADING = Look(theme.HEADING)
