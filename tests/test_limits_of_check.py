@@ -22,8 +22,12 @@ from tests.test_check_files import SLIP, _with_part
 from tests.test_cli import run
 from xlbackprop import cli, programs
 from xlbackprop.checker import checking, workers
+from xlbackprop.checker.calculation import judgement, verdict
+from xlbackprop.checker.calculation.judgement import _Changed
+from xlbackprop.checker.calculation.step import Step
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import read
+from xlbackprop.checker.judgement import slip_search
 from xlbackprop.checker.report import annotated_copy
 from xlbackprop.checker.workers import Outcome, Request, checked_by_workers
 
@@ -267,6 +271,48 @@ def test_a_long_formula_takes_no_time(formula: str, right: Path) -> None:
     start = time.process_time()
     checking.check(path)
     assert time.process_time() - start < 3
+
+
+def test_the_search_for_slips_has_one_budget_for_all_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searches = []
+
+    def search(*arguments: object) -> tuple[None, int]:
+        searches.append(arguments)
+        return None, 10
+
+    monkeypatch.setattr(slip_search, "_FILE", 15)
+    monkeypatch.setattr(slip_search, "_named", search)
+    workbook = openpyxl.Workbook()
+    for index in range(3):
+        strange: handmade.Changes = {"∂E/∂w1": f"=[h1]^{index + 2}-[o2]", "∂E/∂w6": f"=[h2]/[o1]+{index}"}
+        path = handmade.write(tmp_path / "tables.xlsx", strange, sheet=f"Table {index}", book=workbook)
+    report = checking.check(path)
+    assert [finding.quantity for finding in report.findings] == ["∂E/∂w6", "∂E/∂w1"] * 3
+    assert {finding.kind for finding in report.findings} == {"wrong_formula"}
+    assert len(searches) == 2
+
+
+def test_the_search_for_a_wrong_forward_pass_has_an_end(
+    right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def calculated(most: int) -> int:
+        cells = []
+
+        class Counted(_Changed):
+            def __init__(self, step: Step, *changed: int) -> None:
+                cells.extend(step.nodes)
+                super().__init__(step, *changed)
+
+        monkeypatch.setattr(verdict, "_MOST_TRIALS", most)
+        monkeypatch.setattr(judgement, "_Changed", Counted)
+        found = verdict.judge_calculation(read(path))
+        assert found is not None
+        assert found.mistakes
+        return len(cells)
+
+    path = handmade.write(tmp_path / "wrong.xlsx", {"h2": "=[w3]*[i1]+[w3]*[i1]*[i2]"})
+    assert calculated(10_000) > calculated(1_000) > 0
+    assert calculated(1_000) < 1_000
 
 
 def test_sheets_that_are_one_part_and_very_many_sheets_are_refused(right: Path) -> None:

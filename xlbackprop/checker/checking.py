@@ -15,6 +15,7 @@ from xlbackprop.checker.file.book import Book, relationships
 from xlbackprop.checker.file.book import read as read_book
 from xlbackprop.checker.file.container import UnreadableError
 from xlbackprop.checker.file.values import Values
+from xlbackprop.checker.judgement.slip_search import Budget
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.checker.summary import summary
 from xlbackprop.checker.table.column_map import Map, load
@@ -101,8 +102,11 @@ def checked(
             recalculated = recalculate.Recalculated(Values())
         else:
             recalculated = embedded.answer() if embedded else recalculate.with_libreoffice(book, sheets)
-        verdicts = [judged(book, trees, meaning, recalculated.values, calculation) for trees, meaning in understood]
-        return Checked(summary(path, book, verdicts, calculation, recalculated), book)
+        budget = Budget()
+        verdicts = [
+            judged(book, trees, meaning, recalculated.values, budget, calculation) for trees, meaning in understood
+        ]
+        return Checked(summary(path, book, verdicts, calculation, recalculated, budget), book)
     except TooLargeError:
         return Checked(Report(str(path), "not_recognised", f"too large to judge: {book.formulas:,} formulas"), book)
     except UnreadableError as error:

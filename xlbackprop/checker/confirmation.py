@@ -18,6 +18,7 @@ from xlbackprop.checker.calculation.verdict import CalculationVerdict
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.formula import Position
+from xlbackprop.checker.judgement.slip_search import Budget
 from xlbackprop.checker.judgement.table_judge import Verdict, judge_table
 from xlbackprop.checker.report.findings import Finding, Note
 from xlbackprop.checker.table.given_cells import labelled_rates
@@ -47,18 +48,23 @@ def is_view(calculation: CalculationVerdict | None, table: Table) -> bool:
 
 
 def judged(
-    book: Book, trees: Trees, meaning: Meaning, recalculated: Values, calculation: CalculationVerdict | None
+    book: Book,
+    trees: Trees,
+    meaning: Meaning,
+    recalculated: Values,
+    budget: Budget,
+    calculation: CalculationVerdict | None,
 ) -> Verdict:
     """The verdict on a table, in which nothing is looked for in cells that the calculation shows to be right."""
     excused = _is_excused(calculation, trees.table)
-    verdict = judge_table(book, trees, meaning, recalculated, excused)
+    verdict = judge_table(book, trees, meaning, recalculated, budget, excused)
     if calculation is None or not verdict.findings:
         return verdict
     found = [finding for _, finding in verdict.findings if not _is_contradicted(calculation, finding, excused)]
     doubtful = _steps_without_proof(calculation, trees.table, found)
     if not doubtful:
         return verdict
-    return judge_table(book, trees, meaning, recalculated, _is_excused(calculation, trees.table, doubtful))
+    return judge_table(book, trees, meaning, recalculated, budget, _is_excused(calculation, trees.table, doubtful))
 
 
 def _is_excused(

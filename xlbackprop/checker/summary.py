@@ -13,6 +13,7 @@ from xlbackprop.checker.confirmation import confirmed
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.judgement.numberless import numberless_cells, unread_cells
+from xlbackprop.checker.judgement.slip_search import Budget
 from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.effect import effect
 from xlbackprop.checker.notes.surroundings import look_around
@@ -27,6 +28,7 @@ def summary(
     verdicts: Sequence[Verdict],
     calculation: CalculationVerdict | None,
     recalculated: recalculate.Recalculated,
+    budget: Budget,
 ) -> Report:
     """The report on one workbook, from what its tables and its calculation are."""
     recognised = [verdict for verdict in verdicts if not verdict.foreign and verdict.judged]
@@ -56,7 +58,7 @@ def summary(
         if verdict.foreign and (ours or trainings) and not _is_judged(verdict, trainings):
             cells = (verdict.found.range,)
             notes.append(Note(verdict.found.sheet, cells, "declined", f"this table was not judged: {verdict.foreign}"))
-    notes += look_around(book, ours, recalculated.values)
+    notes += look_around(book, ours, recalculated.values, budget)
     found = (
         *(verdict.found for verdict in ours),
         *(_found(calculation, training, recalculated) for training in trainings if calculation is not None),

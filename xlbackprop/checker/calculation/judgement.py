@@ -16,12 +16,14 @@ from xlbackprop.checker.calculation.rules import rule_words
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike
 from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import Formulas, UnsupportedError
+from xlbackprop.checker.judgement.slip import ExhaustedError, Tries
 from xlbackprop.engine import Array
 
 _DEEPEST = 12
 _MOST_FORWARD = 60
 """Forward cells of a step up to which every cell is tried as what another stands for."""
-_MOST_TRIALS = 4000
+_NUMBERS_A_CELL = 1_000
+"""Calculating a cell of a step anew, with its derivatives, takes as long as comparing so many numbers."""
 _MOST_STARTS = 300
 """Forward cells that are tried as what several cells stand for."""
 _WIDEST = 40
@@ -235,8 +237,14 @@ class _Diagnosis:
         return f"is not the derivative of {loss} that it stands for"
 
 
-def mistakes(model: Model, descent: Descent) -> list[Mistake]:
-    """All mistakes in the updates of one loss, each at its cell."""
+def mistakes(model: Model, descent: Descent, trials: Tries) -> list[Mistake]:
+    """All mistakes in the updates of one loss, each at its cell.
+
+    Args:
+        model: the calculation.
+        descent: what descends the loss.
+        trials: the cells that may still be calculated anew in the search for a wrong forward pass.
+    """
     graph = model.graph
     if descent.factor < 0 and _is_never_negative(model, descent):
         return list(_climbing(model, descent))
@@ -252,7 +260,10 @@ def mistakes(model: Model, descent: Descent) -> list[Mistake]:
         if index in mended or signature in tried:
             continue
         tried.add(signature)
-        forward = _forward_mistake(model, descent, index)
+        try:
+            forward = _forward_mistake(model, descent, index, trials)
+        except ExhaustedError:
+            break
         if forward is not None:
             mistake, others = forward
             found.setdefault(mistake.node, mistake)
@@ -401,7 +412,7 @@ def _subtracting(model: Model, index: int) -> str:
     return f"=2*{place(graph, int(model.parameters[index]), sheet)}-({rewritten(graph, node, tree, {})[1:]})"
 
 
-def _forward_mistake(model: Model, descent: Descent, index: int) -> tuple[Mistake, set[int]] | None:
+def _forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -> tuple[Mistake, set[int]] | None:
     """One cell of the forward pass with a wrong reference, after whose repair all gradients of the step are right.
 
     Only where something is left unused: a parameter, or a cell that nothing goes on from.
@@ -424,7 +435,6 @@ def _forward_mistake(model: Model, descent: Descent, index: int) -> tuple[Mistak
     if not unused or not wrong:
         return None
     level = model.evaluation.order.level
-    trials = 0
     for node in step.forward:
         if node not in set(step.nodes):
             continue
@@ -433,9 +443,9 @@ def _forward_mistake(model: Model, descent: Descent, index: int) -> tuple[Mistak
             if slot.size != 1:
                 continue
             for other in unused:
-                trials += 1
-                if trials > _MOST_TRIALS or other == node or level[other] >= level[node]:
+                if other == node or level[other] >= level[node]:
                     continue
+                trials.spend(_NUMBERS_A_CELL * len(step.nodes))
                 changed = _Changed(step, node, slot.start, other)
                 if all(changed.is_right(descent, i) for i in here):
                     old = int(graph.operands(node)[slot.start])
@@ -499,7 +509,7 @@ class _Changed:
             above = adjoint.get(node)
             if above is None or node in updates:
                 continue
-            for operand, slope in (self._slopes.get(node) or step.slopes(node)).items():
+            for operand, slope in (self._slopes.get(node) or step.kept_slopes(node)).items():
                 share = above * slope
                 adjoint[operand] = adjoint[operand] + share if operand in adjoint else share
         return adjoint

@@ -59,6 +59,7 @@ class Step:
             self.values[node] = model.evaluation.results[node]
         self.loss = {node: slope for node, slope in descent.loss.slopes(model.evaluation.seen).items() if node in held}
         """The cells of the loss, with its derivatives by them."""
+        self._slopes: dict[int, dict[int, Array]] = {}
         self.adjoints = self.derivatives(self.loss)
         self.forward = [node for node in self.nodes if node in self.adjoints]
 
@@ -133,14 +134,13 @@ class Step:
             above = adjoint.get(node)
             if above is None or (node in updated and node not in seeds):
                 continue
-            for operand, slope in self._kept_slopes(node).items():
+            for operand, slope in self.kept_slopes(node).items():
                 share = above * slope
                 adjoint[operand] = adjoint[operand] + share if operand in adjoint else share
         return adjoint
 
-    def _kept_slopes(self, node: int) -> dict[int, Array]:
-        if not hasattr(self, "_slopes"):
-            self._slopes: dict[int, dict[int, Array]] = {}
+    def kept_slopes(self, node: int) -> dict[int, Array]:
+        """The same, calculated once."""
         if node not in self._slopes:
             self._slopes[node] = self.slopes(node)
         return self._slopes[node]

@@ -19,9 +19,12 @@ from xlbackprop.checker.calculation.recognition import ancestors, dependents, de
 from xlbackprop.checker.calculation.rules import rule_words
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Position
+from xlbackprop.checker.judgement.slip import Tries
 
 MOST_FORMULAS = 300_000
 """Ten seconds' work."""
+_MOST_TRIALS = 100_000
+"""In the search for wrong forward passes: a second's work."""
 _STEPS = frozenset({"IF", "SIGN"})
 _SLOPES = frozenset({"EXP", "TANH", "MAX"})
 
@@ -115,8 +118,9 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     if not found and (stateful := stateful_model_of(model)) is not None and (other := descents(stateful)):
         model, found = stateful, other
     wrong = list(crossed_mistakes(model)) if found else []
+    trials = Tries(_MOST_TRIALS)
     for descent in found:
-        wrong += mistakes(model, descent)
+        wrong += mistakes(model, descent, trials)
     if found:
         wrong += carrying_mistakes(model, found)
     trainings = [training for descent in found for training in _trainings(model, descent)]

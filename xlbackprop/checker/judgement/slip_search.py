@@ -20,7 +20,7 @@ NEGATIVE = "−"
 
 _THOROUGH = 60_000
 _QUICK = 3_000
-_TABLE = 120_000
+_FILE = 240_000
 
 
 class Setting(Struct, frozen=True):
@@ -33,10 +33,10 @@ class Setting(Struct, frozen=True):
 
 
 class Budget:
-    """The tries for all that is wrong in one table: first thorough searches, then quick ones, then none."""
+    """The tries for all that is wrong in one file: first thorough searches, then quick ones, then none."""
 
     def __init__(self) -> None:
-        self._left = _TABLE
+        self._left = _FILE
 
     @property
     def most(self) -> int:

@@ -78,6 +78,7 @@ def judge_table(
     trees: Trees,
     meaning: Meaning,
     recalculated: Values,
+    budget: Budget,
     is_proven: Callable[[Position], bool] = lambda position: False,
 ) -> Verdict:
     """Judge one table that is understood.
@@ -87,13 +88,14 @@ def judge_table(
         trees: the formulas of the table.
         meaning: what they mean.
         recalculated: what they give.
+        budget: what may still be tried in search of slips.
         is_proven: whether the calculation shows a cell to be right, whatever its label says.
     """
     table = trees.table
     numbers = Numbers(table, recalculated)
     if not any(True for name in trees.core for _ in trees.keys_along(table.lines[name])):
         meaning = with_proven_rate(trees, renumbered_by_values(trees, meaning, numbers), numbers)
-    return _TableJudge(book, trees, meaning, numbers, recalculated, is_proven).verdict()
+    return _TableJudge(book, trees, meaning, numbers, recalculated, budget, is_proven).verdict()
 
 
 class _TableJudge:
@@ -104,6 +106,7 @@ class _TableJudge:
         meaning: Meaning,
         numbers: Numbers,
         recalculated: Values,
+        budget: Budget,
         is_proven: Callable[[Position], bool],
     ) -> None:
         self._is_proven = is_proven
@@ -119,7 +122,7 @@ class _TableJudge:
         self._setting = Setting(
             meaning.shape, meaning.literals, meaning.changing_samples, tuple(sorted(meaning.numbering.items()))
         )
-        self._budget = Budget()
+        self._budget = budget
         self._notes: list[Note] = []
         self._rate_cell, rate = self._learning_rate()
         known = {position: value for position in meaning.cells if (value := self._number_at(position)) is not None}

@@ -12,6 +12,7 @@ from xlbackprop.checker.file.container import UnreadableError
 from xlbackprop.checker.file.formula import Formula
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.row_values import half_unit
+from xlbackprop.checker.judgement.slip_search import Budget
 from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.charts import chart_notes
 from xlbackprop.checker.notes.written_formulas import written_derivations
@@ -104,14 +105,14 @@ _SAME = 1e-7
 _SAME_NEAR_ZERO = 1e-12
 
 
-def look_around(book: Book, verdicts: Sequence[Verdict], recalculated: Values) -> Iterator[Note]:
+def look_around(book: Book, verdicts: Sequence[Verdict], recalculated: Values, budget: Budget) -> Iterator[Note]:
     """Everything worth saying that is no mistake in a table."""
     seen = set()
     for verdict in verdicts:
         sheet = verdict.table.sheet
         if sheet.name not in seen:
             seen.add(sheet.name)
-            yield from _readable(sheet.name, written_derivations(book, sheet, verdict.meaning))
+            yield from _readable(sheet.name, written_derivations(book, sheet, verdict.meaning, budget))
     yield from _readable("", chart_notes(book, verdicts))
     yield from _functions(book)
     # where we know the table for certain, the other sheets measure rounding on purpose, which programs do differently

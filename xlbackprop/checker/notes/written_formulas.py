@@ -42,9 +42,9 @@ _TOKEN = re.compile(
 _BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
 
 
-def written_derivations(book: Book, sheet: Sheet, meaning: Meaning) -> Iterator[Note]:
+def written_derivations(book: Book, sheet: Sheet, meaning: Meaning, budget: Budget) -> Iterator[Note]:
     """Notes on the written formulas of a sheet that are wrong."""
-    judge = _Texts(meaning)
+    judge = _Texts(meaning, budget)
     for (row, column), cell in sorted(sheet.texts):
         text = cell.value
         if not isinstance(text, str) or cell.formula is not None or not 3 <= len(text) <= LONGEST_TEXT:
@@ -81,9 +81,9 @@ def _completed(sheet: Sheet, place: Coordinates, text: str) -> str:
 
 
 class _Texts:
-    def __init__(self, meaning: Meaning) -> None:
+    def __init__(self, meaning: Meaning, budget: Budget) -> None:
         self._meaning = meaning
-        self._budget = Budget()
+        self._budget = budget
         self._setting = Setting(
             meaning.shape, meaning.literals, meaning.changing_samples, tuple(sorted(meaning.numbering.items()))
         )
