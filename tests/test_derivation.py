@@ -117,7 +117,7 @@ def test_the_full_layout_has_a_column_for_every_quantity(derivation: Derivation)
     columns = full(derivation)
     assert sorted(columns) == sorted(derivation.quantities)
     assert columns[:23] == compact(derivation)[:23]
-    chain = Table(derivation, columns, 68, 32).formula("∂E/∂w5")
+    chain = Table(derivation, columns, 68, 32, 31).formula("∂E/∂w5")
     assert chain.count("*") == 1, "a gradient is a product of two visible cells there"
 
 

@@ -77,10 +77,11 @@ def assert_nothing_overlaps(arrangement: Arrangement) -> None:
         arrangement.chart_column + CHART_COLUMNS,
     )
     areas = [(box.row, box.column, box.last_row, box.last_column) for box in arrangement.boxes]
+    areas.append((arrangement.free_rows[0], 1, arrangement.table.settings_row, 14))
     for top, left, bottom, right in (chart, *areas):
         cells = {(row, column) for row in range(top, bottom + 1) for column in range(left, right + 1)}
         assert not cells & taken
-        assert bottom < arrangement.table.header_row - 1
+        assert bottom < arrangement.table.header_row
         taken |= cells
 
 

@@ -125,20 +125,42 @@ def test_the_charts_show_every_iteration_and_their_axes(classic: Path) -> None:
         assert 'descr="Line chart of the loss' in archive.read("xl/drawings/drawing1.xml").decode()
 
 
-def test_cause_and_effect_stand_on_one_screen(sheet: Worksheet) -> None:
-    """η and a chart beside it, in the rows above it that hold no box; and all of it small enough for a projector."""
+def test_the_small_chart_of_the_class_stands_in_free_rows(sheet: Worksheet) -> None:
     _, small = sheet._charts
-    assert sheet["F31"].value == "η ="
     assert (small.anchor._from.row, small.anchor.to.row, small.anchor._from.col) == (26, 30, 7)
-    heights = [sheet.row_dimensions[row].height or 15 for row in range(1, 35)]
     assert sheet.sheet_view.zoomScale == 75
-    assert sum(heights) * 0.75 * 96 / 72 <= 768 - 182  # what the bars of a program take
+
+
+@pytest.mark.parametrize("template", names())
+def test_cause_and_effect_stand_on_one_screen(template: str, tmp_path: Path) -> None:
+    """The network, η and a chart of the loss, and all of it small enough for a projector."""
+    path = build(load(template, iterations=6), tmp_path / "book.xlsx", sheets=["walkthrough"])
+    sheet = openpyxl.load_workbook(path)["Walkthrough"]
+    (row,) = (cell.row for cell in sheet["F"] if cell.value == "η =")
+    seen = [chart for chart in sheet._charts if chart.anchor.to.row <= row and chart.anchor.to.col <= 16]
+    assert len(seen) == 1
+    heights = [sheet.row_dimensions[above].height or 15 for above in range(1, row + 1)]
+    scale = sheet.sheet_view.zoomScale
+    assert 60 <= scale <= 75
+    assert sum(heights) * scale / 100 * 96 / 72 <= 768 - 182  # what the bars of a program take
+
+
+@pytest.mark.parametrize("template", names())
+def test_the_heads_of_the_table_stay_in_sight(template: str, tmp_path: Path) -> None:
+    path = build(load(template, iterations=6), tmp_path / "book.xlsx", sheets=["walkthrough"])
+    sheet = openpyxl.load_workbook(path)["Walkthrough"]
+    (link,) = (cell.value for cell in sheet[1] if str(cell.value).startswith("↓ to the table"))
+    first = int(link.rpartition(" ")[2])
+    assert [cell.value for cell in sheet[3]] == [cell.value for cell in sheet[first - 1]]
+    assert sheet.freeze_panes in ("A4", "B4")
+    (iteration,) = (cell.column for cell in sheet[3] if cell.value == "iteration")
+    assert sheet.cell(first, iteration).value == "=0"
 
 
 def test_the_number_of_the_iteration_is_first_in_sight_where_the_class_does_not_say_where(tmp_path: Path) -> None:
     sheet = openpyxl.load_workbook(build(load("xor"), tmp_path / "book.xlsx", sheets=["walkthrough"]))["Walkthrough"]
-    assert [cell.value for cell in sheet[39]][:4] == ["iteration", "sample", "epoch", "in batch"]
-    assert sheet.freeze_panes == "B1"
+    assert [cell.value for cell in sheet[32]][:4] == ["iteration", "sample", "epoch", "in batch"]
+    assert sheet.freeze_panes == "B4"
 
 
 @pytest.mark.parametrize("template", ["classic", "regression", "optimisers", "dead-relu", "xor"])

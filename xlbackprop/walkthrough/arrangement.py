@@ -19,10 +19,12 @@ _TOP = 4
 _LEFT, _RIGHT = 3, 10
 """The columns C and J, in which the boxes of the original begin."""
 FREE_ROWS = 4
-_ROWS_UNDER_THE_BOXES = FREE_ROWS + 2
-"""Also a row for η, and the header."""
+_LAST_ROW_OF_BOXES = LEAST_HEADER_ROW - FREE_ROWS - 2
+"""Over the free rows and η, if the header stands as high as it can."""
 _CHART_ROWS = 26
 _LEAST_CHART_ROWS = 18
+_MOST_ON_A_SCREEN = 36
+"""The lowest header over which network, boxes and η are one screen, if everything is shown somewhat smaller."""
 _SCREEN = 16
 """Columns; what stands further right than these is not seen at once."""
 _CHARACTERS_A_COLUMN = 13.0
@@ -58,47 +60,72 @@ class Arrangement(Struct, frozen=True):
 
     @property
     def free_rows(self) -> range:
-        """The rows between the boxes and what the training is set by, for the note and a chart beside η."""
-        end = self.table.header_row - len(self.table.derivation.settings)
+        """The rows over what the training is set by, for the note and a chart beside η."""
+        end = self.table.settings_row + 1 - len(self.table.derivation.settings)
         return range(end - FREE_ROWS, end)
+
+    @property
+    def shows_the_loss(self) -> bool:
+        """Whether the chart stands on the first screen, beside the network."""
+        return self.chart_row == _TOP and self.chart_column < _SCREEN
 
 
 def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrangement:
-    """Arrange the sheet of a derivation, with the `compact` or the `full` set of columns in its table."""
+    """Arrange the sheet of a derivation, with the `compact` or the `full` set of columns in its table.
+
+    The boxes stand around a small network, over η and the table. Those of others take more than a screen: there η comes
+    first, under the network.
+    """
     picture = diagram(derivation.names)
     contents = boxes(derivation, compact(derivation))
-    chart_row, chart_column, chart_last_row = _TOP, picture.last_column + 1, _TOP + _CHART_ROWS
+
+    def arranged(
+        placed: tuple[PlacedBox, ...], chart: tuple[int, int, int], header_row: int, settings_row: int
+    ) -> Arrangement:
+        columns = COLUMN_SETS[column_set](derivation)
+        return Arrangement(picture, placed, Table(derivation, columns, iterations, header_row, settings_row), *chart)
+
     if picture.last_column <= 9 and picture.last_row <= 16:
-        placed = _beside(contents, picture.last_row + 1)
-        chart_column = max(box.last_column for box in placed) + 1
-    elif chart_column < _SCREEN:
-        chart_last_row = min(chart_last_row, max(picture.last_row, _TOP + _LEAST_CHART_ROWS))
-        placed = _below(contents, max(picture.last_row, chart_last_row) + 2)
-    else:
-        placed = _below(contents, picture.last_row + 2)
-        chart_row, chart_column = placed[0].row, max(box.last_column for box in placed) + 1
-        chart_last_row = chart_row + _LEAST_CHART_ROWS
-    bottom = max(box.last_row for box in placed) + _rows_under_the_boxes(derivation)
-    header_row = max(LEAST_HEADER_ROW, chart_last_row + 2, bottom)
-    table = Table(derivation, COLUMN_SETS[column_set](derivation), iterations, header_row)
-    return Arrangement(picture, placed, table, chart_row, chart_column, chart_last_row)
+        for most, is_tight in ((LEAST_HEADER_ROW, False), (_MOST_ON_A_SCREEN, True)):
+            placed = _beside(contents, picture.last_row + 1, is_tight=is_tight)
+            header_row = max(LEAST_HEADER_ROW, _bottom(placed) + FREE_ROWS + len(derivation.settings) + 1)
+            if header_row <= most:
+                chart = (_TOP, max(box.last_column for box in placed) + 1, _TOP + _CHART_ROWS)
+                return arranged(placed, chart, header_row, header_row - 1)
+    chart_column, chart_last_row = picture.last_column + 1, max(picture.last_row, _TOP + _LEAST_CHART_ROWS)
+    is_beside = chart_column < _SCREEN
+    top = chart_last_row if is_beside else picture.last_row
+    settings_row = top + FREE_ROWS + len(derivation.settings)
+    placed = _below(contents, settings_row + 2)
+    chart = (_TOP, chart_column, chart_last_row)
+    if not is_beside:
+        chart = (placed[0].row, max(box.last_column for box in placed) + 1, placed[0].row + _LEAST_CHART_ROWS)
+    header_row = max(LEAST_HEADER_ROW, chart[2] + 2, _bottom(placed) + 2)
+    return arranged(placed, chart, header_row, settings_row)
 
 
-def _rows_under_the_boxes(derivation: Derivation) -> int:
-    return _ROWS_UNDER_THE_BOXES + len(derivation.settings) - 1
+def _bottom(placed: tuple[PlacedBox, ...]) -> int:
+    return max(box.last_row for box in placed)
 
 
-def _beside(contents: tuple[Box, ...], left_top: int) -> tuple[PlacedBox, ...]:
-    """Let the boxes fall as on the original: 1 and 2 side by side, 3 under 2, 4 under both, the others on the left."""
+def _beside(contents: tuple[Box, ...], left_top: int, *, is_tight: bool) -> tuple[PlacedBox, ...]:
+    """Let the boxes fall as on the original: 1 and 2 side by side, 3 under 2, 4 under both, the others on the left.
+
+    Args:
+        is_tight: let the others fall on the right, too, where they would end too low on the left.
+    """
     forward, links, gradients, *others = contents
     placed = [PlacedBox(forward, _RIGHT, _TOP, max(3, _columns(forward)))]
     beside = placed[0].last_column + 1
     width = max(6, _columns(links), _columns(gradients))
     for box in (links, gradients):
         placed.append(_dropped(box, beside, width, _TOP, placed))
+    right, left, wide = (_RIGHT, 9, _TOP), (_LEFT, 6, left_top), (_LEFT, 13, left_top)
     for index, box in enumerate(others):
-        column, width, top = ((_RIGHT, 9, _TOP), (_LEFT, 6, left_top), (_LEFT, 13, left_top))[index % 3]
-        placed.append(_dropped(box, column, max(width, _columns(box)), top, placed))
+        places = (left, right) if is_tight and index else ((right, left, wide)[index % 3],)
+        choices = [_dropped(box, column, max(width, _columns(box)), top, placed) for column, width, top in places]
+        above = (choice for choice in choices if choice.last_row <= _LAST_ROW_OF_BOXES)
+        placed.append(next(above, min(choices, key=lambda choice: choice.row)))
     return tuple(placed)
 
 

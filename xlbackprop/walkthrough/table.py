@@ -58,6 +58,8 @@ class Table(Struct, frozen=True, dict=True):
     quantities: tuple[str, ...]
     iterations: int
     header_row: int
+    settings_row: int
+    """Of η; what else the training is set by stands over it."""
 
     @property
     def first_row(self) -> int:
@@ -65,13 +67,13 @@ class Table(Struct, frozen=True, dict=True):
 
     @property
     def learning_rate_cell(self) -> str:
-        """The absolute address of η, just above the header."""
+        """The absolute address of η."""
         return self.setting_cell(LEARNING_RATE)
 
     def setting_cell(self, name: str) -> str:
-        """The absolute address of a setting: the learning rate just above the header, the others above it."""
+        """The absolute address of a setting: the learning rate, or one of the others above it."""
         above = list(self.derivation.settings).index(name)
-        return f"${SETTING_COLUMN}${self.header_row - 1 - above}"
+        return f"${SETTING_COLUMN}${self.settings_row - above}"
 
     @property
     def columns(self) -> tuple[str, ...]:

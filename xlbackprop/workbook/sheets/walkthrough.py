@@ -22,6 +22,7 @@ from xlbackprop.walkthrough import (
     DATA,
     SETTING_COLUMN,
     TOP_ROW,
+    Arrangement,
     Arrow,
     Diagram,
     Lesson,
@@ -45,8 +46,11 @@ _NOTE_CHARACTERS_A_COLUMN = 16.5
 _CHART_COLUMNS = 8
 _BESIDE_RATE, _SMALL_CHART_COLUMNS = 8, 7
 """The small chart begins right of η, and ends where the columns of a screen of 1366 pixels do."""
-_ZOOM = 75
-"""Percent, at which network, η, the small chart and the first rows of the table share a screen."""
+_ZOOM, _SCREEN = 75, 564
+"""Percent, and how many points of rows are then seen at once: network, η, the small chart and the table's first row."""
+_FROZEN_ROWS = 3
+_LINK_COLUMN, _TITLE_CHARACTERS_A_COLUMN = 10, 8
+"""The links stand right of the title, which never runs under them."""
 _FREE_HEIGHT = 30.0
 """Points: four such rows are high enough for a curve."""
 
@@ -58,18 +62,17 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     table = arrangement.table
     chart_column = arrangement.chart_column + 1 + _CHART_COLUMNS
     page.widths(map(column_letter, range(1, max(len(table.columns), chart_column) + 1)), COLUMN_WIDTH)
-    page.sheet.sheet_view.zoomScale = page.sheet.sheet_view.zoomScaleNormal = _ZOOM
     _headline(page, definition, table)
+    _heads_in_sight(page, table)
     _diagram(page, arrangement.diagram, table, trace)
     for box in arrangement.boxes:
         _box(page, box)
-    note_columns = _note(page, definition.note, arrangement.free_rows)
+    note_columns = _note(page, definition.note, arrangement)
     _settings(page, workbook, lesson)
     _last_loss(page, lesson)
     _table(page, table, trace, definition.target_range)
     _charts(page, lesson, max(_BESIDE_RATE, note_columns + 1))
-    if table.derivation.samples > 1:
-        page.sheet.freeze_panes = "B1"  # the number of the iteration
+    page.zoom(min(_ZOOM, _ZOOM * _SCREEN // page.top(table.settings_row + 2)))
     page.print_setup(definition.title, f"{table.header_row}:{table.header_row}")
     return page
 
@@ -78,8 +81,19 @@ def _headline(page: Page, definition: Definition, table: Table) -> None:
     page.text("A1", definition.title, Look(theme.TITLE))
     page.height(1, 24)
     page.text("A2", f"{definition.teaches}  Change any number in bold blue: everything else follows.")
-    page.link("A3", f"↓ to the table, row {table.header_row}", WALKTHROUGH, f"A{table.header_row}")
-    page.link(f"A{table.header_row - 1}", "↑ to the network", WALKTHROUGH, "A1")
+    column = max(_LINK_COLUMN, 2 + math.ceil(len(definition.title) / _TITLE_CHARACTERS_A_COLUMN))
+    words = f"↓ to the table: heads as in row {_FROZEN_ROWS}, iteration 0 in row {table.first_row}"
+    page.link(address(1, column), "↑ to the network", WALKTHROUGH, f"A{_FROZEN_ROWS + 1}")
+    page.link(address(1, column + 2), words, WALKTHROUGH, f"A{table.header_row}")
+
+
+def _heads_in_sight(page: Page, table: Table) -> None:
+    """Say over the network, where it stays in sight, what stands in the columns of the table far below."""
+    for name in table.columns:
+        look = Look(theme.LABEL, _number_look(table, name).role)
+        page.text(f"{table.letter(name)}{_FROZEN_ROWS}", short_label(name), look)
+    # where there are several samples, the first column is the number of the iteration
+    page.sheet.freeze_panes = f"{'A' if table.derivation.samples == 1 else 'B'}{_FROZEN_ROWS + 1}"
 
 
 def _diagram(page: Page, picture: Diagram, table: Table, trace: Trace) -> None:
@@ -137,10 +151,12 @@ def _box(page: Page, placed: PlacedBox) -> None:
                 page.blank(address(row, column), look)
 
 
-def _note(page: Page, note: str, rows: range) -> int:
+def _note(page: Page, note: str, arrangement: Arrangement) -> int:
     """Put down the note in the rows that are free, and give the number of columns that it takes."""
-    for row in rows:
-        page.height(row, _FREE_HEIGHT)
+    rows = arrangement.free_rows
+    if not arrangement.shows_the_loss:
+        for row in rows:
+            page.height(row, _FREE_HEIGHT)
     width = next(width for width in count(_NOTE_WIDTH) if len(textwrap.wrap(note, width)) <= len(rows))
     lines = textwrap.wrap(note, width)
     for row, line in zip(rows, lines, strict=False):
@@ -149,7 +165,7 @@ def _note(page: Page, note: str, rows: range) -> int:
 
 
 def _settings(page: Page, workbook: Workbook, lesson: Lesson) -> None:
-    """The learning rate just above the table, over it the other numbers that the training is set by."""
+    """The learning rate, over it the other numbers that the training is set by."""
     table, rates = lesson.table, ", ".join(map(plain, lesson.rates_to_try))
     for name, setting in table.derivation.settings.items():
         cell = table.setting_cell(name).replace("$", "")
@@ -162,7 +178,7 @@ def _settings(page: Page, workbook: Workbook, lesson: Lesson) -> None:
 
 
 def _last_loss(page: Page, lesson: Lesson) -> None:
-    row, table = lesson.table.header_row - 1, lesson.table
+    row, table = lesson.table.settings_row, lesson.table
     last = table.curve_losses.rpartition(":")[2].replace("$", "")
     if table.derivation.samples == 1:
         words, cell = f"loss in the last row, {last}:", last
@@ -219,7 +235,7 @@ def _number_look(table: Table, name: str) -> Look:
 
 
 def _charts(page: Page, lesson: Lesson, column: int) -> None:
-    """The loss twice: large beside the boxes, and small beside η, so that cause and effect are on one screen."""
+    """The loss, large, and small beside η where the large one is out of sight, so that effect follows cause at once."""
     arrangement, table = lesson.arrangement, lesson.table
     total, several = table.derivation.names.total_loss, table.derivation.samples > 1
     loss = "mean loss of all samples" if several else total
@@ -236,7 +252,7 @@ def _charts(page: Page, lesson: Lesson, column: int) -> None:
     rows, large_column = arrangement.free_rows, arrangement.chart_column + 1
     large = (arrangement.chart_row, large_column, arrangement.chart_last_row, large_column + _CHART_COLUMNS)
     small = (rows[0], column, rows[-1], column + _SMALL_CHART_COLUMNS - 1)
-    for place, is_small in ((large, False), (small, True)):
+    for place, is_small in ((large, False), *([] if arrangement.shows_the_loss else [(small, True)])):
         named = f"{title} by {table.curve_unit}" if is_small else title
         chart = charts.curve_chart(named, table.curve_unit, loss, [curve], small=is_small)
         charts.place(chart, *place)

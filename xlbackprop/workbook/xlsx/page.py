@@ -232,6 +232,14 @@ class Page:
         """The size of a cell in a column of a width in characters and a row of the normal height."""
         return CellSize(round(width * 7 + 5) * _EMU_A_PIXEL, round(ROW_HEIGHT * _EMU_A_POINT))
 
+    def top(self, row: int) -> float:
+        """How far down a row begins, in points."""
+        return sum(self._heights.get(above, ROW_HEIGHT) for above in range(1, row))
+
+    def zoom(self, percent: float) -> None:
+        """Let the sheet open smaller than life."""
+        self.sheet.sheet_view.zoomScale = self.sheet.sheet_view.zoomScaleNormal = int(percent)
+
     def _protect(self) -> None:
         """Keep a slip of the keyboard from what is not the reader's; looks and column widths stay theirs."""
         protection = self.sheet.protection
