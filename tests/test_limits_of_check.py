@@ -30,6 +30,7 @@ from xlbackprop.checker.file.book import read
 from xlbackprop.checker.judgement import slip_search
 from xlbackprop.checker.report import annotated_copy
 from xlbackprop.checker.workers import Outcome, Request, checked_by_workers
+from xlbackprop.errors import UserError
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="devices, limits and signals of POSIX")
 
@@ -527,6 +528,37 @@ def test_tables_with_names_are_recalculated(right: Path) -> None:
     values = engine.answer().values
     engine.stop()
     assert values["Sheet1", 1, 36] == 5.0
+
+
+@POSIX
+@pytest.mark.parametrize("in_worker", [False, True], ids=["from Python", "in a worker"])
+def test_a_libreoffice_that_hangs_is_ended_with_all_that_it_started(
+    in_worker: bool, slow: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program in the place of LibreOffice, which starts another one as LibreOffice does, and waits for it."""
+    (tmp_path / "programs").mkdir()
+    office = tmp_path / "programs" / "soffice"
+    office.write_text(f"#!/bin/sh\nsleep 600 & echo $$ $! > {tmp_path / 'started'}\nwait\n")
+    office.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{office.parent}{os.pathsep}{os.environ['PATH']}")
+    odd = handmade.write(tmp_path / "odd.xlsx")
+    if in_worker:
+        slow("from xlbackprop.checker.file import recalculate; recalculate.LIBREOFFICE_TIME_LIMIT = 0.5")
+        (outcome,) = outcomes_of(Request(odd, "libreoffice"))
+        message = outcome.report.message
+    else:
+        monkeypatch.setattr(recalculate, "LIBREOFFICE_TIME_LIMIT", 0.5)
+        with pytest.raises(UserError) as raised:
+            checking.check(odd, engine="libreoffice")
+        message = str(raised.value)
+    assert message == (
+        f"--engine libreoffice: LibreOffice took more than 0.5 seconds to recalculate {odd} and was stopped"
+    )
+    started = (tmp_path / "started").read_text().split()
+    assert len(started) == 2
+    listed = subprocess.run(["ps", "-eo", "pid=,stat="], capture_output=True, text=True, check=True).stdout
+    running = [line.split()[0] for line in listed.splitlines() if "Z" not in line.split()[1]]
+    assert not set(started) & set(running)
 
 
 # the annotated copy

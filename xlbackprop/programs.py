@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
@@ -112,9 +113,16 @@ def run(command: Sequence[str], *, seconds: float, scratch: Path) -> subprocess.
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a program, whatever it is doing, with everything that it has started, and let its pipes go."""
+    """End a program, whatever it is doing, with everything that it has started, and let its pipes go.
+
+    A process that remains in a group of others ends with these; nothing is waited for that it may have left behind.
+    """
     kill(process)
-    process.communicate()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
+    process.wait()
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

@@ -205,7 +205,7 @@ def with_libreoffice(book: Book, sheets: Sequence[Sheet]) -> Recalculated:
     """The values of some sheets, which read no others, by LibreOffice.
 
     Raises:
-        UserError: it is not installed, or cannot open the file.
+        UserError: it is not installed, cannot open the file, or takes too long.
     """
     program = require_libreoffice("--engine libreoffice", "leave the option out to use IronCalc")
     with tempfile.TemporaryDirectory(prefix="xlbackprop-") as folder, memory.lifted(LIBREOFFICE_MEGABYTES):
@@ -215,6 +215,9 @@ def with_libreoffice(book: Book, sheets: Sequence[Sheet]) -> Recalculated:
         try:
             convert(program, stripped, "xlsx", scratch / "out", seconds=LIBREOFFICE_TIME_LIMIT).check_returncode()
             result = read(scratch / "out" / "in.xlsx")
+        except subprocess.TimeoutExpired as error:
+            took = f"LibreOffice took more than {LIBREOFFICE_TIME_LIMIT:g} seconds to recalculate {book.path}"
+            raise UserError(f"--engine libreoffice: {took} and was stopped") from error
         except (OSError, subprocess.SubprocessError, UnreadableError) as error:
             raise UserError(f"--engine libreoffice: LibreOffice could not recalculate {book.path}") from error
     values: dict[str, SheetValues] = {}
