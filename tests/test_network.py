@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from openpyxl.utils.cell import coordinate_to_tuple
 from tests import judges
 from tests.cases import thorough_but
 from tests.networks import deep, sized
+from tests.test_pocket_calculator import assert_true, pressed
 from tests.test_step_by_step import lines as step_by_step_lines
 from xlbackprop import Definition, UserError, build, load, train
 from xlbackprop.derivation.equations import derive
@@ -125,9 +127,18 @@ def test_every_weight_has_its_factors(definition: Definition, built: Built) -> N
         numbers = [trace[name][last] for name in path.parts]
         made = math.prod(numbers) if path.is_product else sum(numbers)
         assert made == pytest.approx(trace[path.gradient][last], rel=1e-9, abs=1e-14)
-        line = str(shown[f"A{place.factors_row + 1}"])
         sign = " · " if path.is_product else " + "
-        assert line.startswith(f"{path.gradient} = {sign.join(path.parts)}")
+        names = f"{path.gradient} = {sign.join(path.parts)}"
+        line = str(shown[f"A{place.factors_row + 1}"])
+        if place.has_long_product:
+            assert line == names
+            line, names = str(shown[f"A{place.factors_row + 2}"]), path.gradient
+        calculation = line.removeprefix(f"{names} = ")
+        assert calculation.count(sign) == len(path.parts) - 1
+        if len(path.parts) == 1:
+            assert pressed(calculation) == pytest.approx(trace[path.gradient][last], rel=1e-4)
+        elif re.search(" (=|≈) ", calculation):  # else rounding leaves no digit of the result
+            assert_true(calculation)
 
 
 def _row(shown: Shown, row: int) -> Iterator[tuple[str, judges.Value]]:

@@ -429,9 +429,12 @@ class _Network:
         self._put(rough, f'IF({self._sign}="+",{added},{product})', made)
         self._put(exponent, exponent_formula(value), rounded(gradient).exponent)
         self._put(known, held_formula(value, rough, exponent), "" if digits is None else digits.mantissa)
-        self._put(written, result_formula(value, rough, known, exponent), result(gradient, made))
+        # a number alone is its own result
+        are_several = factors[1].is_there if place.factors > 1 else "FALSE"
+        told_result = result(gradient, made) if len(path.parts) > 1 else ""
+        self._put(written, f'IF({are_several},{result_formula(value, rough, known, exponent)},"")', told_result)
         line, words = f'{name}&" = "&{names}', f"{path.gradient} = {told_names}"
-        put_in, made_of = f'" = "&{numbers}&{written}', f" = {told}{result(gradient, made)}"
+        put_in, made_of = f'" = "&{numbers}&{written}', f" = {told}{told_result}"
         if place.has_long_product:
             page.formula(f"A{row + 1}", line, words, _MATHEMATICS)
             page.formula(f"A{row + 2}", f"{name}&{put_in}", path.gradient + made_of, _MATHEMATICS)
