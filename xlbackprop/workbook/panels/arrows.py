@@ -29,6 +29,8 @@ _HEAD = ((0, 0), (0, 1), (1, 0), (0, -1), (0, 0), (1, 0))
 """How the pen goes to fill a head: along the arrow from the neck to the tip, and to its side."""
 _ROAD, _ROAD_END = 14.0, 10.0
 """The marking under a pair of arrows: how many points it is wide, and how many pixels it keeps from the edges."""
+_OUT_OF_SIGHT = -100.0
+"""A place left of every gap."""
 _POINTS = 2 * len(_SPREAD) + 1 + len(_HEAD)
 _ROWS = _POINTS + 1
 """Of a pair of arrows; an empty one ends its lines."""
@@ -119,11 +121,10 @@ def _put_line(
 
 
 def _marking(pair: Pair, width: float) -> Iterator[_Point]:
-    """The points of the marking, which shrinks to where it begins."""
+    """The points of the marking, which is out of sight where nothing is marked."""
     slope = (pair.end - pair.start) / width
-    start, length = pair.start + slope * _ROAD_END, width - 2 * _ROAD_END
-    yield (_ROAD_END, 0.0), (start, 0.0)
-    yield (_ROAD_END, length), (start, slope * length)
+    for across in (_ROAD_END, width - _ROAD_END):
+        yield (_OUT_OF_SIGHT, across - _OUT_OF_SIGHT), (pair.start + slope * across, 0.0)
 
 
 def _arrow(tail: tuple[float, float], tip: tuple[float, float]) -> Iterator[_Point]:

@@ -202,7 +202,8 @@ def _series(number: int, curve: Curve, joint: str) -> str:
     """A curve as XML."""
     dash = f'<a:prstDash val="{curve.dash}"/>{joint}'
     opacity = f'<a:alpha val="{curve.opacity:.0%}"/>'.replace("%", "000") if curve.opacity < 1 else ""
-    line = f'<a:ln w="{round(curve.width * _EMU_A_POINT)}">{_filled(curve.colour, opacity)}{dash}</a:ln>'
+    cap = ' cap="flat"' if joint else ""  # a line without a length is not to be seen
+    line = f'<a:ln w="{round(curve.width * _EMU_A_POINT)}"{cap}>{_filled(curve.colour, opacity)}{dash}</a:ln>'
     if not curve.joined:
         line = f"<a:ln><a:noFill/>{_SOLID}</a:ln>"
     marker = f"<spPr><a:ln>{_SOLID}</a:ln></spPr>"
