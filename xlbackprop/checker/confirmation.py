@@ -184,19 +184,10 @@ def _is_among_formulas(calculation: CalculationVerdict, node: int) -> bool:
 
 
 def _label_notes(book: Book, verdict: Verdict, doubted: Sequence[str]) -> Iterator[Note]:
-    """One note for each label in doubt; one on the table where it cannot be told which labels these are."""
-    sheet, found = verdict.found.sheet, False
+    """One note for each label in doubt."""
     for doubt in label_doubts(book, verdict.table, verdict.meaning, bool(doubted)):
-        found = True
         message = f"{doubt.cell} says {doubt.text}; what stands below is used as {doubt.name}"
-        yield Note(sheet, (doubt.cell,), "label", message)
-    if doubted and not found:
-        names = ", ".join(dict.fromkeys(doubted))
-        message = (
-            f"a label says something else than what its column calculates: by the labels {names} would be mistaken,"
-            " by what is calculated from what they are right"
-        )
-        yield Note(sheet, (verdict.found.range,), "label", message)
+        yield Note(verdict.found.sheet, (doubt.cell,), "label", message)
 
 
 def _added(calculation: CalculationVerdict, verdicts: Sequence[Verdict], recalculated: Values) -> Iterator[Finding]:

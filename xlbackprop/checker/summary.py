@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.own_numbers import OwnNumbers, own_numbers
 from xlbackprop.checker.calculation.verdict import CalculationVerdict, Training, judged_words, not_judged_words
@@ -58,7 +60,7 @@ def summary(
         if verdict.foreign and (ours or trainings) and not _is_judged(verdict, trainings):
             cells = (verdict.found.range,)
             notes.append(Note(verdict.found.sheet, cells, "declined", f"this table was not judged: {verdict.foreign}"))
-    notes += look_around(book, ours, recalculated.values, budget)
+    notes = list(_once([*notes, *look_around(book, ours, recalculated.values, budget)]))
     found = (
         *(verdict.found for verdict in ours),
         *(_found(calculation, training, recalculated) for training in trainings if calculation is not None),
@@ -91,6 +93,19 @@ def summary(
         f" {first.sheet}!{first.cells[0].partition(':')[0]}: {first.message}"
     )
     return Report(str(path), "mistakes", message, found, findings, tuple(notes), judged, not_judged)
+
+
+def _once(notes: Iterable[Note]) -> Iterator[Note]:
+    """The notes, one that is the same on several sheets once, with the names of the others."""
+    alike: dict[tuple[str, str], list[Note]] = {}
+    for note in notes:
+        alike.setdefault((note.kind, note.message), []).append(note)
+    for first, *rest in alike.values():
+        others = [sheet for sheet in dict.fromkeys(note.sheet for note in rest) if sheet != first.sheet]
+        if first.kind == "recognition" or not others:
+            yield from (first, *rest)
+        else:
+            yield replace(first, message=f"{first.message}; the same on {', '.join(others)}")
 
 
 def _loose(calculation: CalculationVerdict, verdicts: Sequence[Verdict]) -> Iterator[str]:

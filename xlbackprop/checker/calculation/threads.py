@@ -16,6 +16,10 @@ Move = tuple[int, int, int]
 """Sheets, rows and columns from a parameter to the same one in the next step."""
 
 
+_MOST_REPEATING = 5
+"""One in so many steps may repeat the one before it and be called a mistake."""
+
+
 class Threads(Struct, frozen=True):
     """What follows from the places of the parameters."""
 
@@ -74,6 +78,8 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
         elif expected in number_of and graph.link(node) == expected:
             repeating.append((node, expected))
     usual_moves = Counter(moves.values()).most_common(1)
+    if _MOST_REPEATING * len(repeating) > len(before):
+        repeating.clear()  # a row of new values stands between the others, or a batch has several rows
     broken = repeating + [
         (node, expected)
         for node in update_of

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from xlbackprop.checker.file import delimited, opendocument
 from xlbackprop.checker.file.cells import Sheet
-from xlbackprop.checker.file.container import MOST_SHEETS, Container, Element, UnreadableError
+from xlbackprop.checker.file.container import MOST_SHEETS, Container, Element, UnreadableError, raised
 from xlbackprop.checker.file.formula import Formulas
 from xlbackprop.checker.file.sheet_reader import read_content
 from xlbackprop.grid import quoted
@@ -131,5 +131,12 @@ def _strings(container: Container, part: str) -> list[str]:
 def _plain(element: Element) -> str:
     """The text of a rich string, without the readings that Asian scripts have beside it."""
     return "".join(
-        child.content() if child.tag == "r" else child.text for child in element.children if child.tag in {"t", "r"}
+        _run(child) if child.tag == "r" else child.text for child in element.children if child.tag in {"t", "r"}
     )
+
+
+def _run(element: Element) -> str:
+    """A stretch of a rich text in one format."""
+    text = "".join(part.text for part in element.all("t"))
+    is_raised = any(part.attributes.get("val") == "superscript" for part in element.all("vertAlign"))
+    return raised(text) if is_raised else text

@@ -192,6 +192,14 @@ class Element(Struct):
         return "".join(parts)
 
 
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def raised(text: str) -> str:
+    """A text that is formatted as an exponent, with signs that say so."""
+    return text.translate(_RAISED) if text.isdigit() else f"^({text})" if text.strip() else text
+
+
 Start = Callable[[str, dict[str, str]], None]
 End = Callable[[str], None]
 Data = Callable[[str], None]

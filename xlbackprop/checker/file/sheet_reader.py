@@ -11,7 +11,7 @@ import numpy as np
 from xlbackprop.checker.file.alike_rows import AlikeRows, alike_rows
 from xlbackprop.checker.file.arrays import elements
 from xlbackprop.checker.file.cells import Block, Cell, Content
-from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, Container, UnreadableError
+from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, Container, UnreadableError, raised
 from xlbackprop.checker.file.formula import Formula, Formulas
 from xlbackprop.grid import Coordinates, column_number
 
@@ -55,14 +55,14 @@ def read_content(
     formula: str | None = None
     formula_attributes: dict[str, str] = {}
     parts: list[str] = []
-    collecting = False
+    collecting = is_raised = False
     columns_by_code: dict[bytes, int] = {}
     followers: dict[bytes, Formula] = {}
     last_row = b""
     in_block = 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal row, column, kind, value, formula, formula_attributes, collecting
+        nonlocal row, column, kind, value, formula, formula_attributes, collecting, is_raised
         if tag == "c":
             address = attributes.get("r")
             match = _ADDRESS.fullmatch(address) if address else None
@@ -83,6 +83,8 @@ def read_content(
             collecting = True
             parts.clear()
             formula_attributes = attributes
+        elif tag == "r" or tag == "vertAlign":
+            is_raised = attributes.get("val") == "superscript"
         elif tag == "row":
             number_text = attributes.get("r", "")
             row = int(number_text) if number_text.isdigit() and len(number_text) < 8 else row + 1
@@ -97,7 +99,8 @@ def read_content(
             value = "".join(parts)
             collecting = False
         elif tag == "t":
-            value = (value or "") + "".join(parts)
+            text = "".join(parts)
+            value = (value or "") + (raised(text) if is_raised else text)
             collecting = False
         elif tag == "f":
             formula = "".join(parts)

@@ -135,8 +135,10 @@ class StoredNumbers:
                 numbers = self._numbers.of(name)
                 steps = [step for step in range(1, len(numbers)) if numbers[step] != numbers[step - 1]]
                 cells = [self._table.place(name, step) for step in steps if np.isfinite(numbers[step])]
-                message = f"{name} changes from row to row; was it filled down as a series by mistake?"
-                yield Note(self._table.sheet.name, ranges(cells), "changing_input", message)
+                by = np.diff(numbers)[[step - 1 for step in steps]]
+                if len(steps) > 1 and np.ptp(by) <= _SAME_RATE * abs(by[0]):  # else every row is another sample
+                    message = f"{name} changes from row to row; was it filled down as a series by mistake?"
+                    yield Note(self._table.sheet.name, ranges(cells), "changing_input", message)
 
     def _rows_without_formulas(self, pasted: Mapping[str, list[int]]) -> set[int]:
         counts = Counter(step for steps in pasted.values() for step in steps)

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.formula import Formula, Formulas, Node, Position, parts, value_of, with_parts
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.right_formula import RightFormulas
@@ -24,7 +25,7 @@ from xlbackprop.checker.table.trees import Key, Trees
 from xlbackprop.checker.worlds import ELSEWHERE, close
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
-from xlbackprop.grid import address, ranges
+from xlbackprop.grid import Coordinates, address, ranges
 from xlbackprop.network import LEARNING_RATE
 
 _FEWEST_FORWARD = 4
@@ -424,6 +425,8 @@ class _TableJudge:
         if used is None or len(set(shown.values())) != 1 or used in shown.values():
             return
         (place, value), *_ = shown.items()
+        if used in _listed_with(self._table.sheet, place):
+            return
         at = f" in {self._rate_cell}" if self._rate_cell else ""
         message = f"{address(*place)} says that the learning rate is {value:g}, but the updates use {used:g}{at}"
         yield Note(self._table.sheet.name, (address(*place),), "other_learning_rate", message)
@@ -435,6 +438,16 @@ class _TableJudge:
                 f"the label says {self._table.sheet.text(*place)}, but what stands there is {name}; judged as {name}"
             )
             yield Note(self._table.sheet.name, (address(*place),), "label", message)
+
+
+def _listed_with(sheet: Sheet, place: Coordinates) -> Iterator[float]:
+    """The numbers that follow a number without a gap, to the right or below: a list to choose from."""
+    for down, across in ((0, 1), (1, 0)):
+        row, column = place
+        while (cell := sheet.cells.get((row := row + down, column := column + across))) is not None:
+            if cell.number is None:
+                break
+            yield cell.number
 
 
 def _is_fixed(leaf: Node, formula: Formula) -> bool:

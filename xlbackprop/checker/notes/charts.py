@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from msgspec import Struct
@@ -14,7 +15,7 @@ from xlbackprop.checker.file.container import Container, Element
 from xlbackprop.checker.judgement.row_values import half_unit
 from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.effect import trained
-from xlbackprop.checker.report.findings import Note
+from xlbackprop.checker.report.findings import Note, shortened
 from xlbackprop.engine import Array
 from xlbackprop.grid import Coordinates, column_number, ranges
 
@@ -23,6 +24,8 @@ _MOST_POINTS = 5000
 _SAME_CURVE = 1e-3
 """Relative; a curve that was pasted from a sheet with the usual slip is nearer than this to the right one."""
 _RANGE = re.compile(r"('(?:[^']|'')+'|[^!'(),]+)!\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
+_RATE = re.compile(r"(?<![\d.,])(?:\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][-+]?\d+)?$")
+_LARGEST_RATE = 1e6
 _PLOTTED_NUMBER = re.compile(rb'<((?:\w+:)?)pt idx="[1-9]\d*"><\1v>[-+.\dEe]*</\1v></\1pt>')
 
 
@@ -47,8 +50,8 @@ def chart_notes(book: Book, verdicts: Sequence[Verdict]) -> Iterator[Note]:
     for sheet in book.sheets:
         charts = list(_charts(book.container, sheet.part))
         for chart in charts:
+            yield from _rows(sheet, chart, verdicts)
             for series in chart.series:
-                yield from _rows(sheet, chart, series, verdicts)
                 yield from _pasted(book, sheet, series, verdicts)
         yield from _quantities(sheet, charts, verdicts)
 
@@ -107,26 +110,30 @@ def _loss(verdict: Verdict) -> list[Coordinates]:
     return [table.coordinates(line, step) for stretch in filled for step in stretch]
 
 
-def _rows(sheet: Sheet, chart: Chart, series: Series, verdicts: Sequence[Verdict]) -> Iterator[Note]:
+def _rows(sheet: Sheet, chart: Chart, verdicts: Sequence[Verdict]) -> Iterator[Note]:
+    """The iterations of a loss that a chart leaves out, all its lines together; every fifth row is all of it."""
     for verdict in verdicts:
         loss = _loss(verdict)
-        plotted = set(series.cells)
-        if series.sheet != verdict.table.sheet.name or not plotted & set(loss):
+        here = [series for series in chart.series if series.sheet == verdict.table.sheet.name]
+        plotted = {place for series in here for place in series.cells} & set(loss)
+        shown = [index for index, place in enumerate(loss) if place in plotted]
+        if not shown:
             continue
-        missing = [place for place in loss if place not in plotted]
-        if not missing:
-            continue
+        every = shown[1] - shown[0] if len(shown) > 1 else 1
+        first, last = shown[0], len(loss) - 1 - shown[-1]
         which = []
-        if missing[0] == loss[0]:
-            count = next((index for index, place in enumerate(loss) if place in plotted), len(loss))
-            which.append("the first iteration" if count == 1 else f"the first {count} iterations")
-        if missing[-1] == loss[-1]:
-            count = next((index for index, place in enumerate(reversed(loss)) if place in plotted), len(loss))
-            which.append("the last iteration" if count == 1 else f"the last {count} iterations")
-        name = f"the chart “{chart.title}”" if chart.title else "a chart"
-        words = " and ".join(which) or "some iterations"
-        message = f"{name} plots {', '.join(ranges(list(series.cells)))} of E_total and leaves out {words}"
-        yield Note(sheet.name, ranges(missing), "chart_rows", message)
+        if first >= every:
+            which.append("the first iteration" if first == 1 else f"the first {first} iterations")
+        if last >= every:
+            which.append("the last iteration" if last == 1 else f"the last {last} iterations")
+        if not which and any(later - one != every for one, later in pairwise(shown)):
+            which.append("some iterations")
+        if which:
+            missing = [place for place in loss if place not in plotted]
+            name = f"the chart “{chart.title}”" if chart.title else "a chart"
+            cells = shortened(ranges(sorted({place for series in here for place in series.cells})))
+            message = f"{name} plots {cells} of E_total and leaves out {' and '.join(which)}"
+            yield Note(sheet.name, ranges(missing), "chart_rows", message)
 
 
 def _quantities(sheet: Sheet, charts: Sequence[Chart], verdicts: Sequence[Verdict]) -> Iterator[Note]:
@@ -195,9 +202,10 @@ def _rate(sheet: Sheet, series: Series) -> float | None:
         if cell is not None:
             texts.append(cell.value if isinstance(cell.value, str) else str(cell.value))
     for text in texts:
-        match = re.search(r"\d+(?:\.\d+)?\s*$", text.strip().rstrip(")"))
-        if match and 0 < float(match[0]) <= 1e6:
-            return float(match[0])
+        match = _RATE.search(text.strip().rstrip(")"))
+        rate = float(match[0].replace(",", ".")) if match else 0.0
+        if 0 < rate <= _LARGEST_RATE:
+            return rate
     return None
 
 

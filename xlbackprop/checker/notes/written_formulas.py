@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from xlbackprop.checker.file.book import Book, relationships
 from xlbackprop.checker.file.cells import Sheet
-from xlbackprop.checker.file.container import Container
+from xlbackprop.checker.file.container import Container, Element, raised
 from xlbackprop.checker.file.formula import DEEPEST_NESTING, Node, UnsupportedError, leaves, value_of
 from xlbackprop.checker.judgement.slip_search import Budget, Setting
 from xlbackprop.checker.judgement.tree_reading import to_tree
@@ -31,7 +31,6 @@ _SIGNS = str.maketrans(
         "÷": "/",
         "∕": "/",
         "½": "(1/2)",
-        "²": "^2",
         "ς": "σ",
     }
 )
@@ -39,6 +38,9 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<link>(?:∂|d)\s*\(?\s*[a-z][\w]*\s*\)?\s*/\s*(?:∂|d)\s*\(?\s*[a-z]\w*\s*\)?)|(?P<number>\d+\.?\d*|\.\d+)"
     r"|(?P<function>(?:σ|sigmoid|sig|exp)(?=\s*\())|(?P<euler>e(?=\s*\^))|(?P<name>[a-z]\w*)|(?P<operator>[-+*/^()]))"
 )
+_PART = re.compile(r"[∂d]\s*e(?:rror)?_?o?_?(\d)")
+"""The derivative of the loss of one output."""
+_RAISED = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
 
 
@@ -63,7 +65,15 @@ def drawing_texts(container: Container, part: str) -> Iterator[str]:
         if kind == "drawing" and target in container.names:
             for body in container.tree(target).all("txBody"):
                 for paragraph in body.all("p"):
-                    yield "".join(run.text for run in paragraph.all("t"))
+                    yield "".join(_run(run) for run in paragraph.all("r"))
+
+
+def _run(run: Element) -> str:
+    """A stretch of text in one format."""
+    text = "".join(part.text for part in run.all("t"))
+    style = run.first("rPr")
+    baseline = "" if style is None else style.attributes.get("baseline", "")
+    return raised(text) if baseline.rstrip("%").isdigit() and int(baseline.rstrip("%")) > 0 else text
 
 
 def _completed(sheet: Sheet, place: Coordinates, text: str) -> str:
@@ -95,11 +105,17 @@ class _Texts:
             self._units.update(dict.fromkeys([unit, output, *(_label(weight, meaning) for weight in row)], index))
 
     def wrong(self, text: str) -> str:
-        """What is wrong with a written formula; empty where nothing is, or where it cannot be read."""
+        """What is wrong with the first wrong formula of a text; empty where nothing is, or where it cannot be read."""
+        return next(filter(None, map(self._wrong, text.splitlines())), "")
+
+    def _wrong(self, text: str) -> str:
+        text = _RAISED.sub(lambda match: f"^{match[0]}", text)
         lenient = unicodedata.normalize("NFKC", text.translate(_SIGNS)).lower().replace("**", "^")
         lenient = re.sub(r"(σ\(\w+\))\s*-\s*1\s*/", r"\1 = 1/", lenient)
         first, *sides = lenient.split("=")
         name = quantity(first.strip())
+        if _PART.match(first.strip()) and name and self._units.get(name.partition("/∂")[2]) is None:
+            return ""  # ∂E1/∂w1 is a part of ∂E/∂w1
         own = self._meaning.own(name) if name else ""
         derived = self._meaning.derivation.quantities.get(own)
         if name is None or derived is None or derived.expression is None or not sides:
@@ -147,7 +163,7 @@ def _read(text: str, units: Mapping[str, int]) -> Node | None:
     plain = text.strip().rstrip(".,;")
     if re.fullmatch(r"[a-z]\w*\s*/\s*[a-z]\w*(\s*\*\s*[a-z]\w*\s*/\s*[a-z]\w*)*", plain):
         plain = re.sub(r"([a-z]\w*)", r"∂\1", plain)  # a chain of derivatives, its ∂ left out
-    plain = re.sub(r"(?<![\d.])1\s*/\s*1\s*\+(.*)$", r"1/(1+\1)", plain)  # meant as a fraction, typed on one line
+    plain = re.sub(r"(?<![\w.])1\s*/\s*1\s*\+(.*)$", r"1/(1+\1)", plain)  # meant as a fraction, typed on one line
     tokens: list[tuple[str, str]] = []
     place = 0
     while place < len(plain):
@@ -208,8 +224,10 @@ class _Reader:
                 found = quantity(text.replace("(", "").replace(")", "")) if kind == "link" else plain_name(text)
                 if found is None:
                     raise UnsupportedError
-                part = re.match(r"[∂d]\s*e(?:rror)?_?o?_?(\d)", text) if kind == "link" else None
+                part = _PART.match(text) if kind == "link" else None
                 unit = self._units.get(found.partition("/∂")[2])
+                if part and unit is None and found.startswith("∂E/"):
+                    raise UnsupportedError
                 if part and unit is not None and int(part[1]) != unit:
                     return ("n", 0.0)
                 return ("q", found, 0)

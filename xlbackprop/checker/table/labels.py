@@ -23,6 +23,7 @@ _LEARNING_RATE_LETTERS = {"n", "h", "r"}
 _LONGEST_LABEL = 200
 """Characters, as written; longer texts are not looked at, since that would take long."""
 
+_PART = re.compile(r"d\(?e(?:rror)?_?o?_?\d\)?/")
 _DECIMAL = re.compile(r"(?<![0-9])0[.,][0-9]")
 
 _NUMBER = r"(\d(?:_\d)?)"
@@ -93,6 +94,11 @@ def quantity(text: str) -> str | None:
         return None  # a step, Δw1, may be the gradient or its product with η
     found = _base(plain)
     return found if found is not None else _derivative(_partial(text))
+
+
+def is_of_one_output(text: str) -> bool:
+    """Whether a label is the derivative of the loss of one output: of ∂E/∂w1, ∂E1/∂w1 is a part."""
+    return _PART.match(_partial(text[:_LONGEST_LABEL])) is not None
 
 
 def is_learning_rate(text: str) -> bool:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.file.cells import Block, Cell, Sheet
-from xlbackprop.checker.table.labels import quantity
+from xlbackprop.checker.table.labels import is_of_one_output, quantity
 from xlbackprop.checker.worlds import Shape, derivation_of
 from xlbackprop.engine import Array
 from xlbackprop.grid import Coordinates, address
@@ -267,6 +267,10 @@ def _headers(step: int, texts: dict[int, str], known: Mapping[str, str]) -> Iter
     """The labels of one row; where most of them begin again, the next table begins."""
     order = sorted(texts)
     names = {line: known.get(texts[line].strip()) or quantity(texts[line]) for line in order}
+    counts = Counter(names.values())
+    for line in order:
+        if counts[names[line]] > 1 and is_of_one_output(texts[line]) and texts[line].strip() not in known:
+            names[line] = None
     current: dict[str, int] = {}
     unknown: dict[int, str] = {}
     doubles: dict[int, str] = {}
