@@ -20,6 +20,7 @@ from tests.sheets import beginning, small_below
 from tests.test_judges import QUICK_JUDGES, TEMPLATES, assert_agree, variants
 from xlbackprop import Definition, build, load
 from xlbackprop.derivation.equations import derive
+from xlbackprop.workbook.panels import comparison
 from xlbackprop.workbook.sheets import gradient_check, learning_rates, loss_surface
 
 Beginnings = Callable[[], AbstractContextManager[object]]
@@ -126,7 +127,7 @@ def _typed(learned: tuple[str, ...], choices: Choices) -> Changes:
     changes: dict[tuple[str, str], float | str | None] = {
         (title, learning_rates.rate_cell(index)): rate for index, rate in enumerate(choices.rates)
     }
-    changes[title, learning_rates.THRESHOLD_CELL] = choices.threshold
+    changes[title, comparison.THRESHOLD_CELL] = choices.threshold
     title = gradient_check.TITLE
     changes[title, gradient_check.ITERATION_CELL] = choices.checked
     changes[title, gradient_check.EPSILON_CELL] = choices.epsilon
@@ -209,7 +210,7 @@ def _lesson_variants(
     definition: Definition, generated: Path, folder: Path, wanted: tuple[str, ...]
 ) -> Iterator[tuple[str, Changes, Cells]]:
     """Some changes on the Walkthrough and all of the readers' choices, with what they have to lead to."""
-    threshold = judges.stored(generated)[learning_rates.TITLE, learning_rates.THRESHOLD_CELL]
+    threshold = judges.stored(generated)[learning_rates.TITLE, comparison.THRESHOLD_CELL]
     assert isinstance(threshold, float)
     for variant in variants(definition, "compact"):
         if variant.name in wanted:

@@ -225,8 +225,8 @@ def test_reasons_have_room_beside_the_numbers(sizes: tuple[int, ...]) -> None:
 
 @every_definition
 def test_no_two_lines_share_a_cell_and_arrows_cross_gaps_only(definition: Definition) -> None:
-    for beside in (False, True):
-        seen = picture(derive(definition).names, beside=beside)
+    for side_by_side in (False, True):
+        seen = picture(derive(definition).names, side_by_side=side_by_side)
         places = [(line.row, line.column + right) for line in seen.lines for right in range(3)]
         assert len({(line.row, line.column) for line in seen.lines}) == len(seen.lines)
         assert max(row for row, _ in places) < seen.rows

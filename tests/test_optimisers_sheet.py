@@ -30,6 +30,7 @@ from xlbackprop.network.embedded import from_workbook, to_properties
 from xlbackprop.network.loading import parse
 from xlbackprop.network.optimisers import OPTIMISERS, SETTINGS, WEIGHT_DECAY
 from xlbackprop.walkthrough.arrangement import arrange
+from xlbackprop.workbook.panels.comparison import THRESHOLD_CELL
 from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS
 from xlbackprop.workbook.sheets import learning_rates, optimisers
 from xlbackprop.workbook.sheets.optimisers import TITLE
@@ -174,7 +175,7 @@ def small(definition: Definition) -> float:
 @every_definition
 def test_names_settings_and_outcomes(definition: Definition, tmp_path: Path) -> None:
     cells, count = filled(tmp_path, definition), len(definition.compare)
-    derivations, threshold = runs_of(definition), cells[TITLE, optimisers.THRESHOLD_CELL]
+    derivations, threshold = runs_of(definition), cells[TITLE, THRESHOLD_CELL]
     assert isinstance(threshold, float)
     for index, (each, compared) in enumerate(zip(definition.compare, definition.compared, strict=True)):
         for name in optimisers.setting_names(derivations):
@@ -300,7 +301,7 @@ def test_the_runs_begin_with_the_numbers_of_the_walkthrough(judge: Callable[...,
     hidden = replace(definition.layers[0], weights=((-0.9, 0.2), (0.25, 0.3)))
     changed = replace(definition, layers=(hidden, definition.layers[1]), inputs=(0.05, 0.77))
     changes = {("Walkthrough", table.cell("w1")): -0.9, ("Walkthrough", table.cell("i2")): 0.77}
-    changes[TITLE, optimisers.THRESHOLD_CELL] = 0.01
+    changes[TITLE, THRESHOLD_CELL] = 0.01
     with sheets.small_below(0.01):
         assert_agree(judge(generated, changes), expected(changed, tmp_path), "w1, i2, threshold")
 
@@ -358,7 +359,7 @@ def test_absurd_choices_show_no_error(
         for index, derivation in enumerate(derivations)
         for name in _own(derivation)
     ]
-    for cell, value in judge(generated, dict.fromkeys([*cells, (TITLE, optimisers.THRESHOLD_CELL)], absurd)).items():
+    for cell, value in judge(generated, dict.fromkeys([*cells, (TITLE, THRESHOLD_CELL)], absurd)).items():
         assert isinstance(value, int | float | str), (cell, value)
         assert not str(value).startswith("#"), (cell, value)
         assert isinstance(value, str) or math.isfinite(value), (cell, value)

@@ -17,7 +17,7 @@ from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.engine.training import evaluate
 from xlbackprop.network.losses import LOSSES
-from xlbackprop.workbook.panels import verdict
+from xlbackprop.workbook.panels import comparison, verdict
 from xlbackprop.workbook.sheets import learning_rates
 from xlbackprop.workbook.sheets.learning_rates import TITLE
 
@@ -102,7 +102,7 @@ RATES = (0.0, 1e-3, 0.5, 2.0, 10.0, 100.0, 1000.0, 1e6)
 def test_verdicts_at_the_edges(definition: Definition, tmp_path: Path) -> None:
     path = build(replace(definition, compare=()), tmp_path / "book.xlsx", sheets=["learning-rates"])
     changes = {(TITLE, learning_rates.rate_cell(index)): rate for index, rate in enumerate(RATES)}
-    changes[TITLE, learning_rates.THRESHOLD_CELL] = small = 0.01
+    changes[TITLE, comparison.THRESHOLD_CELL] = small = 0.01
     told = verdicts(judges.ironcalc_judge(path, changes))
     assert told == [expected(replace(definition, learning_rate=rate), small) for rate in RATES]
 

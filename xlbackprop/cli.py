@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xlbackprop import terminal
-from xlbackprop.errors import UserError, count, told
+from xlbackprop.errors import UserError, count, message_of
 
 if TYPE_CHECKING:
     from xlbackprop.engine.trace import Trace
@@ -207,8 +207,8 @@ def new(
         seed=seed,
     )
     fit(parse(tomllib.loads(text), source=str(file)), Columns.compact.value)
-    with atomic_write(file) as beside:
-        beside.write_text(text, encoding="utf-8", newline="\n")
+    with atomic_write(file) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
     terminal.say(f"Wrote {file}. Change what you like in it; the comments say what there is.")
     terminal.say(f"Then: xlbackprop build {as_typed(file)}")
 
@@ -353,11 +353,11 @@ def _run() -> int:
     except _UsageError as error:
         said = io.StringIO()
         error.show(said)
-        terminal.say_beside(said.getvalue())
+        terminal.say_to_stderr(said.getvalue())
         return 2
     except Exception as error:
         terminal.give_up_printing()
-        terminal.complain(told(error))
+        terminal.complain(message_of(error))
         return 2
     return int(code)
 

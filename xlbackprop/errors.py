@@ -47,7 +47,7 @@ class UnknownQuantityError(UserError, KeyError):
     __str__ = Exception.__str__
 
 
-def told(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """What a reader is told of an exception, whatever it is: one message that says what to do, never a traceback."""
     match error:
         case UserError():

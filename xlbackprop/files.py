@@ -28,20 +28,20 @@ def atomic_write(target: Path) -> Iterator[Path]:
         UserError: the target cannot be written, or is open in a spreadsheet program; what was there is untouched.
     """
     place = require_writable(target)
-    beside = place.with_name(f".xlbackprop-{secrets.token_hex(8)}{place.suffix}")
+    temporary = place.with_name(f".xlbackprop-{secrets.token_hex(8)}{place.suffix}")
     made = [folder for folder in (place.parent, *place.parent.parents) if not folder.exists()]
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        _create(beside, like=place)
-        yield beside
-        os.replace(beside, place)
+        _create(temporary, like=place)
+        yield temporary
+        os.replace(temporary, place)
     except OSError as error:
         if error.errno in _FULL:
             raise UserError(f"{target}: cannot be written, the disk is full; what was there is untouched") from error
         raise UserError(_refusal(target, error)) from error
     finally:
         with suppress(OSError):
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         for folder in made:
             with suppress(OSError):  # it is not empty: the file is in it
                 folder.rmdir()

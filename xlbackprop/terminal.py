@@ -64,12 +64,12 @@ def say_json(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Print a message about what went wrong, beside the output."""
-    say_beside(f"xlbackprop: {text}\n")
+    """Print a message about what went wrong."""
+    say_to_stderr(f"xlbackprop: {text}\n")
 
 
-def say_beside(text: str) -> None:
-    """Print a text beside the output, where it can be printed."""
+def say_to_stderr(text: str) -> None:
+    """Print a text where messages go, if it can be printed."""
     with suppress(OSError):
         sys.stderr.write(safe(text))
         sys.stderr.flush()

@@ -92,6 +92,6 @@ def _place(outcome: Outcome, copy: Path, target: Path, *, as_json: bool) -> None
     if outcome.lost:
         words += f"Not kept in the copy: {'; '.join(outcome.lost)}.\n"
     if as_json:
-        terminal.say_beside(words)
+        terminal.say_to_stderr(words)
     else:
         terminal.say(words, end="")

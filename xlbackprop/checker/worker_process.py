@@ -54,7 +54,7 @@ def _answer(request: dict[str, Any], say: Callable[[Any], None]) -> bool:
     from xlbackprop.checker.checking import checked
     from xlbackprop.checker.table.column_map import Map
     from xlbackprop.checker.workers import Answer
-    from xlbackprop.errors import told
+    from xlbackprop.errors import message_of
 
     try:
         table_map = None if request["table_map"] is None else msgspec.convert(request["table_map"], Map)
@@ -73,7 +73,7 @@ def _answer(request: dict[str, Any], say: Callable[[Any], None]) -> bool:
         say(Answer(out_of_memory=True))
         return False
     except Exception as error:
-        say(Answer(problem=told(error)))
+        say(Answer(problem=message_of(error)))
         return False
     return True
 

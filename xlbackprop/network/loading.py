@@ -24,7 +24,7 @@ from xlbackprop.network.definition import (
 )
 from xlbackprop.network.initial_weights import draw
 from xlbackprop.network.templates import locate
-from xlbackprop.network.validation import plain, problem_beside, read_struct, read_value, shape_problems
+from xlbackprop.network.validation import conflict_of, plain, read_struct, read_value, shape_problems
 
 
 def load(
@@ -106,8 +106,8 @@ def _samples(content: Mapping[str, Any], path: Path) -> Samples | None:
     if "samples" not in content:
         return None
     problems: list[Problem] = []
-    if (beside := problem_beside("samples", content)) is not None:
-        problems.append(beside)
+    if (conflict := conflict_of("samples", content)) is not None:
+        problems.append(conflict)
     name = read_value(Shorthand, "samples", content["samples"], problems)
     if problems:
         raise DefinitionError(str(path), tuple(problems))
@@ -131,8 +131,8 @@ def _with_epochs(content: Mapping[str, Any], problems: list[Problem]) -> Mapping
     if "epochs" not in content:
         return content
     rest = {key: value for key, value in content.items() if key != "epochs"}
-    if (beside := problem_beside("epochs", content)) is not None:
-        problems.append(beside)
+    if (conflict := conflict_of("epochs", content)) is not None:
+        problems.append(conflict)
         return rest
     epochs = read_value(Shorthand, "epochs", content["epochs"], problems)
     inputs = content.get("inputs")

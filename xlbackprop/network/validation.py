@@ -80,19 +80,19 @@ def _unknown(content: Mapping[str, object], kind: type[Any], prefix: str) -> Ite
     for key in content:
         if key not in keys:
             yield Problem(prefix + key, "an unknown key", f"a known one; {did_you_mean(key, keys)}")
-        elif (problem := problem_beside(key, content, prefix)) is not None:
+        elif (problem := conflict_of(key, content, prefix)) is not None:
             yield problem
         elif key not in fields:  # of a layer whose weights are neither given nor drawn
             yield Problem(prefix + key, "no units", "units as well, for so many of which weights are drawn")
 
 
-def problem_beside(key: str, content: Mapping[str, object], prefix: str = "") -> Problem | None:
-    """What is wrong with a key that stands beside those in whose place it may stand; None if it does not."""
+def conflict_of(key: str, content: Mapping[str, object], prefix: str = "") -> Problem | None:
+    """What is wrong with a key that stands together with those in whose place it may stand; None if it does not."""
     others = _KEYS[key].instead_of
-    beside = [other for other in others if other in content]
-    if not beside:
+    present = [other for other in others if other in content]
+    if not present:
         return None
-    return Problem(prefix + key, f"{' and '.join(beside)} as well", f"either {key} or {' and '.join(others)}")
+    return Problem(prefix + key, f"{' and '.join(present)} as well", f"either {key} or {' and '.join(others)}")
 
 
 def _missing(key: str, kind: Any) -> str:
@@ -170,8 +170,8 @@ def _comparisons(value: object, learning_rate: object, problems: list[Problem]) 
             optimiser = _method(rest["optimiser"], f"{key}.optimiser", OPTIMISER_SETTINGS, problems)
         else:
             optimiser = _method(rest, key, OPTIMISER_SETTINGS, problems)
-        told = problems if "learning_rate" in table else []  # else a mistake is the definition's own
-        rate = _converted(table.get("learning_rate", learning_rate), Rate, f"{key}.learning_rate", told)
+        reported = problems if "learning_rate" in table else []  # else a mistake is the definition's own
+        rate = _converted(table.get("learning_rate", learning_rate), Rate, f"{key}.learning_rate", reported)
         if optimiser is not None and rate is not None:
             found.append(Comparison(optimiser=optimiser, learning_rate=rate))
     return tuple(found)

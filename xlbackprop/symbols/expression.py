@@ -242,8 +242,8 @@ def substitute(expression: Expression, replace: Callable[[Symbol], Expression]) 
         case Product(factors):
             parts = [substitute(factor, replace) for factor in factors]
             inner = [each for part in parts for each in (part.factors if isinstance(part, Product) else (part,))]
-            told = tuple(factor for factor in inner if factor != _ONE)
-            return Product(told) if len(told) > 1 else (told or (_ONE,))[0]
+            kept = tuple(factor for factor in inner if factor != _ONE)
+            return Product(kept) if len(kept) > 1 else (kept or (_ONE,))[0]
         case Difference(left, right):
             return Difference(substitute(left, replace), substitute(right, replace))
         case Quotient(numerator, denominator):

@@ -87,7 +87,7 @@ def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrange
 
     if picture.last_column <= 9 and picture.last_row <= 16:
         for most, is_tight in ((LEAST_HEADER_ROW, False), (_MOST_ON_A_SCREEN, True)):
-            placed = _beside(contents, picture.last_row + 1, is_tight=is_tight)
+            placed = _around(contents, picture.last_row + 1, is_tight=is_tight)
             header_row = max(LEAST_HEADER_ROW, _bottom(placed) + FREE_ROWS + len(derivation.settings) + 1)
             if header_row <= most:
                 chart = (_TOP, max(box.last_column for box in placed) + 1, _TOP + _CHART_ROWS)
@@ -108,7 +108,7 @@ def _bottom(placed: tuple[PlacedBox, ...]) -> int:
     return max(box.last_row for box in placed)
 
 
-def _beside(contents: tuple[Box, ...], left_top: int, *, is_tight: bool) -> tuple[PlacedBox, ...]:
+def _around(contents: tuple[Box, ...], left_top: int, *, is_tight: bool) -> tuple[PlacedBox, ...]:
     """Let the boxes fall as on the original: 1 and 2 side by side, 3 under 2, 4 under both, the others on the left.
 
     Args:
@@ -116,10 +116,10 @@ def _beside(contents: tuple[Box, ...], left_top: int, *, is_tight: bool) -> tupl
     """
     forward, links, gradients, *others = contents
     placed = [PlacedBox(forward, _RIGHT, _TOP, max(3, _columns(forward)))]
-    beside = placed[0].last_column + 1
+    second = placed[0].last_column + 1
     width = max(6, _columns(links), _columns(gradients))
     for box in (links, gradients):
-        placed.append(_dropped(box, beside, width, _TOP, placed))
+        placed.append(_dropped(box, second, width, _TOP, placed))
     right, left, wide = (_RIGHT, 9, _TOP), (_LEFT, 6, left_top), (_LEFT, 13, left_top)
     for index, box in enumerate(others):
         places = (left, right) if is_tight and index else ((right, left, wide)[index % 3],)

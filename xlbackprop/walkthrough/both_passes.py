@@ -64,15 +64,15 @@ class _Card(Struct, frozen=True):
     inflow: tuple[str, ...]
     made: tuple[str, ...]
 
-    def height(self, *, beside: bool) -> int:
-        return max(len(self.inflow), len(self.made)) if beside else len(self.inflow) + len(self.made)
+    def height(self, *, side_by_side: bool) -> int:
+        return max(len(self.inflow), len(self.made)) if side_by_side else len(self.inflow) + len(self.made)
 
 
-def picture(names: Names, *, beside: bool) -> Picture:
+def picture(names: Names, *, side_by_side: bool) -> Picture:
     """Lay a network out: the inputs, each layer, the total loss.
 
     Args:
-        beside: let a unit's values stand beside its weights, which is lower and wider, instead of under them.
+        side_by_side: let a unit's values stand beside its weights, which is lower and wider, instead of under them.
     """
     layers = [[_Card((), (name,)) for name in names.inputs]]
     for layer, (rows, biases) in enumerate(zip(names.weights, names.biases, strict=True)):
@@ -87,7 +87,7 @@ def picture(names: Names, *, beside: bool) -> Picture:
             ]
         )
     layers.append([_Card((), (names.total_loss,))])
-    height = max(sum(card.height(beside=beside) + 1 for card in cards) - 1 for cards in layers)
+    height = max(sum(card.height(side_by_side=side_by_side) + 1 for card in cards) - 1 for cards in layers)
     column, found = 0, list[list[dict[str, Line]]]()
     titles, lines, gaps = list[Title](), list[Line](), list[Gap]()
     for index, cards in enumerate(layers):
@@ -95,10 +95,10 @@ def picture(names: Names, *, beside: bool) -> Picture:
         titles.append(Title(_title(index, len(layers)), column))
         # the total stands above, so that there is room under it
         room = 1 if index == len(layers) - 1 else height
-        placed = _placed(cards, column, room, beside=beside and not is_outside)
+        placed = _placed(cards, column, room, side_by_side=side_by_side and not is_outside)
         found.append(placed)
         lines += [line for card in placed for line in card.values()]
-        column += (2 if is_outside else LINE_COLUMNS * (1 + beside)) + 1
+        column += (2 if is_outside else LINE_COLUMNS * (1 + side_by_side)) + 1
     for index, (before, after) in enumerate(pairwise(found)):
         gaps.append(Gap(after[0][next(iter(after[0]))].column - 1, tuple(_links(names, index, before, after))))
     return Picture(tuple(titles), tuple(lines), tuple(gaps), height, column - 1)
@@ -118,15 +118,15 @@ def _title(index: int, count: int) -> str:
     return "hidden layer" if count == 4 else f"hidden layer {index}"
 
 
-def _placed(cards: Sequence[_Card], column: int, height: int, *, beside: bool) -> list[dict[str, Line]]:
+def _placed(cards: Sequence[_Card], column: int, height: int, *, side_by_side: bool) -> list[dict[str, Line]]:
     """The lines of every card by name, the cards spread evenly over the height."""
     slot = (height + 1) // len(cards)
     placed = []
     for index, card in enumerate(cards):
-        room = slot - 1 - card.height(beside=beside)
+        room = slot - 1 - card.height(side_by_side=side_by_side)
         top = index * slot + max(0, room // 2)
         lines = [Line(name, top + row, column) for row, name in enumerate(card.inflow)]
-        under, right = (0, LINE_COLUMNS) if beside else (len(card.inflow), 0)
+        under, right = (0, LINE_COLUMNS) if side_by_side else (len(card.inflow), 0)
         lines += [Line(name, top + under + row, column + right) for row, name in enumerate(card.made)]
         placed.append({line.name: line for line in lines})
     return placed

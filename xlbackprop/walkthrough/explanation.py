@@ -177,10 +177,10 @@ def _markdown(explanation: Explanation) -> Iterator[str]:
     for step in explanation.steps:
         written = ("given", "")
         if step.expression is not None:
-            told = numbers.read(step.expression)
+            text = numbers.read(step.expression)
             if not isinstance(step.expression, Symbol):
-                told += numbers.result(step.expression, step.value)
-            written = (typeset(mathematics.read(step.expression)), told)
+                text += numbers.result(step.expression, step.value)
+            written = (typeset(mathematics.read(step.expression)), text)
         yield f"| {' | '.join([typeset(step.name), *written, _value(step), typeset(step.sentence)])} |"
     if explanation.written_out is not None:
         yield f"\nWritten out: {typeset(f'{explanation.name} = {mathematics.read(explanation.written_out)}')}"

@@ -36,7 +36,7 @@ class LossCurve(Struct, frozen=True):
         """What a weight or a bias that is learned is at every point, shape (points,)."""
         return np.append(trace[name][list(self.made[:-1])], trace.final[name])
 
-    def passes(self, definition: Definition, weights: Mapping[str, Array]) -> Trace:
+    def forward(self, definition: Definition, weights: Mapping[str, Array]) -> Trace:
         """Every sample passed through the network at every point, sample by sample within a point.
 
         Args:
@@ -48,7 +48,7 @@ class LossCurve(Struct, frozen=True):
     def losses(self, definition: Definition, trace: Trace) -> Array:
         """The mean loss of all samples at every point, shape (points,)."""
         weights = {name: self.weights(trace, name) for name in trace.final}
-        passed = self.passes(definition, weights)
+        passed = self.forward(definition, weights)
         return self.means(passed[definition.names.total_loss])
 
     def means(self, losses: Array) -> Array:

@@ -39,8 +39,8 @@ def fit(definition: Definition, column_set: str) -> Arrangement:
 def _require(definition: Definition, problems: Iterable[Problem]) -> None:
     found = tuple(problems)
     if found:
-        told = "".join(f"\n  {problem}" for problem in found)
-        raise UserError(f"{definition.title}: too large for a sheet{told}")
+        lines = "".join(f"\n  {problem}" for problem in found)
+        raise UserError(f"{definition.title}: too large for a sheet{lines}")
 
 
 def _size_problems(definition: Definition) -> Iterator[Problem]:

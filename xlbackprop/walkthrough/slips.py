@@ -51,10 +51,10 @@ def likely_slips(
     Args:
         updated: what weights become, as far as that can be calculated from quantities known before this one.
     """
-    told = substitute(expression.written if isinstance(expression, Stable) else expression, _of_now)
+    written = substitute(expression.written if isinstance(expression, Stable) else expression, _of_now)
     found: dict[Expression, LikelySlip] = {}
-    for slip in _slips(derivation, name, told, updated):
-        if slip.expression != told:
+    for slip in _slips(derivation, name, written, updated):
+        if slip.expression != written:
             found.setdefault(slip.expression, slip)
         if len(found) == MOST_SLIPS:
             break
@@ -91,13 +91,13 @@ def _others(derivation: Derivation, name: str, expression: Expression) -> Iterat
             continue
         siblings = derivation.siblings(each)
         place = siblings.index(each)
-        beside = sorted(
+        nearest = sorted(
             (other for other in siblings if other != each), key=lambda other: abs(siblings.index(other) - place)
         )
-        beside = beside[:_NEIGHBOURS]
-        for other in (sibling for sibling in beside if sibling not in names):
+        nearest = nearest[:_NEIGHBOURS]
+        for other in (sibling for sibling in nearest if sibling not in names):
             yield LikelySlip(f"Does {other} stand where {each} belongs?", _exchanged(expression, {each: other}))
-        yield from _swapped(derivation, names, expression, each, beside)
+        yield from _swapped(derivation, names, expression, each, nearest)
     for target in derivation.names.targets[:_NEIGHBOURS] if LEARNING_RATE in names else ():
         words = f"Does {target} stand where {LEARNING_RATE} belongs?"
         yield LikelySlip(words, _exchanged(expression, {LEARNING_RATE: target}))
@@ -109,10 +109,10 @@ def _others(derivation: Derivation, name: str, expression: Expression) -> Iterat
 
 
 def _swapped(
-    derivation: Derivation, names: list[str], expression: Expression, each: str, beside: list[str]
+    derivation: Derivation, names: list[str], expression: Expression, each: str, nearest: list[str]
 ) -> Iterator[LikelySlip]:
     """Two of the same kind that both occur, each in the place of the other."""
-    for other in beside:
+    for other in nearest:
         if other in names and names.index(each) < names.index(other):
             swap = {each: other, other: each}
             yield LikelySlip(f"Are {each} and {other} exchanged?", _exchanged(expression, swap))

@@ -121,7 +121,7 @@ class Table(Struct, frozen=True, dict=True):
         """The formula of what is learned after the last iteration, as other sheets write it."""
         update = self.derivation[name].update
         assert update is not None
-        return Formula(lambda symbol: self._address_elsewhere(symbol, self.last_row)).read(update)
+        return Formula(lambda symbol: self._address_on_other_sheets(symbol, self.last_row)).read(update)
 
     @property
     def headers(self) -> str:
@@ -191,7 +191,7 @@ class Table(Struct, frozen=True, dict=True):
     def _reading(self) -> Formula:
         return Formula(self._address)
 
-    def _address_elsewhere(self, symbol: Symbol, row: int) -> str:
+    def _address_on_other_sheets(self, symbol: Symbol, row: int) -> str:
         if symbol.name in self.derivation.settings:
             return f"{WALKTHROUGH}!{self.setting_cell(symbol.name)}"
         return f"{WALKTHROUGH}!${self._letters[symbol.name]}${row}"

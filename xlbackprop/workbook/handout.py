@@ -96,6 +96,6 @@ def _said(program: str, path: Path, work: Callable[[], subprocess.CompletedProce
 
 
 def _put(source: Path, target: Path) -> Path:
-    with atomic_write(target) as beside:
-        shutil.copyfile(source, beside)
+    with atomic_write(target) as temporary:
+        shutil.copyfile(source, temporary)
     return target

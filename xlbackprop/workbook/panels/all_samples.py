@@ -24,7 +24,7 @@ _MOST_SYMBOLS = 150
 """A loss of all outputs in one formula; the cells of longer ones have columns of their own."""
 
 
-class Passes(Struct, frozen=True):
+class ForwardPasses(Struct, frozen=True):
     """Where every sample is passed through a network at every point: one row each, sample by sample within a point."""
 
     curve: LossCurve
@@ -56,7 +56,7 @@ class Passes(Struct, frozen=True):
         return f"SUMIF({self._points},{number},{losses})/{self.curve.samples}"
 
 
-def put_samples(page: Page, lesson: Lesson, curve: LossCurve, header_row: int, first_column: int) -> Passes:
+def put_samples(page: Page, lesson: Lesson, curve: LossCurve, header_row: int, first_column: int) -> ForwardPasses:
     """Put down which sample is passed at which point, for every network that takes them."""
     derivation, table = lesson.derivation, lesson.table
     head = absolute(address(header_row, first_column))
@@ -82,7 +82,7 @@ def put_samples(page: Page, lesson: Lesson, curve: LossCurve, header_row: int, f
         page.text(f"{letter}{header_row}", name, Look(theme.LABEL, derivation[name].role))
     assert len(columns[0].values) == rows
     page.block(Block(header_row + 1, columns, first_column))
-    return Passes(curve, header_row, first_column, places)
+    return ForwardPasses(curve, header_row, first_column, places)
 
 
 def loss_columns(derivation: Derivation) -> tuple[str, ...]:
@@ -99,33 +99,33 @@ def pass_columns(derivation: Derivation) -> tuple[str, ...]:
     return (*derivation.learned, *loss_columns(derivation))
 
 
-def put_passes(
+def put_forward_passes(
     page: Page,
     definition: Definition,
     derivation: Derivation,
-    passes: Passes,
+    forward: ForwardPasses,
     column: int,
     weights: Mapping[str, tuple[str, Array]],
-    elsewhere: Mapping[str, str],
+    references: Mapping[str, str],
 ) -> tuple[str, Array]:
     """Put down the passes of one network.
 
     Args:
         weights: for everything that is learned, the range of its values over the points, and these.
-        elsewhere: the addresses of what is given beside the samples.
+        references: the addresses of what is given beside the samples.
 
     Returns:
         The range of the losses, and the mean loss of every point, shape (points,).
     """
     columns, total = pass_columns(derivation), derivation.names.total_loss
-    working = Working(derivation, columns, column, passes.header_row, passes.rows, {**elsewhere, **passes.places})
-    passed = passes.curve.passes(definition, {name: values for name, (_, values) in weights.items()})
-    formulas = {name: number_from(where, f"{passes.point}+1") for name, (where, _) in weights.items()}
+    working = Working(derivation, columns, column, forward.header_row, forward.rows, {**references, **forward.places})
+    passed = forward.curve.forward(definition, {name: values for name, (_, values) in weights.items()})
+    formulas = {name: number_from(where, f"{forward.point}+1") for name, (where, _) in weights.items()}
     formulas |= {name: working.calculation(name) for name in columns if name not in weights}
     working.header(page)
     working.block(page, formulas, {name: passed[name] for name in columns}, slice(None))
-    page.show_extreme_numbers(f"{working.cell(columns[0])}:{working.cell(columns[-1], passes.rows - 1)}")
-    return working.range(total), passes.curve.means(passed[total])
+    page.show_extreme_numbers(f"{working.cell(columns[0])}:{working.cell(columns[-1], forward.rows - 1)}")
+    return working.range(total), forward.curve.means(passed[total])
 
 
 class Points(Struct, frozen=True):
@@ -141,14 +141,14 @@ def put_points(
     page: Page,
     definition: Definition,
     derivation: Derivation,
-    passes: Passes,
+    forward: ForwardPasses,
     first_row: int,
     column: int,
     learned: Mapping[str, tuple[str, str, Array]],
-    elsewhere: Mapping[str, str],
+    references: Mapping[str, str],
     *,
     loss_column: int,
-    passes_column: int,
+    forward_column: int,
 ) -> Points:
     """Put down the weights at every point from `column` on, the passes there, and in `loss_column` the mean losses.
 
@@ -156,7 +156,7 @@ def put_points(
         learned: for everything that is learned: its formula at a point, with `{row}` in it, the formula of the last
             point, at the end of the training, and its values at all of them.
     """
-    count = len(passes.curve.made)
+    count = len(forward.curve.made)
     last_row = first_row + count - 1
     weights, columns = {}, []
     for index, (name, (formula, last, values)) in enumerate(learned.items(), column):
@@ -167,11 +167,11 @@ def put_points(
         weights[name] = f"${letter}${first_row}:${letter}${last_row}", values
     page.block(Block(first_row, columns, column))
     page.show_extreme_numbers(f"{address(first_row, column)}:{address(last_row, column + len(columns) - 1)}")
-    losses, means = put_passes(page, definition, derivation, passes, passes_column, weights, elsewhere)
+    losses, means = put_forward_passes(page, definition, derivation, forward, forward_column, weights, references)
     letter = column_letter(loss_column)
     look = Look(theme.RESULT, derivation[derivation.names.total_loss].role, theme.VALUE_FORMAT)
     number = f"(ROW()-ROW(${letter}${first_row - 1})-1)"
     page.block(
-        Block(first_row, [BlockColumn(page.style_number(look), passes.mean(losses, number), means)], loss_column)
+        Block(first_row, [BlockColumn(page.style_number(look), forward.mean(losses, number), means)], loss_column)
     )
     return Points(f"${letter}${first_row}:${letter}${last_row}", means)

@@ -15,7 +15,7 @@ from xlbackprop.network import EPOCH, ITERATION, LARGEST_NUMBER, LOSSES, Definit
 from xlbackprop.symbols import Expression, number_from
 from xlbackprop.walkthrough import Lesson, LossCurve
 from xlbackprop.workbook.panels import verdict
-from xlbackprop.workbook.panels.all_samples import Passes, pass_columns, put_points, put_samples
+from xlbackprop.workbook.panels.all_samples import ForwardPasses, pass_columns, put_points, put_samples
 from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS, Run, put_run, run_columns
 from xlbackprop.workbook.panels.working import Working
 from xlbackprop.workbook.xlsx import charts, theme
@@ -273,7 +273,7 @@ class Summary(Struct, frozen=True, dict=True):
         page.height(self._verdict_row, 48)
 
     @cached_property
-    def _passes(self) -> Passes:
+    def _forward(self) -> ForwardPasses:
         """The samples that all runs pass through their networks at every point."""
         page, first, points = self.page, self._points_row, len(self.curve.made)
         text = "Working: the weights after every epoch, and every sample passed through the network with them"
@@ -302,7 +302,7 @@ class Summary(Struct, frozen=True, dict=True):
         definition: Definition,
         derivation: Derivation,
         trace: Trace,
-        elsewhere: Mapping[str, str],
+        references: Mapping[str, str],
         *,
         first_column: int,
         name: str,
@@ -313,11 +313,11 @@ class Summary(Struct, frozen=True, dict=True):
         """Put down a training and the losses that it is judged by.
 
         Args:
-            elsewhere: the addresses of what is given.
+            references: the addresses of what is given.
             label, is_optional: see `Compared`.
         """
         columns = run_columns(derivation)
-        working = Working(derivation, columns, first_column, self.header_row, self.iterations, elsewhere)
+        working = Working(derivation, columns, first_column, self.header_row, self.iterations, references)
         values = {name: trace[name] for name in columns}
         put_run(self.page, self.lesson, Run(working, values))
         if self.samples == 1:
@@ -340,7 +340,7 @@ class Summary(Struct, frozen=True, dict=True):
 
     def _all_samples(self, definition: Definition, working: Working, trace: Trace) -> tuple[Losses, int]:
         derivation, first = working.derivation, self._points_row
-        passes, loss_column = self._passes, working.first_column + len(derivation.learned)
+        forward, loss_column = self._forward, working.first_column + len(derivation.learned)
         learned = {
             name: (
                 number_from(working.range(name), "$A{row}+1"),
@@ -349,18 +349,18 @@ class Summary(Struct, frozen=True, dict=True):
             )
             for name in derivation.learned
         }
-        fixed = {name: working.elsewhere[name] for name in derivation.constants if name not in derivation.sampled}
+        fixed = {name: working.references[name] for name in derivation.constants if name not in derivation.sampled}
         points = put_points(
             self.page,
             definition,
             derivation,
-            passes,
+            forward,
             first,
             working.first_column,
             learned,
             fixed,
             loss_column=loss_column,
-            passes_column=working.first_column,
+            forward_column=working.first_column,
         )
         self.page.text(address(first - 1, loss_column), "loss", theme.COLUMN_HEAD)
         return Losses(column_letter(loss_column), first, "B", self.curve.epochs, points.values), loss_column + 1
@@ -373,12 +373,12 @@ class Summary(Struct, frozen=True, dict=True):
         count = len(losses.values)
         last = run.chosen(losses.cell(count - 1), '""')
         page.formula(f"{run.column}{self.loss_row}", last, float(losses.values[-1]), result)
-        told = self._told(run)
+        words = self._words(run)
         verdict_cell = f"{run.column}{self._verdict_row}"
         page.formula(
             verdict_cell,
             run.chosen(verdict.verdict_formula(self._rule, run.fact_places), f'"{NOT_CHOSEN}"'),
-            told,
+            words,
             Look(theme.CHECK, align="center", wrap=True),
         )
         since = f"{column_letter(run.helper_column)}{losses.first_row + count - 1}"
@@ -390,7 +390,7 @@ class Summary(Struct, frozen=True, dict=True):
         page.formula(
             f"{run.column}{self._since_row}",
             run.chosen(small_from, '""'),
-            self._since(run, told),
+            self._since(run, words),
             Look(theme.RESULT, align="right"),
         )
 
@@ -400,12 +400,12 @@ class Summary(Struct, frozen=True, dict=True):
         squared = LOSSES[definition.loss].goes_with is None
         return verdict.rule(saturates=squared, bounded=squared and definition.weight_limit is None)
 
-    def _told(self, run: Compared) -> str:
+    def _words(self, run: Compared) -> str:
         return verdict.verdict_of(self._rule, run.facts(self.threshold))
 
-    def _since(self, run: Compared, told: str) -> float | str:
+    def _since(self, run: Compared, words: str) -> float | str:
         since = int(run.small_since(self.threshold)[-1])
-        return float(run.losses.places[since]) if told.endswith(verdict.CONVERGED) else _NEVER
+        return float(run.losses.places[since]) if words.endswith(verdict.CONVERGED) else _NEVER
 
     def _helpers(self, run: Compared) -> None:
         """Since when the loss is small, and the losses as the two charts show them."""
@@ -449,7 +449,7 @@ class Summary(Struct, frozen=True, dict=True):
         """
         ends = runs[0].column, runs[-1].column
         firsts, names = (":".join(f"{column}{row}" for column in ends) for row in (self._since_row, NAME_ROW))
-        reached = [(since, run.name) for run in runs if isinstance(since := self._since(run, self._told(run)), float)]
+        reached = [(since, run.name) for run in runs if isinstance(since := self._since(run, self._words(run)), float)]
         between = f", from {self.unit} "
         value = none
         if reached:
@@ -470,11 +470,11 @@ class Summary(Struct, frozen=True, dict=True):
             columns: the last columns that the charts cover.
         """
         page = self.page
-        told = (f"{title}, cut off at twice the start", "By powers of ten, to 10⁻¹⁰ of the start")
+        titles = (f"{title}, cut off at twice the start", "By powers of ten, to 10⁻¹⁰ of the start")
         loss = "loss of all samples" if self.samples > 1 else "loss"
         (top, bottom), (middle, last) = self._chart_rows, columns
         for index, (text, left, right, axis) in enumerate(
-            ((told[0], 1, middle, "linear"), (told[1], middle + 1, last, "logarithmic"))
+            ((titles[0], 1, middle, "linear"), (titles[1], middle + 1, last, "logarithmic"))
         ):
             curves = [self._curve(run, index, *look) for run, look in zip(runs, _CURVES, strict=False)]
             chart = charts.curve_chart(text, self.unit, loss, curves, logarithmic=bool(index))

@@ -77,7 +77,7 @@ def put_setting(page: Page, cell: str, setting: Setting) -> None:
     page.limit(cell, title, setting.least, setting.most)
 
 
-def settings_elsewhere(lesson: Lesson) -> dict[str, str]:
+def setting_references(lesson: Lesson) -> dict[str, str]:
     """The settings where the Walkthrough has them."""
     return {name: f"{WALKTHROUGH}!{lesson.table.setting_cell(name)}" for name in lesson.derivation.settings}
 

@@ -63,8 +63,8 @@ def rule(*, saturates: bool, bounded: bool) -> Expression:
         bounded: whether there is a largest loss that the network can have, so that it cannot run away.
     """
     ends_above = (1 + _CLEARLY) * _FIRST
-    falls = conditional(ends_above, _LAST, Symbol(ABOVE_FALLING), _told(FALLING))
-    stays = conditional(_LAST, (1 - _FLAT) * _FIRST, _told(FELL_FLAT), _told(STUCK))
+    falls = conditional(ends_above, _LAST, Symbol(ABOVE_FALLING), _after_a_rise(FALLING))
+    stays = conditional(_LAST, (1 - _FLAT) * _FIRST, _after_a_rise(FELL_FLAT), _after_a_rise(STUCK))
     stays = conditional(ends_above, _LAST, Symbol(ABOVE_STUCK), stays)
     rises = conditional(_FIRST, _LAST, Symbol(RISING), Symbol(FELL_RISING))
     went = conditional((1 + _FLAT) * _BEFORE, _LAST, rises, stays)
@@ -72,20 +72,20 @@ def rule(*, saturates: bool, bounded: bool) -> Expression:
     over = _LATELY_HIGHEST - (1 + _FLAT) * apply(Builtin.MAXIMUM, _BEFORE, _LAST)
     under = (1 - _FLAT) * apply(Builtin.MINIMUM, _BEFORE, _LAST) - _LATELY_LOWEST
     went = conditional(0, apply(Builtin.MAXIMUM, over, under), Symbol(SWINGS), went)
-    went = conditional(_LAST, _SMALL, _told(CONVERGED), went)
+    went = conditional(_LAST, _SMALL, _after_a_rise(CONVERGED), went)
     if saturates:
         share = apply(Builtin.SQUARE_ROOT, _LAST / apply(Builtin.MAXIMUM, _SMALLEST, _FIRST))
         left = _GRADIENT - _VANISHED * _FIRST_GRADIENT * share
         missing = _AS_GOOD_AS_NOTHING * _FIRST - _LAST
-        went = conditional(apply(Builtin.MAXIMUM, left, missing), 0, _told(NO_GRADIENT), went)
+        went = conditional(apply(Builtin.MAXIMUM, left, missing), 0, _after_a_rise(NO_GRADIENT), went)
     if not bounded:
         went = conditional(_FAR * apply(Builtin.MAXIMUM, _FIRST, _SMALL), _LAST, Symbol(FLEW), went)
     return conditional((1 + _SAME) * _LOWEST, _HIGHEST, went, Symbol(UNMOVED))
 
 
-def _told(outcome: str) -> Expression:
-    """An outcome, after a word on the rise if the loss was once higher than at its start."""
-    return conditional((1 + _CLEARLY) * _FIRST, _HIGHEST, Symbol(UP_FIRST + outcome), Symbol(outcome))
+def _after_a_rise(words: str) -> Expression:
+    """What happened, after a word on the rise if the loss was once higher than at its start."""
+    return conditional((1 + _CLEARLY) * _FIRST, _HIGHEST, Symbol(UP_FIRST + words), Symbol(words))
 
 
 def verdict_formula(verdict: Expression, places: Mapping[str, str]) -> str:

@@ -27,7 +27,7 @@ class Working(Struct, frozen=True, dict=True):
     first_column: int
     header_row: int
     rows: int
-    elsewhere: Mapping[str, str]
+    references: Mapping[str, str]
     """What the formulas use that has no column: its address, or an expression, in which `{row}` is the row."""
 
     @property
@@ -87,15 +87,15 @@ class Working(Struct, frozen=True, dict=True):
 
     @cached_property
     def _known(self) -> frozenset[str]:
-        return frozenset((*self.columns, *self.elsewhere))
+        return frozenset((*self.columns, *self.references))
 
     @cached_property
     def _reading(self) -> Formula:
         return Formula(self._address)
 
     def _address(self, symbol: Symbol) -> str:
-        if symbol.name in self.elsewhere:
-            place = self.elsewhere[symbol.name]
+        if symbol.name in self.references:
+            place = self.references[symbol.name]
             return place.replace("{row}", "{above}") if isinstance(symbol, Old) else place
         return self.letter(symbol.name) + ("{above}" if isinstance(symbol, Old) else "{row}")
 

@@ -48,10 +48,10 @@ def put_answer(page: Page, lesson: Lesson, row: int, lines: Lines, renamed: Mapp
         renamed: what everything that is learned is called once it is updated.
     """
     derivation, count = lesson.derivation, lesson.derivation.samples
-    before, old = _passes(page, lesson, _FIRST_COLUMN, "before", {name: lines.cell(name) for name in renamed}, lines)
+    before, old = _losses(page, lesson, _FIRST_COLUMN, "before", {name: lines.cell(name) for name in renamed}, lines)
     column = _FIRST_COLUMN + len(loss_columns(derivation)) + len(derivation.sampled) + 1
     updated = {name: lines.cell(new) for name, new in renamed.items()}
-    after, new = _passes(page, lesson, column, "after", updated, lines)
+    after, new = _losses(page, lesson, column, "after", updated, lines)
     of = f" of all {count} samples" if count > 1 else ""
     page.text(f"B{row}", f"the loss{of}, with the new values", _PROSE)
     look = Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT, align="right")
@@ -83,15 +83,15 @@ def _verdict(lesson: Lesson, before: str, after: str, old: float, new: float, of
     return formula, f"{start}{seen}{between}{whole}{end}" if seen < whole else words
 
 
-def _passes(
+def _losses(
     page: Page, lesson: Lesson, column: int, when: str, weights: Mapping[str, str], lines: Lines
 ) -> tuple[str, float]:
     """Put down every sample passed through the network; give the range of the losses, and their mean."""
     derivation, definition = lesson.derivation, lesson.definition
     total, count = derivation.names.total_loss, derivation.samples
     page.text(address(_HEADER_ROW - 1, column), f"Working: {when} the update", Look(theme.HEADING))
-    elsewhere = dict(weights)
-    elsewhere |= {name: lines.cell(name) for name in derivation.constants}
+    references = dict(weights)
+    references |= {name: lines.cell(name) for name in derivation.constants}
     given = np.array([(*sample.inputs, *sample.targets) for sample in definition.samples])
     head = absolute(address(_HEADER_ROW, column))
     columns = []
@@ -101,11 +101,11 @@ def _passes(
         page.text(f"{letter}{_HEADER_ROW}", name, Look(theme.LABEL, derivation[name].role))
         formula = number_from(lesson.table.samples(name), f"ROW()-ROW({head})")
         columns.append(BlockColumn(page.style_number(look), formula, given[:, index]))
-        elsewhere[name] = f"${letter}{{row}}"
+        references[name] = f"${letter}{{row}}"
     if columns:
         page.block(Block(_HEADER_ROW + 1, columns, column))
     names = loss_columns(derivation)
-    working = Working(derivation, names, column + len(columns), _HEADER_ROW, count, elsewhere)
+    working = Working(derivation, names, column + len(columns), _HEADER_ROW, count, references)
     working.header(page)
     values = _values(lesson, when, count)
     working.block(page, {name: working.calculation(name) for name in names}, values, slice(None))

@@ -100,7 +100,7 @@ def _answers(page: Page, lesson: Lesson, answering: str) -> int:
     column = curve_column(derivation) + 3
     columns = (*forward_columns(derivation, labels.losses), *labels.losses, labels.total_loss)
     weights_column = column + len(columns) + 2
-    elsewhere = {name: f"${column_letter(index)}{{row}}" for index, name in enumerate(derivation.sampled, 2)}
+    references = {name: f"${column_letter(index)}{{row}}" for index, name in enumerate(derivation.sampled, 2)}
     fixed = tuple(name for name in derivation.constants if name not in derivation.sampled)
     parameters = (*derivation.learned, *fixed)
     last_point = FIRST_SAMPLE_ROW + len(curve.made) - 1
@@ -116,8 +116,8 @@ def _answers(page: Page, lesson: Lesson, answering: str) -> int:
             value = float(curve.weights(lesson.trace, name)[-1])
             changes[name] = np.full(derivation.samples, value)
         page.formula(cell, formula, value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))
-        elsewhere[name] = absolute(cell)
-    working = Working(derivation, columns, column, _HEADER_ROW, derivation.samples, elsewhere)
+        references[name] = absolute(cell)
+    working = Working(derivation, columns, column, _HEADER_ROW, derivation.samples, references)
     working.header(page)
     answers = evaluate(lesson.definition, changes, np.arange(derivation.samples))
     values = {name: answers[name] for name in columns}
@@ -130,16 +130,16 @@ def _answers(page: Page, lesson: Lesson, answering: str) -> int:
     page.show_extreme_numbers(f"{working.cell(columns[0])}:{working.cell(total, derivation.samples - 1)}")
     last_row = max(working.last_row, last_point)
     page.sheet.print_area = f"A1:{working.letter(total)}{last_row}"
-    passes_column = weights_column + len(parameters) + 1
-    return _curve(page, lesson, weights_column, passes_column, {name: elsewhere[name] for name in fixed})
+    forward_column = weights_column + len(parameters) + 1
+    return _curve(page, lesson, weights_column, forward_column, {name: references[name] for name in fixed})
 
 
-def _curve(page: Page, lesson: Lesson, weights_column: int, passes_column: int, elsewhere: Mapping[str, str]) -> int:
+def _curve(page: Page, lesson: Lesson, weights_column: int, forward_column: int, references: Mapping[str, str]) -> int:
     """Put down the loss of all samples from epoch to epoch, and the working behind it; give its last column."""
     derivation, table, curve = lesson.derivation, lesson.table, lesson.table.loss_curve
     words = "Working: every sample passed through the network after every epoch"
-    page.text(address(1, passes_column), words, Look(theme.HEADING))
-    passes = put_samples(page, lesson, curve, _HEADER_ROW, passes_column)
+    page.text(address(1, forward_column), words, Look(theme.HEADING))
+    forward = put_samples(page, lesson, curve, _HEADER_ROW, forward_column)
     made = f"ROUND(${column_letter(curve_column(derivation))}{{row}}*{curve.samples},0)"
     learned = {
         name: (number_from(table.range(name), f"{made}+1"), table.last_update(name), curve.weights(lesson.trace, name))
@@ -149,12 +149,12 @@ def _curve(page: Page, lesson: Lesson, weights_column: int, passes_column: int, 
         page,
         lesson.definition,
         derivation,
-        passes,
+        forward,
         FIRST_SAMPLE_ROW,
         weights_column,
         learned,
-        elsewhere,
+        references,
         loss_column=curve_column(derivation) + 1,
-        passes_column=passes.next_column,
+        forward_column=forward.next_column,
     )
-    return passes.next_column + len(pass_columns(derivation))
+    return forward.next_column + len(pass_columns(derivation))

@@ -150,13 +150,13 @@ def gradient_check(workbook: Workbook, lesson: Lesson) -> Page:
     places = Places(learned)
     weight = varied_weight(lesson.derivation.names)
     pushes = [(name, EPSILON) for name in learned] + [(weight, epsilon) for epsilon in _EPSILONS]
-    passes = _passes(lesson, pushes, CHECKED_ITERATION)
-    measurements = _measurements(lesson, pushes, passes, CHECKED_ITERATION)
+    pushed = _pushed(lesson, pushes, CHECKED_ITERATION)
+    measurements = _measurements(lesson, pushes, pushed, CHECKED_ITERATION)
     own, varied = measurements[: len(learned)], measurements[len(learned) :]
 
     _headline(page, lesson.table.iterations - 1)
     working, cells = _working(page, lesson, places, weight)
-    _forward_passes(page, working, places, cells, pushes, passes)
+    _forward_passes(page, working, places, cells, pushes, pushed)
     for index, measurement in enumerate(own):
         _compare(page, lesson, working, places, cells, index, measurement, TOLERANCE)
     _summary(page, places, [measurement.verdict(TOLERANCE) for measurement in own])
@@ -168,7 +168,7 @@ def gradient_check(workbook: Workbook, lesson: Lesson) -> Page:
     return page
 
 
-def _passes(lesson: Lesson, pushes: Sequence[tuple[str, float]], iteration: int) -> Trace:
+def _pushed(lesson: Lesson, pushes: Sequence[tuple[str, float]], iteration: int) -> Trace:
     """A forward pass with each weight pushed up and another with it pushed down: rows 0 and 1, 2 and 3 …"""
     changes = {}
     for name in lesson.derivation.learned:
@@ -178,11 +178,11 @@ def _passes(lesson: Lesson, pushes: Sequence[tuple[str, float]], iteration: int)
 
 
 def _measurements(
-    lesson: Lesson, pushes: Sequence[tuple[str, float]], passes: Trace, iteration: int
+    lesson: Lesson, pushes: Sequence[tuple[str, float]], pushed: Trace, iteration: int
 ) -> list[_Measurement]:
     total = lesson.derivation.names.total_loss
     at = lesson.trace.at(iteration)
-    losses = passes[total].reshape(-1, 2).tolist()
+    losses = pushed[total].reshape(-1, 2).tolist()
     return [
         _Measurement(name, at[name], at[derivative(total, name)], epsilon, plus, minus)
         for (name, epsilon), (plus, minus) in zip(pushes, losses, strict=True)
@@ -236,18 +236,18 @@ def _working(page: Page, lesson: Lesson, places: Places, weight: str) -> tuple[W
         ],
         row + 4,
     )
-    elsewhere = given(page, lesson, row + 1, iteration_cell=cells[0], iteration=CHECKED_ITERATION)
+    references = given(page, lesson, row + 1, iteration_cell=cells[0], iteration=CHECKED_ITERATION)
     names = lesson.derivation.names
     units = [
         name for rows in zip(names.pre_activations, names.activations, strict=True) for layer in rows for name in layer
     ]
     columns = (*places.weights, *units, *names.losses, names.total_loss)
     rows = 2 * (len(places.weights) + len(_EPSILONS))
-    return Working(lesson.derivation, columns, 3, row + 7, rows, elsewhere), _Used(*cells)
+    return Working(lesson.derivation, columns, 3, row + 7, rows, references), _Used(*cells)
 
 
 def _forward_passes(
-    page: Page, working: Working, places: Places, cells: _Used, pushes: Sequence[tuple[str, float]], passes: Trace
+    page: Page, working: Working, places: Places, cells: _Used, pushes: Sequence[tuple[str, float]], pushed: Trace
 ) -> None:
     page.text(f"A{working.header_row}", "pushed", theme.COLUMN_HEAD)
     page.text(f"B{working.header_row}", "step", theme.COLUMN_HEAD)
@@ -265,7 +265,7 @@ def _forward_passes(
     for name, weight_row in zip(places.weights, places.rows, strict=True):
         head = f"{working.letter(name)}${working.header_row}"
         formulas[name] = f"$B${weight_row}+IF($A{{row}}={head},$B{{row}},0)"
-    working.block(page, formulas, {name: passes[name] for name in working.columns}, slice(None))
+    working.block(page, formulas, {name: pushed[name] for name in working.columns}, slice(None))
 
 
 def _compare(

@@ -10,16 +10,14 @@ from xlbackprop.grid import absolute, address, column_letter
 from xlbackprop.network import LARGEST_NUMBER, LEARNING_RATE
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels import comparison as outcome
-from xlbackprop.workbook.panels.comparison import Compared, Summary
-from xlbackprop.workbook.panels.run import begin, settings_elsewhere
+from xlbackprop.workbook.panels.comparison import LABEL, NAME_ROW, NOT_CHOSEN, Compared, Summary
+from xlbackprop.workbook.panels.run import begin, setting_references
 from xlbackprop.workbook.panels.working import bounded, given, plain
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Learning rates"
-THRESHOLD_CELL = outcome.THRESHOLD_CELL
 
 
 _LAST_COLUMNS = 4, 9
@@ -28,13 +26,13 @@ _LAST_COLUMNS = 4, 9
 
 def rate_cell(index: int) -> str:
     """The address of the learning rate number `index`, counted from 0."""
-    return address(outcome.NAME_ROW, index + 2)
+    return address(NAME_ROW, index + 2)
 
 
 def learning_rates(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the batched engine gives the values that its formulas have."""
     page = Page(workbook, TITLE)
-    summary = Summary(page, lesson, "rate", outcome.NAME_ROW + 1)
+    summary = Summary(page, lesson, "rate", NAME_ROW + 1)
     summary.head("Learning rates: how far should a step go?", "for each rate", f"learning rate {LEARNING_RATE}")
     page.text(
         address(summary.working_row, 1),
@@ -42,7 +40,7 @@ def learning_rates(workbook: Workbook, lesson: Lesson) -> Page:
         Look(theme.HEADING),
     )
     places, column = begin(page, lesson, summary.header_row, summary.iterations)
-    places |= settings_elsewhere(lesson) | given(page, lesson, summary.working_row + 1)
+    places |= setting_references(lesson) | given(page, lesson, summary.working_row + 1)
     definitions = [
         replace(lesson.definition, iterations=summary.iterations, learning_rate=rate)
         for rate in lesson.definition.learning_rates
@@ -78,8 +76,8 @@ def learning_rates(workbook: Workbook, lesson: Lesson) -> Page:
 def _rate(page: Page, run: Compared, used: str, rate: float) -> None:
     """The reader's rate, and over the working the one that is used."""
     working, cell = run.working, run.name_cell
-    page.text(address(working.header_row - 1, working.first_column), f"{LEARNING_RATE} =", outcome.LABEL)
-    named = f'IF(ISNUMBER({cell}),{used},"{outcome.NOT_CHOSEN}")'
+    page.text(address(working.header_row - 1, working.first_column), f"{LEARNING_RATE} =", LABEL)
+    named = f'IF(ISNUMBER({cell}),{used},"{NOT_CHOSEN}")'
     page.formula(run.label, named, rate, Look(theme.CALCULATION, number_format=theme.PLAIN_FORMAT))
     page.formula(used, bounded(cell, 0, LARGEST_NUMBER, 0), rate, Look(theme.RESULT))
     page.number(cell, rate)

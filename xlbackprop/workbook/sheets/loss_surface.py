@@ -188,10 +188,10 @@ def _headline(page: Page, lesson: Lesson, iterations: int) -> None:
         f"{last}<{first[0]}*(1-{_CLEARLY:G})": (_DOWNHILL, end < first[1] * (1 - _CLEARLY)),
         f"{last}>{first[0]}*(1+{_CLEARLY:G})": (_HIGHER, end > first[1] * (1 + _CLEARLY)),
     }
-    title, told = f'"{_UNMOVED}"', _UNMOVED
+    title, shown = f'"{_UNMOVED}"', _UNMOVED
     for condition, (text, holds) in words.items():
-        title, told = f'IF({condition},"{text}",{title})', text if holds else told
-    page.formula("A1", f'"{TITLE}: "&{title}', f"{TITLE}: {told}", Look(theme.TITLE))
+        title, shown = f'IF({condition},"{text}",{title})', text if holds else shown
+    page.formula("A1", f'"{TITLE}: "&{title}', f"{TITLE}: {shown}", Look(theme.TITLE))
     page.height(1, 24)
     page.text("A2", _SUBTITLE_OF_A_CURVE if _has_one_weight(lesson) else _SUBTITLE)
     page.text(
@@ -336,7 +336,7 @@ def _points(
     """Put down the losses at every point of the grid, row by row from its top left, and which the path visits."""
     across, upwards = axes
     letters = [column_letter(_POINTS_COLUMN + column) for column in (0, 1)]
-    elsewhere = given(page, lesson, _GIVEN_ROW, _WORKING_COLUMN) | _weights(
+    references = given(page, lesson, _GIVEN_ROW, _WORKING_COLUMN) | _weights(
         page, lesson, axes, letters, others, iteration
     )
     first, number = _LISTS_ROW + 1, _index(_POINTS_COLUMN, _LISTS_ROW)
@@ -358,7 +358,7 @@ def _points(
 
     changes = {name: np.full(STEPS * STEPS, lesson.trace[name][iteration]) for name in lesson.derivation.learned}
     changes |= {upwards.weight: y} | {across.weight: x}
-    column, losses = _forward_passes(page, lesson, elsewhere, changes)
+    column, losses = _forward_passes(page, lesson, references, changes)
 
     count = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
     visit_column = column_letter(column + 1)
@@ -381,7 +381,7 @@ def point_columns(derivation: Derivation) -> tuple[str, ...]:
 
 
 def _forward_passes(
-    page: Page, lesson: Lesson, elsewhere: dict[str, str], changes: dict[str, Array]
+    page: Page, lesson: Lesson, references: dict[str, str], changes: dict[str, Array]
 ) -> tuple[int, Array]:
     """A forward pass for every point and every sample; give the column of the loss, and the losses.
 
@@ -392,7 +392,7 @@ def _forward_passes(
     columns = point_columns(derivation)
     column, losses, cells = _POINTS_COLUMN + 2, [], []
     for sample in range(derivation.samples):
-        places = elsewhere | _sample(lesson, sample)
+        places = references | _sample(lesson, sample)
         working = Working(derivation, columns, column, _LISTS_ROW, STEPS * STEPS, places)
         values = evaluate(lesson.definition, changes, sample)
         working.header(page)

@@ -78,17 +78,17 @@ def matrices(workbook: Workbook, lesson: Lesson) -> Page:
     page.text("D3", f"← 0 to {choice.last}.  ⊙ multiplies cell by cell.", _PROSE)
     batch = _batch(lesson)
     header_row = 3
-    if batch.is_told:
+    if batch.is_shown:
         header_row = 4
         _put_batch(page, lesson, choice, batch)
     for row in range(3, header_row + 1):
         page.heights(row, 1)
     page.sheet.freeze_panes = f"A{header_row + 1}"
-    told = _Matrices(page, lesson, choice, batch, header_row + 1)
-    told.forward()
-    told.backward()
-    told.update()
-    sheet = told.sheet
+    rows = _Matrices(page, lesson, choice, batch, header_row + 1)
+    rows.forward()
+    rows.backward()
+    rows.update()
+    sheet = rows.sheet
     last = column_letter(sheet.last_column)
     page.widths((column_letter(index) for index in range(1, sheet.last_column + 1)), COLUMN_WIDTH)
     for row in range(header_row + 1, sheet.row):
@@ -110,7 +110,7 @@ class _Batch(Struct, frozen=True):
     """How many samples the batches of this training have, in rising order; the largest has a column for each."""
     is_cut: bool
     """Whether the table ends within a batch."""
-    is_told: bool
+    is_shown: bool
     """Whether the training has batches, though the table may end after a single sample."""
 
     @property
@@ -131,7 +131,7 @@ def _batch(lesson: Lesson) -> _Batch:
         count=int(counts[iteration]),
         counts=tuple(sorted(set(counts.tolist()))),
         is_cut=bool((counts < order.size).any()),
-        is_told=order.batch_size > 1,
+        is_shown=order.batch_size > 1,
     )
 
 
@@ -159,7 +159,7 @@ class _Matrices:
         self._labels = lesson.derivation.names
         self._choice = choice
         self._batch = batch
-        self._is_batched = batch.is_told
+        self._is_batched = batch.is_shown
         self._values = [lesson.trace.at(batch.first + index) for index in range(batch.count)]
         self._states = OPTIMISERS[lesson.definition.optimiser.name].states
         sizes = self._labels.sizes
@@ -189,9 +189,9 @@ class _Matrices:
             role = Role.OUTPUT if layer == last else Role.HIDDEN
             before = self._weighted_sums(layer, before, role)
             outputs = names.activations[layer]
-            before = self._samples(f"Activations {self._told(outputs[0])}", outputs, role, self._defined)
+            before = self._samples(f"Activations {self._equation(outputs[0])}", outputs, role, self._defined)
         self._samples("Targets T", names.targets, Role.TARGET, self._given)
-        caption = f"Loss {self._told(names.losses[0])}; {names.total_loss} is the sum of a column"
+        caption = f"Loss {self._equation(names.losses[0])}; {names.total_loss} is the sum of a column"
         losses = self._samples(caption, (*names.losses, names.total_loss), Role.LOSS, self._defined)
         if self._is_batched:
             self._mean_loss(losses)
@@ -209,7 +209,7 @@ class _Matrices:
                 above = self._passed_down(layer, by_output, above)
                 row = above.label_row
             elif by_output[0] in self._derivation.quantities:
-                row = self._samples(self._told(by_output[0]), by_output, Role.GRADIENT, self._defined).label_row
+                row = self._samples(self._equation(by_output[0]), by_output, Role.GRADIENT, self._defined).label_row
             above = self._gradients(layer, self._turned_before(layer, row))
 
     def update(self) -> None:
@@ -291,10 +291,10 @@ class _Matrices:
         """∂E/∂Z in the middle, and to its right ∂E/∂W = ∂E/∂Z · Aᵀ below Aᵀ, with ∂E/∂b as a last column."""
         units, sources, learned = self._labels.pre_activations[layer], self._sources(layer), self._learned(layer)
         deltas = self._by(units)
-        row = self.sheet.caption(self.sheet.row, self._middle, self._told(deltas[0]))
+        row = self.sheet.caption(self.sheet.row, self._middle, self._equation(deltas[0]))
         if layer == self._layers[-1] and LOSSES[self._lesson.definition.loss].goes_with:
             row = self.sheet.caption(row, self._middle, f"{deltas[0]}: {self._derivation[deltas[0]].reason}", _REMARK)
-        self.sheet.text(row, self._right, self._gradients_told(layer))
+        self.sheet.text(row, self._right, self._gradients_equation(layer))
         slopes = self._strip(row + 1, deltas, Role.GRADIENT, self._defined)
         matrix = Matrix(row + 1, self._right, len(units), len(learned[0]))
         mean = f"/{_COUNT}" if self._is_batched else ""
@@ -316,16 +316,16 @@ class _Matrices:
         self._remember(matrix, names)
         return slopes
 
-    def _gradients_told(self, layer: int) -> str:
+    def _gradients_equation(self, layer: int) -> str:
         """The one line over the gradients of what a layer learns."""
         by_weight = derivative(MEAN_LOSS if self._is_batched else "E", self._name("W", layer))
         slopes = self._matrices[self._by(self._labels.pre_activations[layer])[0]]
         times = "1/n · " if self._is_batched else ""
-        told = f"{by_weight} = {times}{slopes} · {self._before(layer)}ᵀ"
+        caption = f"{by_weight} = {times}{slopes} · {self._before(layer)}ᵀ"
         if not self._learns_bias(layer):
-            return told
+            return caption
         summed = "all rows" if len(self._labels.biases[layer]) == 1 else "the row"
-        return f"{told}; b: {times}the sum of {summed}"
+        return f"{caption}; b: {times}the sum of {summed}"
 
     def _shared_numbers(self) -> None:
         """What the updates of all weights have in common: names beside values."""
@@ -357,33 +357,35 @@ class _Matrices:
         learned, weights = self._learned(layer), self._name("W", layer)
         self.sheet.may_begin_a_page()
         also = f", {self._name('b', layer)}" if self._learns_bias(layer) else ""
-        told = {learned[0][0]: weights}
+        matrix_names = {learned[0][0]: weights}
         blocks: list[tuple[str, Role, _Grid]] = [(weights + also, Role.WEIGHT, learned)]
         gradients = [list(map(self._gradient, row)) for row in learned]
-        told[gradients[0][0]] = derivative(MEAN_LOSS if self._is_batched else "E", weights)
-        blocks.append((told[gradients[0][0]], Role.GRADIENT, gradients))
+        matrix_names[gradients[0][0]] = derivative(MEAN_LOSS if self._is_batched else "E", weights)
+        blocks.append((matrix_names[gradients[0][0]], Role.GRADIENT, gradients))
         for state in self._states:
             kept = [[state_name(state, name) for name in row] for row in learned]
-            told[kept[0][0]] = self._name(state.letter.upper(), layer)
-            blocks.append((told[kept[0][0]], Role.MEMORY, kept))
-        formula = matrix_mathematics(_unconditional(self._update(learned[0][0])), told)
+            matrix_names[kept[0][0]] = self._name(state.letter.upper(), layer)
+            blocks.append((matrix_names[kept[0][0]], Role.MEMORY, kept))
+        formula = matrix_mathematics(_unconditional(self._update(learned[0][0])), matrix_names)
         in_the_same_way = f"; {self._name('b', layer)} in the same way" if also else ""
         self.sheet.row = self.sheet.caption(self.sheet.row, 1, f"{updated_name(weights)} = {formula}{in_the_same_way}")
         column = 1
         for caption, role, names in blocks:
             is_memory = role is Role.MEMORY
             cells = [[(self._last(name), self._values[-1][name]) for name in row] for row in names]
-            matrix, column = self._beside(layer, column, caption, role, cells if is_memory else self._again(names))
+            matrix, column = self._on_the_right(
+                layer, column, caption, role, cells if is_memory else self._again(names)
+            )
             self._remember(matrix, names)
         after = [[self._lesson.trace.after(name, self._batch.last) for name in row] for row in learned]
         new = [
             [(self._formula.read(self._update(name)), value) for name, value in zip(*pair, strict=True)]
             for pair in zip(learned, after, strict=True)
         ]
-        self._beside(layer, column, updated_name(weights) + also, Role.WEIGHT, new, theme.RESULT)
+        self._on_the_right(layer, column, updated_name(weights) + also, Role.WEIGHT, new, theme.RESULT)
         self.sheet.row += len(learned) + 2
 
-    def _beside(
+    def _on_the_right(
         self, layer: int, column: int, caption: str, role: Role, cells: Cells, style: str = theme.CALCULATION
     ) -> tuple[Matrix, int]:
         """Put down one of several blocks side by side; give it, and the column after it."""
@@ -497,7 +499,7 @@ class _Matrices:
             return f'"{rows} × "&{_COUNT}', words
         return (f'{_COUNT}&" × {columns}"', words) if rows is None else (None, words)
 
-    def _told(self, name: str) -> str:
+    def _equation(self, name: str) -> str:
         """The one line over a matrix, from the name of its first quantity."""
         expression = self._derivation.expanded(name, self._rows.keys() - {name})
         matrix = self._matrices[name]

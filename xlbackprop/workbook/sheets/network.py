@@ -147,7 +147,7 @@ class Place(Struct, frozen=True, dict=True):
 def placed(derivation: Derivation) -> Place:
     """The one of the ways to lay a network out that is larger on a screen."""
     factors = max(len(path.parts) for path in paths(derivation))
-    pictures = [picture(derivation.names, beside=beside) for beside in (False, True)]
+    pictures = [picture(derivation.names, side_by_side=each) for each in (False, True)]
     ways = (Place(each, factors, curve_last) for curve_last in (False, True) for each in pictures)
     return min(ways, key=lambda each: each.size)
 
@@ -216,8 +216,8 @@ class _Network:
         self._put(self._sign, text_from(self._listed(2), self._index), _sign(self._path))
         rate = f"{WALKTHROUGH}!{lesson.table.learning_rate_cell}"
         formula = f'"{LEARNING_RATE} = "&{short_formula(rate)}'
-        told = f"{LEARNING_RATE} = {short(lesson.definition.learning_rate)}"
-        page.formula("F3", formula, told, Look(theme.HEADING, align="left", indent=1))
+        text = f"{LEARNING_RATE} = {short(lesson.definition.learning_rate)}"
+        page.formula("F3", formula, text, Look(theme.HEADING, align="left", indent=1))
         where = lesson.table.learning_rate_cell.replace("$", "")
         page.link("H3", f"→ change {LEARNING_RATE} on the {WALKTHROUGH}", WALKTHROUGH, where)
 
@@ -259,8 +259,8 @@ class _Network:
         self._slope_cells = {
             name: absolute(address(row, column + 1)) for row, name in enumerate(self._slopes, TOP_ROW + 1)
         }
-        self._told = {name: _told(self._derivation, name) for name in self._slopes}
-        self._longest = max(len(self._told[name]) for path in self._paths for name in path.parts)
+        self._equations = {name: _equation(self._derivation, name) for name in self._slopes}
+        self._longest = max(len(self._equations[name]) for path in self._paths for name in path.parts)
         places = self._cells | self._slope_cells
         formula = Formula(lambda symbol: places[symbol.name])
         for row, name in enumerate(self._slopes, TOP_ROW + 1):
@@ -269,7 +269,7 @@ class _Network:
             calculated = self._choice.value(name) if name in table.quantities else formula.read(quantity.expression)
             page.text(address(row, column), name)
             page.formula(address(row, column + 1), calculated, self._values[name], _SLOPE)
-            page.text(address(row, column + 2), self._told[name])
+            page.text(address(row, column + 2), self._equations[name])
             page.text(address(row, column + 3), quantity.reason)
 
     def _slope(self, right: int) -> str:
@@ -413,7 +413,7 @@ class _Network:
         letter, rows = column_letter(place.number_column(self._longest)), place.factor_rows
         page.show_extreme_numbers(f"{letter}{rows[0]}:{letter}{rows[-1]}", largest=_LARGEST_SHOWN)
         names, numbers = ("&".join(each) for each in zip(*((each.name, each.text) for each in factors), strict=True))
-        told_names, told = ("".join(each) for each in zip(*(each.told for each in factors), strict=True))
+        names_now, texts = ("".join(each) for each in zip(*(each.texts for each in factors), strict=True))
         value, gradient = absolute(address(first, column + 1)), self._values[path.gradient]
         self._put(value, number, gradient)
         rough, known, exponent, written = (
@@ -431,10 +431,10 @@ class _Network:
         self._put(known, held_formula(value, rough, exponent), "" if digits is None else digits.mantissa)
         # a number alone is its own result
         are_several = factors[1].is_there if place.factors > 1 else "FALSE"
-        told_result = result(gradient, made) if len(path.parts) > 1 else ""
-        self._put(written, f'IF({are_several},{result_formula(value, rough, known, exponent)},"")', told_result)
-        line, words = f'{name}&" = "&{names}', f"{path.gradient} = {told_names}"
-        put_in, made_of = f'" = "&{numbers}&{written}', f" = {told}{told_result}"
+        shown_result = result(gradient, made) if len(path.parts) > 1 else ""
+        self._put(written, f'IF({are_several},{result_formula(value, rough, known, exponent)},"")', shown_result)
+        line, words = f'{name}&" = "&{names}', f"{path.gradient} = {names_now}"
+        put_in, made_of = f'" = "&{numbers}&{written}', f" = {texts}{shown_result}"
         if place.has_long_product:
             page.formula(f"A{row + 1}", line, words, _MATHEMATICS)
             page.formula(f"A{row + 2}", f"{name}&{put_in}", path.gradient + made_of, _MATHEMATICS)
@@ -458,7 +458,7 @@ class _Network:
 
         number = self._values.get(slope, 0.0)
         reason = self._derivation[slope].reason if slope else ""
-        page.formula(f"A{row}", *shown(self._found(helper_row, 2), self._told.get(slope, "")), _MATHEMATICS)
+        page.formula(f"A{row}", *shown(self._found(helper_row, 2), self._equations.get(slope, "")), _MATHEMATICS)
         page.formula(cell, *shown(self._found(helper_row, 1), number), _NUMBER)
         room = sum(self._place.widths[each] for each in range(column + 1, self._place.last_column + 1)) * _CHARACTERS
         reasons = (self._derivation[each].reason for path in self._paths for each in path.parts[part : part + 1])
@@ -477,8 +477,8 @@ class _Network:
             written, live = bracketed(digits.text), bracketed_formula(text)
         self._put(joined, *shown(f"{live_sign}{live}", sign + written))
         self._put(name, *shown(f"{live_sign}{self._found(helper_row, 0)}", sign + slope))
-        told = (sign + slope, sign + written) if slope else ("", "")
-        return _Factor(is_there, name, joined, f"{mantissa}*10^{exponent}", told)
+        texts = (sign + slope, sign + written) if slope else ("", "")
+        return _Factor(is_there, name, joined, f"{mantissa}*10^{exponent}", texts)
 
     def _position(self, row: int, right: int, slope: str) -> None:
         """Put down the place of a slope of the chosen weight in their list, or 0."""
@@ -501,7 +501,7 @@ class _Factor(Struct, frozen=True):
     """The cells of its name and of its number, each with the sign that joins it to what stands before it."""
     number: str
     """The formula of its number as it is put in."""
-    told: tuple[str, str]
+    texts: tuple[str, str]
     """Name and number as they are now."""
 
 
@@ -509,7 +509,7 @@ def _sign(path: Path) -> str:
     return "·" if path.is_product else "+"
 
 
-def _told(derivation: Derivation, name: str) -> str:
+def _equation(derivation: Derivation, name: str) -> str:
     """A slope and what it is, with as much of a sum as there is room for."""
     expression = derivation[name].expression
     assert expression is not None

@@ -14,9 +14,8 @@ from xlbackprop.grid import address, column_letter
 from xlbackprop.network import LEARNING_RATE, OPTIMISERS, SETTINGS
 from xlbackprop.symbols import text_from
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels import comparison as outcome
-from xlbackprop.workbook.panels.comparison import Compared, Summary
-from xlbackprop.workbook.panels.run import begin, put_setting, settings_elsewhere
+from xlbackprop.workbook.panels.comparison import NAME_ROW, Compared, Summary
+from xlbackprop.workbook.panels.run import begin, put_setting, setting_references
 from xlbackprop.workbook.panels.working import bounded, given, used
 from xlbackprop.workbook.sheets.loss_surface import varied_weights
 from xlbackprop.workbook.xlsx import theme
@@ -24,7 +23,6 @@ from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Optimisers"
-THRESHOLD_CELL = outcome.THRESHOLD_CELL
 
 _NONE = "–"
 """Stands where an optimiser does not have the setting."""
@@ -40,7 +38,7 @@ def setting_names(runs: Sequence[Derivation]) -> tuple[str, ...]:
 
 def setting_cell(runs: Sequence[Derivation], name: str, index: int) -> str:
     """The address of a setting of the run number `index`, counted from 0."""
-    return address(outcome.NAME_ROW + 1 + setting_names(runs).index(name), index + 2)
+    return address(NAME_ROW + 1 + setting_names(runs).index(name), index + 2)
 
 
 def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
@@ -49,9 +47,9 @@ def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
     derivations = [derive(compared) for compared in lesson.definition.compared]
     names = setting_names(derivations)
     has_paths = len(lesson.derivation.learned) > 1
-    summary = Summary(page, lesson, "optimiser", outcome.NAME_ROW + 1 + len(names), has_paths)
+    summary = Summary(page, lesson, "optimiser", NAME_ROW + 1 + len(names), has_paths)
     summary.head("Optimisers: what do they make of a gradient?", "with each optimiser", "optimiser")
-    for row, name in enumerate(names, outcome.NAME_ROW + 1):
+    for row, name in enumerate(names, NAME_ROW + 1):
         page.text(f"A{row}", _words(derivations, name), Look(align="right"))
     page.text(
         address(summary.working_row, 1),
@@ -59,7 +57,7 @@ def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
         Look(theme.HEADING),
     )
     places, column = begin(page, lesson, summary.header_row, summary.iterations)
-    places |= settings_elsewhere(lesson) | given(page, lesson, summary.working_row + 1)
+    places |= setting_references(lesson) | given(page, lesson, summary.working_row + 1)
     runs: list[Compared] = []
     for index in range(len(derivations)):
         run = _run(summary, derivations, index, places, column)
@@ -85,7 +83,7 @@ def _run(
     """Put down the name and the settings of a run, over its working those that are used, and train it."""
     page, derivation = summary.page, derivations[index]
     name, column = _names(summary.lesson)[index], column_letter(index + 2)
-    page.text(f"{column}{outcome.NAME_ROW}", name, theme.COLUMN_HEAD)
+    page.text(f"{column}{NAME_ROW}", name, theme.COLUMN_HEAD)
     choices = []
     for symbol in setting_names(derivations):
         cell, setting = setting_cell(derivations, symbol, index), derivation.settings.get(symbol)
@@ -97,10 +95,10 @@ def _run(
     row = summary.header_row - 2
     page.text(address(row, first_column), name, Look(theme.HEADING))
     cells = used(page, choices, row, first_column)
-    elsewhere = places | {symbol: cell for (symbol, _, _), cell in zip(choices, cells, strict=True)}
+    references = places | {symbol: cell for (symbol, _, _), cell in zip(choices, cells, strict=True)}
     definition = replace(summary.lesson.definition.compared[index], iterations=summary.iterations)
     return summary.run(
-        definition, derivation, train(definition), elsewhere, first_column=first_column, name=name, column=column
+        definition, derivation, train(definition), references, first_column=first_column, name=name, column=column
     )
 
 

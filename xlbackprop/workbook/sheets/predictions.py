@@ -211,8 +211,8 @@ def predictions(workbook: Workbook, lesson: Lesson) -> Page:
 def _gradients(derivation: Derivation) -> Sequence[tuple[str, ...]]:
     """The gradients layer by layer, where they are told: there are hidden units, and not too many weights."""
     layers = len(derivation.names.weights)
-    told = layers > 1 and len(derivation.learned) <= _MOST_GRADIENTS
-    return [derivation.gradients(layer) for layer in range(layers)] if told else []
+    shown = layers > 1 and len(derivation.learned) <= _MOST_GRADIENTS
+    return [derivation.gradients(layer) for layer in range(layers)] if shown else []
 
 
 def point_columns(derivation: Derivation) -> tuple[str, ...]:
@@ -415,8 +415,8 @@ class _Sheet:
         self.next_column = column + 2
         for place, each in enumerate(is_right.tolist(), row + 1):
             text = f'IF({judged}=1,IF({hit}{place}=1,"{_RIGHT}","{_WRONG}"),"")'
-            told = (_RIGHT if each else _WRONG) if is_judged else ""
-            page.formula(address(place, layout.verdict), text, told, Look(theme.HEADING, align="center"))
+            shown = (_RIGHT if each else _WRONG) if is_judged else ""
+            page.formula(address(place, layout.verdict), text, shown, Look(theme.HEADING, align="center"))
         head = address(row, layout.verdict)
         page.formula(head, f'IF({judged}=1,"right?","")', "right?" if is_judged else "", theme.COLUMN_HEAD)
         words, plain = f" of {count} right", f"{TITLE}: what the network says"

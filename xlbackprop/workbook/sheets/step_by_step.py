@@ -209,14 +209,14 @@ class _Lines(Lines):
         flat = f"{by} makes no difference to E here"
         change = text_formula(f"ABS({_MANTISSA_COLUMN}{row})", f"({_EXPONENT_COLUMN}{row}-2)")
         is_up = f"{_MANTISSA_COLUMN}{row}>0"
-        told = (
+        formula = (
             f'"{parts[0]}"&IF({is_up},"{parts[1]}","{parts[2]}")&"{parts[3]}"&{change}&IF({is_up},"{risen}","{fallen}")'
         )
         words = (parts[0] + parts[1 if number.mantissa > 0 else 2] + parts[3]) + Rounded(
             abs(number.mantissa), number.exponent - 2
         ).text
         words = flat if number.mantissa == 0 else words + (risen if number.mantissa > 0 else fallen)
-        self._page.formula(f"E{row}", f'IF({_MANTISSA_COLUMN}{row}=0,"{flat}",{told})', words, _PROSE)
+        self._page.formula(f"E{row}", f'IF({_MANTISSA_COLUMN}{row}=0,"{flat}",{formula})', words, _PROSE)
         self._page.heights(row, 3)
 
     def _origin(self, *, is_learned: bool) -> None:

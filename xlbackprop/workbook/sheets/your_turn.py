@@ -126,9 +126,9 @@ def questions(derivation: Derivation) -> tuple[Question, ...]:
     names = derivation.names
     between = {derivative(names.total_loss, unit) for layer in names.activations[:-1] for unit in layer}
     wanted = between | set(compact(derivation))
-    told = [name for section in sections(derivation) for name in section.names if name in wanted]
-    known = {*told, *derivation.given}
-    lines = {name: derivation.expanded(name, known - {name}) for name in told}
+    listed = [name for section in sections(derivation) for name in section.names if name in wanted]
+    known = {*listed, *derivation.given}
+    lines = {name: derivation.expanded(name, known - {name}) for name in listed}
     updates_of = {name: derivation[name].update for name in derivation.learned}
     lines |= {updated_name(name): update for name, update in updates_of.items() if update is not None}
     candidates = [name for name, expression in lines.items() if _is_work(derivation, name, expression)]
@@ -196,8 +196,8 @@ class _Exercise(Lines):
     @property
     def lines(self) -> list[int]:
         """How many lines every stretch below what is given has."""
-        told = [sum(name in self._questions for name in each.names) for each in sections(self._derivation)]
-        return [*filter(None, told), len(self._derivation.learned)]
+        asked = [sum(name in self._questions for name in each.names) for each in sections(self._derivation)]
+        return [*filter(None, asked), len(self._derivation.learned)]
 
     @property
     def waits(self) -> str:
@@ -234,12 +234,12 @@ class _Exercise(Lines):
         """
         for name, row in self._rows.items():
             learned = name.removeprefix(updated_name(""))
-            kin = [self._true[name.removesuffix(learned) + each] for each in self._derivation.siblings(learned)]
+            siblings = [self._true[name.removesuffix(learned) + each] for each in self._derivation.siblings(learned)]
             values = [self._value_of(name.removesuffix(learned) + each) for each in self._derivation.siblings(learned)]
             is_sum = any(name in units for units in self._derivation.names.pre_activations)
             before = self._used[learned] if learned != name else None
             for column, number in ((_TRUE_ALLOWANCE, _TRUE), (_EXPECTED_ALLOWANCE, _EXPECTED)):
-                formula = _allowance(f"{number}{row}", kin, is_sum=is_sum, before=before)
+                formula = _allowance(f"{number}{row}", siblings, is_sum=is_sum, before=before)
                 old = self._known[learned] if before else None
                 value = _allowed(self._value_of(name), values, is_sum=is_sum, before=old)
                 self._page.formula(f"{column}{row}", formula, value, _HELPER)
@@ -431,9 +431,9 @@ _NEARLY = "Nearly: is a number on the way rounded too much? "
 _DIGITS_USED = "$" + _USED_DIGITS[0] + "$" + _USED_DIGITS[1:]
 
 
-def _allowance(number: str, kin: Sequence[str], *, is_sum: bool, before: str | None) -> str:
-    """The formula of half a unit of the last digit that has to be right, near 0 in a number as large as its kin."""
-    listed = ",".join(kin)
+def _allowance(number: str, siblings: Sequence[str], *, is_sum: bool, before: str | None) -> str:
+    """The formula of half a unit of the last right digit, near 0 in a number as large as its siblings."""
+    listed = ",".join(siblings)
     size = f"MAX({listed},-MIN({listed}))"
     unit, share = _half_unit(number, _DIGITS_USED), f"ABS({number})/MAX({_SMALLEST},{size})"
     allowed = f"IF({share}<10^-{_DIGITS_USED},0.5*{size}/10^{_DIGITS_USED},{unit})"
@@ -445,9 +445,9 @@ def _allowance(number: str, kin: Sequence[str], *, is_sum: bool, before: str | N
     return f"MIN({allowed},MAX({step},{_LEAST_STEP:.6f}*ABS({before})))"
 
 
-def _allowed(number: float, kin: Sequence[float], *, is_sum: bool, before: float | None) -> float:
+def _allowed(number: float, siblings: Sequence[float], *, is_sum: bool, before: float | None) -> float:
     """The value of the same formula for the digits that the sheet begins with."""
-    size = max(map(abs, kin))
+    size = max(map(abs, siblings))
     share = abs(number) / max(float(_SMALLEST), size) < 10.0**-_DIGITS
     allowed = 0.5 * size / 10**_DIGITS if share else _half_of_unit(number, _DIGITS)
     if is_sum:

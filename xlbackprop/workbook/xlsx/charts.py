@@ -230,11 +230,11 @@ def _filled(colour: str, opacity: str = "") -> str:
 def _numbers(reference: str, values: Sequence[float]) -> str:
     """The numbers of a curve as XML: where they stand, and what they are, where there are any."""
     stored = values if len(values) <= _MOST_STORED else ()
-    told = spelled([0.0 if math.isnan(value) else value for value in stored])
+    texts = spelled([0.0 if math.isnan(value) else value for value in stored])
     points = "".join(
         [
             f'<pt idx="{index}"><v>{text}</v></pt>'
-            for index, (value, text) in enumerate(zip(stored, told, strict=True))
+            for index, (value, text) in enumerate(zip(stored, texts, strict=True))
             if not math.isnan(value)
         ]
     )

@@ -119,13 +119,13 @@ class SheetContent(Struct, frozen=True):
 
 def columns_of(columns: Mapping[int, Column]) -> str:
     """The columns of a sheet as XML."""
-    told = "".join(
+    content = "".join(
         [
             f'<col{_HIDDEN * each.is_hidden} width="{each.width:.15g}" customWidth="1" min="{index}" max="{index}"/>'
             for index, each in sorted(columns.items())
         ]
     )
-    return f"<cols>{told}</cols>" if told else ""
+    return f"<cols>{content}</cols>" if content else ""
 
 
 def rows_of(title: str, content: SheetContent, listener: Listener) -> Iterator[str]:
@@ -237,5 +237,5 @@ def spelled(values: Sequence[float] | Array) -> list[str]:
     numbers = np.asarray(values, dtype=float)
     if not np.isfinite(numbers).all():
         raise ValueError(_NO_NUMBER)
-    told = np.where(np.abs(numbers) < _SMALLEST, 0.0, numbers)
-    return json.encode(told.tolist()).decode()[1:-1].split(",") if len(told) else []
+    numbers = np.where(np.abs(numbers) < _SMALLEST, 0.0, numbers)
+    return json.encode(numbers.tolist()).decode()[1:-1].split(",") if len(numbers) else []

@@ -55,7 +55,7 @@ def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path, l
     Raises:
         UserError: the file cannot be written or is open in a spreadsheet program; what was there is untouched.
     """
-    with atomic_write(path) as beside, ZipFile(beside, "w", ZIP_DEFLATED) as archive:
+    with atomic_write(path) as temporary, ZipFile(temporary, "w", ZIP_DEFLATED) as archive:
         _Writer(workbook, archive, contents, listener).save()
 
 
