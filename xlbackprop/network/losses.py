@@ -133,7 +133,7 @@ LOSSES: Mapping[str, Loss] = {
         goes_with=SOFTMAX,
         reason=(
             "the derivatives of logarithm and softmax together leave the distance from the target, "
-            "{output} − {target}, because the targets add up to 1"
+            "{output} − {target}, as long as the targets add up to 1; where they add up to s, {output} · s − {target}"
         ),
     ),
 }
