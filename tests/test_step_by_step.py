@@ -190,3 +190,12 @@ def test_an_update_that_waits_for_its_batch_is_told_in_words_and_with_the_number
         numbers = str(judges.ironcalc_judge(path, {(TITLE, ITERATION_CELL): iteration})[TITLE, f"C{row}"])
         assert ("·" in numbers) is moves, numbers
         assert "if" not in numbers
+
+
+@pytest.mark.parametrize(("rate", "words"), [(0.5, "downhill"), (-1, "uphill: η is below 0"), (0, "decimals")])
+def test_a_step_with_a_learning_rate_below_0_is_not_called_downhill(rate: float, words: str, tmp_path: Path) -> None:
+    path = build(load("classic"), tmp_path / "book.xlsx", sheets=["step-by-step"])
+    cells = judges.ironcalc_judge(path, {("Walkthrough", "G31"): rate})
+    told = [str(value) for value in cells.values() if str(value).startswith("w5 in the next iteration")]
+    assert len(told) == 1
+    assert told[0].endswith(words)

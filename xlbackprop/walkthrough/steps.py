@@ -98,6 +98,8 @@ class Update(Struct, frozen=True):
     value: float
     moved: str
     """The same sentence where it moves."""
+    against: str
+    """The same where it moves with a learning rate below 0."""
     unmoved: str
     """The same where it does not: before the batch is complete, or where its gradient is 0."""
 
@@ -116,6 +118,7 @@ def updates(derivation: Derivation, trace: Trace, iteration: int) -> Iterator[Up
             quantity.update,
             value,
             f"{sentence}, a step {'downhill' if plain else 'on'}",
+            f"{sentence}, a step {'uphill: η is below 0' if plain else 'on'}",
             f"{sentence}: unchanged to twelve decimals",
         )
 

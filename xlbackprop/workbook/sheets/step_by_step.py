@@ -5,6 +5,7 @@ from __future__ import annotations
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
+from xlbackprop.network import LEARNING_RATE
 from xlbackprop.network import UPDATE as UPDATE_NUMBER
 from xlbackprop.symbols import (
     Expression,
@@ -125,9 +126,10 @@ class _Lines(Lines):
             formula = self._formula.read(each.expression)
             self._line(each.name, each.sentence, each.expression, formula, each.value, each.role)
             before, after = f"D{self._rows[name]}", f"D{self.row}"
+            moved = f'IF(D{self._rows[LEARNING_RATE]}<0,"{each.against}","{each.moved}")'
             self._page.formula(
                 f"E{self.row}",
-                f'IF(ABS({after}-{before})<={SAME_WITHIN:G},"{each.unmoved}","{each.moved}")',
+                f'IF(ABS({after}-{before})<={SAME_WITHIN:G},"{each.unmoved}",{moved})',
                 each.unmoved if abs(each.value - self._values[name]) <= SAME_WITHIN else each.moved,
                 _PROSE,
             )
