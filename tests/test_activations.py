@@ -65,10 +65,7 @@ def test_formulas_never_overflow_and_agree_with_the_numbers(name: str, x: float,
         value = entry.value(np.array([x]))
         slope = entry.derivative(np.array([x]), value)
     found = formulas(
-        {
-            "value": Call(entry.function, Symbol("x")),
-            "slope": entry.local_derivative(Symbol("x"), Symbol("a")),
-        },
+        {"value": Call(entry.function, Symbol("x")), "slope": entry.local_derivative(Symbol("x"), Symbol("a"))},
         x,
         float(value[0]),
         tmp_path,

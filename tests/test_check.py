@@ -186,20 +186,8 @@ SLIPS: dict[str, tuple[handmade.Changes, str, str, str, str]] = {
         "sign",
         "wrong sign",
     ),
-    "a step uphill": (
-        {"w1": "=[w1-]+$G$31*[∂E/∂w1-]"},
-        "w1",
-        cells("w1"),
-        "sign",
-        "wrong sign",
-    ),
-    "no learning rate": (
-        {"w2": "=[w2-]-[∂E/∂w2-]"},
-        "w2",
-        cells("w2"),
-        "missing_factor",
-        "η",
-    ),
+    "a step uphill": ({"w1": "=[w1-]+$G$31*[∂E/∂w1-]"}, "w1", cells("w1"), "sign", "wrong sign"),
+    "no learning rate": ({"w2": "=[w2-]-[∂E/∂w2-]"}, "w2", cells("w2"), "missing_factor", "η"),
     "another weight's gradient": (
         {"w4": "=[w4-]-$G$31*[∂E/∂w3-]"},
         "w4",
@@ -256,20 +244,8 @@ SLIPS: dict[str, tuple[handmade.Changes, str, str, str, str]] = {
         "wrong_learning_rate",
         "uses t2 where the learning rate η belongs",
     ),
-    "a learning rate typed in": (
-        {"w3": "=[w3-]-0.5*[∂E/∂w3-]"},
-        "w3",
-        cells("w3"),
-        "hard_coded",
-        "0.5",
-    ),
-    "a target typed in": (
-        {"E1": "=0.5*(0.01-[a_o1])^2"},
-        "E1",
-        cells("E1"),
-        "hard_coded",
-        "t1 belongs",
-    ),
+    "a learning rate typed in": ({"w3": "=[w3-]-0.5*[∂E/∂w3-]"}, "w3", cells("w3"), "hard_coded", "0.5"),
+    "a target typed in": ({"E1": "=0.5*(0.01-[a_o1])^2"}, "E1", cells("E1"), "hard_coded", "t1 belongs"),
     "another column's formula on some rows": (
         {("E2", 38): "=0.5*([t1]-[a_o1])^2", ("E2", 39): "=0.5*([t1]-[a_o1])^2"},
         "E2",
@@ -277,20 +253,8 @@ SLIPS: dict[str, tuple[handmade.Changes, str, str, str, str]] = {
         "other_quantity",
         "E1",
     ),
-    "a pasted number": (
-        {("a_o1", 40): 0.59},
-        "a_o1",
-        cells("a_o1", 40, 40),
-        "pasted_value",
-        "pasted number",
-    ),
-    "not updated": (
-        {"w6": "=[w6-]"},
-        "w6",
-        cells("w6"),
-        "not_updated",
-        "not updated",
-    ),
+    "a pasted number": ({("a_o1", 40): 0.59}, "a_o1", cells("a_o1", 40, 40), "pasted_value", "pasted number"),
+    "not updated": ({"w6": "=[w6-]"}, "w6", cells("w6"), "not_updated", "not updated"),
     "hidden gradients with the updated weights": (
         {"∂E/∂w1": f"=({D1}*[w5+]+{D2}*[w7+])*{A1}*[i1]"},
         "∂E/∂w1",
@@ -312,13 +276,7 @@ SLIPS: dict[str, tuple[handmade.Changes, str, str, str, str]] = {
         "wrong_cell",
         "uses E1 where E2 belongs",
     ),
-    "a deleted cell": (
-        {("h2", 35): "=#REF!*[i1]+[w4]*[i2]"},
-        "h2",
-        cells("h2", 35, 35),
-        "broken_reference",
-        "#REF!",
-    ),
+    "a deleted cell": ({("h2", 35): "=#REF!*[i1]+[w4]*[i2]"}, "h2", cells("h2", 35, 35), "broken_reference", "#REF!"),
 }
 
 

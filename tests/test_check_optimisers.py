@@ -98,11 +98,7 @@ WRONG_VELOCITIES: Mapping[str, tuple[dict[str | tuple[str, int], str], str, str]
         "=$I$31*AH33+$G$31*Z33",
     ),
     "another weight's velocity used": ({"w3": "=[w3-]-[v4]"}, "G34:G39", "=G33-AH34"),
-    "no velocity": (
-        {"w3": "=[w3-]-$G$31*[∂E/∂w3-]"},
-        "G34:G39",
-        "",
-    ),
+    "no velocity": ({"w3": "=[w3-]-$G$31*[∂E/∂w3-]"}, "G34:G39", ""),
     "another share kept": ({("v3", 36): "=0.09*[v3-]+$G$31*[∂E/∂w3-]"}, "AH36", "=$I$31*AH35+$G$31*Z35"),
     "the wrong sign": ({"w3": "=[w3-]+[v3]"}, "G34:G39", "=G33-AH34"),
 }

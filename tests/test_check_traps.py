@@ -142,11 +142,9 @@ TRAPS: dict[str, dict[str, Any]] = {
             "a_o1": "a3",
             "o2": "z4",
             "a_o2": "a4",
-        },
+        }
     },
-    "weights by two numbers": {
-        "labels": {f"w{k + 1}": f"{'wv'[k // 4]}{k // 2 % 2 + 1}{k % 2 + 1}" for k in range(8)},
-    },
+    "weights by two numbers": {"labels": {f"w{k + 1}": f"{'wv'[k // 4]}{k // 2 % 2 + 1}{k % 2 + 1}" for k in range(8)}},
     "columns without a label": {"labels": {"a_h2": "sigma", **{f"∂E/∂w{k}": f"grad. no. {k}" for k in range(1, 9)}}},
     "labels exchanged": {"labels": {"h2": "a_h1", "a_h1": "h2"}},
     "other learning rates beside the table": {

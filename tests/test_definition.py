@@ -100,17 +100,10 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"inputs": [[0.1, 0.2], [0.3]]}, "inputs[2]: found 1 number, expected 2, as in the first sample"),
     ({"inputs": [[0.1, 0.2], [0.3, 0.4]]}, "targets: found 1 sample, expected 2, as many as in inputs"),
     ({"loss": "squared"}, 'loss: found the text "squared", expected one of "half squared error"'),
-    (
-        {"loss": "categorical cross-entropy", "targets": [1]},
-        'expected activation = "softmax" there',
-    ),
+    ({"loss": "categorical cross-entropy", "targets": [1]}, 'expected activation = "softmax" there'),
     ({"loss": "binary cross-entropy", "targets": [1.5]}, "targets: found [1.5], expected numbers from 0 to 1"),
     (
-        {
-            "loss": "categorical cross-entropy",
-            "targets": [0.5, 0.2],
-            "layers": [{"units": 2, "activation": "softmax"}],
-        },
+        {"loss": "categorical cross-entropy", "targets": [0.5, 0.2], "layers": [{"units": 2, "activation": "softmax"}]},
         "targets: found 0.7 in all, expected 1 in all: each target is the share of one class",
     ),
     (

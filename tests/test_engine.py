@@ -244,10 +244,7 @@ def _parameters(definition: Definition) -> Iterator[tuple[str, Change]]:
         for index, name in enumerate(names):
 
             def shift(
-                weights: precise.Weights,
-                biases: precise.Biases,
-                by: mpmath.mpf,
-                at: tuple[int, int] = (layer, index),
+                weights: precise.Weights, biases: precise.Biases, by: mpmath.mpf, at: tuple[int, int] = (layer, index)
             ) -> None:
                 biases[at[0]][at[1]] += by
 
@@ -298,9 +295,6 @@ def test_many_settings_at_once_are_each_a_network_of_its_own() -> None:
     many = evaluate(definition, {"w6": np.array([0.1, -2.0]), "b1": np.array([0.35, 1.0])})
     assert len(many) == 2
     hidden, output = definition.layers
-    other = replace(
-        definition,
-        layers=(replace(hidden, bias=1.0), replace(output, weights=((0.4, -2.0), (0.5, 0.55)))),
-    )
+    other = replace(definition, layers=(replace(hidden, bias=1.0), replace(output, weights=((0.4, -2.0), (0.5, 0.55)))))
     assert many.at(1) == train(other).at(0)
     assert many.at(0) != train(definition).at(0)

@@ -264,10 +264,7 @@ def test_the_classic_boxes_are_complete() -> None:
 UPDATES: list[tuple[dict[str, Any], list[str]]] = [
     ({"optimiser": {"name": "gradient descent", "weight_decay": 0.1}}, ["new w5 = w5 − η · (∂E/∂w5 + λ · w5)"]),
     ({"optimiser": "momentum"}, ["v_w5 = μ · old v_w5 + ∂E/∂w5", "new w5 = w5 − η · v_w5"]),
-    (
-        {"optimiser": "rmsprop"},
-        ["v_w5 = ρ · old v_w5 + (1 − ρ) · (∂E/∂w5)²", "new w5 = w5 − η · ∂E/∂w5/(√(v_w5) + ε)"],
-    ),
+    ({"optimiser": "rmsprop"}, ["v_w5 = ρ · old v_w5 + (1 − ρ) · (∂E/∂w5)²", "new w5 = w5 − η · ∂E/∂w5/(√(v_w5) + ε)"]),
     (
         {"optimiser": "adam", "schedule": "exponential"},
         [

@@ -289,12 +289,7 @@ def test_a_sheet_that_is_asked_for_and_has_no_room(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("formula", "arguments"),
-    [
-        ("A1+B1", 0),
-        ("MAX(A1,B1)", 2),
-        ('MAX(1,"a,b(",SUM(1,2,(3)),4)', 4),
-        ("MAX(A1)+SUM(1,2,MIN(1,2,3,4),3)", 4),
-    ],
+    [("A1+B1", 0), ("MAX(A1,B1)", 2), ('MAX(1,"a,b(",SUM(1,2,(3)),4)', 4), ("MAX(A1)+SUM(1,2,MIN(1,2,3,4),3)", 4)],
 )
 def test_arguments_are_counted(formula: str, arguments: int) -> None:
     assert most_arguments(formula) == arguments

@@ -99,9 +99,7 @@ DEFINITIONS = {
     "many samples": replace(parse(MANY_SAMPLES, source="many"), compare=EVERY),
 }
 every_definition = pytest.mark.parametrize(
-    "definition",
-    thorough_but(DEFINITIONS.values(), DEFINITIONS["every optimiser"]),
-    ids=DEFINITIONS.keys(),
+    "definition", thorough_but(DEFINITIONS.values(), DEFINITIONS["every optimiser"]), ids=DEFINITIONS.keys()
 )
 
 

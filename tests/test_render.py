@@ -56,8 +56,7 @@ def test_the_command_line_exits_with_2(workbook: Path, programs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "message"),
-    [("exit 0", "cannot print this"), ("echo 'no disk' >&2; exit 3", "soffice failed: no disk")],
+    ("script", "message"), [("exit 0", "cannot print this"), ("echo 'no disk' >&2; exit 3", "soffice failed: no disk")]
 )
 def test_a_failing_program_leaves_nothing_behind(script: str, message: str, workbook: Path, programs: Path) -> None:
     pretend(programs, "soffice", script)

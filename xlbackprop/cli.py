@@ -94,8 +94,7 @@ def _print_version(asked: bool) -> None:
 
 Template = Annotated[str, typer.Argument(help="A ready-made template by name, or the path of your own TOML file.")]
 Iterations = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Rows of the table, in place of the template's number."),
+    int | None, typer.Option(metavar="N", help="Rows of the table, in place of the template's number.")
 ]
 LearningRate = Annotated[float | None, typer.Option(metavar="X", help="η, in place of the template's value.")]
 
@@ -174,8 +173,7 @@ def new(
         typer.Option(metavar="NAME", help="Activation of the last layer (default: sigmoid, or what the loss needs)."),
     ] = None,
     loss: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Such as binary-cross-entropy (default: half-squared-error)."),
+        str | None, typer.Option(metavar="NAME", help="Such as binary-cross-entropy (default: half-squared-error).")
     ] = None,
     samples: Annotated[int, typer.Option(metavar="N", help="How many samples to make up.")] = 1,
     optimiser: Annotated[
@@ -264,8 +262,7 @@ def templates() -> None:
 def trace(
     template: Template = "classic",
     iteration: Annotated[
-        int | None,
-        typer.Option(metavar="K", help="One iteration, counted from 0 (default: 0 in a table, else all)."),
+        int | None, typer.Option(metavar="K", help="One iteration, counted from 0 (default: 0 in a table, else all).")
     ] = None,
     format: Annotated[Format, typer.Option(help="For reading, or for another program.")] = Format.table,
     iterations: Iterations = None,

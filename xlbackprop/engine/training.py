@@ -192,12 +192,7 @@ def _written_down(network: Equations, parameters: Array, learned: list[int], rat
 
 
 def _ran(
-    written: Unrolled,
-    network: Equations,
-    samples: NDArray[np.integer],
-    rates: Array,
-    parameters: Array,
-    history: Array,
+    written: Unrolled, network: Equations, samples: NDArray[np.integer], rates: Array, parameters: Array, history: Array
 ) -> bool:
     """Whether the iterations of some samples could be run as written down; the parameters are then those after them."""
     rows = list(map(tuple, np.concatenate([network.inputs, network.targets], axis=-1)[:, 0].tolist()))

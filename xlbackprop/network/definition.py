@@ -109,10 +109,7 @@ class DrawnLayer(Struct, frozen=True, kw_only=True):
     units: Annotated[
         int,
         Meta(ge=1, le=MOST_UNITS, description=f"a whole number from 1 to {MOST_UNITS:,}, how many units the layer has"),
-        About(
-            "Or weights that are drawn, in place of given ones, for so many units",
-            instead_of=("weights",),
-        ),
+        About("Or weights that are drawn, in place of given ones, for so many units", instead_of=("weights",)),
     ]
     initial: Annotated[str, About("How they are drawn", names=tuple(METHODS), instead_of=("weights",))] = "xavier"
     bias: LayerBias = None

@@ -14,14 +14,7 @@ from msgspec.structs import replace
 from xlbackprop.errors import DefinitionError, Problem, UserError, at_most, count, shown
 from xlbackprop.given_files import toml_of
 from xlbackprop.network.csv_samples import Samples, read_samples
-from xlbackprop.network.definition import (
-    MOST_ITERATIONS,
-    Definition,
-    DrawnLayer,
-    Layer,
-    Shorthand,
-    rows_of,
-)
+from xlbackprop.network.definition import MOST_ITERATIONS, Definition, DrawnLayer, Layer, Shorthand, rows_of
 from xlbackprop.network.initial_weights import draw
 from xlbackprop.network.templates import locate
 from xlbackprop.network.validation import conflict_of, plain, read_struct, read_value, shape_problems

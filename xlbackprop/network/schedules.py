@@ -36,9 +36,7 @@ _LOWEST = Hyperparameter("lowest", "η_min", "the learning rate at the end of th
 
 SCHEDULES: Mapping[str, Schedule] = {
     "constant": Schedule(
-        rates=lambda first, k, s: first,
-        rate=lambda first, k, s: first,
-        sentence="the learning rate of this iteration",
+        rates=lambda first, k, s: first, rate=lambda first, k, s: first, sentence="the learning rate of this iteration"
     ),
     "step": Schedule(
         rates=lambda first, k, s: first * s["factor"] ** np.floor(k / s["every"]),

@@ -11,16 +11,7 @@ import numpy as np
 
 from xlbackprop.errors import Problem, at_most, count, did_you_mean, one_of, shown
 from xlbackprop.network.activations import ACTIVATIONS
-from xlbackprop.network.definition import (
-    Comparison,
-    Definition,
-    DrawnLayer,
-    Layer,
-    Method,
-    Rate,
-    Samples,
-    rows_of,
-)
+from xlbackprop.network.definition import Comparison, Definition, DrawnLayer, Layer, Method, Rate, Samples, rows_of
 from xlbackprop.network.initial_weights import METHODS
 from xlbackprop.network.keys import definition_keys, description, element, fields_of, layer_keys
 from xlbackprop.network.losses import LOSSES

@@ -130,10 +130,7 @@ def _definition_page(workbook: Workbook, definition: Definition) -> Page:
 
 
 def _chosen(
-    sheets: Collection[str] | None,
-    definition: Definition,
-    derivation: Derivation,
-    left_out: Callable[[str, str], None],
+    sheets: Collection[str] | None, definition: Definition, derivation: Derivation, left_out: Callable[[str, str], None]
 ) -> list[Sheet]:
     """The sheets to make, in the order of the workbook."""
     reasons = {sheet.name: sheet.reason_against(definition, derivation) for sheet in SHEETS}

@@ -240,10 +240,7 @@ class Graph:
 
     def _defined(
         self, name: str, count: int
-    ) -> tuple[
-        tuple[str | None, tuple[Identities, Identities]],
-        tuple[str | None, tuple[Identities, Identities]],
-    ]:
+    ) -> tuple[tuple[str | None, tuple[Identities, Identities]], tuple[str | None, tuple[Identities, Identities]]]:
         match = _DEFINED.fullmatch(self.book.defined_names.get(name, ""))
         if match is None:
             raise _UnknownError(f"the name {name}")

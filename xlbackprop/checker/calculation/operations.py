@@ -271,10 +271,7 @@ def _matrix_product(arguments: list[Term]) -> Term:
 def _alike(a: Array, b: Array) -> tuple[Array, Array]:
     """Two arrays with the same cells and worlds."""
     cells, worlds = max(a.shape[0], b.shape[0]), max(a.shape[3], b.shape[3])
-    return (
-        np.broadcast_to(a, (cells, *a.shape[1:3], worlds)),
-        np.broadcast_to(b, (cells, *b.shape[1:3], worlds)),
-    )
+    return (np.broadcast_to(a, (cells, *a.shape[1:3], worlds)), np.broadcast_to(b, (cells, *b.shape[1:3], worlds)))
 
 
 def _transpose(arguments: list[Term]) -> Term:

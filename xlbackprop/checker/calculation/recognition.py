@@ -303,12 +303,7 @@ def _sets(graph: Graph, nodes: Identities, near: Flags) -> Iterator[tuple[int, .
         if build is None:
             build = builds[number] = skeleton(graph, node)
         sheet, row, column = graph.positions[node]
-        for key in (
-            ("kind", number),
-            ("column", column, build),
-            ("row", sheet, row, build),
-            ("build", build),
-        ):
+        for key in (("kind", number), ("column", column, build), ("row", sheet, row, build), ("build", build)):
             groups[key].append(node)
     for members in groups.values():
         if near[members].any():

@@ -53,8 +53,7 @@ def write_cells(sheets: Sequence[Sheet], target: Path, *, with_values: bool = Tr
             "</Relationships>",
         )
         workbook.writestr(
-            "xl/workbook.xml",
-            f'<workbook xmlns="{_MAIN}" xmlns:r="{_TYPE}"><sheets>{listed}</sheets></workbook>',
+            "xl/workbook.xml", f'<workbook xmlns="{_MAIN}" xmlns:r="{_TYPE}"><sheets>{listed}</sheets></workbook>'
         )
         workbook.writestr("xl/_rels/workbook.xml.rels", f"{relationships}{related}</Relationships>")
         for name, sheet in zip(names, sheets, strict=True):

@@ -10,11 +10,7 @@ from msgspec import Struct
 
 from xlbackprop.checker.file.formula import Node, leaves, parts, with_parts
 from xlbackprop.checker.judgement.mending import LINKS, Search, same_as_another, values_of
-from xlbackprop.checker.judgement.mutations import (
-    spoiled_factors,
-    without_brackets,
-    without_terms,
-)
+from xlbackprop.checker.judgement.mutations import spoiled_factors, without_brackets, without_terms
 from xlbackprop.checker.judgement.slip import ExhaustedError, Scene, Slip
 from xlbackprop.checker.judgement.slip_words import exchanged, in_words, listed, sort_of
 from xlbackprop.engine import Array

@@ -269,16 +269,8 @@ def _axes(
         low, high = f"MIN({path})", f"MAX({path})"
         middle, room = f"({low}+{high})/2", f"MAX({_SMALLEST_OWN_REACH},({high}-{low})*{_ROOM}/2)"
         choices += [
-            (
-                ("across", "upwards")[direction],
-                text_from(names, "1", f"IFERROR(MATCH({weight},{names},0),1)"),
-                name,
-            ),
-            (
-                "its column",
-                f"MATCH({axis.name_cell},{table.headers},0)",
-                table.columns.index(name) + 1,
-            ),
+            (("across", "upwards")[direction], text_from(names, "1", f"IFERROR(MATCH({weight},{names},0),1)"), name),
+            ("its column", f"MATCH({axis.name_cell},{table.headers},0)", table.columns.index(name) + 1),
             ("centre", bounded(centre, -LARGEST_NUMBER, LARGEST_NUMBER, middle), axis.centre),
             ("reach", bounded(reach, _SMALLEST_REACH, LARGEST_NUMBER, room), axis.reach),
         ]

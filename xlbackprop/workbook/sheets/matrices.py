@@ -70,8 +70,7 @@ def matrices(workbook: Workbook, lesson: Lesson) -> Page:
     page.text("A1", TITLE, Look(theme.TITLE))
     page.heights(1, 1)
     page.text(
-        "A2",
-        "One iteration. Every product stands beside its left factor and below its right one: row times column.",
+        "A2", "One iteration. Every product stands beside its left factor and below its right one: row times column."
     )
     page.text("A3", ITERATION, Look(theme.HEADING, align="right", indent=1))
     choice = choose_iteration(page, lesson, ITERATION_CELL, _USED_CELL)

@@ -596,10 +596,7 @@ class _Sheet:
         page, (across, upwards), number = self.page, self._axes, self._number()
         x = np.tile(across.values(STEPS), STEPS)
         y = np.repeat(upwards.values(STEPS)[::-1], STEPS)
-        formulas = [
-            across.formula(f"MOD({number},{STEPS})"),
-            upwards.formula(f"({STEPS - 1}-INT({number}/{STEPS}))"),
-        ]
+        formulas = [across.formula(f"MOD({number},{STEPS})"), upwards.formula(f"({STEPS - 1}-INT({number}/{STEPS}))")]
         working, said = self._grid([x, y], formulas)
         self._shown_cells()
         marks = self._marks(working)

@@ -135,9 +135,7 @@ def add_styles(workbook: Workbook) -> None:
         NamedStyle(CALCULATION, font=_font(), border=boxed, alignment=middle),
         NamedStyle(RESULT, font=_font(bold=True), border=boxed, alignment=middle),
         NamedStyle(
-            SURFACE,
-            font=_font(size=8),
-            alignment=Alignment(horizontal="center", vertical="center", shrink_to_fit=True),
+            SURFACE, font=_font(size=8), alignment=Alignment(horizontal="center", vertical="center", shrink_to_fit=True)
         ),
         NamedStyle(
             CHECK, font=_font(italic=True), border=Border(bottom=Side(style="medium", color=INK)), alignment=middle
