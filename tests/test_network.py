@@ -16,6 +16,7 @@ from openpyxl.utils.cell import coordinate_to_tuple
 from tests import judges
 from tests.cases import thorough_but
 from tests.networks import deep, sized
+from tests.test_judges import assert_agree
 from tests.test_pocket_calculator import assert_true, pressed
 from tests.test_step_by_step import lines as step_by_step_lines
 from xlbackprop import Definition, UserError, build, load, train
@@ -194,6 +195,34 @@ def test_the_chosen_iteration_is_marked(definition: Definition, iteration: int, 
     places, losses = ([point.v for point in each.numRef.numCache.pt] for each in (curve.xVal, curve.yVal))
     assert shown[x] == at
     assert shown[y] == pytest.approx(losses[places.index(at)])
+
+
+CHOSEN = ((2, "w1"), (3, "b1"), (1, "w7"))
+
+
+def of_network(cells: judges.Cells) -> judges.Cells:
+    return {each: value for each, value in cells.items() if each[0] == TITLE}
+
+
+def test_another_quick_judge_agrees(built: Built) -> None:
+    path = built(shared_bias())
+    for iteration, weight in CHOSEN:
+        shown = {(TITLE, each): value for each, value in chosen_in(path)(iteration, weight).items()}
+        changes: judges.Changes = {(TITLE, ITERATION_CELL): iteration, (TITLE, WEIGHT_CELL): weight}
+        assert_agree(of_network(judges.formualizer_judge(path, changes)), shown, weight)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("judge", [judges.libreoffice, judges.gnumeric])
+def test_spreadsheet_programs_agree(judge, built: Built, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = built(shared_bias())
+    files = [
+        judges.changed(path, {(TITLE, ITERATION_CELL): iteration, (TITLE, WEIGHT_CELL): weight}, f"{weight}")
+        for iteration, weight in CHOSEN
+    ]
+    for (iteration, weight), actual in zip(CHOSEN, judge(files, tmp_path), strict=True):
+        shown = {(TITLE, each): value for each, value in chosen_in(path)(iteration, weight).items()}
+        assert_agree({each: actual.get(each) for each in shown}, shown, weight)
 
 
 @pytest.mark.parametrize("typed", ["a word", None, 1e9, -3, 2.5])
