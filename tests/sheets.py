@@ -51,7 +51,7 @@ def assert_fits_a_laptop(folder: Path, title: str) -> None:
     """What the sheet prints, which is what a teacher looks at, fits without scrolling sideways at 100 %."""
     sheet = openpyxl.load_workbook(folder / "book.xlsx")[title]
     first, _, last, _ = range_boundaries(sheet.print_area.rpartition("!")[2].replace("$", ""))
-    widths = [_width(sheet, column) for column in range(first, last + 1)]
+    widths = [width_of(sheet, column) for column in range(first, last + 1)]
     assert sum(round(width * 7 + 5) for width in widths) <= LAPTOP
     assert sheet.sheet_view.zoomScale in (None, 100)
 
@@ -72,7 +72,7 @@ def assert_charts_are_told(folder: Path, title: str, count: int) -> None:
     assert all(re.search(r'descr="[^"]{20,}"', frame) for frame in frames)
 
 
-def _width(sheet: openpyxl.worksheet.worksheet.Worksheet, column: int) -> float:
+def width_of(sheet: openpyxl.worksheet.worksheet.Worksheet, column: int) -> float:
     """The width of a column in characters; openpyxl keeps neighbours of one width under the first of them."""
     for dimension in sheet.column_dimensions.values():
         if (dimension.min or 0) <= column <= (dimension.max or 0):

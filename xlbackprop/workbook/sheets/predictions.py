@@ -880,5 +880,5 @@ class _Sheet:
 _DASHES = ("solid", "lgDashDot", "lgDash", "sysDashDot")
 _HIDDEN_DASHES = ("dash", "sysDot", "dashDot", "sysDash")
 _MARKERS = ("circle", "square", "triangle", "diamond")
-_FIRST_FORMAT = 180
-"""The number of the first number format of the marks, beyond those that the programs know by themselves."""
+_FIRST_FORMAT = 1000
+"""The number of the first number format of the marks, beyond those of all cells."""

@@ -64,16 +64,18 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     page.widths(map(column_letter, range(1, max(len(table.columns), chart_column) + 1)), COLUMN_WIDTH)
     _headline(page, definition, table)
     _heads_in_sight(page, table)
-    _diagram(page, arrangement.diagram, table, trace)
+    put_diagram(page, arrangement.diagram, table, trace, TOP_ROW)
     for box in arrangement.boxes:
-        _box(page, box)
+        put_box(page, box)
     note_columns = _note(page, definition.note, arrangement)
     _settings(page, workbook, lesson)
     _last_loss(page, lesson)
     _table(page, table, trace, definition.target_range)
     _charts(page, lesson, max(_BESIDE_RATE, note_columns + 1))
     page.zoom(min(_ZOOM, _ZOOM * _SCREEN // page.top(table.settings_row + 2)))
-    page.print_setup(definition.title, f"{table.header_row}:{table.header_row}")
+    last = max([arrangement.diagram.last_column, *(box.last_column for box in arrangement.boxes)])
+    page.handout(definition.title, f"A1:{address(table.header_row - 1, last)}")
+    page.sheet.print_title_rows = f"{table.header_row}:{table.header_row}"  # for who prints the table as well
     return page
 
 
@@ -90,19 +92,21 @@ def _headline(page: Page, definition: Definition, table: Table) -> None:
 def _heads_in_sight(page: Page, table: Table) -> None:
     """Say over the network, where it stays in sight, what stands in the columns of the table far below."""
     for name in table.columns:
-        look = Look(theme.LABEL, _number_look(table, name).role)
+        look = Look(theme.LABEL, number_look(table, name).role)
         page.text(f"{table.letter(name)}{_FROZEN_ROWS}", short_label(name), look)
     # where there are several samples, the first column is the number of the iteration
     page.sheet.freeze_panes = f"{'A' if table.derivation.samples == 1 else 'B'}{_FROZEN_ROWS + 1}"
 
 
-def _diagram(page: Page, picture: Diagram, table: Table, trace: Trace) -> None:
+def put_diagram(page: Page, picture: Diagram, table: Table, trace: Trace, row: int) -> None:
+    """Draw the network with its numbers in the first iteration, and its headings in a row."""
     for title in picture.titles:
         look = Look(theme.HEADING, align=title.align, indent=int(title.align == "left"))
-        page.text(address(TOP_ROW, title.column), title.text, look)
+        page.text(address(row, title.column), title.text, look)
     has_formats = len(picture.nodes) <= _MOST_NODE_FORMATS
     for node in picture.nodes:
-        place, cell, role = address(node.row, node.column), table.cell(node.name), table.derivation[node.name].role
+        place, role = address(node.row, node.column), table.derivation[node.name].role
+        cell = table.cell(node.name) if page.sheet.title == WALKTHROUGH else table.reference(node.name)
         value = float(trace[node.name][0])
         if has_formats:
             page.formula(place, cell, value, Look(theme.NODE, role, number_format=_node_format(node.name)))
@@ -136,7 +140,8 @@ def _arrow(page: Page, arrow: Arrow, table: Table) -> None:
     page.drawing.connect(*points, page.cell_size(COLUMN_WIDTH), colour, arrow.description)
 
 
-def _box(page: Page, placed: PlacedBox) -> None:
+def put_box(page: Page, placed: PlacedBox) -> None:
+    """Put down a box, its title shaded."""
     rows = range(placed.row, placed.last_row + 1)
     columns = range(placed.column, placed.last_column + 1)
     for row, line in zip(rows, (placed.box.title, *placed.box.lines), strict=True):
@@ -197,7 +202,7 @@ def _table(page: Page, table: Table, trace: Trace, target_range: tuple[float, fl
     for name in table.columns:
         values = np.arange(float(table.iterations)) if name == ITERATION else trace[name]
         value = float(values[0])
-        look = _number_look(table, name)
+        look = number_look(table, name)
         page.text(f"{table.letter(name)}{table.header_row}", short_label(name), Look(theme.LABEL, look.role))
         formula = table.first_formula(name)
         if formula is None:
@@ -226,7 +231,8 @@ def _name_columns(page: Page, table: Table) -> None:
     page.sheet.add_table(SheetTable(displayName="iterations", ref=cells, tableColumns=columns))
 
 
-def _number_look(table: Table, name: str) -> Look:
+def number_look(table: Table, name: str) -> Look:
+    """How a number of the table looks."""
     role = Role.ORDER if name == ITERATION else table.derivation[name].role
     if role is Role.ORDER:
         return Look(theme.CALCULATION, role, theme.COUNT_FORMAT)
@@ -236,7 +242,17 @@ def _number_look(table: Table, name: str) -> Look:
 
 def _charts(page: Page, lesson: Lesson, column: int) -> None:
     """The loss, large, and small beside η where the large one is out of sight, so that effect follows cause at once."""
-    arrangement, table = lesson.arrangement, lesson.table
+    arrangement, rows = lesson.arrangement, lesson.arrangement.free_rows
+    large_column = arrangement.chart_column + 1
+    large = (arrangement.chart_row, large_column, arrangement.chart_last_row, large_column + _CHART_COLUMNS)
+    put_loss_chart(page, lesson, large)
+    if not arrangement.shows_the_loss:
+        put_loss_chart(page, lesson, (rows[0], column, rows[-1], column + _SMALL_CHART_COLUMNS - 1), small=True)
+
+
+def put_loss_chart(page: Page, lesson: Lesson, place: tuple[int, int, int, int], *, small: bool = False) -> None:
+    """The loss curve over some cells: the row and the column of the first one, then of the last one."""
+    table = lesson.table
     total, several = table.derivation.names.total_loss, table.derivation.samples > 1
     loss = "mean loss of all samples" if several else total
     curve = charts.Curve(
@@ -249,12 +265,8 @@ def _charts(page: Page, lesson: Lesson, column: int) -> None:
         colour=theme.SHADES[Role.LOSS].dark,
     )
     title = "Loss of all samples" if several else "Loss"
-    rows, large_column = arrangement.free_rows, arrangement.chart_column + 1
-    large = (arrangement.chart_row, large_column, arrangement.chart_last_row, large_column + _CHART_COLUMNS)
-    small = (rows[0], column, rows[-1], column + _SMALL_CHART_COLUMNS - 1)
-    for place, is_small in ((large, False), *([] if arrangement.shows_the_loss else [(small, True)])):
-        named = f"{title} by {table.curve_unit}" if is_small else title
-        chart = charts.curve_chart(named, table.curve_unit, loss, [curve], small=is_small)
-        charts.place(chart, *place)
-        page.sheet.add_chart(chart)
-        page.drawing.describe(chart, f"Line chart of the loss over the {table.curve_unit}s: {loss}")
+    named = f"{title} by {table.curve_unit}" if small else title
+    chart = charts.curve_chart(named, table.curve_unit, loss, [curve], small=small)
+    charts.place(chart, *place)
+    page.sheet.add_chart(chart)
+    page.drawing.describe(chart, f"Line chart of the loss over the {table.curve_unit}s: {loss}")

@@ -11,7 +11,7 @@ from openpyxl.cell.cell import Cell as StyledCell
 from openpyxl.formatting.rule import Rule
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.styles.numbers import NumberFormat, builtin_format_id
-from openpyxl.utils.cell import coordinate_to_tuple
+from openpyxl.utils.cell import coordinate_to_tuple, range_boundaries
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.hyperlink import Hyperlink
@@ -42,6 +42,12 @@ ROW_HEIGHT = 15.0
 
 ROW_PADDING = 5.0
 """Points, for a row that is to be read one at a time."""
+
+_SMALLEST_SCALE = 73
+"""Percent: 11 points of text come to 8."""
+_WIDEST_PAGE, _TALLEST_PAGE = 1009.0, 680.0
+"""Points that fit a landscape page of A4 and of Letter at that scale."""
+_POINTS_A_PIXEL = 0.75
 
 _CHARACTERS_A_UNIT = 1.05
 """Widths are counted in digits; letters are narrower on average."""
@@ -224,6 +230,7 @@ class Page:
         if repeated_rows:
             sheet.print_title_rows = repeated_rows
         sheet.page_margins.left = sheet.page_margins.right = 0.4
+        sheet.page_margins.top = sheet.page_margins.bottom = 0.7
         sheet.oddHeader.left.text = _header(title, LONGEST_HEADER - len("&L&R&A"))
         sheet.oddHeader.right.text = "&A"
         sheet.oddFooter.center.text = "&P / &N"
@@ -255,8 +262,26 @@ class Page:
         self._changeable = self._changeable or address.replace(" ", ":").partition(":")[0]
         self.sheet.add_data_validation(limits)
 
+    def _keep_print_legible(self) -> None:
+        """Let what would be printed smaller than 8 points take more pages: one down, a table also across."""
+        sheet = self.sheet
+        width = height = 0.0
+        for area in sheet.print_area.split(",") if sheet.print_area else ():
+            first, top, last, bottom = range_boundaries(area.rpartition("!")[2].replace("$", ""))
+            columns = [self._columns.get(column, Column()) for column in range(first, last + 1)]
+            width = max(width, sum((each.width * 7 + 5) * _POINTS_A_PIXEL for each in columns if not each.is_hidden))
+            height = max(height, sum(self._heights.get(row, ROW_HEIGHT) for row in range(top, bottom + 1)))
+        is_picture = sheet.page_setup.fitToHeight == 1
+        if height > _TALLEST_PAGE:
+            sheet.page_setup.fitToHeight = 0
+        if width > _WIDEST_PAGE and not is_picture:
+            sheet.sheet_properties.pageSetUpPr.fitToPage = False
+            sheet.page_setup.scale = _SMALLEST_SCALE
+            sheet.print_title_cols = "A:A"
+
     def content(self) -> SheetContent:
         """What the writer has to know beside the sheet itself, which opens where there is something to change."""
+        self._keep_print_legible()
         if self._changeable:
             self._select(self._changeable)
         return SheetContent(self._cells, self.drawing, self._blocks, self._links, self._heights, self._columns)

@@ -1,0 +1,94 @@
+"""What a workbook prints: pages that a class can read, and on them what the engine computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import openpyxl
+import pytest
+from openpyxl.utils import range_boundaries
+from openpyxl.worksheet.worksheet import Worksheet
+
+from tests import judges
+from tests.cases import thorough_but
+from tests.sheets import width_of
+from xlbackprop import build, load, train
+from xlbackprop.network import short_label
+from xlbackprop.network.templates import names
+from xlbackprop.walkthrough import fit
+from xlbackprop.workbook.sheets.handout import TITLE
+
+PAPERS = {"A4": (841.9, 595.3), "Letter": (792.0, 612.0)}
+"""Points, landscape."""
+BODY, LEAST = 11.0, 8.0
+"""Points of the theme's text, and what can be read at arm's length."""
+PICTURES = ("Network", "Walkthrough")
+"""One picture on one page, however large the network is; on Handout the same network can be read."""
+
+
+@cache
+def built(template: str, folder: Path, *sheets: str) -> Path:
+    return build(load(template), folder / f"{template}-{len(sheets)}.xlsx", sheets=sheets or None)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("printing")
+
+
+def areas(sheet: Worksheet) -> list[tuple[int, int, int, int]]:
+    """What is printed, page by page or as it falls: first column and row, last column and row."""
+    printed = sheet.print_area or sheet.dimensions
+    return [range_boundaries(area.rpartition("!")[2].replace("$", "")) for area in printed.split(",")]
+
+
+def sizes(sheet: Worksheet) -> Iterator[float]:
+    """How large the body of the text is on each paper."""
+    setup, margins = sheet.page_setup, sheet.page_margins
+    if not sheet.sheet_properties.pageSetUpPr.fitToPage:
+        yield BODY * setup.scale / 100
+        return
+    for first, top, last, bottom in areas(sheet):
+        pixels = [
+            round(width * 7 + 5) for width in (width_of(sheet, column) for column in range(first, last + 1)) if width
+        ]
+        height = sum(sheet.row_dimensions[row].height or 15 for row in range(top, bottom + 1))
+        for across, down in PAPERS.values():
+            scale = (across - 72 * (margins.left + margins.right)) / (sum(pixels) * 0.75)
+            if setup.fitToHeight == 1:
+                scale = min(scale, (down - 72 * (margins.top + margins.bottom)) / height)
+            yield BODY * min(1.0, scale)
+
+
+@pytest.mark.parametrize("template", thorough_but(names(), "classic"))
+def test_all_print_can_be_read(template: str, folder: Path) -> None:
+    for sheet in openpyxl.load_workbook(built(template, folder)):
+        if sheet.sheet_state == "visible" and sheet.title not in PICTURES:
+            assert min(sizes(sheet)) >= LEAST, sheet.title
+
+
+@pytest.mark.parametrize("template", thorough_but(names(), "classic", "deep"))
+def test_the_handout_has_network_and_boxes_then_the_first_iterations(template: str, folder: Path) -> None:
+    definition = load(template)
+    path = built(template, folder, "handout")
+    sheet = openpyxl.load_workbook(path)[TITLE]
+    (left, top, right, bottom), second = areas(sheet)
+    cells = [cell for row in sheet.iter_rows(top, bottom, left, right) for cell in row if cell.value is not None]
+    arrangement = fit(definition, "compact")
+    nodes = {f"={arrangement.table.reference(node.name)}" for node in arrangement.diagram.nodes}
+    assert {str(cell.value) for cell in cells if cell.data_type == "f"} == nodes
+    for box in arrangement.boxes:
+        first = next(cell for cell in cells if cell.value == box.box.title)
+        lines = [str(cell.value) for cell in cells if cell.column == first.column and cell.row > first.row]
+        written = "".join(lines).replace(" ", "")
+        assert written.startswith("".join(box.box.lines).replace(" ", "")), box.box.title
+    left, top, right, bottom = second
+    assert [chart.anchor._from.col >= left for chart in sheet._charts] == [True]
+    values, trace = judges.stored(path), train(definition)
+    rows = {str(sheet.cell(row, left).value): row for row in range(top, bottom + 1) if sheet.cell(row, left).value}
+    for name in arrangement.table.quantities:
+        row = rows[short_label(name)]
+        found = [values[TITLE, sheet.cell(row, left + 1 + iteration).coordinate] for iteration in range(10)]
+        assert found == pytest.approx(list(trace[name][:10])), name

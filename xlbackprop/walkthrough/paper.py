@@ -1,0 +1,88 @@
+"""The arrangement on paper: diagram and boxes closer together than on the screen, so that print stays legible."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from itertools import accumulate
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from xlbackprop.walkthrough.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox
+from xlbackprop.walkthrough.boxes import Box
+from xlbackprop.walkthrough.diagram import TOP_ROW, Diagram
+
+PAPER_WIDTH = 192.0
+"""Characters, over all columns: as many as a landscape page of A4 or Letter takes without print under 8 points."""
+_EDGE = 5 / 7
+"""What a column takes beyond its characters."""
+_GAP_WIDTH = 4.0
+"""Of a column of arrows."""
+_WIDEST_BESIDE = 0.6
+"""A network that takes more than this share of the page has all boxes under it."""
+_FILLER_WIDTH = 20.0
+_CHARACTERS_A_UNIT = 0.98
+"""Letters to a unit of width, for fonts that are wider than the theme's."""
+
+
+_HELD = "_−_"
+"""No line ends within a bracket such as (1 − a_o1)."""
+
+
+class Paper(Struct, frozen=True):
+    """Where the network and the boxes stand, in a part of the sheet of their own."""
+
+    diagram: Diagram
+    boxes: tuple[PlacedBox, ...]
+    widths: tuple[float, ...]
+    """Of the columns, in characters, from the first one on."""
+    last_row: int
+
+
+def on_paper(arrangement: Arrangement, row: int, column: int) -> Paper:
+    """Arrange the network and the boxes of a sheet once more, from a row and a column on."""
+    picture = arrangement.diagram
+    nodes = {node.column for node in picture.nodes}
+    widths = [COLUMN_WIDTH if place in nodes else _GAP_WIDTH for place in range(1, picture.last_column + 1)]
+    network = len(widths)
+    is_beside = _taken(widths) <= _WIDEST_BESIDE * PAPER_WIDTH
+    while _taken([*widths, _FILLER_WIDTH]) <= PAPER_WIDTH:
+        widths.append(_FILLER_WIDTH)
+    moved = _moved(picture, row - TOP_ROW, column - 1)
+    under = moved.last_row + 2
+    if is_beside:
+        split = network
+        bottoms = [under, row]
+    else:
+        split = sum(width <= PAPER_WIDTH / 2 for width in accumulate(widths))
+        bottoms = [under, under]
+    stacks = ((column, widths[:split]), (column + split, widths[split:]))
+    placed = []
+    for each in arrangement.boxes:
+        boxes = [_wrapped(each.box, sum(own)) for _, own in stacks]
+        choice = min((0, 1), key=lambda index: bottoms[index] + len(boxes[index].lines))
+        placed.append(PlacedBox(boxes[choice], stacks[choice][0], bottoms[choice], len(stacks[choice][1])))
+        bottoms[choice] = placed[-1].last_row + 1
+    return Paper(moved, tuple(placed), tuple(widths), max(*bottoms, under) - 1)
+
+
+def _taken(widths: Sequence[float]) -> float:
+    return sum(width + _EDGE for width in widths)
+
+
+def _moved(picture: Diagram, rows: int, columns: int) -> Diagram:
+    """A diagram elsewhere."""
+    nodes = {node: replace(node, row=node.row + rows, column=node.column + columns) for node in picture.nodes}
+    return Diagram(
+        tuple(replace(title, column=title.column + columns) for title in picture.titles),
+        tuple(nodes.values()),
+        tuple(replace(arrow, start=nodes[arrow.start], end=nodes[arrow.end]) for arrow in picture.arrows),
+    )
+
+
+def _wrapped(box: Box, width: float) -> Box:
+    """A box whose lines fit a width."""
+    longest = int(width * _CHARACTERS_A_UNIT) - 2
+    lines = (textwrap.wrap(line.replace(" − ", _HELD), longest, subsequent_indent=" " * 6) for line in box.lines)
+    return replace(box, lines=tuple(part.replace(_HELD, " − ") for parts in lines for part in parts))

@@ -1,0 +1,61 @@
+"""The sheet Handout: what a class gets on paper, the network with its derivation and then the first iterations."""
+
+from __future__ import annotations
+
+from openpyxl.workbook.workbook import Workbook
+
+from xlbackprop.grid import address, column_letter
+from xlbackprop.network import ITERATION, WALKTHROUGH, short_label
+from xlbackprop.walkthrough import COLUMN_WIDTH, Lesson, on_paper
+from xlbackprop.workbook.sheets.walkthrough import number_look, put_box, put_diagram, put_loss_chart
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.theme import Look
+
+TITLE = "Handout"
+MOST_ITERATIONS = 10
+"""On paper."""
+
+_TOP_ROW = 3
+_NUMBER_WIDTH, _CHART_COLUMNS, _CHART_ROWS = 10.5, 5, 20
+
+
+def handout(workbook: Workbook, lesson: Lesson) -> Page:
+    """Fill the sheet; the trace gives the values that its formulas have."""
+    page, table = Page(workbook, TITLE), lesson.table
+    paper = on_paper(lesson.arrangement, _TOP_ROW, 1)
+    page.text("A1", "The network and its derivation", Look(theme.TITLE))
+    put_diagram(page, paper.diagram, table, lesson.trace, _TOP_ROW)
+    for box in paper.boxes:
+        put_box(page, box)
+    for column, width in enumerate(paper.widths, 1):
+        page.widths([column_letter(column)], width)
+    second = _iterations(page, lesson, len(paper.widths) + 2)
+    page.height(1, 24)
+    page.print_setup(lesson.definition.title, "1:1")
+    page.sheet.print_area = f"A1:{address(paper.last_row, len(paper.widths))},{second}"
+    return page
+
+
+def _iterations(page: Page, lesson: Lesson, column: int) -> str:
+    """Put down the first iterations, a column each, with the loss curve beside them; give the cells of that page."""
+    table = lesson.table
+    shown = range(min(MOST_ITERATIONS, table.iterations))
+    page.text(address(1, column), "The first iterations, and the loss", Look(theme.TITLE))
+    page.widths([column_letter(column)], COLUMN_WIDTH)
+    names = (ITERATION, *table.quantities)
+    for row, name in enumerate(names, _TOP_ROW):
+        look = number_look(table, name)
+        page.text(address(row, column), short_label(name), Look(theme.LABEL, look.role))
+        for iteration in shown:
+            value = float(iteration) if name == ITERATION else float(lesson.trace[name][iteration])
+            cell = f"{WALKTHROUGH}!{table.cell(name, iteration)}"
+            page.formula(address(row, column + 1 + iteration), cell, value, look)
+    last_row, last_number = _TOP_ROW + len(names) - 1, column + len(shown)
+    page.widths(map(column_letter, range(column + 1, last_number + 1)), _NUMBER_WIDTH)
+    page.show_extreme_numbers(f"{address(_TOP_ROW + 1, column + 1)}:{address(last_row, last_number)}")
+    first, last = last_number + 2, last_number + 1 + _CHART_COLUMNS
+    page.widths([column_letter(first - 1)], 1)
+    page.widths(map(column_letter, range(first, last + 1)), COLUMN_WIDTH)
+    put_loss_chart(page, lesson, (_TOP_ROW, first, _TOP_ROW + _CHART_ROWS - 1, last))
+    return f"{address(1, column)}:{address(max(last_row, _TOP_ROW + _CHART_ROWS), last)}"
