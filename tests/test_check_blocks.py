@@ -13,8 +13,9 @@ from xlbackprop import build, load
 from xlbackprop.checker.checking import checked
 from xlbackprop.checker.file import alike_rows, recalculate
 from xlbackprop.checker.file.book import read
-from xlbackprop.checker.file.cells import Sheet
+from xlbackprop.checker.file.cells import Block, Sheet
 from xlbackprop.checker.report.findings import Report
+from xlbackprop.checker.table.trees import Trees
 
 SHEET = "xl/worksheets/sheet1.xml"
 NEVER = 1 << 30
@@ -103,3 +104,24 @@ def test_rows_are_judged_alike_together_and_one_by_one(
     assert values[0] == values[1]
     assert len(contents[0]) > 400
     assert reports[0] == reports[1]
+
+
+def test_a_longer_training_is_not_looked_at_cell_by_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def counted(function: Callable[..., object]) -> Callable[..., object]:
+        def count(*arguments: object) -> object:
+            asked.append(arguments)
+            return function(*arguments)
+
+        return count
+
+    monkeypatch.setattr(Block, "cell", counted(Block.cell))
+    monkeypatch.setattr(Trees, "key_at", counted(Trees.key_at))
+    counts = []
+    for iterations in (40, 400):
+        asked.clear()
+        path = build(load(iterations=iterations), tmp_path / "ours.xlsx", sheets=["walkthrough"])
+        assert checked(path).report.status == "ok"
+        counts.append(len(asked))
+    assert counts[1] < counts[0] + 100, counts

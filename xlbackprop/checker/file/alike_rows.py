@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-FEWEST_ROWS = 200
+FEWEST_ROWS = 16
 """Fewer are read as fast one by one."""
 _MOST_AT_ONCE = 1_000
 """Rows whose texts are held apart before they are put into an array."""

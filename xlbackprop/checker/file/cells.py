@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -63,10 +64,29 @@ class Block(Struct, frozen=True, eq=False):
         return Cell(number, "" if text == repr(number) else text, self.formulas[place])
 
 
+class Blocks:
+    """The blocks of a sheet, from the first row to the last."""
+
+    def __init__(self, blocks: Sequence[Block] = ()) -> None:
+        self._blocks = blocks
+        self._firsts = [block.first for block in blocks]
+
+    def at(self, row: int) -> Block | None:
+        """The block that a row is in."""
+        block = self._blocks[index - 1] if (index := bisect_right(self._firsts, row)) else None
+        return block if block is not None and row in block.rows else None
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self._blocks)
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+
 class Cells(Mapping[Coordinates, Cell]):
     """The cells of a sheet that has blocks, by row and column."""
 
-    def __init__(self, alone: Mapping[Coordinates, Cell], blocks: Sequence[Block]) -> None:
+    def __init__(self, alone: Mapping[Coordinates, Cell], blocks: Blocks) -> None:
         self._alone = alone
         self._blocks = blocks
 
@@ -79,18 +99,18 @@ class Cells(Mapping[Coordinates, Cell]):
     def get(self, place: Coordinates, default: Any = None) -> Any:
         """A cell; the default where there is none."""
         cell = self._alone.get(place)
-        if cell is None:
-            cells = (block.cell(*place) for block in self._blocks)
-            cell = next((cell for cell in cells if cell is not None), default)
-        return cell
+        if cell is None and (block := self._blocks.at(place[0])) is not None:
+            cell = block.cell(*place)
+        return default if cell is None else cell
 
     def __contains__(self, place: object) -> bool:
         if place in self._alone or not isinstance(place, tuple):
             return place in self._alone
-        return any(place[0] in block.rows and place[1] in block.places for block in self._blocks)
+        block = self._blocks.at(place[0])
+        return block is not None and place[1] in block.places
 
     def __iter__(self) -> Iterator[Coordinates]:
-        waiting = list(reversed(self._blocks))
+        waiting = list(self._blocks)[::-1]
         for place in self._alone:
             while waiting and waiting[-1].first < place[0]:
                 yield from _places_of(waiting.pop())
@@ -111,8 +131,8 @@ class Content(Struct, frozen=True):
 
     alone: dict[Coordinates, Cell]
     """All cells but those in blocks."""
-    blocks: tuple[Block, ...] = ()
-    """From the first row to the last; no cell stands beside one."""
+    blocks: Blocks = Blocks()
+    """No other cell stands beside one."""
     arrays: frozenset[Coordinates] = frozenset()
     """The cells that array formulas fill, whose formulas are read for each of them alone."""
 
@@ -169,7 +189,3 @@ class Sheet(Struct, dict=True):
         """The text in a cell; empty where there is none."""
         cell = self.content.alone.get((row, column))
         return cell.value if cell is not None and isinstance(cell.value, str) else ""
-
-    def block(self, row: int) -> Block | None:
-        """The block that a row is in."""
-        return next((block for block in self.content.blocks if row in block.rows), None)

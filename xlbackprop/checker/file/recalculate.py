@@ -20,7 +20,7 @@ from msgspec import Struct
 from xlbackprop.checker import memory
 from xlbackprop.checker.file.book import Book, main_part, read, relationships
 from xlbackprop.checker.file.cell_writer import write_cells
-from xlbackprop.checker.file.cells import Block, Sheet
+from xlbackprop.checker.file.cells import Block, Blocks, Sheet
 from xlbackprop.checker.file.container import Container, UnreadableError
 from xlbackprop.checker.file.ironcalc_process import MEGABYTES
 from xlbackprop.checker.file.values import SheetValues, Values
@@ -157,30 +157,31 @@ def _sheet_values(
     """
     alone: dict[Coordinates, float | str] = dict(zip(places, numbers.tolist(), strict=False))
     ends = [len(places)]
-    blocks = []
-    for block in sheet.content.blocks if len(numbers) else ():
+    blocks = list(sheet.content.blocks) if len(numbers) else []
+    by_block = {}
+    for block in blocks:
         calculated = _calculated(block)
         ends.append(ends[-1] + len(block.numbers) * len(calculated))
         whole = np.full(block.numbers.shape, np.nan)
         whole[:, [block.places[column] for column in calculated]] = numbers[ends[-2] : ends[-1]].reshape(
             len(block.numbers), len(calculated)
         )
-        blocks.append((block, whole))
+        by_block[block.first] = whole
     for index, value in others.items():
         if index < len(places):
             place = places[index]
         else:
             which = bisect_right(ends, index) - 1
-            block, whole = blocks[which]
+            block = blocks[which]
             calculated = _calculated(block)
             row, column = divmod(index - ends[which], len(calculated))
             place = (block.first + row, calculated[column])
-            whole[row, block.places[place[1]]] = np.nan
+            by_block[block.first][row, block.places[place[1]]] = np.nan
         if value is None:
             alone.pop(place, None)
         else:
             alone[place] = value
-    return SheetValues(alone, tuple(blocks))
+    return SheetValues(alone, Blocks(blocks), by_block)
 
 
 def _calculated(block: Block) -> list[int]:

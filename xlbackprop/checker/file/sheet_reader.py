@@ -10,7 +10,7 @@ import numpy as np
 
 from xlbackprop.checker.file.alike_rows import AlikeRows, alike_rows
 from xlbackprop.checker.file.arrays import elements
-from xlbackprop.checker.file.cells import Block, Cell, Content
+from xlbackprop.checker.file.cells import Block, Blocks, Cell, Content
 from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, Container, UnreadableError, raised
 from xlbackprop.checker.file.formula import Formula, Formulas
 from xlbackprop.grid import Coordinates, column_number
@@ -225,13 +225,13 @@ def read_content(
         return read_content(container, name, part, texts, formulas, in_blocks=False)
     if any(one > other for one, other in pairwise(cells)):
         cells = {place: cells[place] for place in sorted(cells)}
-    return Content(cells, tuple(blocks), frozenset(filled))
+    return Content(cells, Blocks(blocks), frozenset(filled))
 
 
 def _stand_alone(blocks: Sequence[Block], cells: Mapping[Coordinates, Cell]) -> bool:
     """Whether blocks follow one another, with no cell beside them."""
     follow = all(one.rows.stop <= other.first for one, other in pairwise(blocks))
-    return follow and not any(row in block.rows for block in blocks for row, _ in cells)
+    return follow and not any(Blocks(blocks).at(row) for row in {row for row, _ in cells})
 
 
 def _read(code: bytes) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.checker.file.cells import Block, Sheet
+from xlbackprop.checker.file.cells import Block, Blocks, Sheet
 from xlbackprop.checker.file.formula import Position
 from xlbackprop.engine import Array
 from xlbackprop.grid import Coordinates
@@ -19,8 +21,9 @@ class SheetValues(Struct, frozen=True, eq=False):
 
     alone: Mapping[Coordinates, float | str]
     """By row and column; those in blocks only where they are no number."""
-    blocks: tuple[tuple[Block, Array], ...] = ()
-    """The numbers of each block, in its shape; nan where there is none."""
+    blocks: Blocks = Blocks()
+    numbers: Mapping[int, Array] = MappingProxyType({})
+    """Those of each block by its first row, in its shape; nan where there is none."""
 
 
 class Values(Mapping[Position, float | str]):
@@ -32,8 +35,8 @@ class Values(Mapping[Position, float | str]):
     def numbers(self, sheet: Sheet, block: Block) -> Array:
         """The numbers that the formulas of a block give, in its shape; nan where none is known."""
         found = self._by_sheet.get(sheet.name)
-        known = [] if found is None else [numbers for other, numbers in found.blocks if other is block]
-        return known[0] if known else np.full_like(block.numbers, np.nan)
+        known = None if found is None else found.numbers.get(block.first)
+        return np.full_like(block.numbers, np.nan) if known is None else known
 
     def __getitem__(self, position: Position) -> float | str:
         value = self.get(position)
@@ -48,14 +51,10 @@ class Values(Mapping[Position, float | str]):
         if values is None:
             return default
         value: float | str | None = values.alone.get((row, column))
-        if value is None:
-            for block, numbers in values.blocks:
-                place = block.places.get(column)
-                if place is not None and row in block.rows:
-                    number = float(numbers[row - block.first, place])
-                    return default if np.isnan(number) else number
-            return default
-        return value
+        if value is None and (block := values.blocks.at(row)) is not None and column in block.places:
+            number = float(values.numbers[block.first][row - block.first, block.places[column]])
+            return default if math.isnan(number) else number
+        return default if value is None else value
 
     def __contains__(self, position: object) -> bool:
         return isinstance(position, tuple) and self.get(position) is not None
@@ -63,13 +62,13 @@ class Values(Mapping[Position, float | str]):
     def __iter__(self) -> Iterator[Position]:
         for name, values in self._by_sheet.items():
             yield from ((name, *place) for place in values.alone)
-            for block, numbers in values.blocks:
+            for block in values.blocks:
                 columns = list(block.places)
-                for row, column in np.argwhere(~np.isnan(numbers)).tolist():
+                for row, column in np.argwhere(~np.isnan(values.numbers[block.first])).tolist():
                     yield name, block.first + row, columns[column]
 
     def __len__(self) -> int:
         return sum(
-            len(values.alone) + sum(int((~np.isnan(numbers)).sum()) for _, numbers in values.blocks)
+            len(values.alone) + sum(int((~np.isnan(numbers)).sum()) for numbers in values.numbers.values())
             for values in self._by_sheet.values()
         )

@@ -160,12 +160,11 @@ def _pasted(book: Book, sheet: Sheet, series: Series, verdicts: Sequence[Verdict
     source = book.by_name.get(series.sheet)
     if source is None or not source.is_read or len(series.cells) < _FEWEST_POINTS:
         return
+    if any(series.sheet == each.table.sheet.name and set(series.cells) & set(_loss(each)) for each in verdicts):
+        return
     cells = [source.cells.get(place) for place in series.cells]
     numbers = [cell.number for cell in cells if cell is not None and cell.formula is None and cell.number is not None]
-    in_table = any(
-        series.sheet == verdict.table.sheet.name and set(series.cells) & set(_loss(verdict)) for verdict in verdicts
-    )
-    if in_table or len(numbers) < len(cells):
+    if len(numbers) < len(cells):
         return
     rate = _rate(source, series)
     if rate is None:

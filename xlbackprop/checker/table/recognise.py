@@ -68,7 +68,7 @@ class Table(Struct, dict=True):
         found: list[range] = []
         step = 0
         while step < len(self.steps):
-            block = None if self.transposed else self.sheet.block(self.steps[step])
+            block = None if self.transposed else self.sheet.content.blocks.at(self.steps[step])
             stop = step + 1
             while block is not None and stop < len(self.steps) and self.steps[stop] in block.rows:
                 stop += 1
@@ -88,7 +88,7 @@ class Table(Struct, dict=True):
         """
         found = np.full(len(self.steps), np.nan)
         for stretch in self.stretches:
-            block = None if self.transposed else self.sheet.block(self.steps[stretch.start])
+            block = None if self.transposed else self.sheet.content.blocks.at(self.steps[stretch.start])
             if block is None:
                 found[stretch.start] = one(self.coordinates(line, stretch.start))
             elif line in block.places:
@@ -330,7 +330,7 @@ def _steps(sheet: Sheet, candidate: Candidate, end: int | None, transposed: bool
     steps: list[int] = []
     step, gap = candidate.header + 1, 0
     while gap <= _LARGEST_BREAK and (end is None or step < end):
-        block = None if transposed else sheet.block(step)
+        block = None if transposed else sheet.content.blocks.at(step)
         if block is not None and steps and steps[-1] == step - 1 >= block.first:  # as the row above
             stop = block.rows.stop if end is None else min(end, block.rows.stop)
             steps += range(step, stop)
