@@ -96,7 +96,7 @@ def put_arrows(page: Page, gap: Gap, pairs: Sequence[Pair], row: int, column: in
         across, down = (f"{page.sheet.title}!${letter}${rows[0]}:${letter}${rows[1]}" for letter in (x, y))
         name = f"{page.sheet.title}!${y}${row}"
         xs, ys = values[place : place + 2]
-        curves.append(Curve(name, _HEADS[place + 1], across, xs, down, ys, colour, width=width, opacity=opacity))
+        curves.append(Curve((name, _HEADS[place + 1]), (across, xs), (down, ys), colour, width=width, opacity=opacity))
     chart = charts.LinesChart(curves, gap.width, gap.height)
     charts.place(chart, gap.row, gap.column, gap.last_row, gap.column)
     page.sheet.add_chart(chart)

@@ -491,7 +491,7 @@ class Summary(Struct, frozen=True, dict=True):
             x, y = (f"{sheet}!{run.working.range(name)}" for name in weights)
             xs, ys = (run.values[name].tolist() for name in weights)
             label = f"{sheet}!{absolute(run.label or run.name_cell)}"
-            curves.append(Curve(label, run.name, x, xs, y, ys, colour, dash))
+            curves.append(Curve((label, run.name), (x, xs), (y, ys), colour, dash=dash))
         chart = charts.scatter_chart("The paths over two weights, from one start", *weights, curves)
         if chart.legend is not None:
             chart.legend.position = "b"
@@ -504,13 +504,10 @@ class Summary(Struct, frozen=True, dict=True):
         sheet, losses = f"'{self.page.sheet.title}'", run.losses
         places = column_letter(run.helper_column + _HELPERS - 1) if run.is_optional else losses.places_letter
         return Curve(
-            label_reference=f"{sheet}!{absolute(run.label or run.name_cell)}",
-            label=run.name,
-            categories_reference=f"{sheet}!{losses.range(places)}",
-            categories=losses.places,
-            values_reference=f"{sheet}!{losses.range(column_letter(run.helper_column + 1 + index))}",
-            values=losses.shown[index].tolist(),
-            colour=colour,
+            (f"{sheet}!{absolute(run.label or run.name_cell)}", run.name),
+            (f"{sheet}!{losses.range(places)}", losses.places),
+            (f"{sheet}!{losses.range(column_letter(run.helper_column + 1 + index))}", losses.shown[index].tolist()),
+            colour,
             dash=dash,
         )
 

@@ -31,10 +31,6 @@ class Choice(Struct, frozen=True):
         """The formula, without its equals sign, for a quantity in the iteration chosen."""
         return number_from(self.table.range(name), f"{self.cell}+1")
 
-    def next_value(self, name: str) -> str:
-        """The formula for a quantity in the iteration after it; in the last row, for its value there."""
-        return number_from(self.table.range(name), f"MIN({self.cell}+2,{self.table.iterations})")
-
     def given(self, given: Given) -> str:
         """The formula for a number that the iteration chosen begins with."""
         match given.kind:
@@ -49,14 +45,9 @@ class Choice(Struct, frozen=True):
                 return self.value(given.name)
 
 
-def choose_iteration(page: Page, lesson: Lesson, typed: str, used: str, iteration: int | None = None) -> Choice:
-    """Put down a cell in which the reader types an iteration, and one that makes a usable number of it.
-
-    Args:
-        iteration: the one that is chosen to begin with; None for the lesson's own.
-    """
-    choice = Choice(lesson.table, absolute_coordinate(used))
-    iteration = lesson.iteration if iteration is None else iteration
+def choose_iteration(page: Page, lesson: Lesson, typed: str, used: str) -> Choice:
+    """Put down a cell in which the reader types an iteration, and one that makes a usable number of it."""
+    choice, iteration = Choice(lesson.table, absolute_coordinate(used)), lesson.iteration
     page.number(typed, iteration, Look(theme.INPUT, number_format=theme.PLAIN_FORMAT))
     page.formula(used, whole_number(typed, 0, choice.last, 0), iteration, _OUT_OF_SIGHT)
     page.limit(typed, "Iteration", 0, choice.last, whole=True)

@@ -106,11 +106,11 @@ def forward_columns(derivation: Derivation, using: Collection[str]) -> tuple[str
     Args:
         using: what else is calculated from them, with formulas that have to stay short as well.
     """
-    labels = derivation.names
-    activations = [name for layer in labels.activations for name in layer]
+    names = derivation.names
+    activations = [name for layer in names.activations for name in layer]
     lengths = derivation.lengths({*activations, *using, *derivation.given})
     is_long = max(lengths[name] for name in (*activations, *using)) > MOST_SYMBOLS
-    units = [name for layer in labels.pre_activations for name in layer] if is_long else []
+    units = [name for layer in names.pre_activations for name in layer] if is_long else []
     return (*units, *activations)
 
 

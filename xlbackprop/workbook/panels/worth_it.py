@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from msgspec import Struct
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array, evaluate
@@ -32,26 +31,18 @@ _WRITTEN = Look(theme.MATHEMATICS, align="left", indent=1, wrap=True)
 _PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)
 
 
-class Lines(Struct, frozen=True):
-    """Where the lines of an iteration stand: the value of each in column D."""
-
-    rows: Mapping[str, int]
-
-    def cell(self, name: str) -> str:
-        return f"$D${self.rows[name]}"
-
-
-def put_answer(page: Page, lesson: Lesson, row: int, lines: Lines, renamed: Mapping[str, str]) -> None:
+def put_answer(page: Page, lesson: Lesson, row: int, cells: Mapping[str, str], renamed: Mapping[str, str]) -> None:
     """Put down the answer in a row of the list, and the passes behind it in a working on its right.
 
     Args:
+        cells: the absolute address of the value of every line of the iteration.
         renamed: what everything that is learned is called once it is updated.
     """
     derivation, count = lesson.derivation, lesson.derivation.samples
-    before, old = _losses(page, lesson, _FIRST_COLUMN, "before", {name: lines.cell(name) for name in renamed}, lines)
+    before, old = _losses(page, lesson, _FIRST_COLUMN, "before", {name: cells[name] for name in renamed}, cells)
     column = _FIRST_COLUMN + len(loss_columns(derivation)) + len(derivation.sampled) + 1
-    updated = {name: lines.cell(new) for name, new in renamed.items()}
-    after, new = _losses(page, lesson, column, "after", updated, lines)
+    updated = {name: cells[new] for name, new in renamed.items()}
+    after, new = _losses(page, lesson, column, "after", updated, cells)
     of = f" of all {count} samples" if count > 1 else ""
     page.text(f"B{row}", f"the loss{of}, with the new values", _PROSE)
     look = Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT, align="right")
@@ -61,11 +52,13 @@ def put_answer(page: Page, lesson: Lesson, row: int, lines: Lines, renamed: Mapp
     page.formula(f"H{row}", f"AVERAGE({before})", old, helper)
     page.formula(f"G{row}", short_formula(f"H{row}"), short(old), helper)
     page.formula(f"C{row}", f'"from "&G{row}&" to "&F{row}', f"from {short(old)} to {short(new)}", _WRITTEN)
-    formula, words = _verdict(lesson, f"H{row}", f"D{row}", old, new, of, lines)
+    formula, words = _verdict(lesson, f"H{row}", f"D{row}", old, new, of, cells)
     page.formula(f"E{row}", formula, words, Look(theme.CHECK, align="left", indent=1, wrap=True))
 
 
-def _verdict(lesson: Lesson, before: str, after: str, old: float, new: float, of: str, lines: Lines) -> tuple[str, str]:
+def _verdict(
+    lesson: Lesson, before: str, after: str, old: float, new: float, of: str, cells: Mapping[str, str]
+) -> tuple[str, str]:
     """The formula and the words of the answer."""
     count, batch = lesson.derivation.samples, lesson.definition.samples_a_batch
     down = DOWN.format(of=of)
@@ -76,7 +69,7 @@ def _verdict(lesson: Lesson, before: str, after: str, old: float, new: float, of
     words = SAME if abs(new - old) <= SAME_WITHIN else down if new < old else up
     if batch == 1:
         return formula, words
-    place, size = lines.cell(IN_BATCH), lines.cell(BATCH_SIZE)
+    place, size = cells[IN_BATCH], cells[BATCH_SIZE]
     seen, whole = (int(lesson.trace[name][lesson.iteration]) for name in (IN_BATCH, BATCH_SIZE))
     start, between, end = "Nothing moves yet: ", " of ", " samples of the batch are seen."
     formula = f'IF({place}<{size},"{start}"&{place}&"{between}"&{size}&"{end}",{formula})'
@@ -84,14 +77,14 @@ def _verdict(lesson: Lesson, before: str, after: str, old: float, new: float, of
 
 
 def _losses(
-    page: Page, lesson: Lesson, column: int, when: str, weights: Mapping[str, str], lines: Lines
+    page: Page, lesson: Lesson, column: int, when: str, weights: Mapping[str, str], cells: Mapping[str, str]
 ) -> tuple[str, float]:
     """Put down every sample passed through the network; give the range of the losses, and their mean."""
     derivation, definition = lesson.derivation, lesson.definition
     total, count = derivation.names.total_loss, derivation.samples
     page.text(address(_HEADER_ROW - 1, column), f"Working: {when} the update", Look(theme.HEADING))
     references = dict(weights)
-    references |= {name: lines.cell(name) for name in derivation.constants}
+    references |= {name: cells[name] for name in derivation.constants}
     given = np.array([(*sample.inputs, *sample.targets) for sample in definition.samples])
     head = absolute(address(_HEADER_ROW, column))
     columns = []

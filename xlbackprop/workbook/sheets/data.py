@@ -96,9 +96,9 @@ def _order(page: Page, lesson: Lesson) -> None:
 
 def _answers(page: Page, lesson: Lesson, answering: str) -> int:
     """Put down what the network says to every sample, and the weights with which it does; give the last column."""
-    derivation, labels, curve = lesson.derivation, lesson.derivation.names, lesson.table.loss_curve
+    derivation, names, curve = lesson.derivation, lesson.derivation.names, lesson.table.loss_curve
     column = curve_column(derivation) + 3
-    columns = (*forward_columns(derivation, labels.losses), *labels.losses, labels.total_loss)
+    columns = (*forward_columns(derivation, names.losses), *names.losses, names.total_loss)
     weights_column = column + len(columns) + 2
     references = {name: f"${column_letter(index)}{{row}}" for index, name in enumerate(derivation.sampled, 2)}
     fixed = tuple(name for name in derivation.constants if name not in derivation.sampled)
@@ -122,7 +122,7 @@ def _answers(page: Page, lesson: Lesson, answering: str) -> int:
     answers = evaluate(lesson.definition, changes, np.arange(derivation.samples))
     values = {name: answers[name] for name in columns}
     working.block(page, {name: working.calculation(name) for name in columns}, values, slice(None))
-    total = labels.total_loss
+    total = names.total_loss
     mean = address(3, column + len(columns) - 1)
     page.text(address(3, column + len(columns) - 2), "mean loss", Look(theme.HEADING, align="right"))
     look = Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT)

@@ -368,13 +368,10 @@ def _chart(page: Page, places: Places, values: Mapping[str, Sequence[float]]) ->
     looks = ((theme.SHADES[Role.GRADIENT].dark, "solid", "circle"), (theme.FAINT, "sysDash", "none"))
     curves = [
         charts.Curve(
-            label_reference=f"'{TITLE}'!${letter}${first - 1}",
-            label=label,
-            categories_reference=f"'{TITLE}'!$A${first}:$A${last}",
-            categories=_EPSILONS,
-            values_reference=f"'{TITLE}'!${letter}${first}:${letter}${last}",
-            values=numbers,
-            colour=colour,
+            (f"'{TITLE}'!${letter}${first - 1}", label),
+            (f"'{TITLE}'!$A${first}:$A${last}", _EPSILONS),
+            (f"'{TITLE}'!${letter}${first}:${letter}${last}", numbers),
+            colour,
             dash=dash,
             marker=marker,
         )

@@ -468,13 +468,10 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
 
     curves = [
         charts.Curve(
-            label_reference=f"'{TITLE}'!$A${row}",
-            label="loss",
-            categories_reference=whole(_ACROSS_ROW),
-            categories=across.values.tolist(),
-            values_reference=whole(row),
-            values=losses.tolist(),
-            colour=theme.SHADES[Role.LOSS].dark,
+            (f"'{TITLE}'!$A${row}", "loss"),
+            (whole(_ACROSS_ROW), across.values.tolist()),
+            (whole(row), losses.tolist()),
+            theme.SHADES[Role.LOSS].dark,
         )
     ]
     if lesson.derivation.samples == 1:  # else the way is told from epoch to epoch, not from iteration to iteration
@@ -483,13 +480,10 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
         first, last = (_loss_after(lesson, made)[0].rpartition("!")[2] for made in (0, iterations))
         curves.append(
             charts.Curve(
-                label_reference=f"'{TITLE}'!{absolute(label)}",
-                label="training",
-                categories_reference=f"'{TITLE}'!{_path_range(0, iterations)}",
-                categories=across.path.tolist(),
-                values_reference=f"{WALKTHROUGH}!{first}:{last}",
-                values=lesson.curve_losses[:iterations].tolist(),
-                colour=_PATH,
+                (f"'{TITLE}'!{absolute(label)}", "training"),
+                (f"'{TITLE}'!{_path_range(0, iterations)}", across.path.tolist()),
+                (f"{WALKTHROUGH}!{first}:{last}", lesson.curve_losses[:iterations].tolist()),
+                _PATH,
                 marker="circle",
             )
         )
@@ -604,23 +598,20 @@ def _end(page: Page, lesson: Lesson, points: _Points, visits: Array, others: str
     )
 
 
-def _edge(page: Page, axes: tuple[_Axis, _Axis], column: int) -> tuple[str, Array, str, Array]:
+def _edge(page: Page, axes: tuple[_Axis, _Axis], column: int) -> tuple[charts.Stored, charts.Stored]:
     """Put down the corners of the map, all around; give the ranges and the values of both weights."""
     first, last = _LISTS_ROW + 1, _LISTS_ROW + len(_CORNERS)
-    found: list[str | Array] = []
+    found: list[charts.Stored] = []
     for index, axis in enumerate(axes):
         letter = column_letter(column + index)
         page.text(f"{letter}{_LISTS_ROW}", ("across", "upwards")[index], theme.COLUMN_HEAD)
-        values = np.array([axis.values[corner[index]] for corner in _CORNERS])
+        values = [float(axis.values[corner[index]]) for corner in _CORNERS]
         for row, corner, value in zip(range(first, last + 1), _CORNERS, values, strict=True):
             formula = axis.value_formula(corner[index] % STEPS)
             look = Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT)
-            page.formula(f"{letter}{row}", formula, float(value), look)
-        found += [f"'{TITLE}'!${letter}${first}:${letter}${last}", values]
-    x, x_values, y, y_values = found
-    assert isinstance(x, str)
-    assert isinstance(y, str)
-    return x, np.asarray(x_values), y, np.asarray(y_values)
+            page.formula(f"{letter}{row}", formula, value, look)
+        found.append((f"'{TITLE}'!${letter}${first}:${letter}${last}", values))
+    return found[0], found[1]
 
 
 _CORNERS = ((0, 0), (-1, 0), (-1, -1), (0, -1), (0, 0))
@@ -643,13 +634,10 @@ def _chart(page: Page, axes: tuple[_Axis, _Axis], points: _Points, iterations: i
         x, y = (f"'{TITLE}'!${letter}${_LISTS_ROW + 1 + start}:${letter}${_LISTS_ROW + stop}" for letter in letters)
         curves.append(
             charts.Curve(
-                label_reference=f"'{TITLE}'!{absolute(label_cell)}",
-                label=label,
-                categories_reference=x,
-                categories=across.path[start:stop].tolist(),
-                values_reference=y,
-                values=upwards.path[start:stop].tolist(),
-                colour=colour,
+                (f"'{TITLE}'!{absolute(label_cell)}", label),
+                (x, across.path[start:stop].tolist()),
+                (y, upwards.path[start:stop].tolist()),
+                colour,
                 marker=marker,
                 marker_size=size,
             )
@@ -657,19 +645,8 @@ def _chart(page: Page, axes: tuple[_Axis, _Axis], points: _Points, iterations: i
     edge = "edge of the map"
     label_cell = address(_LEGEND_ROW, _WORKING_COLUMN + 1 + len(parts))
     page.text(label_cell, edge, theme.COLUMN_HEAD)
-    x, x_values, y, y_values = _edge(page, axes, points.next_column + 1)
-    curves.append(
-        charts.Curve(
-            label_reference=f"'{TITLE}'!{absolute(label_cell)}",
-            label=edge,
-            categories_reference=x,
-            categories=x_values.tolist(),
-            values_reference=y,
-            values=y_values.tolist(),
-            colour=theme.FAINT,
-            dash="sysDash",
-        )
-    )
+    corners = _edge(page, axes, points.next_column + 1)
+    curves.append(charts.Curve((f"'{TITLE}'!{absolute(label_cell)}", edge), *corners, theme.FAINT, dash="sysDash"))
     chart = charts.scatter_chart("Path of the training", "weight across", "weight upwards", curves)
     for drawn, axis in ((chart.x_axis, across), (chart.y_axis, upwards)):
         charts.name_axis(drawn, f"'{TITLE}'!{axis.name_cell}", axis.weight)

@@ -155,15 +155,15 @@ class _Matrices:
         self._page = page
         self._lesson = lesson
         self._derivation = lesson.derivation
-        self._labels = lesson.derivation.names
+        self._names = lesson.derivation.names
         self._choice = choice
         self._batch = batch
         self._is_batched = batch.is_shown
         self._values = [lesson.trace.at(batch.first + index) for index in range(batch.count)]
         self._states = OPTIMISERS[lesson.definition.optimiser.name].states
-        sizes = self._labels.sizes
+        sizes = self._names.sizes
         self._layers = range(len(sizes) - 1)
-        factors = [sizes[layer] + bool(self._labels.biases[layer]) for layer in self._layers]
+        factors = [sizes[layer] + bool(self._names.biases[layer]) for layer in self._layers]
         self._middle = max(_LEAST_LEFT, 1 + max(factors), 1 + max(sizes[1:])) + 1
         self._right = self._middle + batch.columns + 1
         learned = (len(self._learned(layer)[0]) for layer in self._layers)
@@ -177,12 +177,12 @@ class _Matrices:
         letters = ("W", "Z", "A", "b", *(state.letter.upper() for state in self._states))
         names = (self._name(letter, layer) for letter in letters for layer in self._layers)
         typesetter = Typesetter((*self._derivation.typeset, *names))
-        self.sheet = MatrixPage(page, typesetter, self._labels.total_loss, row, last_column)
+        self.sheet = MatrixPage(page, typesetter, self._names.total_loss, row, last_column)
 
     def forward(self) -> None:
         """From the inputs to the loss."""
         self.sheet.heading("Forward: from the inputs to the loss ↓")
-        names, last = self._labels, self._layers[-1]
+        names, last = self._names, self._layers[-1]
         before = self._samples("Inputs X", names.inputs, Role.INPUT, self._given)
         for layer in self._layers:
             role = Role.OUTPUT if layer == last else Role.HIDDEN
@@ -201,7 +201,7 @@ class _Matrices:
         self.sheet.heading("Backward: from the loss to the gradients ↓")
         above: Matrix | None = None
         for layer in reversed(self._layers):
-            by_output = self._by(self._labels.activations[layer])
+            by_output = self._by(self._names.activations[layer])
             row = self.sheet.row
             self.sheet.may_begin_a_page()
             if above is not None:
@@ -227,7 +227,7 @@ class _Matrices:
 
     def _weighted_sums(self, layer: int, before: Matrix, role: Role) -> Matrix:
         """The weights to the left, with the biases as a last column, and Z = W · A + b below A."""
-        units, biases, sources = self._labels.pre_activations[layer], self._labels.biases[layer], self._sources(layer)
+        units, biases, sources = self._names.pre_activations[layer], self._names.biases[layer], self._sources(layer)
         weights, sums, bias = (self._name(letter, layer) for letter in "WZb")
         also = (f" + {bias}", f", {bias}") if biases else ("", "")
         self.sheet.may_begin_a_page()
@@ -236,7 +236,7 @@ class _Matrices:
         )
         parameters = [
             [*row, *([biases[unit % len(biases)]] if biases else ())]
-            for unit, row in enumerate(self._labels.weights[layer])
+            for unit, row in enumerate(self._names.weights[layer])
         ]
         shape = self._shape(len(units), len(sources))
         cells = [[(self._choice.value(name), self._values[0][name]) for name in each] for each in parameters]
@@ -253,13 +253,13 @@ class _Matrices:
 
     def _passed_down(self, layer: int, by_output: tuple[str, ...], above: Matrix) -> Matrix:
         """The weights of the layer above, turned, to the left, and ∂E/∂A = Wᵀ · ∂E/∂Z below ∂E/∂Z."""
-        weights, units = self._name("W", layer + 1), self._labels.pre_activations[layer + 1]
-        outputs = self._labels.activations[layer]
+        weights, units = self._name("W", layer + 1), self._names.pre_activations[layer + 1]
+        outputs = self._names.activations[layer]
         by_above = self._matrices[self._by(units)[0]]
         row = self.sheet.caption(
             self.sheet.row, self._middle, f"{self._matrices[by_output[0]]} = {weights}ᵀ · {by_above}"
         )
-        cells = self._again(list(zip(*self._labels.weights[layer + 1], strict=True)))
+        cells = self._again(list(zip(*self._names.weights[layer + 1], strict=True)))
         shape = self._shape(len(outputs), len(units))
         left = self._left(row, f"{weights} turned: {weights}ᵀ", shape, outputs, units, cells)
         return self._strip(
@@ -288,7 +288,7 @@ class _Matrices:
 
     def _gradients(self, layer: int, turned: Matrix) -> Matrix:
         """∂E/∂Z in the middle, and to its right ∂E/∂W = ∂E/∂Z · Aᵀ below Aᵀ, with ∂E/∂b as a last column."""
-        units, sources, learned = self._labels.pre_activations[layer], self._sources(layer), self._learned(layer)
+        units, sources, learned = self._names.pre_activations[layer], self._sources(layer), self._learned(layer)
         deltas = self._by(units)
         row = self.sheet.caption(self.sheet.row, self._middle, self._equation(deltas[0]))
         if layer == self._layers[-1] and LOSSES[self._lesson.definition.loss].goes_with:
@@ -297,7 +297,7 @@ class _Matrices:
         slopes = self._strip(row + 1, deltas, Role.GRADIENT, self._defined)
         matrix = Matrix(row + 1, self._right, len(units), len(learned[0]))
         mean = f"/{_COUNT}" if self._is_batched else ""
-        has_one_bias = len(self._labels.biases[layer]) == 1
+        has_one_bias = len(self._names.biases[layer]) == 1
 
         def formula(unit: int, index: int) -> str:
             if index < len(sources):
@@ -318,12 +318,12 @@ class _Matrices:
     def _gradients_equation(self, layer: int) -> str:
         """The one line over the gradients of what a layer learns."""
         by_weight = derivative(MEAN_LOSS if self._is_batched else "E", self._name("W", layer))
-        slopes = self._matrices[self._by(self._labels.pre_activations[layer])[0]]
+        slopes = self._matrices[self._by(self._names.pre_activations[layer])[0]]
         times = "1/n · " if self._is_batched else ""
         caption = f"{by_weight} = {times}{slopes} · {self._before(layer)}ᵀ"
         if not self._learns_bias(layer):
             return caption
-        summed = "all rows" if len(self._labels.biases[layer]) == 1 else "the row"
+        summed = "all rows" if len(self._names.biases[layer]) == 1 else "the row"
         return f"{caption}; b: {times}the sum of {summed}"
 
     def _shared_numbers(self) -> None:
@@ -388,7 +388,7 @@ class _Matrices:
         self, layer: int, column: int, caption: str, role: Role, cells: Cells, style: str = theme.CALCULATION
     ) -> tuple[Matrix, int]:
         """Put down one of several blocks side by side; give it, and the column after it."""
-        units, columns = self._labels.pre_activations[layer], self._learned_columns(layer)
+        units, columns = self._names.pre_activations[layer], self._learned_columns(layer)
         if column > 1 and column + len(columns) > self.sheet.last_column:
             column, self.sheet.row = 1, self.sheet.row + len(units) + 2
             self.sheet.may_begin_a_page()
@@ -400,7 +400,7 @@ class _Matrices:
 
     def _mean_loss(self, losses: Matrix) -> None:
         """The mean of the batch, below the losses of its samples."""
-        total = self._labels.total_loss
+        total = self._names.total_loss
         self.sheet.symbol(self.sheet.row, self._middle, MEAN_LOSS, Role.LOSS)
         value = sum(values[total] for values in self._values) / self._batch.count
         formula = f"SUM({losses.along_row(losses.rows - 1, losses.columns)})/{_COUNT}"
@@ -416,7 +416,7 @@ class _Matrices:
 
     def _strip(self, label_row: int, names: tuple[str, ...], role: Role, formula: Callable[[str, int], str]) -> Matrix:
         """A matrix with a column a sample: in each row a quantity, its formula by its name and the sample."""
-        columns, total = self._batch.columns, self._labels.total_loss
+        columns, total = self._batch.columns, self._names.total_loss
         matrix = Matrix(label_row, self._middle, len(names), columns)
         self._rows |= {name: label_row + 1 + index for index, name in enumerate(names)}
         cells = [
@@ -512,20 +512,20 @@ class _Matrices:
         return update
 
     def _gradient(self, parameter: str) -> str:
-        return derivative(MEAN_LOSS if self._is_batched else self._labels.total_loss, parameter)
+        return derivative(MEAN_LOSS if self._is_batched else self._names.total_loss, parameter)
 
     def _by(self, names: Iterable[str]) -> tuple[str, ...]:
         """The derivatives of the loss by some quantities."""
-        return tuple(derivative(self._labels.total_loss, name) for name in names)
+        return tuple(derivative(self._names.total_loss, name) for name in names)
 
     def _learned(self, layer: int) -> list[list[str]]:
         """What a layer learns, a unit a row; a bias that all units share stands in the first."""
-        biases = self._labels.biases[layer] if self._learns_bias(layer) else ()
-        rows = self._labels.weights[layer]
+        biases = self._names.biases[layer] if self._learns_bias(layer) else ()
+        rows = self._names.weights[layer]
         return [[*row, *biases[unit : unit + 1]] for unit, row in enumerate(rows)]
 
     def _learns_bias(self, layer: int) -> bool:
-        biases = self._labels.biases[layer]
+        biases = self._names.biases[layer]
         return bool(biases) and biases[0] in self._derivation.learned
 
     def _learned_columns(self, layer: int) -> tuple[str, ...]:
@@ -533,7 +533,7 @@ class _Matrices:
 
     def _sources(self, layer: int) -> tuple[str, ...]:
         """What comes into a layer."""
-        return self._labels.activations[layer - 1] if layer else self._labels.inputs
+        return self._names.activations[layer - 1] if layer else self._names.inputs
 
     def _before(self, layer: int) -> str:
         """What the matrix of it is called."""

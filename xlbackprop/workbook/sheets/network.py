@@ -378,15 +378,12 @@ class _Network:
         self._put(mark_cell, f'"{unit} "&{x_cell}', f"{unit} {x:g}")
         sheet, colour = f"{TITLE}!", theme.SHADES[Role.LOSS].dark
         curves = [
-            charts.Curve(sheet + name_cell, loss, table.curve_places, places, table.curve_losses, losses, colour),
+            charts.Curve((sheet + name_cell, loss), (table.curve_places, places), (table.curve_losses, losses), colour),
             charts.Curve(
-                label_reference=sheet + mark_cell,
-                label=f"{unit} {x:g}",
-                categories_reference=sheet + x_cell,
-                categories=[x],
-                values_reference=sheet + y_cell,
-                values=[y],
-                colour=theme.INK,
+                (sheet + mark_cell, f"{unit} {x:g}"),
+                (sheet + x_cell, [x]),
+                (sheet + y_cell, [y]),
+                theme.INK,
                 marker="circle",
                 marker_size=10,
             ),

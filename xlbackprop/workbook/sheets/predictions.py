@@ -551,13 +551,10 @@ class _Sheet:
 
         def curve(name: str, dash: str, colour: str) -> Curve:
             return Curve(
-                label_reference=f"'{TITLE}'!${working.letter(name)}${layout.header_row}",
-                label=short_label(name),
-                categories_reference=places,
-                categories=x.tolist(),
-                values_reference=f"'{TITLE}'!{working.range(name)}",
-                values=said[name].tolist(),
-                colour=colour,
+                (f"'{TITLE}'!${working.letter(name)}${layout.header_row}", short_label(name)),
+                (places, x.tolist()),
+                (f"'{TITLE}'!{working.range(name)}", said[name].tolist()),
+                colour,
                 dash=dash,
             )
 
@@ -567,13 +564,10 @@ class _Sheet:
         for target, marker in zip(names.targets[:_MOST_CURVES], _MARKERS, strict=False):
             curves.append(
                 Curve(
-                    label_reference=f"'{TITLE}'!{absolute(address(layout.header_row, layout.column(target)))}",
-                    label=target,
-                    categories_reference=f"'{TITLE}'!{layout.range(names.inputs[0])}",
-                    categories=self._said[names.inputs[0]].tolist(),
-                    values_reference=f"'{TITLE}'!{layout.range(target)}",
-                    values=self._said[target].tolist(),
-                    colour=theme.INK,
+                    (f"'{TITLE}'!{absolute(address(layout.header_row, layout.column(target)))}", target),
+                    (f"'{TITLE}'!{layout.range(names.inputs[0])}", self._said[names.inputs[0]].tolist()),
+                    (f"'{TITLE}'!{layout.range(target)}", self._said[target].tolist()),
+                    theme.INK,
                     marker=marker,
                     marker_size=8,
                     joined=False,
@@ -820,13 +814,10 @@ class _Sheet:
             for place in (column, column + 2)
         )
         curve = Curve(
-            label_reference=f"'{TITLE}'!{absolute(address(row + 1, column + 1))}",
-            label="largest",
-            categories_reference=numbers,
-            categories=list(map(float, range(1, len(rows) + 1))),
-            values_reference=sizes,
-            values=largest,
-            colour=theme.SHADES[Role.GRADIENT].dark,
+            (f"'{TITLE}'!{absolute(address(row + 1, column + 1))}", "largest"),
+            (numbers, list(map(float, range(1, len(rows) + 1)))),
+            (sizes, largest),
+            theme.SHADES[Role.GRADIENT].dark,
             marker="circle",
             marker_size=9,
         )

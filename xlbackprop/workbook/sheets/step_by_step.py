@@ -31,7 +31,6 @@ from xlbackprop.walkthrough import UPDATE, Given, Lesson, sections, updated_name
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
 from xlbackprop.workbook.panels.worth_it import QUESTION, SAME_WITHIN, put_answer
-from xlbackprop.workbook.panels.worth_it import Lines as WorthItLines
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
@@ -139,7 +138,8 @@ class _Lines(Lines):
         self._heading(QUESTION)
         self.row += 1
         renamed = {name: updated_name(name) for name in self._derivation.learned}
-        put_answer(self._page, self._lesson, self.row, WorthItLines(self._rows), renamed)
+        cells = {name: f"$D${row}" for name, row in self._rows.items()}
+        put_answer(self._page, self._lesson, self.row, cells, renamed)
         self._symbol("new E", Role.LOSS)
         self._page.heights(self.row, 2)
 

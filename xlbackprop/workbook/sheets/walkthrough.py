@@ -256,13 +256,10 @@ def put_loss_chart(page: Page, lesson: Lesson, place: tuple[int, int, int, int],
     total, several = table.derivation.names.total_loss, table.derivation.samples > 1
     loss = "mean loss of all samples" if several else total
     curve = charts.Curve(
-        label_reference=f"{WALKTHROUGH}!${table.letter(total)}${table.header_row}",
-        label=short_label(total),
-        categories_reference=table.curve_places,
-        categories=lesson.curve_places,
-        values_reference=table.curve_losses,
-        values=lesson.curve_losses.tolist(),
-        colour=theme.SHADES[Role.LOSS].dark,
+        (f"{WALKTHROUGH}!${table.letter(total)}${table.header_row}", short_label(total)),
+        (table.curve_places, lesson.curve_places),
+        (table.curve_losses, lesson.curve_losses.tolist()),
+        theme.SHADES[Role.LOSS].dark,
     )
     title = "Loss of all samples" if several else "Loss"
     named = f"{title} by {table.curve_unit}" if small else title

@@ -33,15 +33,16 @@ _TITLE, _SMALL_TITLE = 1200, 900
 """Hundredths of a point."""
 
 
-class Curve(Struct, frozen=True):
-    """One line of a chart: where its numbers stand, and the numbers."""
+Stored = tuple[str, Sequence[float]]
+"""The reference of some cells, and the numbers in them."""
 
-    label_reference: str
-    label: str
-    categories_reference: str
-    categories: Sequence[float]
-    values_reference: str
-    values: Sequence[float]
+
+class Curve(Struct, frozen=True):
+    """One line of a chart: its label, its places and its values, each with where it stands."""
+
+    label: tuple[str, str]
+    x: Stored
+    y: Stored
     colour: str
     dash: str = "solid"
     """How the line is broken, in the words of DrawingML, so that colour does not have to tell curves apart."""
@@ -88,7 +89,7 @@ def curve_chart(
     chart = _points_chart(title, x_title, y_title, curves, small=small)
     chart.x_axis.majorGridlines = None
     if not powers_across:
-        first, last = curves[0].categories[0], curves[0].categories[-1]
+        first, last = curves[0].x[1][0], curves[0].x[1][-1]
         chart.x_axis.scaling.min, chart.x_axis.scaling.max = first, max(last, first + 1)
         chart.x_axis.majorUnit = _round_step((last - first) / (_MOST_TICKS / 2 if small else _MOST_TICKS))
     if small:
@@ -104,7 +105,7 @@ def curve_chart(
 
 
 def scatter_chart(title: str, x_title: str, y_title: str, curves: Sequence[Curve]) -> CurveChart:
-    """A chart of points in the plane, joined in their order; a curve's categories are its x values."""
+    """A chart of points in the plane, joined in their order."""
     return _points_chart(title, x_title, y_title, curves)
 
 
@@ -211,11 +212,11 @@ def _series(number: int, curve: Curve, joint: str) -> str:
         filled = _filled(curve.colour)
         marker = f'<size val="{curve.marker_size}"/><spPr>{filled}<a:ln>{filled}{_SOLID}</a:ln></spPr>'
     return (
-        f'<ser><idx val="{number}"/><order val="{number}"/><tx><strRef><f>{escaped(curve.label_reference)}</f>'
-        f'<strCache><ptCount val="1"/><pt idx="0"><v>{escaped(curve.label)}</v></pt></strCache></strRef></tx>'
+        f'<ser><idx val="{number}"/><order val="{number}"/><tx><strRef><f>{escaped(curve.label[0])}</f>'
+        f'<strCache><ptCount val="1"/><pt idx="0"><v>{escaped(curve.label[1])}</v></pt></strCache></strRef></tx>'
         f'<spPr>{line}</spPr><marker><symbol val="{curve.marker}"/>{marker}</marker>'
-        f"<xVal>{_numbers(curve.categories_reference, curve.categories)}</xVal>"
-        f'<yVal>{_numbers(curve.values_reference, curve.values)}</yVal><smooth val="0"/></ser>'
+        f"<xVal>{_numbers(*curve.x)}</xVal>"
+        f'<yVal>{_numbers(*curve.y)}</yVal><smooth val="0"/></ser>'
     )
 
 
