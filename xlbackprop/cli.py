@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import signal
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -41,41 +40,11 @@ app = typer.Typer(
 )
 
 
-class Columns(StrEnum):
-    """Which quantities have a column of their own."""
-
-    compact = "compact"
-    full = "full"
-
-
-class Format(StrEnum):
-    """How values are printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-
-
-class Markup(StrEnum):
-    """In which form an explanation is printed."""
-
-    text = "text"
-    markdown = "markdown"
-    latex = "latex"
-
-
-class Handout(StrEnum):
-    """What a workbook is printed to."""
-
-    pdf = "pdf"
-    png = "png"
-
-
-class Engine(StrEnum):
-    """What recalculates a workbook."""
-
-    ironcalc = "ironcalc"
-    libreoffice = "libreoffice"
+Columns = Literal["compact", "full"]
+Format = Literal["table", "csv", "json"]
+Markup = Literal["text", "markdown", "latex"]
+Handout = Literal["pdf", "png"]
+Engine = Literal["ironcalc", "libreoffice"]
 
 
 def _path(text: str) -> Path:
@@ -125,7 +94,7 @@ def build(
     learning_rate: LearningRate = None,
     columns: Annotated[
         Columns, typer.Option(help="The original's columns, or every link of the chain rule.")
-    ] = Columns.compact,
+    ] = "compact",
     sheets: Annotated[
         str | None,
         typer.Option(
@@ -146,7 +115,7 @@ def build(
         build_workbook(
             definition,
             target,
-            columns=columns.value,
+            columns=columns,
             sheets=chosen,
             listener=listener,
             left_out=lambda title, reason: missing.append(f"Without the sheet {title}: {reason}.\n"),
@@ -204,7 +173,7 @@ def new(
         optimiser=optimiser,
         seed=seed,
     )
-    fit(parse(tomllib.loads(text), source=str(file)), Columns.compact.value)
+    fit(parse(tomllib.loads(text), source=str(file)), "compact")
     with atomic_write(file) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     terminal.say(f"Wrote {file}. Change what you like in it; the comments say what there is.")
@@ -226,7 +195,7 @@ def check(
             parser=_path, metavar="OUT.xlsx", help="Write a copy with the wrong cells marked (one FILE only)."
         ),
     ] = None,
-    engine: Annotated[Engine, typer.Option(help="What recalculates the workbook.")] = Engine.ironcalc,
+    engine: Annotated[Engine, typer.Option(help="What recalculates the workbook.")] = "ironcalc",
     map_file: Annotated[
         Path | None,
         typer.Option("--map", parser=_path, metavar="FILE", help="A TOML file: which quantity stands in which column."),
@@ -240,7 +209,7 @@ def check(
     """
     from xlbackprop.checker.command import run
 
-    raise typer.Exit(run(files, as_json=as_json, annotate=annotate, engine=engine.value, map_file=map_file))
+    raise typer.Exit(run(files, as_json=as_json, annotate=annotate, engine=engine, map_file=map_file))
 
 
 @app.command()
@@ -264,7 +233,7 @@ def trace(
     iteration: Annotated[
         int | None, typer.Option(metavar="K", help="One iteration, counted from 0 (default: 0 in a table, else all).")
     ] = None,
-    format: Annotated[Format, typer.Option(help="For reading, or for another program.")] = Format.table,
+    format: Annotated[Format, typer.Option(help="For reading, or for another program.")] = "table",
     iterations: Iterations = None,
     learning_rate: LearningRate = None,
 ) -> None:
@@ -279,11 +248,11 @@ def trace(
         values = train(definition, listener=listener)
     chosen = range(definition.iterations) if iteration is None else range(iteration, iteration + 1)
     match format:
-        case Format.json:
+        case "json":
             _print_json(values, chosen)
-        case Format.csv:
+        case "csv":
             _print_csv(values, chosen)
-        case Format.table:
+        case "table":
             from xlbackprop.derivation.equations import derive
 
             sentences = {name: quantity.sentence for name, quantity in derive(definition).quantities.items()}
@@ -295,7 +264,7 @@ def explain(
     quantity: Annotated[str, typer.Argument(help='A quantity by name, such as "dE/dw1", "∂E/∂w1" or a_h1.')],
     template: Template = "classic",
     iteration: Annotated[int, typer.Option(metavar="K", help="The iteration, counted from 0.")] = 0,
-    format: Annotated[Markup, typer.Option(help="For the terminal, a web page or a paper.")] = Markup.text,
+    format: Annotated[Markup, typer.Option(help="For the terminal, a web page or a paper.")] = "text",
 ) -> None:
     """Print the steps that lead to one quantity, with their numbers."""
     from xlbackprop.network.loading import load
@@ -304,7 +273,7 @@ def explain(
 
     definition = load(template)
     _require_iteration(definition, iteration)
-    terminal.say(FORMATS[format.value](explain_quantity(definition, quantity, iteration)))
+    terminal.say(FORMATS[format](explain_quantity(definition, quantity, iteration)))
 
 
 @app.command()
@@ -314,14 +283,14 @@ def render(
         Path | None,
         typer.Option("--output", "-o", parser=_path, metavar="DIR", help="Where to put it (default: beside FILE)."),
     ] = None,
-    format: Annotated[Handout, typer.Option(help="One document, or one picture a page.")] = Handout.pdf,
+    format: Annotated[Handout, typer.Option(help="One document, or one picture a page.")] = "pdf",
 ) -> None:
     """Print a workbook as a handout, with LibreOffice."""
     from xlbackprop.progress import waiting
     from xlbackprop.workbook.handout import render as render_workbook
 
     with waiting(f"printing {file.name}"):
-        written = render_workbook(file, output, format=format.value)
+        written = render_workbook(file, output, format=format)
     for path in written:
         terminal.say(f"Wrote {path}")
 
