@@ -150,7 +150,7 @@ def loss_surface(workbook: Workbook, lesson: Lesson) -> Page:
     _scale(page, points)
     page.widths("A", 8)
     page.widths(map(column_letter, range(_GRID_COLUMN, _LAST_GRID_COLUMN + 1)), 5)
-    page.widths([column_letter(_LAST_GRID_COLUMN + 1)], 2)
+    page.widths([column_letter(_LAST_GRID_COLUMN + 1)], 1)
     page.widths(map(column_letter, range(_SIDE_COLUMN, points.next_column + 3)), 12)
     page.handout(lesson.definition.title, f"A1:{column_letter(_LAST_SIDE_COLUMN)}{_ACROSS_ROW}")
     return page

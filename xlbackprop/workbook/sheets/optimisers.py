@@ -26,6 +26,8 @@ TITLE = "Optimisers"
 
 _NONE = "–"
 """Stands where an optimiser does not have the setting."""
+_ZOOM = 90
+"""Percent, at which the charts below all the settings end on the first screen."""
 _FEWEST_COLUMNS = 6
 """How many columns the charts cover at least."""
 
@@ -70,6 +72,7 @@ def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
     if summary.has_paths:
         summary.paths(runs, varied_weights(lesson.derivation.names), last)
     page.widths("A", 52)
+    page.zoom(_ZOOM)
     page.widths((column_letter(index) for index in range(2, column)), 13)
     named = {*range(2, last + 1), *(run.working.first_column for run in runs)}
     page.widths(map(column_letter, named), 18)

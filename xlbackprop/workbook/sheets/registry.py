@@ -140,10 +140,8 @@ SHEETS = (
     Sheet("Start here", "what this is, what to change first, the notation, links"),
     Sheet(WALKTHROUGH, "the network, its derivation, and a table with one row an iteration", is_read_by_others=True),
     Sheet(DATA, "the samples that the network learns from, and what it says to each of them", _data, True),
-    Sheet(
-        "Predictions", "what the network says to its samples and between them: a map, a curve or a table", _predictions
-    ),
-    Sheet("Network", "both passes of one iteration as a picture, and the path from one weight to the loss", _network),
+    Sheet("Predictions", "what the network says to its samples, and to what lies between them", _predictions),
+    Sheet("Network", "both passes of one iteration as a picture, and one weight's way to the loss", _network),
     Sheet("Step by step", "one iteration, line by line, with its numbers put in", _lines),
     Sheet("Matrices", "one iteration as matrices, every product beside and below its factors", _matrices),
     Sheet("Learning rates", "the same network trained at several learning rates side by side", _learning_rates),

@@ -33,7 +33,7 @@ _WHAT = (
     "A small neural network learns here, with every number in the open. All but a few of them are formulas: change "
     "one in bold blue, and the table, the diagram, the sentences and the charts follow."
 )
-_WIDTHS = {"A": 18.0, "B": 62.0, "C": 3.0, "D": 16.0, "E": 68.0}
+_WIDTHS = {"A": 17.0, "B": 61.0, "C": 2.0, "D": 14.0, "E": 68.0}
 """Characters; together they fit a screen of 1366 pixels."""
 
 _ROW_HEIGHT = 17

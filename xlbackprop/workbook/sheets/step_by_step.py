@@ -40,7 +40,7 @@ ITERATION_CELL = "D3"
 
 _USED_CELL = "F3"
 _HEADER_ROW = 5
-_WIDTHS = {"A": 13.0, "B": 44.0, "C": 56.0, "D": 14.0, "E": 46.0}
+_WIDTHS = {"A": 13.0, "B": 42.0, "C": 51.0, "D": 13.0, "E": 43.0}
 """Characters; together they fit a screen of 1366 pixels."""
 
 _TEXT_COLUMN, _BRACKETED_COLUMN = "F", "G"

@@ -43,7 +43,7 @@ MOST_QUESTIONS = 30
 _DIGITS, _MOST_DIGITS = 3, 10
 _USED_ITERATION, _USED_DIGITS = "F3", "F4"
 _HEADER_ROW = 5
-_WIDTHS = {"A": 13.0, "B": 66.0, "C": 18.0, "D": 5.0, "E": 74.0}
+_WIDTHS = {"A": 13.0, "B": 58.0, "C": 18.0, "D": 5.0, "E": 68.0}
 """Characters; together they fit a screen of 1366 pixels."""
 
 _TRUE, _EXPECTED, _USED = "F", "G", "H"
@@ -154,7 +154,7 @@ def _digits(page: Page) -> None:
     page.limit(DIGITS_CELL, "Significant digits", 1, _MOST_DIGITS, whole=True)
     used = whole_number(DIGITS_CELL, 1, _MOST_DIGITS, _DIGITS)
     page.formula(_USED_DIGITS, used, _DIGITS, Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
-    parts = ("Right when ", " significant digits agree; near 0, to that share of the others of its kind.")
+    parts = ("Right to ", " significant digits; near 0, to that share of others of its kind.")
     said = f'"{parts[0]}"&{_USED_DIGITS}&"{parts[1]}"'
     page.formula(f"E{DIGITS_CELL[1:]}", said, str(_DIGITS).join(parts), Look(theme.TEXT, align="left", indent=1))
 
