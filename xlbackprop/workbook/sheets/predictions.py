@@ -148,6 +148,11 @@ class Layout(Struct, frozen=True, dict=True):
         return _CHOICE_ROW, self.verdict + 3
 
     @property
+    def panel_cell(self) -> str:
+        """The address of the first cell there."""
+        return address(*self.panel)
+
+    @property
     def last_column(self) -> int:
         """The last column that a reader looks at."""
         return max(self.verdict + 1, self.panel[1] + _PANEL_WIDTH - 1)
@@ -213,6 +218,11 @@ def _gradients(derivation: Derivation) -> Sequence[tuple[str, ...]]:
     layers = len(derivation.names.weights)
     shown = layers > 1 and len(derivation.learned) <= _MOST_GRADIENTS
     return [derivation.gradients(layer) for layer in range(layers)] if shown else []
+
+
+def has_layers(derivation: Derivation) -> bool:
+    """Whether the gradients are told layer by layer: there are layers enough to see them vanish."""
+    return len(_gradients(derivation)) >= _FEWEST_LAYERS
 
 
 def point_columns(derivation: Derivation) -> tuple[str, ...]:
@@ -794,7 +804,7 @@ class _Sheet:
 
     def _layers(self, row: int, column: int) -> int:
         """How large the gradient is in every layer, where there are several, with a chart."""
-        if len(self._gradients) < _FEWEST_LAYERS:
+        if not has_layers(self._derivation):
             return 0
         page, rows = self.page, range(row + 2, row + 2 + len(self._gradients))
         page.text(address(row, column), "How much of the gradient reaches each layer", Look(theme.HEADING))

@@ -8,20 +8,10 @@ from collections.abc import Iterator
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
-from xlbackprop.network import (
-    ACTIVATIONS,
-    BATCH_SIZE,
-    EPOCH,
-    IN_BATCH,
-    LEARNING_RATE,
-    MEAN_LOSS,
-    UPDATE,
-    WALKTHROUGH,
-    derivative,
-)
+from xlbackprop.network import ACTIVATIONS, BATCH_SIZE, EPOCH, IN_BATCH, MEAN_LOSS, UPDATE, derivative
 from xlbackprop.symbols import Call, Mathematics, Symbol, Typesetter
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels.working import plain
+from xlbackprop.workbook.panels.predict import questions
 from xlbackprop.workbook.sheets.registry import SHEETS
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
@@ -59,7 +49,7 @@ def start_here(workbook: Workbook, lesson: Lesson) -> Page:
     page.heights(1, 1)
     page.text("A2", definition.teaches)
     row = _prose(page, _TOP_ROW, "What this is", _WHAT)
-    row = _changes(page, row + 1, lesson)
+    row = _questions(page, row + 1, lesson)
     row = _sheets(page, row + 1, lesson.sheets)
     row = max(row, _cells(page, _notation(page, _TOP_ROW, lesson) + 1))
     for line in range(_TOP_ROW, row):
@@ -76,27 +66,13 @@ def _prose(page: Page, row: int, heading: str, text: str) -> int:
     return row + 1
 
 
-def _changes(page: Page, row: int, lesson: Lesson) -> int:
-    """The first three numbers to change, each with a link to its cell."""
-    table, names = lesson.table, lesson.derivation.names
-    weight, target = names.weights[0][0][0], names.targets[0]
-    first_target = table.cell(target)
-    if lesson.derivation.samples > 1:
-        first_target = table.sample_cell(target, 0).replace("$", "")
-    _heading(page, "AB", row, "What to change first")
-    for symbol, cell, words in (
-        (
-            LEARNING_RATE,
-            table.learning_rate_cell.replace("$", ""),
-            f"Try {', then '.join(map(plain, lesson.rates_to_try))}, and watch the loss chart.",
-        ),
-        (weight, table.cell(weight), "Start from another weight: what moves in the first row, and what does not?"),
-        (target, first_target, "Ask for another output: the same steps lead there."),
-    ):
+def _questions(page: Page, row: int, lesson: Lesson) -> int:
+    """What to predict before it is tried, each with a link to its cell."""
+    _heading(page, "AB", row, "Predict, then try")
+    for question in questions(lesson):
         row += 1
-        sheet, _, place = cell.rpartition("!")
-        page.link(f"A{row}", f"{symbol} in {cell}", sheet or WALKTHROUGH, place)
-        page.text(f"B{row}", words)
+        page.link(f"A{row}", question.label, question.sheet, question.cell)
+        page.text(f"B{row}", question.words)
     return row + 1
 
 
