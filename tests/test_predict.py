@@ -12,7 +12,7 @@ from tests.cases import thorough_but
 from xlbackprop import Definition, load, train
 from xlbackprop.network.templates import names
 from xlbackprop.walkthrough import Lesson, fit
-from xlbackprop.workbook.panels.predict import MOST_QUESTIONS, questions
+from xlbackprop.workbook.sheets.questions import MOST_QUESTIONS, questions
 from xlbackprop.workbook.sheets.registry import SHEETS
 
 LONGEST = 76

@@ -11,7 +11,7 @@ from xlbackprop.derivation import Role
 from xlbackprop.network import ACTIVATIONS, BATCH_SIZE, EPOCH, IN_BATCH, MEAN_LOSS, UPDATE, derivative
 from xlbackprop.symbols import Call, Mathematics, Symbol, Typesetter
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels.predict import questions
+from xlbackprop.workbook.sheets.questions import questions
 from xlbackprop.workbook.sheets.registry import SHEETS
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
