@@ -142,6 +142,27 @@ def test_every_weight_has_its_factors(definition: Definition, built: Built) -> N
             assert_true(calculation)
 
 
+@pytest.mark.parametrize("definition", [DEFINITIONS[0], DEFINITIONS[1], DEFINITIONS[6]], ids=lambda each: each.title)
+def test_the_last_line_is_the_step_of_the_chosen_weight(definition: Definition, built: Built) -> None:
+    derivation, trace, place = derive(definition), train(definition), placed(derive(definition))
+    choose = chosen_in(built(definition))
+    for weight in derivation.learned:
+        for iteration in (0, definition.iterations - 1):
+            line = str(choose(iteration, weight)[f"A{place.factor_rows[-1] + 1}"])
+            written, calculation = line.split(" = ", 2)[1:]
+            assert written == f"{weight} − η · ∂E/∂{weight}"
+            assert_true(calculation)
+            shown = pressed(re.split(" (?:=|≈) ", calculation)[-1])
+            assert shown == pytest.approx(trace.after(weight, iteration), rel=1e-3, abs=1e-6)
+
+
+def test_no_step_is_told_where_it_is_not_a_plain_one() -> None:
+    assert placed(derive(load("classic"))).has_update
+    for name in ("xor", "iris-mini", "optimisers"):
+        assert not placed(derive(load(name))).has_update
+    assert not placed(derive(parse(sized(2, 2, 1, optimiser="adam"), source="adam.toml"))).has_update
+
+
 def _row(shown: Shown, row: int) -> Iterator[tuple[str, judges.Value]]:
     """The factor in a row of the sheet, left to right; the working stands further right."""
     found = [(coordinate_to_tuple(each), value) for each, value in shown.items() if each.endswith(str(row))]

@@ -12,13 +12,17 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.grid import absolute, address, column_letter
-from xlbackprop.network import ITERATION, LEARNING_RATE, SAMPLE, WALKTHROUGH, derivative
+from xlbackprop.network import ITERATION, LEARNING_RATE, RATE_NOW, SAMPLE, WALKTHROUGH, derivative
 from xlbackprop.symbols import (
     Formula,
+    LiveNumbers,
+    Numbers,
     Typesetter,
+    WrittenFormula,
     abridged,
     bracketed,
     bracketed_formula,
+    evaluated,
     exponent_formula,
     held,
     held_formula,
@@ -29,10 +33,11 @@ from xlbackprop.symbols import (
     rounded,
     short,
     short_formula,
+    symbols,
     text_formula,
     text_from,
 )
-from xlbackprop.walkthrough import Lesson, Line, Link, Path, Picture, equation, moment, paths, picture
+from xlbackprop.walkthrough import Lesson, Line, Link, Path, Picture, equation, moment, paths, picture, updated_name
 from xlbackprop.workbook.panels import arrows
 from xlbackprop.workbook.panels.arrows import Gap, Pair, Strength
 from xlbackprop.workbook.panels.iteration_choice import choose_iteration
@@ -71,6 +76,8 @@ class Place(Struct, frozen=True, dict=True):
     picture: Picture
     factors: int
     """The most that a gradient has."""
+    has_update: bool
+    """Whether an update is a plain step, which the last line tells."""
     curve_last: bool
     """Whether the curve stands at the bottom, which is narrower, instead of under the total loss."""
 
@@ -110,7 +117,7 @@ class Place(Struct, frozen=True, dict=True):
 
     @property
     def last_row(self) -> int:
-        return self.factor_rows[-1] + self.curve_last * (_CHART_ROWS + 1)
+        return self.factor_rows[-1] + self.has_update + self.curve_last * (_CHART_ROWS + 1)
 
     @property
     def curve(self) -> tuple[int, int, int, int]:
@@ -148,7 +155,12 @@ def placed(derivation: Derivation) -> Place:
     """The one of the ways to lay a network out that is larger on a screen."""
     factors = max(len(path.parts) for path in paths(derivation))
     pictures = [picture(derivation.names, side_by_side=each) for each in (False, True)]
-    ways = (Place(each, factors, curve_last) for curve_last in (False, True) for each in pictures)
+    weight = derivation.learned[0]
+    update = derivation[weight].update
+    assert update is not None
+    plain = {weight, LEARNING_RATE, derivative(derivation.names.total_loss, weight)}
+    has_update = {symbol.name for symbol in symbols(update)} == plain
+    ways = (Place(each, factors, has_update, curve_last) for curve_last in (False, True) for each in pictures)
     return min(ways, key=lambda each: each.size)
 
 
@@ -171,6 +183,8 @@ def network(workbook: Workbook, lesson: Lesson) -> Page:
     sheet.arrows()
     sheet.loss_curve()
     sheet.factors()
+    if place.has_update:
+        sheet.update()
     page.sheet.sheet_view.zoomScale = page.sheet.sheet_view.zoomScaleNormal = place.zoom
     page.handout(lesson.definition.title, f"A1:{column_letter(place.last_column)}{place.last_row}")
     return page
@@ -189,7 +203,7 @@ class _Network:
         self._typesetter = Typesetter(lesson.derivation.typeset)
         self._slopes = [name for name, each in lesson.derivation.quantities.items() if each.derivative_of]
         self._paths_column = place.working_column
-        self._slopes_column = self._paths_column + 6 + place.factors
+        self._slopes_column = self._paths_column + 7 + place.factors
         self._sizes_column = self._slopes_column + 5
         self._choose()
         self._put_paths()
@@ -214,17 +228,22 @@ class _Network:
         self._put(self._index, f"IFERROR(MATCH({WEIGHT_CELL},{names},0),{index})", index)
         self._put(self._lit, text_from(self._listed(1), self._index), self._names_of(self._path))
         self._put(self._sign, text_from(self._listed(2), self._index), _sign(self._path))
-        rate = f"{WALKTHROUGH}!{lesson.table.learning_rate_cell}"
-        formula = f'"{LEARNING_RATE} = "&{short_formula(rate)}'
+        self._rate = f"{WALKTHROUGH}!{lesson.table.learning_rate_cell}"
+        formula = f'"{LEARNING_RATE} = "&{short_formula(self._rate)}'
         text = f"{LEARNING_RATE} = {short(lesson.definition.learning_rate)}"
+        if RATE_NOW in self._values:
+            formula += f'&", now "&{short_formula(self._choice.value(RATE_NOW))}'
+            text += f", now {short(self._values[RATE_NOW])}"
         page.formula("F3", formula, text, Look(theme.HEADING, align="left", indent=1))
         where = lesson.table.learning_rate_cell.replace("$", "")
         page.link("H3", f"→ change {LEARNING_RATE} on the {WALKTHROUGH}", WALKTHROUGH, where)
 
     def _put_paths(self) -> None:
         """Everything that is learned, what is lit for it, and the places of its slopes in their list."""
-        heads = ("weight", "lit up", "by", "slope", *(f"part {part}" for part in range(1, self._place.factors + 1)))
+        parts = (f"part {part}" for part in range(1, self._place.factors + 1))
+        heads = ("weight", "lit up", "by", "slope", *parts, "number", "update")
         self._heads(self._paths_column, heads)
+        after = self._paths_column + 4 + self._place.factors
         for row, path in enumerate(self._paths, TOP_ROW + 1):
             for right, text in enumerate((path.weight, self._names_of(path), _sign(path))):
                 self._page.text(address(row, self._paths_column + right), text)
@@ -232,6 +251,11 @@ class _Network:
                 self._page.number(address(row, self._paths_column + right), self._slopes.index(name) + 1, _HELPER)
             for right in range(4 + len(path.parts), 4 + self._place.factors):
                 self._page.number(address(row, self._paths_column + right), 0, _HELPER)
+            if self._place.has_update:
+                update = self._derivation[path.weight].update
+                assert update is not None
+                self._put(address(row, after), self._choice.value(path.weight), self._values[path.weight])
+                self._page.text(address(row, after + 1), equation(updated_name(path.weight), update))
 
     def _heads(self, column: int, heads: Iterable[str]) -> None:
         for right, head in enumerate(heads):
@@ -413,6 +437,7 @@ class _Network:
         names_now, texts = ("".join(each) for each in zip(*(each.texts for each in factors), strict=True))
         value, gradient = absolute(address(first, column + 1)), self._values[path.gradient]
         self._put(value, number, gradient)
+        self._gradient = value
         rough, known, exponent, written = (
             absolute(address(first + 1 + place.factors, column + right)) for right in range(4)
         )
@@ -464,18 +489,68 @@ class _Network:
         if lines > 1:
             page.sheet.merged_cells.add(f"{because}:{address(row, self._place.last_column)}")
             page.heights(row, lines)
-        digits = rounded(number)
-        self._put(exponent, exponent_formula(f"SUM({cell})"), digits.exponent)
-        self._put(mantissa, mantissa_formula(f"SUM({cell})", exponent), digits.mantissa)
-        self._put(text, text_formula(mantissa, exponent), digits.text)
-        sign, live_sign, written, live = "", "", digits.text, text
+        number_text = self._number_text(f"SUM({cell})", number, exponent, mantissa, text)
+        sign, live_sign, written, live = "", "", number_text, text
         if part:
             sign, live_sign = f" {_sign(path)} ", f'" "&{self._sign}&" "&'
-            written, live = bracketed(digits.text), bracketed_formula(text)
+            written, live = bracketed(number_text), bracketed_formula(text)
         self._put(joined, *shown(f"{live_sign}{live}", sign + written))
         self._put(name, *shown(f"{live_sign}{self._found(helper_row, 0)}", sign + slope))
         texts = (sign + slope, sign + written) if slope else ("", "")
         return _Factor(is_there, name, joined, f"{mantissa}*10^{exponent}", texts)
+
+    def _number_text(self, cell: str, value: float, exponent: str, mantissa: str, text: str) -> str:
+        """Put down the parts of a number as it is put into a calculation, and its text, which is given back."""
+        digits = rounded(value)
+        self._put(exponent, exponent_formula(cell), digits.exponent)
+        self._put(mantissa, mantissa_formula(cell, exponent), digits.mantissa)
+        self._put(text, text_formula(mantissa, exponent), digits.text)
+        return digits.text
+
+    def update(self) -> None:
+        """The step that the training takes with the gradient of the chosen weight, with its numbers put in."""
+        path, first = self._path, TOP_ROW + len(self._paths) + 5 + self._place.factors
+        expression = self._derivation[path.weight].update
+        assert expression is not None
+        listed = 4 + self._place.factors
+        sources = {
+            path.weight: number_from(self._listed(listed), self._index),
+            LEARNING_RATE: self._rate,
+            path.gradient: self._gradient,
+        }
+        cells = {
+            name: [absolute(address(row, self._paths_column + right)) for right in range(5)]
+            for row, name in enumerate(sources, first)
+        }
+        for name, source in sources.items():
+            cell, exponent, mantissa, text, in_brackets = cells[name]
+            self._put(cell, source, self._values[name])
+            written = self._number_text(cell, self._values[name], exponent, mantissa, text)
+            self._put(in_brackets, bracketed_formula(text), bracketed(written))
+        value, exponent, rough, known, end = (
+            absolute(address(first + len(sources), self._paths_column + right)) for right in range(5)
+        )
+        numbers = Numbers(lambda symbol: self._values[symbol.name])
+        new = self._lesson.trace.after(path.weight, self._lesson.iteration)
+        made = evaluated(expression, lambda symbol: rounded(self._values[symbol.name]).value)
+        digits = held(new, made)
+        self._put(value, Formula(lambda symbol: cells[symbol.name][0]).read(expression), new)
+        self._put(exponent, exponent_formula(value), rounded(new).exponent)
+        put_in = WrittenFormula(lambda symbol: "({2}*10^{1})".format(*cells[symbol.name])).read(expression)
+        self._put(rough, f'IFERROR({put_in},"")', "" if made is None else made)
+        self._put(known, held_formula(value, rough, exponent), "" if digits is None else digits.mantissa)
+        self._put(end, result_formula(value, rough, known, exponent), result(new, made))
+        live = LiveNumbers(
+            lambda symbol: cells[symbol.name][3],
+            lambda symbol: cells[symbol.name][4],
+            lambda symbol: cells[symbol.name][0],
+        )
+        self._page.formula(
+            f"A{self._place.factor_rows[-1] + 1}",
+            f'{text_from(self._listed(listed + 1), self._index)}&" = "&{live.formula(expression)}&{end}',
+            f"{equation(updated_name(path.weight), expression)} = {numbers.read(expression)}{result(new, made)}",
+            _MATHEMATICS,
+        )
 
     def _position(self, row: int, right: int, slope: str) -> None:
         """Put down the place of a slope of the chosen weight in their list, or 0."""
