@@ -44,7 +44,7 @@ _LEAST_FIRST = 1e-12
 """What stands for a first loss of 0, of which there are no multiples."""
 _ROWS_BETWEEN = 3
 _PATH_ROWS = 24
-_LAST_ROW_OF_A_SCREEN, _LEAST_CHART_ROWS = 25, 10
+_LAST_ROW_OF_A_SCREEN, _LEAST_CHART_ROWS = 25, 9
 """What the axes of the charts are called stands within a screen of 768 pixels, unless the charts got too low."""
 
 _CURVES = (
@@ -189,6 +189,8 @@ class Summary(Struct, frozen=True, dict=True):
     """The row of the last loss, the first one under what the reader chooses for the runs."""
     has_paths: bool = False
     """Whether the paths over two weights are drawn as well."""
+    verdict_lines: int = 3
+    """How many lines the longest verdict takes in the column of a run."""
 
     @property
     def iterations(self) -> int:
@@ -270,7 +272,7 @@ class Summary(Struct, frozen=True, dict=True):
         page.text(f"A{self.loss_row}", after, LABEL)
         page.text(f"A{self._since_row}", f"small from {self.unit}", LABEL)
         page.text(f"A{self._verdict_row}", "what happened", LABEL)
-        page.height(self._verdict_row, 48)
+        page.height(self._verdict_row, 16 * self.verdict_lines)
 
     @cached_property
     def _forward(self) -> ForwardPasses:

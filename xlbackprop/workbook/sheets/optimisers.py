@@ -26,8 +26,6 @@ TITLE = "Optimisers"
 
 _NONE = "–"
 """Stands where an optimiser does not have the setting."""
-_ZOOM = 90
-"""Percent, at which the charts below all the settings end on the first screen."""
 _FEWEST_COLUMNS = 6
 """How many columns the charts cover at least."""
 
@@ -49,7 +47,7 @@ def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
     derivations = [derive(compared) for compared in lesson.definition.compared]
     names = setting_names(derivations)
     has_paths = len(lesson.derivation.learned) > 1
-    summary = Summary(page, lesson, "optimiser", NAME_ROW + 1 + len(names), has_paths)
+    summary = Summary(page, lesson, "optimiser", NAME_ROW + 1 + len(names), has_paths, verdict_lines=2)
     summary.head("Optimisers: what do they make of a gradient?", "with each optimiser", "optimiser")
     for row, name in enumerate(names, NAME_ROW + 1):
         page.text(f"A{row}", _words(derivations, name), Look(align="right"))
@@ -72,7 +70,6 @@ def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
     if summary.has_paths:
         summary.paths(runs, varied_weights(lesson.derivation.names), last)
     page.widths("A", 52)
-    page.zoom(_ZOOM)
     page.widths((column_letter(index) for index in range(2, column)), 13)
     named = {*range(2, last + 1), *(run.working.first_column for run in runs)}
     page.widths(map(column_letter, named), 18)
