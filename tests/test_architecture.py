@@ -11,7 +11,6 @@ import pytest
 
 import xlbackprop
 
-GROUND = "errors given_files progress files grid programs terminal"
 ROOMS = {
     "ground": "",
     "symbols": "",
@@ -41,8 +40,7 @@ FACES = {f"xlbackprop.{room}" for room in ROOMS} & MODULES.keys()
 
 def room_of(module: str) -> str:
     """The room in which a module of ours stands; the public face and `python -m` stand at the door, like `cli`."""
-    first = module.split(".")[1] if "." in module else "cli"
-    return "ground" if first in GROUND.split() else first.replace("__main__", "cli")
+    return module.split(".")[1].replace("__main__", "cli") if "." in module else "cli"
 
 
 @cache

@@ -25,7 +25,7 @@ from xlbackprop import build, check, load, train
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.values import Values
 from xlbackprop.cli import app
-from xlbackprop.errors import UserError
+from xlbackprop.ground.errors import UserError
 from xlbackprop.network.embedded import from_workbook, to_properties
 
 SLIP = SLIPS["the other activation's derivative"][0]

@@ -14,7 +14,7 @@ from tests.test_check_calculation import sheets_of, write
 from tests.test_check_layouts import unit
 from xlbackprop.checker.checking import check
 from xlbackprop.checker.report.findings import Finding
-from xlbackprop.grid import address, cells_of
+from xlbackprop.ground.grid import address, cells_of
 
 UNLABELLED = {name: f"x{index}" for index, name in enumerate(handmade.CLASSIC)}
 DRIFT: handmade.Changes = {f"w{number}": f"=[w{number}-]-G{{drift}}*[∂E/∂w{number}-]" for number in range(1, 9)}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.networks import contents
 from xlbackprop import UserError, load, train
-from xlbackprop.errors import DefinitionError
+from xlbackprop.ground.errors import DefinitionError
 from xlbackprop.network.embedded import from_workbook, to_cells, to_properties
 from xlbackprop.network.initial_weights import METHODS, draw
 from xlbackprop.network.loading import parse, validated

@@ -10,7 +10,7 @@ from tests.networks import definitions
 from xlbackprop import Definition, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Derivation, Quantity
-from xlbackprop.grid import column_letter
+from xlbackprop.ground.grid import column_letter
 from xlbackprop.network.names import ITERATION, ORDER
 from xlbackprop.symbols.expression import Symbol, symbols
 from xlbackprop.symbols.mathematics import Mathematics

@@ -20,7 +20,7 @@ from xlbackprop import Definition, load, train
 from xlbackprop.engine.order import sample_order
 from xlbackprop.engine.trace import Trace
 from xlbackprop.engine.training import evaluate, train_all
-from xlbackprop.errors import UnknownQuantityError
+from xlbackprop.ground.errors import UnknownQuantityError
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.names import derivative
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from xlbackprop import UserError
-from xlbackprop.files import as_typed, atomic_write, require_writable
+from xlbackprop.ground.files import as_typed, atomic_write, require_writable
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 

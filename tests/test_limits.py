@@ -21,8 +21,8 @@ from tests.networks import definitions, sized
 from tests.sheets import shown
 from xlbackprop import Definition, UserError, build, train
 from xlbackprop.derivation.equations import derive
-from xlbackprop.errors import DefinitionError
-from xlbackprop.grid import (
+from xlbackprop.ground.errors import DefinitionError
+from xlbackprop.ground.grid import (
     MOST_CHARACTERS,
     MOST_COLUMNS,
     MOST_ROWS,

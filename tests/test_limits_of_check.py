@@ -20,7 +20,7 @@ import pytest
 from tests import handmade
 from tests.test_check_files import SLIP, _with_part
 from tests.test_cli import run
-from xlbackprop import cli, programs
+from xlbackprop import cli
 from xlbackprop.checker import checking, workers
 from xlbackprop.checker.calculation import judgement, verdict
 from xlbackprop.checker.calculation.judgement import _Changed
@@ -30,7 +30,8 @@ from xlbackprop.checker.file.book import read
 from xlbackprop.checker.judgement import slip_search
 from xlbackprop.checker.report import annotated_copy
 from xlbackprop.checker.workers import Outcome, Request, checked_by_workers
-from xlbackprop.errors import UserError
+from xlbackprop.ground import programs
+from xlbackprop.ground.errors import UserError
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="devices, limits and signals of POSIX")
 

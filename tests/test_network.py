@@ -21,7 +21,7 @@ from tests.test_pocket_calculator import assert_true, pressed
 from tests.test_step_by_step import lines as step_by_step_lines
 from xlbackprop import Definition, UserError, build, load, train
 from xlbackprop.derivation.equations import derive
-from xlbackprop.grid import address
+from xlbackprop.ground.grid import address
 from xlbackprop.network.loading import parse
 from xlbackprop.network.names import derivative
 from xlbackprop.walkthrough.both_passes import Line, picture

@@ -24,7 +24,7 @@ from tests.test_verdicts import losses_of
 from xlbackprop import Definition, UserError, build, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Derivation
-from xlbackprop.errors import DefinitionError
+from xlbackprop.ground.errors import DefinitionError
 from xlbackprop.network.definition import Comparison, Method
 from xlbackprop.network.embedded import from_workbook, to_properties
 from xlbackprop.network.loading import parse

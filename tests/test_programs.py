@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import handmade
-from xlbackprop import programs
+from xlbackprop.ground import programs
 
 MODULES = [
     "json",

@@ -9,8 +9,9 @@ from time import sleep
 
 import pytest
 
-from xlbackprop import load, progress, train
+from xlbackprop import load, train
 from xlbackprop.cli import app
+from xlbackprop.ground import progress
 
 
 class Screen(StringIO):

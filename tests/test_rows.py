@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from openpyxl.workbook.workbook import Workbook
 
 from tests import judges
-from xlbackprop.grid import address
+from xlbackprop.ground.grid import address
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, spelled

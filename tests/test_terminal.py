@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import xlbackprop
 from tests import handmade
 from tests.test_cli import run
-from xlbackprop import progress, terminal
+from xlbackprop.ground import progress, terminal
 
 OBEYED = [
     "\x1b[31mred\x1b[0m",

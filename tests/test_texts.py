@@ -18,8 +18,8 @@ from openpyxl.workbook.workbook import Workbook
 
 from tests import judges
 from xlbackprop import build, load
-from xlbackprop.errors import DefinitionError
-from xlbackprop.grid import NoRoomError, cut, formula_problem, length, text_problem
+from xlbackprop.ground.errors import DefinitionError
+from xlbackprop.ground.grid import NoRoomError, cut, formula_problem, length, text_problem
 from xlbackprop.network.embedded import from_workbook, to_cells, to_properties
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look, add_styles

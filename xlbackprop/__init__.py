@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from xlbackprop.checker.report.findings import Report
     from xlbackprop.engine.trace import Trace
     from xlbackprop.engine.training import train
-    from xlbackprop.errors import DefinitionError, Problem, UnknownQuantityError, UserError
-    from xlbackprop.given_files import UnfitFileError
-    from xlbackprop.grid import NoRoomError
+    from xlbackprop.ground.errors import DefinitionError, Problem, UnknownQuantityError, UserError
+    from xlbackprop.ground.given_files import UnfitFileError
+    from xlbackprop.ground.grid import NoRoomError
     from xlbackprop.network.definition import Definition
     from xlbackprop.network.loading import load
     from xlbackprop.walkthrough.explanation import Explanation, explain
@@ -58,15 +58,15 @@ os.environ.setdefault("OPENPYXL_LXML", "False")
 
 _HOMES = {
     "Definition": "network.definition",
-    "DefinitionError": "errors",
+    "DefinitionError": "ground.errors",
     "Explanation": "walkthrough.explanation",
-    "NoRoomError": "grid",
-    "Problem": "errors",
+    "NoRoomError": "ground.grid",
+    "Problem": "ground.errors",
     "Report": "checker.report.findings",
     "Trace": "engine.trace",
-    "UnfitFileError": "given_files",
-    "UnknownQuantityError": "errors",
-    "UserError": "errors",
+    "UnfitFileError": "ground.given_files",
+    "UnknownQuantityError": "ground.errors",
+    "UserError": "ground.errors",
     "build": "workbook.build",
     "check": "checker.checking",
     "explain": "walkthrough.explanation",

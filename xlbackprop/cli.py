@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from xlbackprop import terminal
-from xlbackprop.errors import UserError, count, message_of
+from xlbackprop.ground import terminal
+from xlbackprop.ground.errors import UserError, count, message_of
 
 if TYPE_CHECKING:
     from xlbackprop.engine.trace import Trace
@@ -103,8 +103,8 @@ def build(
     ] = None,
 ) -> None:
     """Write a workbook with live formulas and a loss chart."""
+    from xlbackprop.ground.progress import bar
     from xlbackprop.network.loading import load
-    from xlbackprop.progress import bar
     from xlbackprop.workbook import build as build_workbook
 
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
@@ -157,7 +157,7 @@ def new(
     """
     import tomllib
 
-    from xlbackprop.files import as_typed, atomic_write
+    from xlbackprop.ground.files import as_typed, atomic_write
     from xlbackprop.network.loading import parse
     from xlbackprop.network.starter import starter
     from xlbackprop.walkthrough import fit
@@ -239,8 +239,8 @@ def trace(
 ) -> None:
     """Print every intermediate value of the training."""
     from xlbackprop.engine.training import train
+    from xlbackprop.ground.progress import bar
     from xlbackprop.network.loading import load
-    from xlbackprop.progress import bar
 
     definition = load(template, iterations=iterations, learning_rate=learning_rate)
     _require_iteration(definition, iteration or 0)
@@ -286,7 +286,7 @@ def render(
     format: Annotated[Handout, typer.Option(help="One document, or one picture a page.")] = "pdf",
 ) -> None:
     """Print a workbook as a handout, with LibreOffice."""
-    from xlbackprop.progress import waiting
+    from xlbackprop.ground.progress import waiting
     from xlbackprop.workbook.handout import render as render_workbook
 
     with waiting(f"printing {file.name}"):
@@ -346,7 +346,7 @@ def _require_iteration(definition: Definition, iteration: int) -> None:
 
 
 def _require_new_definition(file: Path, *, force: bool) -> None:
-    from xlbackprop.files import require_ending, require_writable
+    from xlbackprop.ground.files import require_ending, require_writable
 
     require_ending(file, ".toml")
     require_writable(file)

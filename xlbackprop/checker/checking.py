@@ -24,7 +24,7 @@ from xlbackprop.checker.table.recognise import tables as tables_of
 from xlbackprop.checker.table.understand import understand
 from xlbackprop.checker.worlds import Shape
 from xlbackprop.derivation import derive
-from xlbackprop.errors import did_you_mean
+from xlbackprop.ground.errors import did_you_mean
 from xlbackprop.network import (
     CONSTANT,
     GRADIENT_DESCENT,

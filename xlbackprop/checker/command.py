@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from xlbackprop import programs, terminal
 from xlbackprop.checker.report.findings import EXIT_CODES
 from xlbackprop.checker.workers import Outcome, Request, checked_by_workers
-from xlbackprop.errors import UserError
-from xlbackprop.files import atomic_write, require_ending, require_writable
-from xlbackprop.progress import Listener, bar, nobody, waiting
+from xlbackprop.ground import programs, terminal
+from xlbackprop.ground.errors import UserError
+from xlbackprop.ground.files import atomic_write, require_ending, require_writable
+from xlbackprop.ground.progress import Listener, bar, nobody, waiting
 
 
 def run(files: Sequence[Path], *, as_json: bool, annotate: Path | None, engine: str, map_file: Path | None) -> int:

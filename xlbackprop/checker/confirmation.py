@@ -26,7 +26,7 @@ from xlbackprop.checker.table.label_doubts import label_doubts
 from xlbackprop.checker.table.meaning import Meaning
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.checker.table.trees import Trees
-from xlbackprop.grid import cells_of
+from xlbackprop.ground.grid import cells_of
 
 _UPDATED = re.compile(r"[wb]\d+")
 

@@ -20,8 +20,8 @@ from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.effect import effect
 from xlbackprop.checker.notes.surroundings import look_around
 from xlbackprop.checker.report.findings import LearningRate, Note, Report, TableFound, shortened
-from xlbackprop.errors import count
-from xlbackprop.grid import address, cells_of, column_letter, column_number, ranges
+from xlbackprop.ground.errors import count
+from xlbackprop.ground.grid import address, cells_of, column_letter, column_number, ranges
 
 
 def summary(

@@ -24,9 +24,9 @@ def main() -> None:
     sys.path.append(str(Path(__file__).parents[2]))
     import msgspec
 
-    from xlbackprop import programs
     from xlbackprop.checker import checking, memory, workers  # noqa: F401  # loaded before any file is timed
     from xlbackprop.checker.workers import Answer
+    from xlbackprop.ground import programs
 
     def say(answer: Answer) -> None:
         answers.write(msgspec.json.encode(answer) + b"\n")
@@ -54,7 +54,7 @@ def _answer(request: dict[str, Any], say: Callable[[Any], None]) -> bool:
     from xlbackprop.checker.checking import checked
     from xlbackprop.checker.table.column_map import Map
     from xlbackprop.checker.workers import Answer
-    from xlbackprop.errors import message_of
+    from xlbackprop.ground.errors import message_of
 
     try:
         table_map = None if request["table_map"] is None else msgspec.convert(request["table_map"], Map)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from xlbackprop import programs
 from xlbackprop.checker.report.findings import Report
+from xlbackprop.ground import programs
 
 if TYPE_CHECKING:
     from xlbackprop.checker.table.column_map import Map

@@ -20,9 +20,9 @@ from xlbackprop.engine.order import SampleOrder, sample_order
 from xlbackprop.engine.record import Record
 from xlbackprop.engine.trace import Array, Trace
 from xlbackprop.engine.unrolled import LEAST_ITERATIONS, MOST_PARAMETERS, Unrolled, unrolled
-from xlbackprop.errors import UserError, at_most
+from xlbackprop.ground.errors import UserError, at_most
+from xlbackprop.ground.progress import Listener, nobody
 from xlbackprop.network import BATCH_SIZE, EPOCH, IN_BATCH, SAMPLE, TURN, UPDATE, Definition
-from xlbackprop.progress import Listener, nobody
 
 _ITERATIONS_A_CHUNK = 1024
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from xlbackprop.errors import DefinitionError, Problem, UserError, count, shown
-from xlbackprop.given_files import UnfitFileError, text_of
+from xlbackprop.ground.errors import DefinitionError, Problem, UserError, count, shown
+from xlbackprop.ground.given_files import UnfitFileError, text_of
 from xlbackprop.network.definition import LARGEST_NUMBER, Real
 from xlbackprop.network.keys import description
 

@@ -11,7 +11,7 @@ from struct import unpack
 
 import msgspec
 
-from xlbackprop.errors import DefinitionError
+from xlbackprop.ground.errors import DefinitionError
 from xlbackprop.network.definition import Definition
 from xlbackprop.network.loading import parse
 

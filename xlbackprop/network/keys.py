@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
-from xlbackprop.errors import one_of
+from xlbackprop.ground.errors import one_of
 from xlbackprop.network.definition import About, Definition, DrawnLayer, Layer, Shorthand
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from xlbackprop.errors import DefinitionError, Problem, UserError, at_most, count, shown
-from xlbackprop.given_files import toml_of
+from xlbackprop.ground.errors import DefinitionError, Problem, UserError, at_most, count, shown
+from xlbackprop.ground.given_files import toml_of
 from xlbackprop.network.csv_samples import Samples, read_samples
 from xlbackprop.network.definition import MOST_ITERATIONS, Definition, DrawnLayer, Layer, Shorthand, rows_of
 from xlbackprop.network.initial_weights import draw

@@ -9,7 +9,7 @@ from itertools import count
 
 from msgspec import Struct
 
-from xlbackprop.errors import UnknownQuantityError, did_you_mean
+from xlbackprop.ground.errors import UnknownQuantityError, did_you_mean
 
 LEARNING_RATE = "η"
 ITERATION = "iteration"

@@ -13,8 +13,8 @@ from statistics import median_low
 
 from msgspec import Struct
 
-from xlbackprop.errors import UserError, did_you_mean
-from xlbackprop.files import as_typed
+from xlbackprop.ground.errors import UserError, did_you_mean
+from xlbackprop.ground.files import as_typed
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.definition import GRADIENT_DESCENT, MOST_UNITS, Method
 from xlbackprop.network.initial_weights import draw

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xlbackprop.errors import UserError, did_you_mean
+from xlbackprop.ground.errors import UserError, did_you_mean
 
 _INSTALLED = Path(__file__).parents[1] / "templates"
 _FOLDER = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "templates"

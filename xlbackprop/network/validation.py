@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from xlbackprop.errors import Problem, at_most, count, did_you_mean, one_of, shown
+from xlbackprop.ground.errors import Problem, at_most, count, did_you_mean, one_of, shown
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.definition import Comparison, Definition, DrawnLayer, Layer, Method, Rate, Samples, rows_of
 from xlbackprop.network.initial_weights import METHODS

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, derive
 from xlbackprop.engine import train
-from xlbackprop.errors import UserError
+from xlbackprop.ground.errors import UserError
 from xlbackprop.network import Definition
 from xlbackprop.symbols import (
     Expression,

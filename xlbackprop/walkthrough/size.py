@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice, pairwise
 
 from xlbackprop.derivation import derive
-from xlbackprop.errors import Problem, UserError, at_most, one_of, shown
-from xlbackprop.grid import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, formula_problem
+from xlbackprop.ground.errors import Problem, UserError, at_most, one_of, shown
+from xlbackprop.ground.grid import MOST_CHARACTERS, MOST_COLUMNS, MOST_ROWS, formula_problem
 from xlbackprop.network import ACTIVATIONS, LOSSES, OPTIMISERS, SOFTMAX, Definition, Outputs
 from xlbackprop.symbols import Expression, Symbol, symbols
 from xlbackprop.walkthrough.arrangement import Arrangement, arrange

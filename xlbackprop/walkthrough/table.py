@@ -8,7 +8,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
-from xlbackprop.grid import column_letter
+from xlbackprop.ground.grid import column_letter
 from xlbackprop.network import EPOCH, ITERATION, LEARNING_RATE, ORDER, TURN, WALKTHROUGH
 from xlbackprop.symbols import Formula, Listed, Old, Symbol, at_the_start
 from xlbackprop.walkthrough.loss_curve import LossCurve

@@ -15,11 +15,11 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import train
-from xlbackprop.errors import UserError, did_you_mean, shown
-from xlbackprop.files import require_ending, require_writable
-from xlbackprop.grid import LONGEST_PROPERTY, NoRoomError, cut
+from xlbackprop.ground.errors import UserError, did_you_mean, shown
+from xlbackprop.ground.files import require_ending, require_writable
+from xlbackprop.ground.grid import LONGEST_PROPERTY, NoRoomError, cut
+from xlbackprop.ground.progress import Listener, nobody
 from xlbackprop.network import Definition, to_cells, to_properties, validated
-from xlbackprop.progress import Listener, nobody
 from xlbackprop.walkthrough import Lesson, fit
 from xlbackprop.workbook.sheets.registry import SHEETS, Sheet, name_of
 from xlbackprop.workbook.xlsx import theme

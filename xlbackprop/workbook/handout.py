@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from zipfile import is_zipfile
 
-from xlbackprop.errors import UserError
-from xlbackprop.files import atomic_write
-from xlbackprop.programs import LIBREOFFICE, convert, find, run
+from xlbackprop.ground.errors import UserError
+from xlbackprop.ground.files import atomic_write
+from xlbackprop.ground.programs import LIBREOFFICE, convert, find, run
 
 _CONVERTERS = ("pdftoppm",)
 _KINDS = (".xlsx", ".xlsm", ".ods")

@@ -15,7 +15,7 @@ from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell
 from xlbackprop.checker.file.formula import Formula, Formulas, Node, Position, Reference
 from xlbackprop.checker.file.formula import parts as parts_of
-from xlbackprop.grid import column_number
+from xlbackprop.ground.grid import column_number
 
 MOST_OPERANDS = 20_000_000
 """Cells that are read by all formulas together; a workbook with more is too large to judge."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph
-from xlbackprop.grid import address, quoted
+from xlbackprop.ground.grid import address, quoted
 
 _FARTHEST = 3000
 _LONGEST = 24

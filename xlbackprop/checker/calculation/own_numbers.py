@@ -19,7 +19,7 @@ from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.numberless import CIRCLE, is_error_of, without_number
 from xlbackprop.checker.report.findings import Finding, shortened
 from xlbackprop.engine import Array
-from xlbackprop.grid import Coordinates, ranges
+from xlbackprop.ground.grid import Coordinates, ranges
 
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 _BESIDE = ((1, 0), (0, 1))

@@ -13,7 +13,7 @@ from xlbackprop.checker.calculation.names import label
 from xlbackprop.checker.file.formula import Formula, Formulas, UnsupportedError
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.report.findings import Finding, Replacement, shortened
-from xlbackprop.grid import address, ranges
+from xlbackprop.ground.grid import address, ranges
 
 _MOST_NAMES = 4
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from xlbackprop.checker.file.formula import Formula, Formulas, Node, UnsupportedError, parts, with_parts, written
-from xlbackprop.grid import Coordinates, column_number
+from xlbackprop.ground.grid import Coordinates, column_number
 
 MOST_CELLS_OF_AN_ARRAY = 2_500
 _BLOCK = re.compile(r"([A-Z]{1,3})([1-9]\d{0,6}):([A-Z]{1,3})([1-9]\d{0,6})")

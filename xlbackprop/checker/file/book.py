@@ -14,7 +14,7 @@ from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.container import MOST_SHEETS, Container, Element, UnreadableError, raised
 from xlbackprop.checker.file.formula import Formulas
 from xlbackprop.checker.file.sheet_reader import read_content
-from xlbackprop.grid import quoted
+from xlbackprop.ground.grid import quoted
 
 _POINTED = frozenset({"INDIRECT", "OFFSET"})
 """Functions that read cells which their formula does not name."""

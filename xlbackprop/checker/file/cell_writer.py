@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from xlbackprop.checker.file.cells import Cell, Sheet
-from xlbackprop.grid import Coordinates, address
+from xlbackprop.ground.grid import Coordinates, address
 
 _SPACE = "http://schemas.openxmlformats.org"
 _MAIN = f"{_SPACE}/spreadsheetml/2006/main"

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from xlbackprop.checker.file.formula import Formula
 from xlbackprop.engine import Array
-from xlbackprop.grid import Coordinates
+from xlbackprop.ground.grid import Coordinates
 
 
 class Cell(Struct, gc=False):

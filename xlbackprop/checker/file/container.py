@@ -12,8 +12,8 @@ from xml.parsers import expat
 
 from msgspec import Struct
 
-from xlbackprop.errors import UserError
-from xlbackprop.given_files import UnfitFileError, content_of
+from xlbackprop.ground.errors import UserError
+from xlbackprop.ground.given_files import UnfitFileError, content_of
 
 LARGEST_FILE = 64 << 20
 LARGEST_PART = 192 << 20

@@ -9,7 +9,7 @@ from collections import Counter
 
 from xlbackprop.checker.file.cells import Cell, Content
 from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, UnreadableError
-from xlbackprop.grid import MOST_COLUMNS, MOST_ROWS, Coordinates
+from xlbackprop.ground.grid import MOST_COLUMNS, MOST_ROWS, Coordinates
 
 _LOOKED_AT = 50
 """Lines that tell what separates the columns."""

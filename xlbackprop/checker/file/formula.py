@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from xlbackprop.engine import Array
-from xlbackprop.grid import MOST_CHARACTERS, column_letter, column_number, quoted
+from xlbackprop.ground.grid import MOST_CHARACTERS, column_letter, column_number, quoted
 
 _SHOWN_OF_A_LONG_ONE = 200
 DEEPEST_NESTING = 60

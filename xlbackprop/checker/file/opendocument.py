@@ -10,7 +10,7 @@ from xlbackprop.checker.file.arrays import elements
 from xlbackprop.checker.file.cells import Cell, Content, Sheet
 from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, MOST_SHEETS, Container, UnreadableError
 from xlbackprop.checker.file.formula import Formulas
-from xlbackprop.grid import MOST_COLUMNS, MOST_ROWS, Coordinates, address, quoted
+from xlbackprop.ground.grid import MOST_COLUMNS, MOST_ROWS, Coordinates, address, quoted
 
 CONTENT = "content.xml"
 

@@ -25,9 +25,9 @@ from xlbackprop.checker.file.container import Container, UnreadableError
 from xlbackprop.checker.file.ironcalc_process import MEGABYTES
 from xlbackprop.checker.file.values import SheetValues, Values
 from xlbackprop.engine import Array
-from xlbackprop.errors import UserError
-from xlbackprop.grid import Coordinates
-from xlbackprop.programs import Watch, convert, end, require_libreoffice, start_python
+from xlbackprop.ground.errors import UserError
+from xlbackprop.ground.grid import Coordinates
+from xlbackprop.ground.programs import Watch, convert, end, require_libreoffice, start_python
 
 TIME_LIMIT = 6.0
 """Seconds for the embedded engine, from when it is asked; the largest hand-made workbooks take 0.1."""

@@ -13,7 +13,7 @@ from xlbackprop.checker.file.arrays import elements
 from xlbackprop.checker.file.cells import Block, Blocks, Cell, Content
 from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, Container, UnreadableError, raised
 from xlbackprop.checker.file.formula import Formula, Formulas
-from xlbackprop.grid import Coordinates, column_number
+from xlbackprop.ground.grid import Coordinates, column_number
 
 _ADDRESS = re.compile(r"([A-Za-z]{1,3})([1-9]\d{0,6})")
 _EMPTY_CELL = re.compile(rb'<c r="[^<>]*/>')

@@ -13,7 +13,7 @@ from msgspec import Struct
 from xlbackprop.checker.file.cells import Block, Blocks, Sheet
 from xlbackprop.checker.file.formula import Position
 from xlbackprop.engine import Array
-from xlbackprop.grid import Coordinates
+from xlbackprop.ground.grid import Coordinates
 
 
 class SheetValues(Struct, frozen=True, eq=False):

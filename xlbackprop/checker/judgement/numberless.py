@@ -15,7 +15,7 @@ from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.row_values import recalculated_along
 from xlbackprop.checker.report.findings import Finding, shortened
 from xlbackprop.checker.table.recognise import Table
-from xlbackprop.grid import Coordinates, ranges
+from xlbackprop.ground.grid import Coordinates, ranges
 
 _ELSEWHERE = frozenset({"POW"})
 """Functions that one program alone knows: their formulas are judged."""

@@ -9,7 +9,7 @@ from xlbackprop.checker.file.formula import Node
 from xlbackprop.checker.judgement.tree_reading import to_tree
 from xlbackprop.checker.table.meaning import Meaning
 from xlbackprop.checker.table.trees import Trees
-from xlbackprop.grid import address, quoted
+from xlbackprop.ground.grid import address, quoted
 from xlbackprop.network import LEARNING_RATE
 from xlbackprop.symbols import Expression, Formula, Mathematics, Number, Symbol, substitute
 

@@ -13,7 +13,7 @@ from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.checker.worlds import ELSEWHERE
 from xlbackprop.engine import Array
-from xlbackprop.grid import Coordinates
+from xlbackprop.ground.grid import Coordinates
 from xlbackprop.network import LEARNING_RATE
 
 _LAST_BITS = 8e-16

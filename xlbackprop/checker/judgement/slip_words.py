@@ -9,7 +9,7 @@ from functools import lru_cache
 from xlbackprop.checker.file.formula import Node
 from xlbackprop.checker.judgement.slip import Scene, Slip
 from xlbackprop.checker.worlds import ELSEWHERE
-from xlbackprop.grid import address, column_letter
+from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.network import LEARNING_RATE
 
 

@@ -22,7 +22,7 @@ from xlbackprop.checker.table.trees import Trees
 from xlbackprop.checker.table.weight_numbering import other_numberings
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
-from xlbackprop.grid import ranges
+from xlbackprop.ground.grid import ranges
 from xlbackprop.network import LEARNING_RATE
 
 _HALF = 0.5

@@ -25,7 +25,7 @@ from xlbackprop.checker.table.trees import Key, Trees
 from xlbackprop.checker.worlds import ELSEWHERE, close
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
-from xlbackprop.grid import Coordinates, address, ranges
+from xlbackprop.ground.grid import Coordinates, address, ranges
 from xlbackprop.network import LEARNING_RATE
 
 _FEWEST_FORWARD = 4

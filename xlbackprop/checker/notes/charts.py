@@ -17,7 +17,7 @@ from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.effect import trained
 from xlbackprop.checker.report.findings import Note, shortened
 from xlbackprop.engine import Array
-from xlbackprop.grid import Coordinates, column_number, ranges
+from xlbackprop.ground.grid import Coordinates, column_number, ranges
 
 _FEWEST_POINTS = 5
 _MOST_POINTS = 5000

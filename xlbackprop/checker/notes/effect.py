@@ -10,7 +10,7 @@ import numpy as np
 from xlbackprop.checker.judgement.table_judge import Verdict, percent
 from xlbackprop.checker.report.findings import Note
 from xlbackprop.engine import Array, train
-from xlbackprop.grid import ranges
+from xlbackprop.ground.grid import ranges
 from xlbackprop.network import Definition, Layer, derivative
 
 MOST_RETRAINED_ITERATIONS = 2000

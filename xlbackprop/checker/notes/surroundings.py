@@ -17,7 +17,7 @@ from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.charts import chart_notes
 from xlbackprop.checker.notes.written_formulas import written_derivations
 from xlbackprop.checker.report.findings import Note
-from xlbackprop.grid import Coordinates, ranges
+from xlbackprop.ground.grid import Coordinates, ranges
 
 _EVERYWHERE = """
 ABS ACCRINT ACCRINTM ACOS ACOSH ADDRESS AGGREGATE AMORDEGRC AMORLINC AND AREAS ASC ASIN ASINH ATAN ATAN2 ATANH AVEDEV

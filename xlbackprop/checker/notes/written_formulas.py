@@ -16,7 +16,7 @@ from xlbackprop.checker.report.findings import Note
 from xlbackprop.checker.table.labels import LIKE_PARTIAL, plain_name, quantity
 from xlbackprop.checker.table.meaning import Meaning
 from xlbackprop.checker.worlds import WORLDS, close
-from xlbackprop.grid import Coordinates, address
+from xlbackprop.ground.grid import Coordinates, address
 from xlbackprop.symbols import Expression, Mathematics, Symbol, substitute
 
 LONGEST_TEXT = 400

@@ -19,9 +19,9 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from xlbackprop.checker.file.book import Book, main_part, relationships
 from xlbackprop.checker.file.container import Container, Element, UnreadableError
 from xlbackprop.checker.report.findings import Finding, Report, shortened
-from xlbackprop.errors import UserError, count
-from xlbackprop.files import atomic_write
-from xlbackprop.grid import column_number
+from xlbackprop.ground.errors import UserError, count
+from xlbackprop.ground.files import atomic_write
+from xlbackprop.ground.grid import column_number
 
 _MARK = PatternFill("solid", fgColor="FFC7CE")
 _LINE = Side("mediumDashed", color="C00000")

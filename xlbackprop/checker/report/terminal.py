@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from xlbackprop.checker.report.findings import Finding, Report, shortened
-from xlbackprop.errors import count
-from xlbackprop.terminal import safe_line
+from xlbackprop.ground.errors import count
+from xlbackprop.ground.terminal import safe_line
 
 _MOST_REPLACEMENTS = 8
 _SIGNS = {

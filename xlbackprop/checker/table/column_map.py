@@ -8,9 +8,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from xlbackprop.checker.table.labels import quantity
-from xlbackprop.errors import UserError
-from xlbackprop.given_files import UnfitFileError, toml_of
-from xlbackprop.grid import MOST_COLUMNS, column_number
+from xlbackprop.ground.errors import UserError
+from xlbackprop.ground.given_files import UnfitFileError, toml_of
+from xlbackprop.ground.grid import MOST_COLUMNS, column_number
 from xlbackprop.network import ITERATION, LEARNING_RATE
 
 _EXAMPLE = 'such as  h1 = "I"  or  "dE/dw1" = "X", and, where needed, sheet = "Sheet1", header = 32'

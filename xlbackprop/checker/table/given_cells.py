@@ -17,7 +17,7 @@ from xlbackprop.checker.table.meaning import Judge, Meaning, deep_leaves, number
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.checker.table.trees import Key, Trees
 from xlbackprop.checker.table.weight_numbering import transposed_numbering
-from xlbackprop.grid import Coordinates
+from xlbackprop.ground.grid import Coordinates
 from xlbackprop.network import LEARNING_RATE
 from xlbackprop.symbols import symbols
 

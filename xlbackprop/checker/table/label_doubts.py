@@ -14,7 +14,7 @@ from xlbackprop.checker.table.meaning import Meaning
 from xlbackprop.checker.table.recognise import Table, renamed
 from xlbackprop.checker.table.understand import is_right_throughout, understand
 from xlbackprop.checker.worlds import derivation_of
-from xlbackprop.grid import address
+from xlbackprop.ground.grid import address
 
 _SHOWN = re.compile(r"(i|t|w|b|h|a_h|o|a_o|E)\d+(_\d)?|E_total|∂E/∂[wb]\d+")
 """The quantities that tables have columns for."""

@@ -15,7 +15,7 @@ from xlbackprop.checker.file.cells import Block, Cell, Sheet
 from xlbackprop.checker.table.labels import is_of_one_output, quantity
 from xlbackprop.checker.worlds import Shape, derivation_of
 from xlbackprop.engine import Array
-from xlbackprop.grid import Coordinates, address
+from xlbackprop.ground.grid import Coordinates, address
 from xlbackprop.network import ITERATION, LEARNING_RATE
 
 _FEWEST_WEIGHTS = 2

@@ -14,7 +14,7 @@ from xlbackprop.checker.file.formula import WIDEST_RANGE, Formula, Node, Positio
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.checker.worlds import ELSEWHERE, derivation_of
 from xlbackprop.derivation import Role
-from xlbackprop.grid import column_number
+from xlbackprop.ground.grid import column_number
 from xlbackprop.network import LEARNING_RATE
 
 DEEPEST_CHAIN = 25

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from xlbackprop.grid import address, column_letter
+from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page

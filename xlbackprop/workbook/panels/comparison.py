@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, Trace
-from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import EPOCH, ITERATION, LARGEST_NUMBER, LOSSES, Definition
 from xlbackprop.symbols import Expression, number_from
 from xlbackprop.walkthrough import Lesson, LossCurve

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from xlbackprop.grid import address, column_letter
+from xlbackprop.ground.grid import address, column_letter
 
 
 class Matrix(Struct, frozen=True):

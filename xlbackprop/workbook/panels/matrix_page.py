@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from xlbackprop.derivation import Role
-from xlbackprop.grid import address
+from xlbackprop.ground.grid import address
 from xlbackprop.symbols import Typesetter
 from xlbackprop.workbook.panels.matrix import Matrix
 from xlbackprop.workbook.xlsx import theme

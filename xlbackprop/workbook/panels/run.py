@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role, Setting
 from xlbackprop.engine import Array
-from xlbackprop.grid import column_letter
+from xlbackprop.ground.grid import column_letter
 from xlbackprop.network import ITERATION, LEARNING_RATE, WALKTHROUGH
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson

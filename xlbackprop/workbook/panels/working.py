@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Array
-from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import short_label
 from xlbackprop.symbols import Formula, Old, Symbol, at_the_start, number_from
 from xlbackprop.walkthrough import MOST_SYMBOLS, Lesson

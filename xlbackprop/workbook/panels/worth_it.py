@@ -8,7 +8,7 @@ import numpy as np
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array, evaluate
-from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import BATCH_SIZE, IN_BATCH
 from xlbackprop.symbols import number_from, short, short_formula
 from xlbackprop.walkthrough import Lesson

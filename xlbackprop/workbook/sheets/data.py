@@ -9,7 +9,7 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import evaluate
-from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import EPOCH, LARGEST_NUMBER, ORDER, SAMPLE
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import DATA, FIRST_SAMPLE_ROW, Lesson, curve_column

@@ -11,7 +11,7 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace, evaluate
-from xlbackprop.grid import address, column_letter
+from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.network import ITERATION, Names, derivative
 from xlbackprop.symbols import number_from, text_from
 from xlbackprop.walkthrough import Lesson

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.grid import address, column_letter
+from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.network import ITERATION, WALKTHROUGH, short_label
 from xlbackprop.walkthrough import COLUMN_WIDTH, Lesson, on_paper
 from xlbackprop.workbook.sheets.walkthrough import number_look, put_box, put_diagram, put_loss_chart

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.engine import train_all
-from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import LARGEST_NUMBER, LEARNING_RATE
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson

@@ -14,7 +14,7 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, evaluate
-from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import ITERATION, LARGEST_NUMBER, WALKTHROUGH, Names
 from xlbackprop.symbols import number_from, short, short_formula, text_from
 from xlbackprop.walkthrough import Lesson

@@ -11,7 +11,7 @@ from openpyxl.worksheet.pagebreak import Break
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import sample_order
-from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import (
     BATCH_SIZE,
     IN_BATCH,

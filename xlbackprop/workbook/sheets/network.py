@@ -11,7 +11,7 @@ from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
-from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import ITERATION, LEARNING_RATE, RATE_NOW, SAMPLE, WALKTHROUGH, derivative
 from xlbackprop.symbols import (
     Formula,

@@ -10,7 +10,7 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, derive
 from xlbackprop.engine import train
-from xlbackprop.grid import address, column_letter
+from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.network import LEARNING_RATE, OPTIMISERS, SETTINGS
 from xlbackprop.symbols import text_from
 from xlbackprop.walkthrough import Lesson

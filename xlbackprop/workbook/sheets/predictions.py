@@ -17,7 +17,7 @@ from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, Trace, evaluate
-from xlbackprop.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import ACTIVATIONS, LARGEST_NUMBER, Definition, derivative, short_label
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson

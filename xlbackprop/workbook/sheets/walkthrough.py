@@ -14,7 +14,7 @@ from openpyxl.worksheet.table import TableColumn
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace
-from xlbackprop.grid import address, column_letter
+from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.network import ITERATION, LARGEST_NUMBER, LEARNING_RATE, WALKTHROUGH, Definition, short_label
 from xlbackprop.symbols import short, short_formula
 from xlbackprop.walkthrough import (

@@ -12,7 +12,7 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
-from xlbackprop.grid import column_letter, column_number
+from xlbackprop.ground.grid import column_letter, column_number
 from xlbackprop.network import BATCH_SIZE, IN_BATCH, derivative
 from xlbackprop.symbols import Expression, Formula, Symbol, WrittenFormula, evaluated, symbols
 from xlbackprop.walkthrough import (

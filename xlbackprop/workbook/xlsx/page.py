@@ -17,8 +17,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.views import Selection
 
-from xlbackprop.errors import Problem, at_most
-from xlbackprop.grid import (
+from xlbackprop.ground.errors import Problem, at_most
+from xlbackprop.ground.grid import (
     LONGEST_HEADER,
     MOST_COLUMNS,
     MOST_ROWS,

@@ -13,8 +13,8 @@ from openpyxl.styles import Font
 from openpyxl.worksheet.hyperlink import Hyperlink
 
 from xlbackprop.engine import Array
-from xlbackprop.grid import column_letter
-from xlbackprop.progress import Listener
+from xlbackprop.ground.grid import column_letter
+from xlbackprop.ground.progress import Listener
 from xlbackprop.symbols import Piece
 from xlbackprop.workbook.xlsx.drawing import Drawing
 from xlbackprop.workbook.xlsx.spelling import escaped, literal, text_element

@@ -35,8 +35,8 @@ from openpyxl.xml.constants import (
     SHEET_MAIN_NS,
 )
 
-from xlbackprop.files import atomic_write
-from xlbackprop.progress import Listener, nobody
+from xlbackprop.ground.files import atomic_write
+from xlbackprop.ground.progress import Listener, nobody
 from xlbackprop.workbook.xlsx.charts import written
 from xlbackprop.workbook.xlsx.drawing import Drawing
 from xlbackprop.workbook.xlsx.rows import SheetContent, columns_of, rows_of

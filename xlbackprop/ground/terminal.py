@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from xlbackprop.errors import UserError
+from xlbackprop.ground.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console

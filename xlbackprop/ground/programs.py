@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 
-from xlbackprop.errors import UserError
+from xlbackprop.ground.errors import UserError
 
 LIBREOFFICE = (
     "soffice",

@@ -9,7 +9,7 @@ from threading import Timer
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from xlbackprop.terminal import console, safe_line
+from xlbackprop.ground.terminal import console, safe_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress

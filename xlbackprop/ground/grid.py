@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from xlbackprop.errors import Problem, UserError, at_most
+from xlbackprop.ground.errors import Problem, UserError, at_most
 
 MOST_COLUMNS = 16_384
 MOST_ROWS = 1_048_576

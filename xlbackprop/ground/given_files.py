@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from xlbackprop.errors import UserError
+from xlbackprop.ground.errors import UserError
 
 LARGEST_DEFINITION = 4 << 20
 """Bytes: as many as the numbers of the largest network take, some 250,000 of them."""
