@@ -473,3 +473,14 @@ def test_every_setting_has_its_place_in_the_table() -> None:
     assert {*had, WEIGHT_DECAY} == set(SETTINGS)
     titles = [optimiser.title for optimiser in OPTIMISERS.values()]
     assert len(set(titles)) == len(titles)
+
+
+def test_the_workings_show_numbers_too_large_for_their_columns_by_powers_of_ten(tmp_path: Path) -> None:
+    definition = load("optimisers", iterations=24)
+    sheet = openpyxl.load_workbook(build(definition, tmp_path / "book.xlsx", sheets=[SHEET]))[TITLE]
+    ranges = [rule.sqref for rule in sheet.conditional_formatting]
+    working = [cell for row in sheet.iter_rows(min_row=30) for cell in row if cell.style == "Label cell"]
+    columns = [cell for cell in working if cell.value not in ("sample", "epoch", "in batch", "batch size", "update")]
+    below = [cell.offset(row=2).coordinate for cell in columns if cell.offset(row=2).data_type in ("n", "f")]
+    assert len(below) > 4 * 8
+    assert [cell for cell in below if not any(cell in cells for cells in ranges)] == []

@@ -82,6 +82,8 @@ def put_samples(page: Page, lesson: Lesson, curve: LossCurve, header_row: int, f
         page.text(f"{letter}{header_row}", name, Look(theme.LABEL, derivation[name].role))
     assert len(columns[0].values) == rows
     page.block(Block(header_row + 1, columns, first_column))
+    first, last = address(header_row + 1, first_column + 2), address(header_row + rows, first_column + 1 + len(places))
+    page.show_extreme_numbers(f"{first}:{last}")
     return ForwardPasses(curve, header_row, first_column, places)
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role, Setting
 from xlbackprop.engine import Array
-from xlbackprop.ground.grid import column_letter
+from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.network import ITERATION, LEARNING_RATE, WALKTHROUGH
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
@@ -57,6 +57,8 @@ def begin(page: Page, lesson: Lesson, header_row: int, iterations: int) -> tuple
         places[name] = f"${column_letter(index)}{{row}}"
     if columns:
         page.block(Block(header_row + 1, columns, 2))
+        first, last = address(header_row + 1, 2 + len(order)), address(header_row + iterations, 1 + len(shared))
+        page.show_extreme_numbers(f"{first}:{last}")
     return places, 2 + len(shared)
 
 
