@@ -24,6 +24,7 @@ from xlbackprop.derivation.equations import derive
 from xlbackprop.ground.grid import address
 from xlbackprop.network.loading import parse
 from xlbackprop.network.names import derivative
+from xlbackprop.symbols import short
 from xlbackprop.walkthrough.both_passes import Line, picture
 from xlbackprop.walkthrough.path import paths
 from xlbackprop.workbook.sheets.network import ITERATION_CELL, LONGEST, TITLE, TOP_ROW, WEIGHT_CELL, placed
@@ -154,6 +155,13 @@ def test_the_last_line_is_the_step_of_the_chosen_weight(definition: Definition, 
             assert_true(calculation)
             shown = pressed(re.split(" (?:=|≈) ", calculation)[-1])
             assert shown == pytest.approx(trace.after(weight, iteration), rel=1e-3, abs=1e-6)
+
+
+def test_the_rate_of_the_iteration_stands_beside_the_one_that_is_set(tmp_path: Path) -> None:
+    definition = parse(sized(1, 1, schedule="exponential", iterations=4), source="schedule.toml")
+    path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
+    rate = train(definition)["η_k"][2]
+    assert chosen_in(path)(2, "w1")["F3"] == f"η = 0.5, now {short(rate)}"
 
 
 def test_no_step_is_told_where_it_is_not_a_plain_one() -> None:

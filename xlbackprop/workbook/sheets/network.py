@@ -66,6 +66,8 @@ _MOST_IN_A_LINE = 3
 """Factors, with their names and their numbers."""
 _LARGEST_SHOWN = 100.0
 """A number beyond this has no room with six decimals and a sign in every font."""
+_NOTHING = 1e-12
+"""Where the largest number is smaller, its digits are those of rounding, and no arrow is thicker than another."""
 _BAR = "|"
 """Stands on both sides of a name in a list of names."""
 
@@ -232,7 +234,9 @@ class _Network:
         formula = f'"{LEARNING_RATE} = "&{short_formula(self._rate)}'
         text = f"{LEARNING_RATE} = {short(lesson.definition.learning_rate)}"
         if RATE_NOW in self._values:
-            formula += f'&", now "&{short_formula(self._choice.value(RATE_NOW))}'
+            now = address(5, column + 2)
+            self._put(now, self._choice.value(RATE_NOW), self._values[RATE_NOW])
+            formula += f'&", now "&{short_formula(now)}'
             text += f", now {short(self._values[RATE_NOW])}"
         page.formula("F3", formula, text, Look(theme.HEADING, align="left", indent=1))
         where = lesson.table.learning_rate_cell.replace("$", "")
@@ -351,8 +355,8 @@ class _Network:
                 self._put(size, f"ABS({cell})" if cell else "0", abs(value))
                 most = f"MAX({letter}${rows[0]}:{letter}${rows[-1]})"
                 largest = max(sizes[side])
-                thick = abs(value) / largest if largest else 0.0
-                self._put(strength, f"IF({most}=0,0,{size}/{most})", thick)
+                thick = abs(value) / largest if largest >= _NOTHING else 0.0
+                self._put(strength, f"IF({most}<{_NOTHING:G},0,{size}/{most})", thick)
                 strengths.append(Strength(strength, thick))
             name = link.weight or link.source.name
             lit = Strength(absolute(address(row, column + 5)), float(name in self._path.lit))
