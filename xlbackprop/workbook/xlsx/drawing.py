@@ -6,16 +6,13 @@ from typing import Any
 
 from msgspec import Struct
 from openpyxl.chart._chart import ChartBase
-from openpyxl.chart.shapes import GraphicalProperties
-from openpyxl.descriptors import Typed
-from openpyxl.drawing.connector import ConnectorNonVisual, ConnectorShape, NonVisualConnectorProperties
-from openpyxl.drawing.geometry import Point2D, PositiveSize2D, PresetGeometry2D, Transform2D
-from openpyxl.drawing.line import LineEndProperties, LineProperties
-from openpyxl.drawing.properties import NonVisualDrawingProps
-from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, SpreadsheetDrawing, TwoCellAnchor
+from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
+
+from xlbackprop.workbook.xlsx.spelling import part, quoted
 
 _FIRST_SHAPE_ID = 1001
 """openpyxl numbers the charts of a sheet from 1; two shapes with one number make Excel repair the file."""
+_FLIPPED = ' flipV="1"'
 
 
 class Point(Struct, frozen=True):
@@ -34,13 +31,6 @@ class CellSize(Struct, frozen=True):
     height: int
 
 
-class _ConnectorAnchor(TwoCellAnchor):
-    """An anchor that takes a connector: openpyxl's own declares another type for it by mistake."""
-
-    cxnSp = Typed(expected_type=ConnectorShape, allow_none=True)  # noqa: N815
-    __elements__ = TwoCellAnchor.__elements__
-
-
 class Drawing(SpreadsheetDrawing):
     """The drawing layer of one sheet."""
 
@@ -49,11 +39,12 @@ class Drawing(SpreadsheetDrawing):
     def __init__(self) -> None:
         super().__init__()
         self._descriptions: dict[int, str] = {}
+        self._arrows: list[str] = []
         self.relationship = ""
         """What the sheet calls its reference to this drawing; known once it is written."""
 
     def __bool__(self) -> bool:
-        return bool(self.twoCellAnchor) or super().__bool__()
+        return bool(self._arrows) or super().__bool__()
 
     def connect(self, start: Point, end: Point, size: CellSize, colour: str, description: str) -> None:
         """Draw an arrow from one place to another that lies no further left, over cells of one size.
@@ -62,33 +53,32 @@ class Drawing(SpreadsheetDrawing):
             colour: six hexadecimal digits.
             description: what the arrow says, for readers who do not see it.
         """
-        number = _FIRST_SHAPE_ID + len(self.twoCellAnchor)
+        number = _FIRST_SHAPE_ID + len(self._arrows)
         upward = (end.row, end.down) < (start.row, start.down)
         top, bottom = (end, start) if upward else (start, end)
         left, high = _place(start.column, start.right, size.width), _place(top.row, top.down, size.height)
         right, low = _place(end.column, end.right, size.width), _place(bottom.row, bottom.down, size.height)
-        transform = Transform2D(
-            flipV=True if upward else None, off=Point2D(left, high), ext=PositiveSize2D(right - left, low - high)
+        line = (
+            f'<a:ln w="12700"><a:solidFill><a:srgbClr val="{colour}"/></a:solidFill><a:prstDash val="solid"/>'
+            '<a:tailEnd type="triangle" w="med" len="med"/></a:ln>'
         )
-        line = LineProperties(w=12700, solidFill=colour, tailEnd=LineEndProperties(type="triangle", w="med", len="med"))
-        properties = GraphicalProperties(xfrm=transform, ln=line)
-        properties.prstGeom = PresetGeometry2D(prst="line")
-        shape = ConnectorShape(
-            nvCxnSpPr=ConnectorNonVisual(
-                cNvPr=NonVisualDrawingProps(id=number, name=f"Arrow {number}", descr=description),
-                cNvCxnSpPr=NonVisualConnectorProperties(),
-            ),
-            spPr=properties,
-            macro="",
+        shape = (
+            f'<xdr:cNvPr id="{number}" name="Arrow {number}" descr="{quoted(description)}"/><xdr:cNvCxnSpPr/>'
+            f"</xdr:nvCxnSpPr><xdr:spPr><a:xfrm{_FLIPPED * upward}>"
+            f'<a:off x="{left}" y="{high}"/><a:ext cx="{right - left}" cy="{low - high}"/></a:xfrm>'
+            f'<a:prstGeom prst="line"/>{line}</xdr:spPr>'
         )
-        self.twoCellAnchor.append(
-            _ConnectorAnchor(
-                editAs="twoCell",
-                _from=_marker(top.row, start.column, top.down, start.right, size),
-                to=_marker(bottom.row, end.column, bottom.down, end.right, size),
-                cxnSp=shape,
-            )
+        self._arrows.append(
+            f"<xdr:twoCellAnchor><xdr:from>{_marker(top.row, start.column, top.down, start.right, size)}</xdr:from>"
+            f"<xdr:to>{_marker(bottom.row, end.column, bottom.down, end.right, size)}</xdr:to>"
+            f'<xdr:cxnSp macro=""><xdr:nvCxnSpPr>{shape}</xdr:cxnSp><xdr:clientData/></xdr:twoCellAnchor>'
         )
+
+    def written(self) -> str:
+        """The part of the file that the drawing of a sheet with a chart is."""
+        before, root, after = part(self._write()).partition("<xdr:wsDr")
+        names, end, charts = after.partition(">")
+        return "".join([before, root, names, end, *self._arrows, charts])
 
     def describe(self, chart: ChartBase, description: str) -> None:
         """Give a chart of this sheet its alternative text."""
@@ -104,5 +94,8 @@ def _place(index: int, inside: float, size: int) -> int:
     return round((index - 1 + inside) * size)
 
 
-def _marker(row: int, column: int, down: float, right: float, size: CellSize) -> AnchorMarker:
-    return AnchorMarker(col=column - 1, colOff=round(right * size.width), row=row - 1, rowOff=round(down * size.height))
+def _marker(row: int, column: int, down: float, right: float, size: CellSize) -> str:
+    return (
+        f"<xdr:col>{column - 1}</xdr:col><xdr:colOff>{round(right * size.width)}</xdr:colOff>"
+        f"<xdr:row>{row - 1}</xdr:row><xdr:rowOff>{round(down * size.height)}</xdr:rowOff>"
+    )

@@ -145,7 +145,7 @@ def _spell(element: Element, prefix: str, names: set[str], pieces: list[str]) ->
     for key, value in element.attrib.items():
         if key != "xmlns":
             names.add(key)
-            pieces.append(f' {_name(key, "")}="{_quoted(value if isinstance(value, str) else _name(value.text, ""))}"')
+            pieces.append(f' {_name(key, "")}="{quoted(value if isinstance(value, str) else _name(value.text, ""))}"')
     children = _ordered(element) if element.tag in _CHILDREN else [*element]
     if not children and not text:
         pieces.append("/>")
@@ -177,5 +177,6 @@ def _name(tag: str, prefix: str) -> str:
     return f"{_PREFIXES[namespace]}:{name}"
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A text as the value of an attribute."""
     return escaped(value).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")

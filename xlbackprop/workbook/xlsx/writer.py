@@ -15,6 +15,7 @@ from openpyxl.packaging.extended import ExtendedProperties
 from openpyxl.packaging.manifest import Override
 from openpyxl.packaging.relationship import Relationship, RelationshipList, get_rels_path
 from openpyxl.styles.stylesheet import write_stylesheet
+from openpyxl.utils.indexed_list import IndexedList
 from openpyxl.workbook._writer import WorkbookWriter
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet._writer import WorksheetWriter
@@ -82,7 +83,7 @@ class _Writer(ExcelWriter):
         for chart in self._charts:
             self._put(chart.path, written(chart))
             self.manifest.append(chart)
-        self._put(ARC_STYLE, part(write_stylesheet(workbook)))
+        self._put(ARC_STYLE, _styles(workbook))
         self._write_book()
         self.manifest.append(workbook)
         self._put(self.manifest.path, part(self.manifest.to_tree()))
@@ -126,7 +127,7 @@ class _Writer(ExcelWriter):
         for chart in drawing.charts:
             self._charts.append(chart)
             chart._id = len(self._charts)
-        self._put(drawing.path, part(drawing._write()))
+        self._put(drawing.path, drawing.written())
         self._relate(drawing.path, drawing._rels)
         self.manifest.append(drawing)
 
@@ -197,6 +198,33 @@ class _Shell(WorksheetWriter):
 
 
 _SHEET_OPENS = f'{DECLARATION}<worksheet xmlns="{SHEET_MAIN_NS}" xmlns:r="{REL_NS}">'
+
+
+def _styles(workbook: Workbook) -> str:
+    """The part of the styles: openpyxl's, with the looks of cells as text, in a tenth of the time."""
+    looks = workbook._cell_styles
+    alignments, protections = (
+        [piece(each.to_tree()) for each in parts] for parts in (workbook._alignments, workbook._protections)
+    )
+    told = []
+    for look in looks:
+        inside = ""
+        said = f'numFmtId="{look.numFmtId}" fontId="{look.fontId}" fillId="{look.fillId}" borderId="{look.borderId}"'
+        if look.alignmentId:
+            said, inside = f'{said} applyAlignment="1"', alignments[look.alignmentId]
+        if look.protectionId:
+            said, inside = f'{said} applyProtection="1"', inside + protections[look.protectionId]
+        said = f'{said} pivotButton="{look.pivotButton}" quotePrefix="{look.quotePrefix}" xfId="{look.xfId}"'
+        told.append(f"<xf {said}>{inside}</xf>" if inside else f"<xf {said}/>")
+    workbook._cell_styles = IndexedList()
+    try:
+        before, _, after = part(write_stylesheet(workbook)).partition(_NO_LOOKS)
+    finally:
+        workbook._cell_styles = looks
+    return f'{before}<cellXfs count="{len(told)}">{"".join(told)}</cellXfs>{after}'
+
+
+_NO_LOOKS = '<cellXfs count="0"/>'
 
 
 def _relationship(kind: str, target: str) -> Relationship:
