@@ -91,16 +91,6 @@ class Places(Struct, frozen=True):
         return f"${letter}${self.rows[0]}:${letter}${self.rows[-1]}"
 
 
-class _Used(Struct, frozen=True):
-    """The absolute addresses of what the reader chose, kept within its bounds."""
-
-    iteration: str
-    epsilon: str
-    tolerance: str
-    weight: str
-    """The number of the picked weight, counted from 1."""
-
-
 class _Measurement(Struct, frozen=True):
     """One gradient measured: the losses with the weight pushed up and down by ε, and what the chain rule says."""
 
@@ -146,221 +136,194 @@ def varied_weight(names: Names) -> str:
 def gradient_check(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the engine's forward passes with pushed weights give the values that its formulas have."""
     page = Page(workbook, TITLE)
-    learned = lesson.derivation.learned
-    places = Places(learned)
-    weight = varied_weight(lesson.derivation.names)
-    pushes = [(name, EPSILON) for name in learned] + [(weight, epsilon) for epsilon in _EPSILONS]
-    pushed = _pushed(lesson, pushes, CHECKED_ITERATION)
-    measurements = _measurements(lesson, pushes, pushed, CHECKED_ITERATION)
-    own, varied = measurements[: len(learned)], measurements[len(learned) :]
-
-    _headline(page, lesson.table.iterations - 1)
-    working, cells = _working(page, lesson, places, weight)
-    _forward_passes(page, working, places, cells, pushes, pushed)
-    for index, measurement in enumerate(own):
-        _compare(page, lesson, working, places, cells, index, measurement, TOLERANCE)
-    _summary(page, places, [measurement.verdict(TOLERANCE) for measurement in own])
-    _vary(page, lesson, working, places, cells, varied)
+    sheet = _GradientCheck(page, lesson)
+    sheet.choose()
+    sheet.forward()
+    sheet.compare()
+    sheet.summary()
+    sheet.vary()
     page.widths("A", 15)
-    page.widths((column_letter(index) for index in range(2, working.next_column)), 15)
+    page.widths((column_letter(index) for index in range(2, sheet.working.next_column)), 15)
     page.widths("I", 18)
-    page.handout(lesson.definition.title, f"A1:I{places.epsilon_rows[-1]}")
+    page.handout(lesson.definition.title, f"A1:I{sheet.places.epsilon_rows[-1]}")
     return page
 
 
-def _pushed(lesson: Lesson, pushes: Sequence[tuple[str, float]], iteration: int) -> Trace:
+class _GradientCheck:
+    """The sheet while it is filled: every weight pushed by the reader's ε, then one of them by ever smaller ones."""
+
+    def __init__(self, page: Page, lesson: Lesson) -> None:
+        self._page, self._lesson = page, lesson
+        self._names, self.places = lesson.derivation.names, Places(lesson.derivation.learned)
+        weight = varied_weight(self._names)
+        pushes = [(name, EPSILON) for name in self.places.weights] + [(weight, epsilon) for epsilon in _EPSILONS]
+        self._pushed = _pushed(lesson, pushes)
+        at, total = lesson.trace.at(CHECKED_ITERATION), self._names.total_loss
+        self._measured = [
+            _Measurement(name, at[name], at[derivative(total, name)], epsilon, plus, minus)
+            for (name, epsilon), (plus, minus) in zip(pushes, self._pushed[total].reshape(-1, 2).tolist(), strict=True)
+        ]
+        self._own, self._varied = self._measured[: len(self.places.weights)], self._measured[-len(_EPSILONS) :]
+
+    def choose(self) -> None:
+        """Put down what the sheet is about, what the reader chooses, and what is used of it."""
+        page, last_iteration = self._page, self._lesson.table.iterations - 1
+        page.text("A1", "Gradient check: measure every gradient without calculus", Look(theme.TITLE))
+        page.height(1, 24)
+        page.text(
+            "A2",
+            "Push one weight by a small ε up and down and see how the loss answers: (E(w + ε) − E(w − ε)) / 2ε has to"
+            " be what the chain rule says.",
+        )
+        inputs = (
+            (ITERATION_CELL, ITERATION, f"which row of the Walkthrough to check, from 0 to {last_iteration}"),
+            (EPSILON_CELL, "ε, the push", "try 0.1 and 1E-12: too large is bad, and so is too small"),
+            (TOLERANCE_CELL, "agree within", "the relative difference that still counts as agreement"),
+        )
+        for cell, label, note in inputs:
+            page.text(f"A{cell[1:]}", label, Look(theme.HEADING, align="right"))
+            page.text(f"C{cell[1:]}", note, Look(theme.NOTE, align="left", indent=1))
+        scientific = Look(theme.INPUT, number_format=theme.TINY_FORMAT)
+        page.number(ITERATION_CELL, CHECKED_ITERATION)
+        page.limit(ITERATION_CELL, ITERATION, 0, last_iteration, whole=True)
+        page.number(EPSILON_CELL, EPSILON, scientific)
+        page.limit(EPSILON_CELL, "ε", _SMALLEST_EPSILON, 1)
+        page.number(TOLERANCE_CELL, TOLERANCE, scientific)
+        page.limit(TOLERANCE_CELL, "Agreement", 0, 1)
+        place = self.places.weights.index(self._varied[0].weight) + 1
+        place_formula = f"IFERROR(MATCH({self.places.choice_cell},{self.places.column('A')},0),1)"
+        chosen = [
+            (ITERATION, f"INT({bounded(ITERATION_CELL, 0, last_iteration, 0)})", CHECKED_ITERATION),
+            ("ε", bounded(EPSILON_CELL, _SMALLEST_EPSILON, 1, EPSILON), EPSILON),
+            ("tolerance", bounded(TOLERANCE_CELL, 0, 1, TOLERANCE), TOLERANCE),
+            ("weight number", place_formula, place),
+        ]
+        cells = used(page, chosen, self.places.working_row + 4)
+        self._iteration, self._epsilon, self._tolerance, self._weight = cells
+
+    def forward(self) -> None:
+        """Put down the working: two forward passes a measurement, with the weight pushed up and pushed down."""
+        page, places, names, row = self._page, self.places, self._names, self.places.working_row
+        words = "Working: one forward pass a row, with one weight pushed by the step; no gradient is used here"
+        page.text(address(row, 1), words, Look(theme.HEADING))
+        references = given(page, self._lesson, row + 1, iteration_cell=self._iteration, iteration=CHECKED_ITERATION)
+        pairs = zip(names.pre_activations, names.activations, strict=True)
+        units = [name for rows in pairs for layer in rows for name in layer]
+        columns = (*places.weights, *units, *names.losses, names.total_loss)
+        rows = 2 * len(self._measured)
+        working = self.working = Working(self._lesson.derivation, columns, 3, row + 7, rows, references)
+        page.text(f"A{working.header_row}", "pushed", theme.COLUMN_HEAD)
+        page.text(f"B{working.header_row}", "step", theme.COLUMN_HEAD)
+        working.header(page)
+        row = working.first_row
+        for index, each in enumerate(self._measured):
+            varied = index - len(places.weights)
+            source = f"$A${places.rows[index]}" if varied < 0 else text_from(places.column("A"), self._weight, "1")
+            size = self._epsilon if varied < 0 else f"$A${places.epsilon_rows[varied]}"
+            for sign, step in (("", each.epsilon), ("-", -each.epsilon)):
+                page.formula(f"A{row}", source, each.weight, Look(theme.CALCULATION))
+                page.formula(f"B{row}", sign + size, step, _TINY)
+                row += 1
+        formulas = {name: working.calculation(name) for name in columns if name not in places.weights}
+        for name, weight_row in zip(places.weights, places.rows, strict=True):
+            head = f"{working.letter(name)}${working.header_row}"
+            formulas[name] = f"$B${weight_row}+IF($A{{row}}={head},$B{{row}},0)"
+        working.block(page, formulas, {name: self._pushed[name] for name in columns}, slice(None))
+
+    def _losses(self, index: int) -> tuple[str, str]:
+        """The cells of the losses with the weight of a measurement pushed up and pushed down."""
+        total = self._names.total_loss
+        return self.working.cell(total, 2 * index), self.working.cell(total, 2 * index + 1)
+
+    def compare(self) -> None:
+        """Put down of every weight what the chain rule says, what is measured, and whether they agree."""
+        table, chosen, nothing = self._lesson.table, (f"{self._iteration}+1", "1"), f"{_NO_GRADIENT:.0E}"
+        for index, (each, row) in enumerate(zip(self._own, self.places.rows, strict=True)):
+            value, gradient, plus, minus, measured, difference, limit, verdict = (
+                f"{letter}{row}" for letter in "BCDEFGHI"
+            )
+            role = self._lesson.derivation[each.weight].role
+            self._page.text(f"A{row}", each.weight, Look(theme.LABEL, role))
+            weight = number_from(table.range(each.weight), *chosen)
+            slope = number_from(table.range(derivative(self._names.total_loss, each.weight)), *chosen)
+            allowed, off = f"{self._tolerance}*ABS({gradient})", f"ABS({gradient}-{measured})"
+            plus_cell, minus_cell = self._losses(index)
+            share = each.error / max(abs(each.gradient), _NO_GRADIENT)
+            relative = Look(theme.RESULT, number_format=theme.TINY_FORMAT)
+            agrees = (
+                f'IF(ABS({gradient})<{nothing},IF(ABS({measured})<=MAX({limit},{nothing}),"{_BOTH_ZERO}","{_DIFFER}"),'
+                f'IF({limit}>{allowed},"{_LOST}",IF({off}<={allowed},"{_AGREE}","{_DIFFER}")))'
+            )
+            contents: list[tuple[str, str, Value, Look]] = [
+                (value, weight, each.value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT)),
+                (gradient, slope, each.gradient, _GRADIENT),
+                (plus, plus_cell, each.plus, _LOSS),
+                (minus, minus_cell, each.minus, _LOSS),
+                (measured, f"({plus}-{minus})/(2*{self._epsilon})", each.measured, _GRADIENT),
+                (difference, f"{off}/MAX(ABS({gradient}),{nothing})", share, relative),
+                (limit, _limit_formula(plus, minus, self._epsilon, value, gradient), each.rounding_limit, _TINY),
+                (verdict, agrees, each.verdict(TOLERANCE), Look(theme.CHECK, align="center")),
+            ]
+            for cell, formula, result, look in contents:
+                self._page.formula(cell, formula, result, look)
+
+    def summary(self) -> None:
+        """Put down the heads of the columns, and over them what the comparison comes to."""
+        page, marks = self._page, self.places.column("I")
+        for column, header in enumerate(_HEADERS, 1):
+            page.text(address(_HEADER_ROW, column), header, theme.COLUMN_HEAD)
+        page.height(_HEADER_ROW, 32)
+        verdicts = [each.verdict(TOLERANCE) for each in self._own]
+        all_agree = f"✓ All {len(verdicts)} gradients of the chain rule agree with the measurement."
+        lost = _SOME_LOST if _LOST in verdicts else all_agree
+        page.formula(
+            _SUMMARY_CELL,
+            f'IF(COUNTIF({marks},"{_DIFFER}")>0,"{_SOME_DIFFER}",'
+            f'IF(SUMPRODUCT(--({marks}="{_LOST}"))>0,"{_SOME_LOST}","{all_agree}"))',
+            _SOME_DIFFER if _DIFFER in verdicts else lost,
+            Look(theme.HEADING),
+        )
+
+    def vary(self) -> None:
+        """Put down one weight with ever smaller ε: the error falls with ε², and rises again with the rounding."""
+        page, places = self._page, self.places
+        choice, header = int(places.choice_cell[1:]), places.epsilon_rows[0] - 1
+        page.text(address(choice - 1, 1), "How small should ε be?", Look(theme.HEADING))
+        page.text(f"A{choice}", "measure", Look(theme.HEADING, align="right"))
+        weight, weights = self._varied[0].weight, places.column("A")
+        page.choice(places.choice_cell, weight, weights, "Weight", "One of the weights above, please.")
+        note = "Too large an ε misses the curve of the loss, too small an ε leaves nothing but rounding."
+        page.text(f"C{choice}", note, Look(theme.NOTE, align="left", indent=1))
+        for column, text in enumerate(("ε", "∂E/∂w as measured", "error", ROUNDING), 1):
+            page.text(address(header, column), text, theme.COLUMN_HEAD)
+        page.height(header, 32)
+        value, gradient = (number_from(places.column(letter), self._weight, "1") for letter in "BC")
+        errors = [max(_SMALLEST_ERROR, each.error) for each in self._varied]
+        for index, (each, row) in enumerate(zip(self._varied, places.epsilon_rows, strict=True)):
+            plus, minus = self._losses(len(places.weights) + index)
+            limit = _limit_formula(plus, minus, f"A{row}", value, gradient)
+            page.number(f"A{row}", each.epsilon, Look(theme.CALCULATION, number_format=theme.POWER_FORMAT))
+            page.formula(f"B{row}", f"({plus}-{minus})/(2*A{row})", each.measured, _GRADIENT)
+            page.formula(f"C{row}", f"MAX({_SMALLEST_ERROR:.0E},ABS(B{row}-{gradient}))", errors[index], _TINY)
+            page.formula(f"D{row}", limit, each.rounding_limit, _TINY)
+        _chart(page, places, {"error": errors, ROUNDING: [each.rounding_limit for each in self._varied]})
+
+
+def _pushed(lesson: Lesson, pushes: Sequence[tuple[str, float]]) -> Trace:
     """A forward pass with each weight pushed up and another with it pushed down: rows 0 and 1, 2 and 3 …"""
     changes = {}
     for name in lesson.derivation.learned:
         steps = [sign * step if name == pushed else 0.0 for pushed, step in pushes for sign in (1, -1)]
-        changes[name] = lesson.trace[name][iteration] + np.array(steps)
-    return evaluate(lesson.definition, changes, lesson.sample(iteration))
-
-
-def _measurements(
-    lesson: Lesson, pushes: Sequence[tuple[str, float]], pushed: Trace, iteration: int
-) -> list[_Measurement]:
-    total = lesson.derivation.names.total_loss
-    at = lesson.trace.at(iteration)
-    losses = pushed[total].reshape(-1, 2).tolist()
-    return [
-        _Measurement(name, at[name], at[derivative(total, name)], epsilon, plus, minus)
-        for (name, epsilon), (plus, minus) in zip(pushes, losses, strict=True)
-    ]
-
-
-def _headline(page: Page, last_iteration: int) -> None:
-    page.text("A1", "Gradient check: measure every gradient without calculus", Look(theme.TITLE))
-    page.height(1, 24)
-    page.text(
-        "A2",
-        "Push one weight by a small ε up and down and see how the loss answers: (E(w + ε) − E(w − ε)) / 2ε has to be"
-        " what the chain rule says.",
-    )
-    inputs = (
-        (ITERATION_CELL, ITERATION, f"which row of the Walkthrough to check, from 0 to {last_iteration}"),
-        (EPSILON_CELL, "ε, the push", "try 0.1 and 1E-12: too large is bad, and so is too small"),
-        (TOLERANCE_CELL, "agree within", "the relative difference that still counts as agreement"),
-    )
-    for cell, label, note in inputs:
-        page.text(f"A{cell[1:]}", label, Look(theme.HEADING, align="right"))
-        page.text(f"C{cell[1:]}", note, Look(theme.NOTE, align="left", indent=1))
-    scientific = Look(theme.INPUT, number_format=theme.TINY_FORMAT)
-    page.number(ITERATION_CELL, CHECKED_ITERATION)
-    page.limit(ITERATION_CELL, ITERATION, 0, last_iteration, whole=True)
-    page.number(EPSILON_CELL, EPSILON, scientific)
-    page.limit(EPSILON_CELL, "ε", _SMALLEST_EPSILON, 1)
-    page.number(TOLERANCE_CELL, TOLERANCE, scientific)
-    page.limit(TOLERANCE_CELL, "Agreement", 0, 1)
-
-
-def _working(page: Page, lesson: Lesson, places: Places, weight: str) -> tuple[Working, _Used]:
-    """The top of the working area: given numbers and the reader's choices, and the table that follows them."""
-    row = places.working_row
-    page.text(
-        address(row, 1),
-        "Working: one forward pass a row, with one weight pushed by the step; no gradient is used here",
-        Look(theme.HEADING),
-    )
-    cells = used(
-        page,
-        [
-            (ITERATION, f"INT({bounded(ITERATION_CELL, 0, lesson.table.iterations - 1, 0)})", CHECKED_ITERATION),
-            ("ε", bounded(EPSILON_CELL, _SMALLEST_EPSILON, 1, EPSILON), EPSILON),
-            ("tolerance", bounded(TOLERANCE_CELL, 0, 1, TOLERANCE), TOLERANCE),
-            (
-                "weight number",
-                f"IFERROR(MATCH({places.choice_cell},{places.column('A')},0),1)",
-                places.weights.index(weight) + 1,
-            ),
-        ],
-        row + 4,
-    )
-    references = given(page, lesson, row + 1, iteration_cell=cells[0], iteration=CHECKED_ITERATION)
-    names = lesson.derivation.names
-    units = [
-        name for rows in zip(names.pre_activations, names.activations, strict=True) for layer in rows for name in layer
-    ]
-    columns = (*places.weights, *units, *names.losses, names.total_loss)
-    rows = 2 * (len(places.weights) + len(_EPSILONS))
-    return Working(lesson.derivation, columns, 3, row + 7, rows, references), _Used(*cells)
-
-
-def _forward_passes(
-    page: Page, working: Working, places: Places, cells: _Used, pushes: Sequence[tuple[str, float]], pushed: Trace
-) -> None:
-    page.text(f"A{working.header_row}", "pushed", theme.COLUMN_HEAD)
-    page.text(f"B{working.header_row}", "step", theme.COLUMN_HEAD)
-    working.header(page)
-    row = working.first_row
-    for index, (name, epsilon) in enumerate(pushes):
-        varied = index - len(places.weights)
-        source = f"$A${places.rows[index]}" if varied < 0 else text_from(places.column("A"), cells.weight, "1")
-        size = cells.epsilon if varied < 0 else f"$A${places.epsilon_rows[varied]}"
-        for sign, step in (("", epsilon), ("-", -epsilon)):
-            page.formula(f"A{row}", source, name, Look(theme.CALCULATION))
-            page.formula(f"B{row}", sign + size, step, _TINY)
-            row += 1
-    formulas = {name: working.calculation(name) for name in working.columns if name not in places.weights}
-    for name, weight_row in zip(places.weights, places.rows, strict=True):
-        head = f"{working.letter(name)}${working.header_row}"
-        formulas[name] = f"$B${weight_row}+IF($A{{row}}={head},$B{{row}},0)"
-    working.block(page, formulas, {name: pushed[name] for name in working.columns}, slice(None))
-
-
-def _compare(
-    page: Page,
-    lesson: Lesson,
-    working: Working,
-    places: Places,
-    cells: _Used,
-    index: int,
-    each: _Measurement,
-    tolerance: float,
-) -> None:
-    """One weight: what the chain rule says, what is measured, and whether they agree."""
-    table, total = lesson.table, lesson.derivation.names.total_loss
-    name, row = each.weight, places.rows[index]
-    value, gradient, plus, minus, measured, difference, limit, verdict = (f"{letter}{row}" for letter in "BCDEFGHI")
-    role = lesson.derivation[name].role
-    page.text(f"A{row}", name, Look(theme.LABEL, role))
-    chosen = f"{cells.iteration}+1", "1"
-    slope = number_from(table.range(derivative(total, name)), *chosen)
-    allowed = f"{cells.tolerance}*ABS({gradient})"
-    nothing = f"{_NO_GRADIENT:.0E}"
-    contents: list[tuple[str, str, Value, Look]] = [
-        (value, number_from(table.range(name), *chosen), each.value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT)),
-        (gradient, slope, each.gradient, _GRADIENT),
-        (plus, working.cell(total, 2 * index), each.plus, _LOSS),
-        (minus, working.cell(total, 2 * index + 1), each.minus, _LOSS),
-        (measured, f"({plus}-{minus})/(2*{cells.epsilon})", each.measured, _GRADIENT),
-        (
-            difference,
-            f"ABS({gradient}-{measured})/MAX(ABS({gradient}),{nothing})",
-            each.error / max(abs(each.gradient), _NO_GRADIENT),
-            Look(theme.RESULT, number_format=theme.TINY_FORMAT),
-        ),
-        (limit, _limit_formula(plus, minus, cells.epsilon, value, gradient), each.rounding_limit, _TINY),
-        (
-            verdict,
-            f'IF(ABS({gradient})<{nothing},IF(ABS({measured})<=MAX({limit},{nothing}),"{_BOTH_ZERO}","{_DIFFER}"),'
-            f'IF({limit}>{allowed},"{_LOST}",IF(ABS({gradient}-{measured})<={allowed},"{_AGREE}","{_DIFFER}")))',
-            each.verdict(tolerance),
-            Look(theme.CHECK, align="center"),
-        ),
-    ]
-    for cell, formula, result, look in contents:
-        page.formula(cell, formula, result, look)
-
-
-_GRADIENT = Look(theme.CALCULATION, Role.GRADIENT, theme.PRECISE_FORMAT)
-_LOSS = Look(theme.CALCULATION, Role.LOSS, "0.0000000000")
+        changes[name] = lesson.trace[name][CHECKED_ITERATION] + np.array(steps)
+    return evaluate(lesson.definition, changes, lesson.sample(CHECKED_ITERATION))
 
 
 def _limit_formula(plus: str, minus: str, epsilon: str, weight: str, gradient: str) -> str:
     return f"{_ROUNDINGS:.0E}*(SQRT(ABS({plus}+{minus}))+{plus}+{minus}+ABS({weight}*{gradient}))/{epsilon}"
 
 
-def _summary(page: Page, places: Places, verdicts: list[str]) -> None:
-    for column, header in enumerate(_HEADERS, 1):
-        page.text(address(_HEADER_ROW, column), header, theme.COLUMN_HEAD)
-    page.height(_HEADER_ROW, 32)
-    all_agree = f"✓ All {len(verdicts)} gradients of the chain rule agree with the measurement."
-    marks = places.column("I")
-    lost = _SOME_LOST if _LOST in verdicts else all_agree
-    page.formula(
-        _SUMMARY_CELL,
-        f'IF(COUNTIF({marks},"{_DIFFER}")>0,"{_SOME_DIFFER}",'
-        f'IF(SUMPRODUCT(--({marks}="{_LOST}"))>0,"{_SOME_LOST}","{all_agree}"))',
-        _SOME_DIFFER if _DIFFER in verdicts else lost,
-        Look(theme.HEADING),
-    )
-
-
-def _vary(
-    page: Page, lesson: Lesson, working: Working, places: Places, cells: _Used, varied: Sequence[_Measurement]
-) -> None:
-    """One weight with ever smaller ε: the error falls with ε², and rises again with the rounding."""
-    total = lesson.derivation.names.total_loss
-    choice, header = int(places.choice_cell[1:]), places.epsilon_rows[0] - 1
-    page.text(address(choice - 1, 1), "How small should ε be?", Look(theme.HEADING))
-    page.text(f"A{choice}", "measure", Look(theme.HEADING, align="right"))
-    page.choice(places.choice_cell, varied[0].weight, places.column("A"), "Weight", "One of the weights above, please.")
-    note = "Too large an ε misses the curve of the loss, too small an ε leaves nothing but rounding."
-    page.text(f"C{choice}", note, Look(theme.NOTE, align="left", indent=1))
-    for column, text in enumerate(("ε", "∂E/∂w as measured", "error", ROUNDING), 1):
-        page.text(address(header, column), text, theme.COLUMN_HEAD)
-    page.height(header, 32)
-    value, gradient = (number_from(places.column(letter), cells.weight, "1") for letter in "BC")
-    errors = [max(_SMALLEST_ERROR, each.error) for each in varied]
-    for index, (each, row) in enumerate(zip(varied, places.epsilon_rows, strict=True)):
-        plus, minus = (working.cell(total, 2 * (len(places.weights) + index) + below) for below in (0, 1))
-        limit = _limit_formula(plus, minus, f"A{row}", value, gradient)
-        page.number(f"A{row}", each.epsilon, Look(theme.CALCULATION, number_format=theme.POWER_FORMAT))
-        page.formula(f"B{row}", f"({plus}-{minus})/(2*A{row})", each.measured, _GRADIENT)
-        page.formula(f"C{row}", f"MAX({_SMALLEST_ERROR:.0E},ABS(B{row}-{gradient}))", errors[index], _TINY)
-        page.formula(f"D{row}", limit, each.rounding_limit, _TINY)
-    _chart(page, places, {"error": errors, ROUNDING: [each.rounding_limit for each in varied]})
+_GRADIENT = Look(theme.CALCULATION, Role.GRADIENT, theme.PRECISE_FORMAT)
+_LOSS = Look(theme.CALCULATION, Role.LOSS, "0.0000000000")
 
 
 def _chart(page: Page, places: Places, values: Mapping[str, Sequence[float]]) -> None:
