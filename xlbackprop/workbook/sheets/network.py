@@ -371,16 +371,20 @@ class _Network:
         if not link.weight:
             return "", 0.0
         slope = derivative(self._total, link.weight)
-        if side == 0 or slope not in self._slope_cells:
+        if side == 0:
             return self._cells[link.weight], self._values[link.weight]
         return self._slope_cells[slope], self._values[slope]
 
     def _put_gaps(self, pairs: Mapping[Link, Pair]) -> None:
         column = self._sizes_column + 7
-        for gap in self._picture.gaps:
+        titles = [title.text for title in self._picture.titles]
+        for gap, before, after in zip(self._picture.gaps, titles, titles[1:], strict=False):
             last_row, width = TOP_ROW + self._picture.rows - 1, self._place.widths[gap.column + 1] * 7 + 5
             area = Gap(TOP_ROW, last_row, gap.column + 1, width, self._picture.rows * _ROW_PIXELS)
-            described = f"Arrows over column {column_letter(gap.column + 1)}, forward and backward, as thick as told"
+            described = (
+                f"Arrows from the {before} to the {after}, as thick as their weights are large,"
+                " and back, as thick as the gradients of these"
+            )
             arrows.put_arrows(self._page, area, [pairs[link] for link in gap.links], TOP_ROW, column, described)
             column += arrows.COLUMNS + 1
 
