@@ -295,6 +295,31 @@ def render(
         terminal.say(f"Wrote {path}")
 
 
+@app.command()
+def handout(
+    template: Template = "classic",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", parser=_path, metavar="DIR", help="Where to put them (default: output)."),
+    ] = None,
+    iteration: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="The iteration, counted from 0 (default: the first one in which weights move)."),
+    ] = None,
+) -> None:
+    """Print a worksheet to calculate by hand, and its answers, with LibreOffice."""
+    from xlbackprop.ground.progress import waiting
+    from xlbackprop.network.loading import load
+    from xlbackprop.workbook.worksheet import handout as print_handout
+
+    definition = load(template)
+    _require_iteration(definition, iteration or 0)
+    with waiting("printing the worksheet"):
+        written = print_handout(definition, Path(template).stem, output or Path("output"), iteration=iteration)
+    for path in written:
+        terminal.say(f"Wrote {path}")
+
+
 def run() -> None:
     """Run the command line and end with its exit code; whatever goes wrong is one message and never a traceback."""
     _heed_signals()

@@ -67,9 +67,7 @@ def build(
     path = Path(path)
     require_ending(path, ".xlsx")
     require_writable(path)
-    if iteration is None:
-        iteration = min(definition.samples_a_batch, definition.iterations) - 1
-    iteration = _iteration(iteration, definition.iterations - 1)
+    iteration = opening_iteration(definition, iteration)
     arrangement = fit(definition, columns)
     chosen = _chosen(sheets, definition, arrangement.table.derivation, left_out)
     lesson = Lesson(definition, arrangement, train(definition, listener=listener), iteration=iteration)
@@ -80,7 +78,15 @@ def build(
     return path
 
 
-def _iteration(found: SupportsIndex, last: int) -> int:
+def opening_iteration(definition: Definition, found: SupportsIndex | None) -> int:
+    """The iteration that is shown where there is one to choose: by default the first one in which weights move.
+
+    Raises:
+        UserError: there is no such iteration.
+    """
+    last = definition.iterations - 1
+    if found is None:
+        return min(definition.samples_a_batch - 1, last)
     try:
         number = operator.index(found)
     except TypeError:
@@ -94,7 +100,7 @@ def _filled(
     lesson: Lesson, chosen: Sequence[Sheet], required: Collection[Sheet], left_out: Callable[[str, str], None]
 ) -> tuple[Workbook, list[Page]]:
     """The workbook with the chosen sheets, but for those that turn out too large and are not required."""
-    workbook = _empty(lesson.definition)
+    workbook = empty_workbook(lesson.definition)
     lesson = replace(lesson, sheets=tuple(sheet.title for sheet in chosen))
     try:
         pages = [sheet.fill(workbook, lesson) for sheet in chosen]
@@ -107,7 +113,8 @@ def _filled(
     return _filled(lesson, fewer, required, left_out)
 
 
-def _empty(definition: Definition) -> Workbook:
+def empty_workbook(definition: Definition) -> Workbook:
+    """A workbook without a sheet, with the theme and what the file says of itself."""
     workbook = Workbook()
     workbook.remove(workbook.active)
     workbook.properties = _properties(definition)

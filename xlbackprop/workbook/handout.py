@@ -45,17 +45,22 @@ def render(path: str | Path, folder: str | Path | None = None, *, format: str = 
     if folder.exists() and not folder.is_dir():
         raise UserError(f"-o: {folder} is a file, expected a folder")
     hint = f"or open {path} in a spreadsheet program and export it there"
-    office = _found(LIBREOFFICE, f"LibreOffice is needed to print a workbook; install it from libreoffice.org, {hint}")
+    office = require_program(
+        LIBREOFFICE, f"LibreOffice is needed to print a workbook; install it from libreoffice.org, {hint}"
+    )
     converter = ""
     if format == "png":
-        converter = _found(_CONVERTERS, "pdftoppm is needed for pictures; install poppler-utils, or use --format pdf")
+        converter = require_program(
+            _CONVERTERS, "pdftoppm is needed for pictures; install poppler-utils, or use --format pdf"
+        )
     with tempfile.TemporaryDirectory(prefix="xlbackprop-") as scratch:
         made = _print(office, path, Path(scratch))
         pages = _pictures(converter, made) if converter else [made]
         return [_put(page, folder / page.name) for page in pages]
 
 
-def _found(names: tuple[str, ...], missing: str) -> str:
+def require_program(names: tuple[str, ...], missing: str) -> str:
+    """The program of one of some names, or the message that it is missing."""
     program = find(names)
     if program is None:
         raise UserError(missing)

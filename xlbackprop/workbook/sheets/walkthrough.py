@@ -114,7 +114,7 @@ def put_diagram(page: Page, picture: Diagram, table: Table, trace: Trace, row: i
             label = f"{short_label(node.name)} = "
             page.formula(place, f'"{label}"&{short_formula(cell)}', label + short(value), Look(theme.NODE, role))
     for arrow in picture.arrows:
-        _arrow(page, arrow, table)
+        put_arrow(page, arrow, table)
 
 
 def _node_format(name: str) -> str:
@@ -123,7 +123,8 @@ def _node_format(name: str) -> str:
     return f'"{label} = "0.0###;"{label} = −"0.0###'
 
 
-def _arrow(page: Page, arrow: Arrow, table: Table) -> None:
+def put_arrow(page: Page, arrow: Arrow, table: Table) -> None:
+    """Draw an arrow in the colour of what it leads to."""
     start, end = arrow.start, arrow.end
     colour = theme.SHADES[table.derivation[end.name].role].dark
     if start.column == end.column:

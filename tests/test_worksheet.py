@@ -1,0 +1,105 @@
+"""The worksheet and its answers: every answer against the engine, every printed line against its own numbers."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from openpyxl.workbook.workbook import Workbook
+
+from tests import judges
+from tests.cases import thorough_but
+from xlbackprop import UserError, load, train
+from xlbackprop.network.templates import names
+from xlbackprop.symbols import short
+from xlbackprop.walkthrough import Lesson, fit, updated_name
+from xlbackprop.workbook.build import empty_workbook, opening_iteration
+from xlbackprop.workbook.worksheet import handout, put_worksheet, tasks
+from xlbackprop.workbook.xlsx.rows import SheetContent
+
+
+def lesson_of(template: str) -> Lesson:
+    definition = load(template)
+    return Lesson(
+        definition, fit(definition, "compact"), train(definition), iteration=opening_iteration(definition, None)
+    )
+
+
+def written(content: SheetContent) -> dict[str, str]:
+    """The texts of a page by their cells."""
+    texts = {}
+    for cell in content.cells.values():
+        match cell.content:
+            case str():
+                texts[cell.address] = cell.content
+            case tuple():
+                texts[cell.address] = "".join(piece.text for piece in cell.content)
+    return texts
+
+
+@pytest.mark.parametrize("template", thorough_but(names(), "classic", "xor"))
+def test_every_answer_is_the_engines(template: str) -> None:
+    lesson = lesson_of(template)
+    now, learned = lesson.trace.at(lesson.iteration), {updated_name(name): name for name in lesson.derivation.learned}
+    listed = [task for _, each in tasks(lesson) for task in each]
+    assert {updated_name(name) for name in lesson.derivation.learned} <= {task.name for task in listed}
+    for task in listed:
+        right = lesson.trace.after(learned[task.name], lesson.iteration) if task.name in learned else now[task.name]
+        assert task.value == pytest.approx(right, rel=1e-12), task.name
+        if said := re.search(r"[=≈] (−?[\d.]+(?:E[-+]?\d+)?)$", task.solution):
+            digits = len(re.sub(r"E.*|\D", "", said[1]).lstrip("0")) or 1
+            assert float(said[1].replace("−", "-")) == pytest.approx(right, rel=10.0 ** (1 - digits)), task.name
+
+
+def test_the_answers_belong_to_the_worksheet() -> None:
+    lesson = lesson_of("classic")
+    (blank_network, worksheet), (network, answers) = (
+        [written(page.content()) for page in put_worksheet(empty(lesson), lesson, solved=solved)]
+        for solved in (False, True)
+    )
+    asked = {place: text for place, text in answers.items() if place[0] in "CD" and worksheet.get(place) != text}
+    assert sum(place[0] == "D" for place in asked) == sum(task.is_asked for _, each in tasks(lesson) for task in each)
+    for place in asked:
+        assert worksheet.get(place, "room to calculate") in ("", "room to calculate")
+    given = {short(lesson.trace[name][0]) for name in lesson.derivation.given}
+    results = {text for place, text in asked.items() if place[0] == "D"}
+    assert not (results - given) & set(worksheet.values())
+    assert "h1 = 0.0275" in network.values()
+    assert "h1 = " in blank_network.values()
+    assert "w1 = 0.15" in blank_network.values()
+
+
+def empty(lesson: Lesson) -> Workbook:
+    return empty_workbook(lesson.definition)
+
+
+@pytest.mark.slow
+def test_it_is_printed(tmp_path: Path) -> None:
+    judges.installed("soffice")
+    worksheet, answers = handout(load(), "classic", tmp_path)
+    assert (worksheet.name, answers.name) == ("classic-worksheet.pdf", "classic-answers.pdf")
+    blank, solved = (
+        subprocess.run(["pdftotext", "-layout", path, "-"], check=True, capture_output=True, text=True).stdout
+        for path in (worksheet, answers)
+    )
+    for task in (task for _, each in tasks(lesson_of("classic")) for task in each):
+        assert short(task.value) in solved, task.name
+    for number in ("0.50687", "0.43253", "0.014181", "0.14968"):
+        assert number not in blank
+
+
+def test_without_libreoffice_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="LibreOffice is needed to print a worksheet"):
+        handout(load(), "classic", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_iteration_that_is_not_there() -> None:
+    command = [sys.executable, "-m", "xlbackprop", "handout", "classic", "--iteration", "68"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--iteration: found 68, expected a number from 0 to 67" in done.stderr

@@ -1,0 +1,187 @@
+"""The worksheet: one iteration to calculate on paper, with room for it, and the same solved."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+from openpyxl.workbook.workbook import Workbook
+
+from xlbackprop.derivation import Role
+from xlbackprop.engine import train
+from xlbackprop.ground.grid import column_letter
+from xlbackprop.ground.programs import LIBREOFFICE
+from xlbackprop.ground.progress import nobody
+from xlbackprop.network import Definition, short_label, validated
+from xlbackprop.symbols import Mathematics, Numbers, Symbol, Typesetter, evaluated, result, rounded, short
+from xlbackprop.walkthrough import GIVEN, UPDATE, Lesson, fit, givens, moment, on_paper, sections, updates
+from xlbackprop.workbook.build import empty_workbook, opening_iteration
+from xlbackprop.workbook.handout import render, require_program
+from xlbackprop.workbook.sheets.walkthrough import put_arrow
+from xlbackprop.workbook.sheets.your_turn import questions
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.theme import Look
+from xlbackprop.workbook.xlsx.writer import save
+
+_WIDTHS = {"A": 10.0, "B": 30.0, "C": 46.0, "D": 13.0}
+"""Characters; together they fit a portrait page of A4 or Letter."""
+_HEADER_ROW = 4
+_ROOM = 50.0
+"""Points, to calculate in."""
+_PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)
+_BOX = Look(theme.CALCULATION, align="left", indent=1, wrap=True)
+_ANSWER = Look(theme.RESULT, align="center")
+_NETWORK_ROW, _DIGITS_IN_A_NODE = 3, 4
+
+
+def handout(definition: Definition, name: str, folder: str | Path, *, iteration: int | None = None) -> list[Path]:
+    """Print a worksheet, one iteration to calculate by hand, and its answers.
+
+    Args:
+        definition: what to calculate; see `load`.
+        name: what the files are called by: `NAME-worksheet.pdf` and `NAME-answers.pdf`.
+        folder: where they go; it is made if it does not exist.
+        iteration: which one, from 0; None for the first one in which weights move.
+
+    Returns:
+        The worksheet, and the answers.
+
+    Raises:
+        UserError: there is no such iteration, LibreOffice is missing, or the folder is not writable.
+    """
+    require_program(LIBREOFFICE, "LibreOffice is needed to print a worksheet; install it from libreoffice.org")
+    definition = validated(definition)
+    chosen = opening_iteration(definition, iteration)
+    lesson = Lesson(definition, fit(definition, "compact"), train(definition), iteration=chosen)
+    printed: list[Path] = []
+    with tempfile.TemporaryDirectory(prefix="xlbackprop-") as scratch:
+        for kind, solved in (("worksheet", False), ("answers", True)):
+            workbook = empty_workbook(definition)
+            pages = put_worksheet(workbook, lesson, solved=solved)
+            path = Path(scratch) / f"{name}-{kind}.xlsx"
+            save(workbook, {page.sheet.title: page.content() for page in pages}, path, nobody)
+            printed += render(path, folder)
+    return printed
+
+
+class Task(Struct, frozen=True):
+    """One number to calculate."""
+
+    name: str
+    role: Role
+    sentence: str
+    mathematics: str
+    solution: str
+    """The same with the numbers of the iteration, and what they come to."""
+    value: float
+    is_asked: bool
+    """Whether the class is to calculate it; else it stands there."""
+
+
+def tasks(lesson: Lesson) -> Iterator[tuple[str, list[Task]]]:
+    """What is to be calculated of the chosen iteration, heading by heading."""
+    derivation, trace, now = lesson.derivation, lesson.trace, moment(lesson.derivation, lesson.trace, lesson.iteration)
+    numbers, mathematics = Numbers(now.value), Mathematics()
+    wanted = {question.name: question for question in questions(derivation)}
+
+    def task(name: str, role: Role, sentence: str, value: float) -> Task:
+        question = wanted[name]
+        written = numbers.read(question.expression)
+        if not isinstance(question.expression, Symbol):
+            rough = evaluated(question.expression, lambda symbol: rounded(now.value(symbol)).value)
+            written += result(value, rough)
+        return Task(name, role, sentence, mathematics.read(question.expression), written, value, question.is_asked)
+
+    for section in sections(derivation):
+        names = [name for name in section.names if name in wanted]
+        if names:
+            told = [(name, derivation[name]) for name in names]
+            yield section.heading, [task(name, each.role, each.sentence, now.values[name]) for name, each in told]
+    learned = updates(derivation, trace, lesson.iteration)
+    yield UPDATE, [task(each.name, each.role, each.sentence, each.value) for each in learned]
+
+
+def put_worksheet(workbook: Workbook, lesson: Lesson, *, solved: bool) -> list[Page]:
+    """Add the pages of a worksheet to a workbook, or those of its answers."""
+    return [_network(workbook, lesson, solved=solved), _list(workbook, lesson, solved=solved)]
+
+
+def _network(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
+    """The network, with the numbers that are given, and room for the others or these too."""
+    page = Page(workbook, "The network")
+    paper = on_paper(lesson.arrangement, _NETWORK_ROW, 1)
+    values, given = lesson.trace.at(lesson.iteration), set(lesson.derivation.given)
+    _title(page, lesson, solved=solved)
+    for title in paper.diagram.titles:
+        page.text(f"{column_letter(title.column)}{_NETWORK_ROW}", title.text, Look(theme.HEADING, align=title.align))
+    for node in paper.diagram.nodes:
+        text = f"{short_label(node.name)} = "
+        if solved or node.name in given:
+            text += short(values[node.name], _DIGITS_IN_A_NODE)
+        look = Look(theme.NODE, lesson.derivation[node.name].role)
+        page.text(f"{column_letter(node.column)}{node.row}", text, look)
+    for arrow in paper.diagram.arrows:
+        put_arrow(page, arrow, lesson.table)
+    for column, width in enumerate(paper.widths, 1):
+        page.widths([column_letter(column)], width)
+    page.handout(lesson.definition.title, f"A1:{column_letter(paper.diagram.last_column)}{paper.diagram.last_row}")
+    return page
+
+
+def _title(page: Page, lesson: Lesson, *, solved: bool) -> None:
+    words = "Answers" if solved else "Name: ______________________________   Date: ____________"
+    page.text("A1", f"{lesson.definition.title}: iteration {lesson.iteration}", Look(theme.TITLE))
+    page.height(1, 24)
+    page.text("A2", words, Look(theme.HEADING))
+
+
+def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
+    """The list of what is given and what is to be calculated."""
+    page = Page(workbook, "Answers" if solved else "Worksheet")
+    typesetter = Typesetter(lesson.derivation.typeset)
+    now = moment(lesson.derivation, lesson.trace, lesson.iteration)
+    for letter, width in _WIDTHS.items():
+        page.widths(letter, width)
+    _title(page, lesson, solved=solved)
+    heads = ("symbol", "what it is", "how" if solved else "room to calculate", "result")
+    for letter, text in zip(_WIDTHS, heads, strict=True):
+        page.text(f"{letter}{_HEADER_ROW}", text, Look(theme.LABEL, Role.TARGET))
+    row = _HEADER_ROW
+
+    def line(name: str, role: Role, sentence: str, look: Look) -> None:
+        nonlocal row
+        row += 1
+        page.typeset(f"A{row}", typesetter.set(name), Look(theme.SYMBOL, role))
+        page.typeset(f"B{row}", typesetter.set(sentence), look)
+
+    def heading(text: str) -> None:
+        nonlocal row
+        row += 1
+        for letter in _WIDTHS:
+            page.blank(f"{letter}{row}", Look(theme.HEADING, shaded=True))
+        page.text(f"A{row}", text, Look(theme.HEADING, shaded=True))
+
+    heading(GIVEN)
+    for given in givens(lesson.derivation):
+        line(given.label, given.role, given.sentence, Look(theme.TEXT, align="left", indent=1))
+        page.text(f"D{row}", short(now.value(given.symbol)), _ANSWER)
+    for text, listed in tasks(lesson):
+        heading(text)
+        for task in listed:
+            line(task.name, task.role, task.sentence, _PROSE)
+            lines = [page.lines(task.sentence, "B")]
+            if solved:
+                page.typeset(f"C{row}", typesetter.set(f"{task.mathematics}\n= {task.solution}"), _BOX)
+                lines.append(page.lines(task.mathematics, "C") + page.lines(f"= {task.solution}", "C"))
+            else:
+                page.text(f"C{row}", "" if task.is_asked else "worked out for you", _BOX)
+            page.text(f"D{row}", short(task.value) if solved or not task.is_asked else "", _ANSWER)
+            page.heights(row, max(lines))
+            if task.is_asked and not solved:
+                page.height(row, max(_ROOM, max(lines) * 15.0 + 5.0))
+    page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}", landscape=False)
+    page.sheet.print_area = f"A1:D{row}"
+    return page
