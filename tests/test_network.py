@@ -214,6 +214,41 @@ def test_arrows_are_as_thick_as_their_numbers_and_only_the_path_is_lit(built: Bu
                 assert shown[address(row, heads[side])] == pytest.approx(size, rel=1e-9)
 
 
+def test_arrows_run_from_card_to_card_and_their_thickness_across_is_the_size(built: Built) -> None:
+    definition, iteration = DEFINITIONS[0], 5
+    trace = train(definition)
+    path, seen = built(definition), placed(derive(definition)).picture
+    sheet = openpyxl.load_workbook(path)[TITLE]
+    live = chosen_in(path)(iteration, "w5")
+    columns = [column for column in range(1, sheet.max_column + 1) if sheet.cell(TOP_ROW, column).value == "forward x"]
+    assert len(columns) == len(seen.gaps) == 3
+
+    def points(column: int) -> list[list[tuple[float, float]]]:
+        """The lines in two columns, interrupted where these are empty."""
+        lines: list[list[tuple[float, float]]] = [[]]
+        for row in range(TOP_ROW + 1, sheet.max_row + 1):
+            x, y = (sheet.cell(row, column + right) for right in (0, 1))
+            if x.value is not None:
+                lines[-1].append((float(x.value), float(live.get(y.coordinate, y.value))))
+            elif lines[-1]:
+                lines.append([])
+        return [line for line in lines if line]
+
+    thickest = dict[str, float]()
+    for gap, column in zip(seen.gaps[:2], columns, strict=False):
+        for way, right, form in (("forward", 0, "{}"), ("backward", 2, "∂E/∂{}")):
+            found = points(column + right)
+            assert len(found) == len(gap.links)
+            for link, line in zip(gap.links, found, strict=True):
+                tail, tip = line[4], line[-1]
+                rows = (link.source.row, link.target.row)[:: 1 if way == "forward" else -1]
+                assert [int(y // 20) for _, y in (tail, tip)] == list(rows)
+                assert (tail[0] < tip[0]) == (way == "forward")
+                across = (line[3][1] - line[0][1]) * abs(tip[0] - tail[0]) / math.dist(tail, tip)
+                size = abs(float(trace[form.format(link.weight)][iteration]))
+                assert across / size == pytest.approx(thickest.setdefault(way, across / size), rel=1e-3)
+
+
 @pytest.mark.parametrize(("definition", "iteration", "at"), [(DEFINITIONS[0], 4, 4.0), (DEFINITIONS[2], 5, 1.0)])
 def test_the_chosen_iteration_is_marked(definition: Definition, iteration: int, at: float, built: Built) -> None:
     path = built(definition)
