@@ -244,8 +244,8 @@ SLIPS: dict[str, tuple[handmade.Changes, str, str, str, str]] = {
         "wrong_learning_rate",
         "uses t2 where the learning rate η belongs",
     ),
-    "a learning rate typed in": ({"w3": "=[w3-]-0.5*[∂E/∂w3-]"}, "w3", cells("w3"), "hard_coded", "0.5"),
-    "a target typed in": ({"E1": "=0.5*(0.01-[a_o1])^2"}, "E1", cells("E1"), "hard_coded", "t1 belongs"),
+    "a learning rate typed in": ({"w3": "=[w3-]-0.4*[∂E/∂w3-]"}, "w3", cells("w3"), "hard_coded", "0.4"),
+    "a target typed in": ({"E1": "=0.5*(0.02-[a_o1])^2"}, "E1", cells("E1"), "hard_coded", "t1 belongs"),
     "another column's formula on some rows": (
         {("E2", 38): "=0.5*([t1]-[a_o1])^2", ("E2", 39): "=0.5*([t1]-[a_o1])^2"},
         "E2",

@@ -22,8 +22,8 @@ from tests.test_check_files import SLIP, _with_part
 from tests.test_cli import run
 from xlbackprop import cli
 from xlbackprop.checker import checking, workers
-from xlbackprop.checker.calculation import judgement, verdict
-from xlbackprop.checker.calculation.judgement import _Changed
+from xlbackprop.checker.calculation import forward, verdict
+from xlbackprop.checker.calculation.forward import Change, _Changed
 from xlbackprop.checker.calculation.step import Step
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import read
@@ -301,12 +301,12 @@ def test_the_search_for_a_wrong_forward_pass_has_an_end(
         cells = []
 
         class Counted(_Changed):
-            def __init__(self, step: Step, *changed: int) -> None:
+            def __init__(self, step: Step, change: Change) -> None:
                 cells.extend(step.nodes)
-                super().__init__(step, *changed)
+                super().__init__(step, change)
 
         monkeypatch.setattr(verdict, "_MOST_TRIALS", most)
-        monkeypatch.setattr(judgement, "_Changed", Counted)
+        monkeypatch.setattr(forward, "_Changed", Counted)
         found = verdict.judge_calculation(read(path))
         assert found is not None
         assert found.mistakes

@@ -95,7 +95,7 @@ def checked(
         if wanted is not None and wanted not in book.by_name:
             missing = f'there is no sheet "{wanted}", which the map names; {did_you_mean(wanted, book.by_name)}'
             return Checked(Report(str(path), "not_recognised", missing), book)
-        calculation = judge_calculation(book) if table_map is None and definition is None else None
+        calculation = judge_calculation(book) if definition is None else None
         tables = [table for table in _find(book, table_map, definition) if not is_view(calculation, table)]
         understood = [understand(book, table) for table in tables]
         if not formulas:

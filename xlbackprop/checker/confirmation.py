@@ -10,8 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.graph import TEXT
-from xlbackprop.checker.calculation.judgement import Mistake
-from xlbackprop.checker.calculation.model import Flags
+from xlbackprop.checker.calculation.model import Flags, Mistake
 from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.telling import Values, findings_of
 from xlbackprop.checker.calculation.verdict import CalculationVerdict
@@ -79,6 +78,8 @@ def _is_excused(
     """
     if calculation is None or table.certain or table.sheet.name not in calculation.covered:
         return lambda position: False
+    if _is_one_of_a_row_unread(calculation, table):
+        return lambda position: False
     without_rate = _without_rate(calculation, table.sheet)
     along = 2 if table.transposed else 1
 
@@ -88,6 +89,29 @@ def _is_excused(
         return node > TEXT and position[along] not in doubtful and bool(right or calculation.explained[node])
 
     return excused
+
+
+def _is_one_of_a_row_unread(calculation: CalculationVerdict, table: Table) -> bool:
+    """Whether nothing reads one of the inputs or targets, though all from the first to the last have a line.
+
+    Then another one is read in its place, and what follows from that proves nothing.
+    """
+    graph = calculation.graph
+    for letter in "it":
+        names = [f"{letter}{number}" for number in range(1, len(table.lines) + 1) if f"{letter}{number}" in table.lines]
+        if not names or names[-1] != f"{letter}{len(names)}" or len(names) != _units_at(table, letter):
+            continue
+        is_read = []
+        for name in names:
+            nodes = [graph.node((table.sheet.name, *table.place(name, step))) for step in range(len(table.steps))]
+            is_read.append(min(nodes) <= TEXT or any(len(graph.readers(node)) for node in nodes))
+        if any(is_read) and not all(is_read):
+            return True
+    return False
+
+
+def _units_at(table: Table, letter: str) -> int:
+    return table.shape.sizes[0 if letter == "i" else -1]
 
 
 def _without_rate(calculation: CalculationVerdict, sheet: Sheet) -> frozenset[int]:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from xlbackprop.checker.calculation.names import cells_of_sheets
 from xlbackprop.checker.calculation.own_numbers import OwnNumbers, own_numbers
 from xlbackprop.checker.calculation.verdict import CalculationVerdict, Training, judged_words, not_judged_words
 from xlbackprop.checker.confirmation import confirmed
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book
-from xlbackprop.checker.judgement.numberless import numberless_cells, unread_cells
+from xlbackprop.checker.file.values import Values
+from xlbackprop.checker.judgement.numberless import error_cells, numberless_cells, unread_cells
 from xlbackprop.checker.judgement.slip_search import Budget
 from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.effect import effect
@@ -75,7 +77,7 @@ def summary(
     not_judged = (*unread, *numbers.doubts, *_not_judged(verdicts, trainings, calculation))
     doubts = [*unread, *numbers.doubts, *(() if calculation is None else _loose(calculation, ours))]
     if not found:
-        declined = _declined(book, verdicts, calculation)
+        declined = _declined(book, verdicts, calculation, recalculated.values)
         return Report(str(path), "not_recognised", declined, found, (), tuple(notes), judged, not_judged)
     rows = sum(table.rows for table in found)
     where = f"{count(len(found), 'table')} with {count(rows, 'row')}"
@@ -207,7 +209,16 @@ def _cell(position: tuple[str, int, int]) -> str:
     return f"{column_letter(position[2])}{position[1]}"
 
 
-def _declined(book: Book, verdicts: Sequence[Verdict], calculation: CalculationVerdict | None) -> str:
+def _declined(
+    book: Book, verdicts: Sequence[Verdict], calculation: CalculationVerdict | None, recalculated: Values
+) -> str:
+    """What the workbook is, where it is nothing that can be judged."""
+    errors = cells_of_sheets(error_cells(book, recalculated))
+    without = f"; no number stands in {errors}" if errors else ""
+    return _described(book, verdicts, calculation) + without
+
+
+def _described(book: Book, verdicts: Sequence[Verdict], calculation: CalculationVerdict | None) -> str:
     for verdict in verdicts:
         where = f"{verdict.found.sheet}!{verdict.found.range}"
         if verdict.foreign:
@@ -218,6 +229,12 @@ def _declined(book: Book, verdicts: Sequence[Verdict], calculation: CalculationV
     sheets = ", ".join(sheet.name for sheet in book.sheets[:5])
     if calculation is not None and len(calculation.model.targets):
         return f"nothing was judged: {'; '.join(not_judged_words(calculation))}"
+    if book.formulas:
+        return (
+            f"no training was found: {count(book.formulas, 'formula')} on the sheets {sheets}, but none that makes a"
+            " new parameter of an old one and its gradient, and no table of this walkthrough; if one stands under other"
+            " labels, name its columns in a --map"
+        )
     return (
         f"no iteration table of this walkthrough was found (sheets: {sheets}): it would have a row of labels such as"
         " w1, h1, a_h1, E1, ∂E/∂w1 with numbers below; if one stands under other labels, name its columns in a --map"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from xlbackprop.checker.calculation.graph import TEXT
-from xlbackprop.checker.calculation.judgement import Mistake, as_before
-from xlbackprop.checker.calculation.model import Descent, Model
+from xlbackprop.checker.calculation.judgement import as_before
+from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import told
 from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.repair import rewritten

@@ -83,6 +83,7 @@ class Graph:
         """Formula cells that cannot be followed, and why."""
         self._operands = 0
         self._readers: tuple[Identities, Identities] | None = None
+        self._lines: dict[tuple[str, int, int], dict[int, int]] | None = None
         self._build(by_formula, known)
         self.kind_of = np.full(self.size, -1, dtype=np.int64)
         self.place_of = np.zeros(self.size, dtype=np.int64)
@@ -142,6 +143,17 @@ class Graph:
             self._readers = (target[order], starts)
         found, starts = self._readers
         return found[starts[node] : starts[node + 1]]
+
+    def line(self, sheet: str, row: int, column: int) -> dict[int, int]:
+        """The kinds of the formula cells of a row, by column, or of a column, by row; the other number is 0."""
+        if self._lines is None:
+            self._lines = defaultdict(dict)
+            for number, kind in enumerate(self.kinds):
+                for node in kind.cells.tolist():
+                    name, down, across = self.positions[node]
+                    self._lines[name, down, 0][across] = number
+                    self._lines[name, 0, across][down] = number
+        return self._lines[sheet, row, column]
 
     def read(self, text: str, node: int) -> tuple[Program, Identities] | None:
         """A formula as if it stood in a cell: how it is calculated, and the cells that it reads; None if it cannot be.

@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from msgspec import Struct
 
+from xlbackprop.checker.calculation.forward import forward_mistake
 from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
-from xlbackprop.checker.calculation.model import Descent, Model
+from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import place, told
 from xlbackprop.checker.calculation.repair import repair, rewritten
 from xlbackprop.checker.calculation.rules import rule_words
-from xlbackprop.checker.calculation.step import Step, TooWideError, alike
+from xlbackprop.checker.calculation.step import Step, TooWideError, alike, is_descent
 from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import Formulas, UnsupportedError
 from xlbackprop.checker.judgement.slip import ExhaustedError, Tries
@@ -22,26 +22,11 @@ from xlbackprop.engine import Array
 _DEEPEST = 12
 _MOST_FORWARD = 60
 """Forward cells of a step up to which every cell is tried as what another stands for."""
-_NUMBERS_A_CELL = 1_000
 """Calculating a cell of a step anew, with its derivatives, takes as long as comparing so many numbers."""
 _MOST_STARTS = 300
 """Forward cells that are tried as what several cells stand for."""
 _WIDEST = 40
 """Operands of a formula that are compared with those of another."""
-
-
-class Mistake(Struct, frozen=True):
-    """One cell that is wrong: what is wrong with it, and what belongs there."""
-
-    node: int
-    kind: str
-    words: str
-    formula: str
-    """With its equals sign; empty where none is known."""
-    parameter: int = 0
-    """The parameter whose update it spoils; 0 where it is none of one."""
-    is_forward: bool = False
-    """Whether it is a cell of the forward pass that throws off what is calculated after it."""
 
 
 class _Diagnosis:
@@ -261,7 +246,7 @@ def mistakes(model: Model, descent: Descent, trials: Tries) -> list[Mistake]:
             continue
         tried.add(signature)
         try:
-            forward = _forward_mistake(model, descent, index, trials)
+            forward = forward_mistake(model, descent, index, trials)
         except ExhaustedError:
             break
         if forward is not None:
@@ -346,19 +331,7 @@ def is_right_with(model: Model, descent: Descent, index: int, formulas: Mapping[
         elif node in formulas:
             return False
     moved = values.get(target, model.evaluation.results[target]) - model.evaluation.results[target]
-    return _is_descent(model, descent, index, model.steps[member] + moved, descent.adjoint[parameter])
-
-
-def _is_descent(model: Model, descent: Descent, index: int, step: Array, slope: Array) -> bool:
-    """Whether a step is the derivative times the factor and one of the rates that right updates use."""
-    member = int(descent.members[index])
-    known = {int(rate) for rate, right in zip(descent.rates, descent.is_right, strict=True) if right}
-    for rate in model.rate_choices[member].tolist():
-        if rate in known or rate == 0:
-            pace = descent.factor * (model.evaluation.seen[rate] if rate > TEXT else 1.0)
-            if bool(alike(step, -pace * slope)):
-                return True
-    return False
+    return is_descent(model, descent, index, model.steps[member] + moved, descent.adjoint[parameter])
 
 
 def _path(graph: Graph, start: int, end: int) -> tuple[int, ...]:
@@ -410,133 +383,6 @@ def _subtracting(model: Model, index: int) -> str:
     if tree[0] == "+":
         return rewritten(graph, node, ("-", tree[1], tree[2]), {})
     return f"=2*{place(graph, int(model.parameters[index]), sheet)}-({rewritten(graph, node, tree, {})[1:]})"
-
-
-def _forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -> tuple[Mistake, set[int]] | None:
-    """One cell of the forward pass with a wrong reference, after whose repair all gradients of the step are right.
-
-    Only where something is left unused: a parameter, or a cell that nothing goes on from.
-    """
-    graph = model.graph
-    parameter = int(model.parameters[descent.members[index]])
-    if descent.loss.errors:
-        return None
-    try:
-        step = Step(model, descent, parameter)
-    except TooWideError:
-        return None
-    here = [
-        place_
-        for place_, member in enumerate(descent.members.tolist())
-        if int(model.targets[member]) in set(step.updates)
-    ]
-    wrong = [i for i in here if not descent.is_right[i]]
-    unused = _unused(model, descent, step, [int(model.parameters[descent.members[i]]) for i in here])
-    if not unused or not wrong:
-        return None
-    level = model.evaluation.order.level
-    for node in step.forward:
-        if node not in set(step.nodes):
-            continue
-        program = step.program(node)
-        for number, slot in enumerate(program.slots):
-            if slot.size != 1:
-                continue
-            for other in unused:
-                if other == node or level[other] >= level[node]:
-                    continue
-                trials.spend(_NUMBERS_A_CELL * len(step.nodes))
-                changed = _Changed(step, node, slot.start, other)
-                if all(changed.is_right(descent, i) for i in here):
-                    old = int(graph.operands(node)[slot.start])
-                    sheet = graph.positions[node][0]
-                    words = f"uses {told(graph, old, sheet)} where {told(graph, other, sheet)} belongs"
-                    text = rewritten(graph, node, program.tree, {number: other})
-                    return Mistake(node, "wrong_cell", words, text, parameter, True), set(wrong)
-    return None
-
-
-def _unused(model: Model, descent: Descent, step: Step, parameters: list[int]) -> list[int]:
-    """What the forward pass of a step should read and does not."""
-    graph = model.graph
-    idle = [node for node in parameters if node not in step.adjoints]
-    for node in step.nodes:
-        if node not in step.adjoints and not len(graph.readers(node)) and not model.evaluation.is_cut[node]:
-            idle.append(node)
-    for node in step.given:
-        if node not in step.adjoints and node not in idle and not graph.is_formula(node):
-            near = graph.positions[node]
-            beside = [
-                graph.node((near[0], near[1] + down, near[2] + across))
-                for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0))
-            ]
-            if any(other in step.adjoints for other in beside):
-                idle.append(node)
-    return idle
-
-
-class _Changed:
-    """A step in which one formula reads another cell."""
-
-    def __init__(self, step: Step, node: int, slot: int, other: int) -> None:
-        self.step = step
-        graph = step.graph
-        values = dict(step.values)
-        slopes: dict[int, dict[int, Array]] = {}
-        dirty = {node}
-        updates = set(step.updates)
-        for cell in step.nodes:
-            operands = graph.operands(cell).tolist()
-            if cell == node:
-                operands = [other if place_ == slot else operand for place_, operand in enumerate(operands)]
-            elif not any(operand in dirty and operand not in updates for operand in operands):
-                continue
-            dirty.add(cell)
-            numbers = np.array(
-                [step.model.evaluation.seen[n] if n in updates or n not in values else values[n] for n in operands]
-            )
-            values[cell] = step.tried(cell, numbers[None])[0]
-            slopes[cell] = _slopes(step, cell, operands, numbers)
-        self.values = values
-        self._slopes = slopes
-        self._adjoint = self._derivatives()
-
-    def _derivatives(self) -> dict[int, Array]:
-        step = self.step
-        adjoint: dict[int, Array] = {node: np.ones(step.model.evaluation.worlds) for node in step.loss}
-        updates = set(step.updates)
-        for node in reversed(step.nodes):
-            above = adjoint.get(node)
-            if above is None or node in updates:
-                continue
-            for operand, slope in (self._slopes.get(node) or step.kept_slopes(node)).items():
-                share = above * slope
-                adjoint[operand] = adjoint[operand] + share if operand in adjoint else share
-        return adjoint
-
-    def is_right(self, descent: Descent, index: int) -> bool:
-        """Whether an update of the changed step descends its loss."""
-        model = self.step.model
-        member = int(descent.members[index])
-        target, parameter = int(model.targets[member]), int(model.parameters[member])
-        moved = self.values[target] - self.step.values[target] + model.steps[member]
-        slope = self._adjoint.get(parameter)
-        if slope is None:
-            return False
-        return _is_descent(model, descent, index, moved, slope)
-
-
-def _slopes(step: Step, node: int, operands: list[int], numbers: Array) -> dict[int, Array]:
-    program = step.program(node)
-    counted = np.array([[operand > TEXT for operand in operands]])
-    found: dict[int, Array] = {}
-    with np.errstate(all="ignore"):
-        root, leaves = program.run(numbers[None], counted)
-        pulled = program.pull(root, leaves, np.ones((1, numbers.shape[1])))[0]
-    for operand, slope in zip(operands, pulled, strict=True):
-        if operand > TEXT:
-            found[operand] = found[operand] + slope if operand in found else slope
-    return found
 
 
 def crossed_mistakes(model: Model) -> Iterator[Mistake]:

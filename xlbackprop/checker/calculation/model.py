@@ -86,3 +86,17 @@ class Descent(Struct, eq=False):
     """The factor of each update; nan where it descends nothing."""
     is_decayed: bool
     """Whether the gradients have a share of the parameters added: weight decay."""
+
+
+class Mistake(Struct, frozen=True):
+    """One cell that is wrong: what is wrong with it, and what belongs there."""
+
+    node: int
+    kind: str
+    words: str
+    formula: str
+    """With its equals sign; empty where none is known."""
+    parameter: int = 0
+    """The parameter whose update it spoils; 0 where it is none of one."""
+    is_forward: bool = False
+    """Whether it is a cell of the forward pass that throws off what is calculated after it."""

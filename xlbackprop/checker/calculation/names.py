@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 from xlbackprop.checker.calculation.graph import TEXT, Graph
-from xlbackprop.ground.grid import address, quoted
+from xlbackprop.checker.file.formula import Position
+from xlbackprop.checker.report.findings import shortened
+from xlbackprop.ground.grid import Coordinates, address, quoted, ranges
 
 _FARTHEST = 3000
 _LONGEST = 24
@@ -42,3 +47,11 @@ def told(graph: Graph, node: int, sheet: str = "") -> str:
     text = label(graph, node)
     where = place(graph, node, sheet)
     return f"{text} ({where})" if text else where
+
+
+def cells_of_sheets(places: Iterable[Position]) -> str:
+    """Cells as people read them, each sheet with its own."""
+    by_sheet: dict[str, list[Coordinates]] = defaultdict(list)
+    for where, row, column in places:
+        by_sheet[where].append((row, column))
+    return ", ".join(f"{where}!{shortened(ranges(sorted(at)))}" for where, at in by_sheet.items())

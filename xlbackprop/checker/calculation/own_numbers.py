@@ -12,14 +12,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph
-from xlbackprop.checker.calculation.names import label
+from xlbackprop.checker.calculation.names import cells_of_sheets, label
 from xlbackprop.checker.calculation.verdict import CalculationVerdict, Training
 from xlbackprop.checker.file.formula import Node, Position, UnsupportedError, parts, with_parts
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.numberless import CIRCLE, is_error_of, without_number
-from xlbackprop.checker.report.findings import Finding, shortened
+from xlbackprop.checker.report.findings import Finding
 from xlbackprop.engine import Array
-from xlbackprop.ground.grid import Coordinates, ranges
+from xlbackprop.ground.grid import Coordinates
 
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 _BESIDE = ((1, 0), (0, 1))
@@ -72,15 +72,8 @@ def own_numbers(
         cells = sorted(where[1:] for where in places)
         name = label(graph, graph.node((sheet, *cells[0])))
         findings.append(without_number(graph.book.by_name[sheet], name, what, cells, recalculated))
-    worded = tuple(f"{_told(places)} {words}" for words, places in doubts.items())
+    worded = tuple(f"{cells_of_sheets(places)} {words}" for words, places in doubts.items())
     return OwnNumbers(tuple(findings), worded, frozenset(unsound))
-
-
-def _told(places: Iterable[Position]) -> str:
-    by_sheet: dict[str, list[Coordinates]] = defaultdict(list)
-    for where, row, column in places:
-        by_sheet[where].append((row, column))
-    return ", ".join(f"{where}!{shortened(ranges(sorted(at)))}" for where, at in by_sheet.items())
 
 
 class _Numbers:

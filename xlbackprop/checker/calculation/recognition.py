@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
+from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.evaluation import Cut, Evaluation
 from xlbackprop.checker.calculation.graph import TEXT, Graph, Order, order_of, skeleton
@@ -26,6 +27,7 @@ MOST_LOSSES = 60
 _LARGEST_SAMPLE = 200
 """Updates that choose it."""
 _MOST_RATES = 5
+_LEAST_SHARE_AS_HERE = 0.95
 _LEAST_SHARE = 0.3
 """Updates that have to descend a loss before it is taken for the loss of a training."""
 
@@ -183,6 +185,8 @@ def descents(model: Model) -> list[Descent]:
     near, evaluation = _near(model, sample)
     losses = _tried(model, loss_candidates(model, near), sample, near, evaluation)
     found = list(_followed(model, losses, left, sample))
+    if not found:
+        found = list(_followed(model, [(_as_here(one), loss) for one, loss in losses], left, sample, as_here=True))
     descending = np.zeros(len(left), dtype=np.bool_)
     for one, _ in losses:
         descending[sample] |= one.is_right
@@ -206,7 +210,14 @@ def _tried(
     return [(_descent(model, part, sample, evaluation), loss) for part, loss in parts_.items()]
 
 
-def _followed(model: Model, trials: Iterable[Trial], left: Flags, sample: Identities) -> Iterator[Descent]:
+def _as_here(one: Descent) -> Descent:
+    """A descent whose updates are held to the numbers of the sheet alone, as where some are typed in twice."""
+    return replace(one, is_right=one.is_right | one.is_right_here)
+
+
+def _followed(
+    model: Model, trials: Iterable[Trial], left: Flags, sample: Identities, *, as_here: bool = False
+) -> Iterator[Descent]:
     """The losses that updates descend, best first; these updates are left no more."""
     candidates = list(trials)
     while left.any() and candidates:
@@ -215,9 +226,10 @@ def _followed(model: Model, trials: Iterable[Trial], left: Flags, sample: Identi
             break
         candidates.remove(best)
         whole = _descent(model, best[1], np.arange(len(model.targets)), model.evaluation)
+        whole = _as_here(whole) if as_here else whole
         members = left & _reached(model, whole)
         right = int((whole.is_right & members).sum())
-        if right < 2 or right < _LEAST_SHARE * members.sum():
+        if right < 2 or right < (_LEAST_SHARE_AS_HERE if as_here else _LEAST_SHARE) * members.sum():
             continue
         left &= ~members
         chosen = np.flatnonzero(members)
@@ -318,10 +330,12 @@ def _descent(model: Model, loss: Loss, members: Identities, evaluation: Evaluati
         ratio = -model.steps[members] / adjoint[model.parameters[members]]
     rates, factors = _explained(model, ratio, members)
     factor = _commonest(factors)
+    if np.isnan(factor):
+        rates, factor = _explained_here_alone(model, ratio, members)
     is_right = _agreeing(model, adjoint, factor, members, rates)
     is_right &= ~(adjoint[rates] != 0).any(axis=1)  # a number that the loss is calculated from is no learning rate
     is_right &= ~_lacks_rate(model, members, rates, is_right)
-    is_right_here = _explained_here(model, ratio, factor, members)
+    is_right_here = _explained_here(model, ratio, factor, members, _usual_rates(model, members, rates, is_right))
     return Descent(loss, members, adjoint, factor, is_right, is_right_here, rates, factors, bool(decayed.any()))
 
 
@@ -435,9 +449,30 @@ def _explained(model: Model, ratio: Array, members: Identities) -> tuple[Identit
     return rates, factors
 
 
-def _explained_here(model: Model, ratio: Array, factor: float, members: Identities) -> Flags:
+def _explained_here_alone(model: Model, ratio: Array, members: Identities) -> tuple[Identities, float]:
+    """For each update the cell with the rate, and the factor of most, by the numbers of the sheet alone."""
+    rates = np.zeros(len(ratio), dtype=np.int64)
+    factors = np.full(len(ratio), np.nan)
+    for nodes, quotient in _quotients(model, ratio, members):
+        steady, own = _steady(quotient[:, FREE:])
+        rates[steady], factors[steady] = nodes[steady], own[steady]
+    return rates, _commonest(factors)
+
+
+def _usual_rates(model: Model, members: Identities, rates: Identities, is_right: Flags) -> Array:
+    """For each update the number that most right ones on its sheet have as their rate; 1 where they have none."""
+    sheets = [model.graph.positions[node][0] for node in model.targets[members].tolist()]
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
+    for sheet, rate, counted in zip(sheets, rates.tolist(), is_right.tolist(), strict=True):
+        counts[sheet][rate] += counted
+    usual = [counts[sheet].most_common(1)[0][0] for sheet in sheets]
+    return np.array([model.graph.numbers[rate] if rate > TEXT else 1.0 for rate in usual])
+
+
+def _explained_here(model: Model, ratio: Array, factor: float, members: Identities, usual: Array) -> Flags:
     """The updates that have the factor, with any of their rates, when the other numbers are those of the sheet."""
-    found = np.zeros(len(ratio), dtype=np.bool_)
+    steady, own = _steady(ratio[:, FREE:])
+    found: Flags = steady & (np.abs(own - factor * usual) <= 10 * CLOSENESS * np.abs(factor * usual))
     for _, quotient in _quotients(model, ratio, members):
         steady, own = _steady(quotient[:, FREE:])
         found |= steady & (np.abs(own - factor) <= 10 * CLOSENESS * abs(factor))

@@ -31,6 +31,18 @@ def alike(one: Array, other: Array) -> npt.NDArray[np.bool_]:
     return np.asarray((near | (np.isnan(one) & np.isnan(other))).all(axis=-1) & np.isfinite(other).any(axis=-1))
 
 
+def is_descent(model: Model, descent: Descent, index: int, step: Array, slope: Array) -> bool:
+    """Whether a step is the derivative times the factor and one of the rates that right updates use."""
+    member = int(descent.members[index])
+    known = {int(rate) for rate, right in zip(descent.rates, descent.is_right, strict=True) if right}
+    for rate in model.rate_choices[member].tolist():
+        if rate in known or rate == 0:
+            pace = descent.factor * (model.evaluation.seen[rate] if rate > TEXT else 1.0)
+            if bool(alike(step, -pace * slope)):
+                return True
+    return False
+
+
 class Step:
     """The cells of one step: those that its parameters change, and those that they are calculated with."""
 

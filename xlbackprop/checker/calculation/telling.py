@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph, skeleton
-from xlbackprop.checker.calculation.judgement import Mistake
+from xlbackprop.checker.calculation.model import Mistake
 from xlbackprop.checker.calculation.names import label
 from xlbackprop.checker.file.formula import Formula, Formulas, UnsupportedError
 from xlbackprop.checker.file.values import Values

@@ -10,10 +10,11 @@ import numpy as np
 from msgspec import Struct
 
 from xlbackprop.checker.calculation.carrying import carrying_mistakes, shares_of
+from xlbackprop.checker.calculation.forward import strangers
 from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError
-from xlbackprop.checker.calculation.judgement import Mistake, crossed_mistakes, mistakes
-from xlbackprop.checker.calculation.model import Descent, Flags, Model
-from xlbackprop.checker.calculation.names import label, place
+from xlbackprop.checker.calculation.judgement import crossed_mistakes, mistakes
+from xlbackprop.checker.calculation.model import Descent, Flags, Mistake, Model
+from xlbackprop.checker.calculation.names import cells_of_sheets, label, place
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.recognition import ancestors, dependents, descents, model_of, stateful_model_of
 from xlbackprop.checker.calculation.rules import rule_words
@@ -122,7 +123,7 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     for descent in found:
         wrong += mistakes(model, descent, trials)
     if found:
-        wrong += carrying_mistakes(model, found)
+        wrong += [*carrying_mistakes(model, found), *strangers(model, {one.node for one in wrong})]
     trainings = [training for descent in found for training in _trainings(model, descent)]
     proven = _proven(model, found, wrong)
     sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
@@ -248,7 +249,8 @@ def not_judged_words(verdict: CalculationVerdict) -> Iterator[str]:
         yield f"{sheet}: {updates}, since {_why_not(model, nodes)}"
     for problem, count in Counter(graph.problems.values()).most_common(3):
         formulas = "1 formula" if count == 1 else f"{count:,} formulas"
-        yield f"{formulas} with {problem or 'what cannot be followed'}"
+        where = cells_of_sheets(graph.positions[node] for node, why in graph.problems.items() if why == problem)
+        yield f"{formulas} with {problem or 'what cannot be followed'} ({where})"
 
 
 def _why_not(model: Model, nodes: list[int]) -> str:

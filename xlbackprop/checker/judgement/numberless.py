@@ -10,7 +10,7 @@ import numpy as np
 
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell, Sheet
-from xlbackprop.checker.file.formula import Formula
+from xlbackprop.checker.file.formula import Formula, Position
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.row_values import recalculated_along
 from xlbackprop.checker.report.findings import Finding, shortened
@@ -107,6 +107,19 @@ def _lack(book: Book, table: Table, place: Coordinates, recalculated: Values, ha
     if cell.formula is not None and _reads_error(book, table.sheet.name, place, cell.formula, recalculated):
         return ""
     return value
+
+
+def error_cells(book: Book, recalculated: Values) -> Iterator[Position]:
+    """The formula cells of a workbook that give an error value of their own, not one that they read."""
+    for sheet in (sheet for sheet in book.sheets if sheet.is_read):
+        for place, cell in sheet.cells.items():
+            value = recalculated.get((sheet.name, *place), cell.value)
+            if cell.formula is None or not isinstance(value, str) or not value.startswith("#"):
+                continue
+            if value == CIRCLE or not is_error_of(cell, value):
+                continue
+            if not _reads_error(book, sheet.name, place, cell.formula, recalculated):
+                yield (sheet.name, *place)
 
 
 def is_error_of(cell: Cell, value: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice, product
 
 import numpy as np
 from msgspec import Struct
@@ -10,7 +12,7 @@ from msgspec.structs import replace
 
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Sheet
-from xlbackprop.checker.file.formula import Formula, Formulas, Node, Position, parts, value_of, with_parts
+from xlbackprop.checker.file.formula import Formula, Formulas, Node, Position, leaves, parts, value_of, with_parts
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.right_formula import RightFormulas
 from xlbackprop.checker.judgement.row_values import Numbers
@@ -34,6 +36,8 @@ _FEWEST_FORWARD = 4
 
 _NEAR_E = 1e-5
 """2.71828 is near enough: its effect on an activation is below a millionth."""
+_MOST_TYPED, _MOST_READINGS = 12, 256
+"""Numbers in a formula, and readings of it in which some of them are given ones."""
 _SAME_NUMBER = 1e-6
 _UNNAMED = frozenset({"wrong_formula", "wrong_value", "other_quantity"})
 
@@ -125,6 +129,7 @@ class _TableJudge:
         )
         self._budget = budget
         self._notes: list[Note] = []
+        self._typed: dict[str, set[str]] = {}
         self._rate_cell, rate = self._learning_rate()
         known = {position: value for position in meaning.cells if (value := self._number_at(position)) is not None}
         self._elsewhere = {meaning.cells[position]: value for position, value in known.items()}
@@ -148,6 +153,7 @@ class _TableJudge:
         findings = [self._finding([group]) for group in _merged(apart)]
         findings += [self._finding(sorted(members, key=self._first)) for members in together]
         notes = [*self._notes, *self._stored.notes(), *self._numbering_note(), *self._label_note()]
+        notes += self._typed_note()
         notes += self._rate_note()
         judged = sum(
             len(stretch) - (self._stored.is_learned(name) and not stretch.start)
@@ -209,6 +215,8 @@ class _TableJudge:
         found = self._judge.tree_value(self._trees.written_out(key, others))
         if found is not None and close(found, right):
             return None
+        if self._is_right_with_typed_numbers(name, self._trees.written_out(key, others), right):
+            return None
         if self._is_proven((self._table.sheet.name, *self._table.coordinates(line, step))):
             self._doubted[name] = None
             return None
@@ -234,6 +242,44 @@ class _TableJudge:
                 slip, kind="fixed_row", words=f"uses {slip.wrong[1]} where {slip.meant} belongs, and {for_ever}"
             )
         return slip
+
+    def _is_right_with_typed_numbers(self, name: str, tree: Node, right: Array) -> bool:
+        """Whether a formula is right once the numbers that are typed into it are the given ones that they equal."""
+        places = [leaf[1] for leaf in leaves(tree) if leaf[0] == "n"]
+        options = [[None, *(given for given, value in self._given if value == number)] for number in places]
+        if len(places) > _MOST_TYPED or not any(len(option) > 1 for option in options):
+            return False
+        for chosen in islice(product(*options), 1, _MOST_READINGS):
+            found = self._judge.tree_value(_with_numbers(tree, iter(chosen)))
+            if found is not None and close(found, right):
+                self._typed.setdefault(name, {given for given in chosen if given is not None})
+                return True
+        return False
+
+    @cached_property
+    def _given(self) -> tuple[tuple[str, float], ...]:
+        """The inputs, targets and the learning rate, where they are the same in all rows."""
+        found = []
+        for label in self._table.lines:
+            given = self._meaning.derivation.quantities.get(self._meaning.own(label))
+            if given is not None and given.role in (Role.INPUT, Role.TARGET):
+                numbers = self._numbers.of(label)
+                if len(numbers) and (numbers == numbers[0]).all():
+                    found.append((label, float(numbers[0])))
+        if self._stored.rate is not None:
+            found.append((LEARNING_RATE, self._stored.rate))
+        return tuple(found)
+
+    def _typed_note(self) -> Iterator[Note]:
+        if self._typed:
+            numbers = dict(self._given)
+            givens = sorted({given for used in self._typed.values() for given in used})
+            told = ", ".join(f"{numbers[given]:g} for {given}" for given in givens)
+            message = (
+                f"{_listed(list(self._typed))}: numbers are typed in ({told}) that stand in cells of the sheet; when"
+                " those are changed, these stay as they are"
+            )
+            yield Note(self._table.sheet.name, (), "typed_number", message)
 
     def _plain(self, node: Node) -> Node:
         """A tree in which cells and lines whose meaning is known are written as quantities."""
@@ -438,6 +484,15 @@ class _TableJudge:
                 f"the label says {self._table.sheet.text(*place)}, but what stands there is {name}; judged as {name}"
             )
             yield Note(self._table.sheet.name, (address(*place),), "label", message)
+
+
+def _with_numbers(node: Node, chosen: Iterator[str | None]) -> Node:
+    """A tree in which given quantities stand for some of its numbers, from left to right."""
+    if node[0] == "n":
+        given = next(chosen)
+        return node if given is None else ("q", given, 0)
+    inner = parts(node)
+    return with_parts(node, tuple(_with_numbers(part, chosen) for part in inner)) if inner else node
 
 
 def _listed_with(sheet: Sheet, place: Coordinates) -> Iterator[float]:
