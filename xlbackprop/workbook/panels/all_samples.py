@@ -123,9 +123,7 @@ def put_forward_passes(
     working = Working(derivation, columns, column, forward.header_row, forward.rows, {**references, **forward.places})
     passed = forward.curve.forward(definition, {name: values for name, (_, values) in weights.items()})
     formulas = {name: number_from(where, f"{forward.point}+1") for name, (where, _) in weights.items()}
-    formulas |= {name: working.calculation(name) for name in columns if name not in weights}
-    working.header(page)
-    working.block(page, formulas, {name: passed[name] for name in columns}, slice(None))
+    working.put(page, passed, formulas)
     page.show_extreme_numbers(f"{working.cell(columns[0])}:{working.cell(columns[-1], forward.rows - 1)}")
     return working.range(total), forward.curve.means(passed[total])
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation
-from xlbackprop.engine import Array
+from xlbackprop.engine import Array, Trace
 from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import short_label
 from xlbackprop.symbols import Formula, Old, Symbol, at_the_start, number_from
@@ -17,6 +17,9 @@ from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, Value
 from xlbackprop.workbook.xlsx.theme import Look
+
+Values = Trace | Mapping[str, Array]
+"""The values of quantities, by their names."""
 
 
 class Working(Struct, frozen=True, dict=True):
@@ -74,7 +77,14 @@ class Working(Struct, frozen=True, dict=True):
             role = self.derivation[name].role
             page.text(f"{self.letter(name)}{self.header_row}", short_label(name), Look(theme.LABEL, role))
 
-    def block(self, page: Page, formulas: Mapping[str, str], values: Mapping[str, Array], rows: slice) -> None:
+    def put(self, page: Page, values: Values, formulas: Mapping[str, str] | None = None) -> None:
+        """Put down names and rows: of every column its formula, or how it is calculated, and the values of all rows."""
+        self.header(page)
+        given = formulas or {}
+        calculations = {name: self.calculation(name) for name in self.columns if name not in given}
+        self.block(page, {**given, **calculations}, values, slice(None))
+
+    def block(self, page: Page, formulas: Mapping[str, str], values: Values, rows: slice) -> None:
         """Put down some rows of all columns: their formulas, with `{row}` and `{above}`, and the values of all rows."""
         taken = range(self.first_row, self.last_row + 1)[rows]
         if taken:

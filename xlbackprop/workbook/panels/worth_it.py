@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from xlbackprop.derivation import Role
-from xlbackprop.engine import Array, evaluate
+from xlbackprop.engine import Trace, evaluate
 from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import BATCH_SIZE, IN_BATCH
 from xlbackprop.symbols import number_from, short, short_formula
@@ -99,17 +99,15 @@ def _losses(
         page.block(Block(_HEADER_ROW + 1, columns, column))
     names = loss_columns(derivation)
     working = Working(derivation, names, column + len(columns), _HEADER_ROW, count, references)
-    working.header(page)
     values = _values(lesson, when, count)
-    working.block(page, {name: working.calculation(name) for name in names}, values, slice(None))
+    working.put(page, values)
     return working.range(total), float(values[total].sum() / count)
 
 
-def _values(lesson: Lesson, when: str, count: int) -> dict[str, Array]:
+def _values(lesson: Lesson, when: str, count: int) -> Trace:
     trace, iteration = lesson.trace, lesson.iteration
     changes = {
         name: np.full(count, trace.after(name, iteration) if when == "after" else trace[name][iteration])
         for name in lesson.derivation.learned
     }
-    passed = evaluate(lesson.definition, changes, np.arange(count))
-    return {name: passed[name] for name in loss_columns(lesson.derivation)}
+    return evaluate(lesson.definition, changes, np.arange(count))

@@ -118,10 +118,8 @@ def _answers(page: Page, lesson: Lesson, answering: str) -> int:
         page.formula(cell, formula, value, Look(theme.CALCULATION, role, theme.VALUE_FORMAT))
         references[name] = absolute(cell)
     working = Working(derivation, columns, column, _HEADER_ROW, derivation.samples, references)
-    working.header(page)
-    answers = evaluate(lesson.definition, changes, np.arange(derivation.samples))
-    values = {name: answers[name] for name in columns}
-    working.block(page, {name: working.calculation(name) for name in columns}, values, slice(None))
+    values = evaluate(lesson.definition, changes, np.arange(derivation.samples))
+    working.put(page, values)
     total = names.total_loss
     mean = address(3, column + len(columns) - 1)
     page.text(address(3, column + len(columns) - 2), "mean loss", Look(theme.HEADING, align="right"))

@@ -214,7 +214,6 @@ class _GradientCheck:
         working = self.working = Working(self._lesson.derivation, columns, 3, row + 7, rows, references)
         page.text(f"A{working.header_row}", "pushed", theme.COLUMN_HEAD)
         page.text(f"B{working.header_row}", "step", theme.COLUMN_HEAD)
-        working.header(page)
         row = working.first_row
         for index, each in enumerate(self._measured):
             varied = index - len(places.weights)
@@ -224,11 +223,11 @@ class _GradientCheck:
                 page.formula(f"A{row}", source, each.weight, Look(theme.CALCULATION))
                 page.formula(f"B{row}", sign + size, step, _TINY)
                 row += 1
-        formulas = {name: working.calculation(name) for name in columns if name not in places.weights}
+        formulas = {}
         for name, weight_row in zip(places.weights, places.rows, strict=True):
             head = f"{working.letter(name)}${working.header_row}"
             formulas[name] = f"$B${weight_row}+IF($A{{row}}={head},$B{{row}},0)"
-        working.block(page, formulas, {name: self._pushed[name] for name in columns}, slice(None))
+        working.put(page, self._pushed, formulas)
 
     def _losses(self, index: int) -> tuple[str, str]:
         """The cells of the losses with the weight of a measurement pushed up and pushed down."""

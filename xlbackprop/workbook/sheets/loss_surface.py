@@ -387,9 +387,7 @@ def _forward_passes(
         places = references | _sample(lesson, sample)
         working = Working(derivation, columns, column, _LISTS_ROW, STEPS * STEPS, places)
         values = evaluate(lesson.definition, changes, sample)
-        working.header(page)
-        calculations = {name: working.calculation(name) for name in columns}
-        working.block(page, calculations, {name: values[name] for name in columns}, slice(None))
+        working.put(page, values)
         column = working.next_column
         losses.append(values[total])
         cells.append(f"{working.letter(total)}{{row}}")

@@ -362,9 +362,7 @@ class _Sheet:
             self._all,
         )
         self._said: Trace = said
-        working.header(page)
-        calculations = {name: working.calculation(name) for name in working.columns}
-        working.block(page, calculations, {name: said[name] for name in working.columns}, slice(None))
+        working.put(page, said)
         head = absolute(address(layout.header_row, layout.side))
         page.text(address(layout.header_row, layout.side), "sample", Look(theme.LABEL, Role.ORDER))
         number = f"ROW()-ROW({head})"
@@ -535,13 +533,7 @@ class _Sheet:
         )
         changes = {name: np.full(count, self._weights[name]) for name in self._derivation.learned}
         said = evaluate(points, changes, np.arange(count))
-        working.header(page)
-        working.block(
-            page,
-            {name: working.calculation(name) for name in self._forward},
-            {name: said[name] for name in self._forward},
-            slice(None),
-        )
+        working.put(page, said)
         self.next_column = working.next_column + 1
         return working, said
 
