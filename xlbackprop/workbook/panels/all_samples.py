@@ -13,7 +13,7 @@ from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import Definition, short_label
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson, LossCurve
-from xlbackprop.workbook.panels.working import Working, forward_columns
+from xlbackprop.workbook.panels.working import Working, forward_columns, put_columns
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
@@ -71,17 +71,14 @@ def put_samples(page: Page, lesson: Lesson, curve: LossCurve, header_row: int, f
     ]
     for index, text in enumerate((_POINT, _SAMPLE), first_column):
         page.text(address(header_row, index), text, theme.COLUMN_HEAD)
-    places = {}
-    given = np.array([(*sample.inputs, *sample.targets) for sample in lesson.definition.samples])
-    for index, name in enumerate(derivation.sampled):
-        look = Look(theme.CALCULATION, derivation[name].role, theme.VALUE_FORMAT)
-        formula = number_from(table.samples(name), sample_cell)
-        columns.append(BlockColumn(page.style_number(look), formula, given[sampled, index]))
-        letter = column_letter(first_column + 2 + index)
-        places[name] = f"${letter}{{row}}"
-        page.text(f"{letter}{header_row}", name, Look(theme.LABEL, derivation[name].role))
     assert len(columns[0].values) == rows
     page.block(Block(header_row + 1, columns, first_column))
+    given = np.array([(*sample.inputs, *sample.targets) for sample in lesson.definition.samples])
+    contents = {
+        name: (number_from(table.samples(name), sample_cell), given[sampled, index])
+        for index, name in enumerate(derivation.sampled)
+    }
+    places = put_columns(page, derivation, header_row, first_column + 2, contents)
     first, last = address(header_row + 1, first_column + 2), address(header_row + rows, first_column + 1 + len(places))
     page.show_extreme_numbers(f"{first}:{last}")
     return ForwardPasses(curve, header_row, first_column, places)

@@ -9,11 +9,11 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role, Setting
 from xlbackprop.engine import Array
-from xlbackprop.ground.grid import address, column_letter
+from xlbackprop.ground.grid import address
 from xlbackprop.network import ITERATION, LEARNING_RATE, WALKTHROUGH
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels.working import Working, forward_columns
+from xlbackprop.workbook.panels.working import Working, forward_columns, put_columns
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
@@ -47,16 +47,11 @@ def begin(page: Page, lesson: Lesson, header_row: int, iterations: int) -> tuple
     derivation = lesson.derivation
     order = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.ORDER]
     shared = [*order, *derivation.sampled] if derivation.samples > 1 else []
-    columns = []
-    for index, name in enumerate(shared, 2):
-        role = derivation[name].role
-        look = Look(theme.CALCULATION, role, theme.number_format(role))
-        page.text(f"{column_letter(index)}{header_row}", name, Look(theme.LABEL, role))
-        formula = number_from(lesson.table.range(name), "$A{row}+1")
-        columns.append(BlockColumn(page.style_number(look), formula, lesson.trace[name][:iterations]))
-        places[name] = f"${column_letter(index)}{{row}}"
-    if columns:
-        page.block(Block(header_row + 1, columns, 2))
+    contents = {
+        name: (number_from(lesson.table.range(name), "$A{row}+1"), lesson.trace[name][:iterations]) for name in shared
+    }
+    places |= put_columns(page, derivation, header_row, 2, contents)
+    if shared:
         first, last = address(header_row + 1, 2 + len(order)), address(header_row + iterations, 1 + len(shared))
         page.show_extreme_numbers(f"{first}:{last}")
     return places, 2 + len(shared)

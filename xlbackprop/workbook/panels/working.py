@@ -110,6 +110,22 @@ class Working(Struct, frozen=True, dict=True):
         return self.letter(symbol.name) + ("{above}" if isinstance(symbol, Old) else "{row}")
 
 
+def put_columns(
+    page: Page, derivation: Derivation, row: int, column: int, contents: Mapping[str, tuple[str, Array]]
+) -> dict[str, str]:
+    """Put down formulas and values side by side, names over them; give references, all with `{row}` in them."""
+    columns, references = [], {}
+    for index, (name, (formula, values)) in enumerate(contents.items(), column):
+        letter, role = column_letter(index), derivation[name].role
+        page.text(f"{letter}{row}", name, Look(theme.LABEL, role))
+        style = page.style_number(Look(theme.CALCULATION, role, theme.number_format(role)))
+        columns.append(BlockColumn(style, formula, values))
+        references[name] = f"${letter}{{row}}"
+    if columns:
+        page.block(Block(row + 1, columns, column))
+    return references
+
+
 def forward_columns(derivation: Derivation, using: Collection[str]) -> tuple[str, ...]:
     """The columns of a forward pass: the activations, after the pre-activations where formulas were long without them.
 

@@ -8,15 +8,14 @@ import numpy as np
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace, evaluate
-from xlbackprop.ground.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address
 from xlbackprop.network import BATCH_SIZE, IN_BATCH
 from xlbackprop.symbols import number_from, short, short_formula
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.all_samples import loss_columns
-from xlbackprop.workbook.panels.working import Working
+from xlbackprop.workbook.panels.working import Working, put_columns
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 QUESTION = "Was it worth it? The loss before and after the update"
@@ -87,18 +86,13 @@ def _losses(
     references |= {name: cells[name] for name in derivation.constants}
     given = np.array([(*sample.inputs, *sample.targets) for sample in definition.samples])
     head = absolute(address(_HEADER_ROW, column))
-    columns = []
-    for index, name in enumerate(derivation.sampled if count > 1 else ()):
-        letter = column_letter(column + index)
-        look = Look(theme.CALCULATION, derivation[name].role, theme.VALUE_FORMAT)
-        page.text(f"{letter}{_HEADER_ROW}", name, Look(theme.LABEL, derivation[name].role))
-        formula = number_from(lesson.table.samples(name), f"ROW()-ROW({head})")
-        columns.append(BlockColumn(page.style_number(look), formula, given[:, index]))
-        references[name] = f"${letter}{{row}}"
-    if columns:
-        page.block(Block(_HEADER_ROW + 1, columns, column))
+    samples = {
+        name: (number_from(lesson.table.samples(name), f"ROW()-ROW({head})"), given[:, index])
+        for index, name in enumerate(derivation.sampled if count > 1 else ())
+    }
+    references |= put_columns(page, derivation, _HEADER_ROW, column, samples)
     names = loss_columns(derivation)
-    working = Working(derivation, names, column + len(columns), _HEADER_ROW, count, references)
+    working = Working(derivation, names, column + len(samples), _HEADER_ROW, count, references)
     values = _values(lesson, when, count)
     working.put(page, values)
     return working.range(total), float(values[total].sum() / count)

@@ -22,7 +22,7 @@ from xlbackprop.network import ACTIVATIONS, LARGEST_NUMBER, Definition, derivati
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.iteration_choice import whole_number
-from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, used
+from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, put_columns, used
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
@@ -516,13 +516,8 @@ class _Sheet:
         """Put down a forward pass for every point of the picture."""
         page, row, count = self.page, self.layout.header_row, len(inputs[0])
         column = self.next_column
-        look = page.style_number(Look(theme.CALCULATION, Role.INPUT, theme.VALUE_FORMAT))
-        places = {}
-        for place, name in enumerate(self._names.inputs, column):
-            page.text(address(row, place), name, Look(theme.LABEL, Role.INPUT))
-            places[name] = f"${column_letter(place)}{{row}}"
-        blocks = [BlockColumn(look, *each) for each in zip(formulas, inputs, strict=True)]
-        page.block(Block(row + 1, blocks, column))
+        contents = dict(zip(self._names.inputs, zip(formulas, inputs, strict=True), strict=True))
+        places = put_columns(page, self._derivation, row, column, contents)
         column += len(inputs)
         working = Working(self._derivation, self._forward, column, row, count, {**self._places, **places})
         targets = self._lesson.definition.samples[0].targets
