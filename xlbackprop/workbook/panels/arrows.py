@@ -98,9 +98,7 @@ def put_arrows(page: Page, gap: Gap, pairs: Sequence[Pair], row: int, column: in
         xs, ys = values[place : place + 2]
         curves.append(Curve((name, _HEADS[place + 1]), (across, xs), (down, ys), colour, width=width, opacity=opacity))
     chart = charts.LinesChart(curves, gap.width, gap.height)
-    charts.place(chart, gap.row, gap.column, gap.last_row, gap.column)
-    page.sheet.add_chart(chart)
-    page.drawing.describe(chart, description)
+    page.chart(chart, (gap.row, gap.column, gap.last_row, gap.column), description)
 
 
 def _put_line(

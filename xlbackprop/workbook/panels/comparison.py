@@ -480,10 +480,8 @@ class Summary(Struct, frozen=True, dict=True):
         ):
             curves = [self._curve(run, index, *look) for run, look in zip(runs, _CURVES, strict=False)]
             chart = charts.curve_chart(text, self.unit, loss, curves, logarithmic=bool(index))
-            charts.place(chart, top, left, bottom, right)
-            page.sheet.add_chart(chart)
             words = f"Line chart of the loss over the {self.unit}s for every {self.kind}, on a {axis} axis"
-            page.drawing.describe(chart, words)
+            page.chart(chart, (top, left, bottom, right), words)
 
     def paths(self, runs: list[Compared], weights: tuple[str, str], last_column: int) -> None:
         """Draw the way of every run over two of the weights, all from one start, under the other charts."""
@@ -497,10 +495,8 @@ class Summary(Struct, frozen=True, dict=True):
         chart = charts.scatter_chart("The paths over two weights, from one start", *weights, curves)
         if chart.legend is not None:
             chart.legend.position = "b"
-        charts.place(chart, self._chart_rows[1] + 1, 1, self._last_picture_row, last_column)
-        page.sheet.add_chart(chart)
         words = f"Chart of the path of every {self.kind} over the weights {' and '.join(weights)}"
-        page.drawing.describe(chart, words)
+        page.chart(chart, (self._chart_rows[1] + 1, 1, self._last_picture_row, last_column), words)
 
     def _curve(self, run: Compared, index: int, colour: str, dash: str) -> Curve:
         sheet, losses = f"'{self.page.sheet.title}'", run.losses

@@ -342,6 +342,5 @@ def _chart(page: Page, places: Places, values: Mapping[str, Sequence[float]]) ->
     title = "Error of the measured gradient"
     chart = charts.curve_chart(title, "ε", "error", curves, logarithmic=True, powers_across=True)
     chart.legend.position = "b"
-    charts.place(chart, first - 1, _CHART_COLUMNS[0], last, _CHART_COLUMNS[1])
-    page.sheet.add_chart(chart)
-    page.drawing.describe(chart, "Line chart of the error against ε: it falls with ε, then rises again")
+    words = "Line chart of the error against ε: it falls with ε, then rises again"
+    page.chart(chart, (first - 1, _CHART_COLUMNS[0], last, _CHART_COLUMNS[1]), words)

@@ -487,9 +487,8 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
         )
     chart = charts.scatter_chart("The loss over the only weight", name, "loss", curves)
     charts.name_axis(chart.x_axis, f"'{TITLE}'!{across.name_cell}", name)
-    charts.place(chart, _GRID_ROW, 1, row - 1, _LAST_GRID_COLUMN)
-    page.sheet.add_chart(chart)
-    page.drawing.describe(chart, "Chart of the loss over the only weight, and of the way that training takes along it")
+    words = "Chart of the loss over the only weight, and of the way that training takes along it"
+    page.chart(chart, (_GRID_ROW, 1, row - 1, _LAST_GRID_COLUMN), words)
 
 
 def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
@@ -649,6 +648,5 @@ def _chart(page: Page, axes: tuple[_Axis, _Axis], points: _Points, iterations: i
     for drawn, axis in ((chart.x_axis, across), (chart.y_axis, upwards)):
         charts.name_axis(drawn, f"'{TITLE}'!{axis.name_cell}", axis.weight)
     chart.legend.position = "b"
-    charts.place(chart, _CHART_ROW, _SIDE_COLUMN, _ACROSS_ROW, _LAST_SIDE_COLUMN)
-    page.sheet.add_chart(chart)
-    page.drawing.describe(chart, "Chart of the path that training takes over the two weights, from start to end")
+    words = "Chart of the path that training takes over the two weights, from start to end"
+    page.chart(chart, (_CHART_ROW, _SIDE_COLUMN, _ACROSS_ROW, _LAST_SIDE_COLUMN), words)

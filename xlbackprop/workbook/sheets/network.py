@@ -422,10 +422,7 @@ class _Network:
         ]
         chart = charts.curve_chart(title, unit, loss, curves)
         chart.legend = None
-        row, first_column, last_row, last_column = place.curve
-        charts.place(chart, row, first_column, last_row, last_column)
-        page.sheet.add_chart(chart)
-        page.drawing.describe(chart, f"Line chart of the loss over the {unit}s, with the chosen one marked")
+        page.chart(chart, place.curve, f"Line chart of the loss over the {unit}s, with the chosen one marked")
 
     def factors(self) -> None:
         """The gradient of the chosen weight as what it is made of: names, numbers, and one reason each."""

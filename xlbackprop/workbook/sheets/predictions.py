@@ -576,11 +576,8 @@ class _Sheet:
             curves.append(curve(name, dash, theme.SHADES[Role.HIDDEN].dark))
         chart = charts.scatter_chart("What the network says, and the samples", names.inputs[0], "says", curves)
         chart.legend.position = "b"
-        charts.place(chart, _CHOICE_ROW, 1, _ACROSS_ROW, _LAST_PICTURE_COLUMN)
-        page.sheet.add_chart(chart)
-        page.drawing.describe(
-            chart, "Chart of the curve that the network has learned, with the samples and its last hidden units"
-        )
+        words = "Chart of the curve that the network has learned, with the samples and its last hidden units"
+        page.chart(chart, (_CHOICE_ROW, 1, _ACROSS_ROW, _LAST_PICTURE_COLUMN), words)
 
     def map(self) -> None:
         """Put down what the network says as a picture: one input to the right, the other one up."""
@@ -820,9 +817,8 @@ class _Sheet:
         )
         chart = charts.curve_chart("Largest gradient in each layer", "layer", "|∂E/∂w|", [curve], logarithmic=True)
         last = row + _CHART_ROWS
-        charts.place(chart, row + 1, column + 3, last, column + _PANEL_WIDTH - 1)
-        page.sheet.add_chart(chart)
-        page.drawing.describe(chart, "Chart of the largest gradient of a weight in every layer, from first to last")
+        words = "Chart of the largest gradient of a weight in every layer, from first to last"
+        page.chart(chart, (row + 1, column + 3, last, column + _PANEL_WIDTH - 1), words)
         return max(last, rows[-1])
 
     def _units(self, row: int, column: int) -> int:

@@ -265,6 +265,4 @@ def put_loss_chart(page: Page, lesson: Lesson, place: tuple[int, int, int, int],
     title = "Loss of all samples" if several else "Loss"
     named = f"{title} by {table.curve_unit}" if small else title
     chart = charts.curve_chart(named, table.curve_unit, loss, [curve], small=small)
-    charts.place(chart, *place)
-    page.sheet.add_chart(chart)
-    page.drawing.describe(chart, f"Line chart of the loss over the {table.curve_unit}s: {loss}")
+    page.chart(chart, place, f"Line chart of the loss over the {table.curve_unit}s: {loss}")

@@ -15,7 +15,6 @@ from openpyxl.chart.shapes import GraphicalProperties
 from openpyxl.chart.text import Text
 from openpyxl.chart.title import Title
 from openpyxl.drawing.line import LineProperties
-from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, TwoCellAnchor
 from openpyxl.drawing.text import CharacterProperties, ParagraphProperties
 from openpyxl.xml.constants import CHART_NS, DRAWING_NS
 from openpyxl.xml.functions import fromstring
@@ -162,15 +161,6 @@ def name_axis(axis: NumericAxis, reference: str, text: str) -> None:
     """Let an axis be called what stands in a cell, and what it says now."""
     name = StrRef(f=reference, strCache=StrData(ptCount=1, pt=[StrVal(idx=0, v=text)]))
     axis.title = Title(tx=Text(strRef=name), overlay=False)
-
-
-def place(chart: ChartBase, row: int, column: int, last_row: int, last_column: int) -> None:
-    """Let a chart cover the cells from its top left to its bottom right one (counted from 1)."""
-    chart.anchor = TwoCellAnchor(
-        editAs="oneCell",
-        _from=AnchorMarker(col=column - 1, row=row - 1),
-        to=AnchorMarker(col=last_column, row=last_row),
-    )
 
 
 def _dress(chart: CurveChart, title: str, x_title: str, y_title: str, *, small: bool) -> None:

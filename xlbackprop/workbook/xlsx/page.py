@@ -8,6 +8,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from openpyxl.cell.cell import Cell as StyledCell
+from openpyxl.chart._chart import ChartBase
+from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, TwoCellAnchor
 from openpyxl.formatting.rule import Rule
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.styles.numbers import NumberFormat, builtin_format_id
@@ -215,6 +217,14 @@ class Page:
         for condition, style in styles.items():
             rule = Rule(type="expression", dxf=style, formula=[f"AND(ISNUMBER({first}),{condition})"])
             self.sheet.conditional_formatting.add(cells, rule)
+
+    def chart(self, chart: ChartBase, place: tuple[int, int, int, int], words: str) -> None:
+        """Let a chart cover the cells from its top left to its bottom right one, rows before columns, told in words."""
+        row, column, last_row, last_column = place
+        ends = AnchorMarker(col=column - 1, row=row - 1), AnchorMarker(col=last_column, row=last_row)
+        chart.anchor = TwoCellAnchor(editAs="oneCell", _from=ends[0], to=ends[1])
+        self.sheet.add_chart(chart)
+        self.drawing.describe(chart, words)
 
     def print_setup(self, title: str, repeated_rows: str | None = None, *, landscape: bool = True) -> None:
         """Print on A4 or Letter, as wide as the paper, under the walkthrough's title and over page numbers.
