@@ -40,6 +40,7 @@ COLUMNS = 34
 VALUE = r"<v>[^<]*</v>"
 CHANGES: dict[str, Callable[[bytes], bytes]] = {
     "nothing": lambda data: data,
+    "empty cells": lambda data: data.replace(b"</row>", b'<c r="ZZ1" s="4"/></row>'),
     "another formula": _replaced(r'(<c r="L41"[^>]*>)<f[^>]*/>', r"\1<f>L40*2</f>"),
     "other values": _replaced(rf'(<c r="L4[0-3]"[^>]*><f[^>]*/>){VALUE}', r"\1<v>0.123456789012345678</v>", 4),
     "a number for a formula": _replaced(r'(<c r="M42"[^>]*>)<f[^>]*/>', r"\1"),
@@ -98,7 +99,7 @@ def test_rows_are_judged_alike_together_and_one_by_one(
         values.append(sorted(engine.answer().values.items()))
         engine.stop()
         reports.append(checked(path).report)
-        if fewest == 2 and name == "nothing":
+        if fewest == 2 and name in ("nothing", "empty cells"):
             assert [len(block.numbers) for block in book.sheets[0].content.blocks] == [12]
     assert contents[0] == contents[1]
     assert values[0] == values[1]

@@ -358,7 +358,13 @@ ODD = {
     "import os; os.write(1, b'{\"done\":true}\\n'); os._exit(0)": "broke the process",
     "raise RecursionError": "too deep",
 }
-IN_MEMORY = {"held = bytearray(700 << 20)": "needs more than 500 MB", "held = [[] for _ in range(1 << 27)]": "500 MB"}
+IN_MEMORY = {"held = bytearray(700 << 20)": "needs more than 320 MB", "held = [[] for _ in range(1 << 27)]": "320 MB"}
+
+
+def test_the_limits_on_memory_come_to_what_is_promised() -> None:
+    promised = f"| memory | {workers.MEGABYTES} MB, and {recalculate.MEGABYTES} MB for what recalculates it |"
+    assert promised in (Path(__file__).parents[1] / "docs" / "check.md").read_text(encoding="utf-8")
+    assert workers.MEGABYTES + recalculate.MEGABYTES <= 500
 
 
 @POSIX

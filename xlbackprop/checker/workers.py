@@ -26,8 +26,8 @@ SECONDS = 10.0
 """For one file, over everything: reading, recognising, recalculating, judging, marking a copy."""
 SECONDS_WITH_LIBREOFFICE = 150.0
 """LibreOffice alone may take ten seconds to start."""
-MEGABYTES = 500
-"""For reading and judging one file, and for marking a copy; the process that recalculates has a limit of its own."""
+MEGABYTES = 320
+"""For reading and judging one file, and for marking a copy; with the process that recalculates, 500 altogether."""
 _SECONDS_TO_START = 60.0
 _FILES_A_WORKER = 3
 """A second worker for fewer files takes longer to start than it saves."""

@@ -181,13 +181,14 @@ def _processor_seconds(process: subprocess.Popen[bytes]) -> float | None:
 
 
 def _start(command: Sequence[str], scratch: Path | None, *, stdin: int, stderr: int) -> subprocess.Popen[bytes]:
-    folders = {} if scratch is None else {name: str(scratch) for name in ("TMPDIR", "TEMP", "TMP")}
+    added = {} if scratch is None else {name: str(scratch) for name in ("TMPDIR", "TEMP", "TMP")}
+    added["MALLOC_ARENA_MAX"] = "1"  # glibc sets aside 64 MB for each thread, which count where memory is limited
     return subprocess.Popen(
         command,
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=stderr,
         cwd=Path(command[0]).parent,  # a program that looks into its current folder finds itself
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | folders,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | added,
         start_new_session=_leads_group,
     )

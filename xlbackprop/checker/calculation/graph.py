@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -91,14 +92,19 @@ class Graph:
             self.kind_of[kind.cells] = number
             self.place_of[kind.cells] = np.arange(len(kind.cells))
 
+    @cached_property
+    def _nodes(self) -> dict[str, dict[int, int]]:
+        """The same as the arrays by sheet, for one cell at a time."""
+        return {
+            sheet: dict(zip(keys.tolist(), self._identities[sheet].tolist(), strict=True))
+            for sheet, keys in self._keys.items()
+        }
+
     def node(self, position: Position) -> int:
         """The node of a cell."""
-        keys = self._keys.get(position[0])
-        if keys is None:
-            return BLANK
-        key = position[1] * _COLUMNS + position[2]
-        place = int(np.searchsorted(keys, key))
-        return int(self._identities[position[0]][place]) if place < len(keys) and keys[place] == key else BLANK
+        sheet, row, column = position
+        nodes = self._nodes.get(sheet)
+        return BLANK if nodes is None else nodes.get(row * _COLUMNS + column, BLANK)
 
     def operands(self, node: int) -> Identities:
         """The cells that a formula cell reads, as often as it names them; none for a number."""

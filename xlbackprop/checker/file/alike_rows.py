@@ -19,7 +19,11 @@ _START = re.compile(rb'<row r="')
 _NUMBER = rb"([-+.\deE]{1,%d})" % _LONGEST_NUMBER
 _CELL = rb'<c r="([A-Z]{1,3})([1-9]\d{0,6})"(?: s="\d+")?>(<f(?: [a-zA-Z:]+="[^<>"&]*")+(?:/>|></f>))?<v>%s</v></c>'
 _EVERY_CELL = re.compile(_CELL % _NUMBER)
-_ROW = re.compile(rb'<row r="([1-9]\d{0,6})"[^<>]*>(?:%s)+</row>' % re.sub(rb"\((?!\?)", b"(?:", _CELL % _NUMBER))
+_EMPTY_CELLS = rb'(?:<c r="[^<>]*/>)*'
+_ROW = re.compile(
+    rb'<row r="([1-9]\d{0,6})"[^<>]*>(?:%s%s)+%s</row>'
+    % (_EMPTY_CELLS, re.sub(rb"\((?!\?)", b"(?:", _CELL % _NUMBER), _EMPTY_CELLS)
+)
 
 
 class AlikeRows(Struct, frozen=True, eq=False):

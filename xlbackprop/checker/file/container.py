@@ -84,7 +84,7 @@ class Container:
         """One part, unpacked."""
         try:
             info = self._archive.getinfo(name)
-            chunks, total = [], 0
+            content, total = io.BytesIO(), 0  # which gives its bytes away without a copy
             if info.flag_bits & 1:
                 raise UnreadableError("the file is encrypted; remove the password in your spreadsheet program first")
             with self._archive.open(info) as stream:
@@ -101,12 +101,12 @@ class Container:
                             f"the workbook is too large to be checked: unpacked, {_shown(name)} passes the"
                             f" {most >> 20} MB that are read; a few thousand iterations show as much"
                         )
-                    chunks.append(chunk)
+                    content.write(chunk)
         except KeyError:
             raise UnreadableError(f"the file is damaged: its part {_shown(name)} is missing") from None
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError):
             raise UnreadableError(f"the file is damaged: its part {_shown(name)} cannot be unpacked") from None
-        return b"".join(chunks)
+        return content.getvalue()
 
     def parse(
         self, name: str, start: Start, end: End, data: Data, reduced: Callable[[bytes], bytes] = lambda content: content

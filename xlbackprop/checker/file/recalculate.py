@@ -255,11 +255,10 @@ def _write_sheets(book: Book, sheets: Sequence[Sheet], target: Path, *, with_val
                 copy.writestr(part, _EMPTY_SHEET)
                 continue
             data = container.read(part)
-            if part in wanted:
-                data = _rows_of(data, with_tables=bool(parts[part]))
-                if not with_values:
-                    data = _VALUE.sub(rb"\1", data)
-            copy.writestr(part, data)
+            pieces = _rows_of(data, with_tables=bool(parts[part])) if part in wanted else [memoryview(data)]
+            with copy.open(part, "w") as stream:
+                for piece in pieces:
+                    stream.write(piece if with_values or part not in wanted else _VALUE.sub(rb"\1", piece))
 
 
 def _related(container: Container, part: str, kinds: set[str]) -> set[str]:
@@ -284,12 +283,14 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
 
 
-def _rows_of(data: bytes, *, with_tables: bool) -> bytes:
-    """A sheet's part with its rows alone, and with what says which tables stand on it."""
+def _rows_of(data: bytes, *, with_tables: bool) -> list[memoryview]:
+    """A sheet's part with its rows alone, and with what says which tables stand on it, piece by piece."""
+    whole = memoryview(data)
     root = _ROOT.search(data)
     first, last = data.find(b"sheetData"), data.rfind(b"sheetData")
     if root is None or first < 0:
-        return data
-    rows = data[data.rfind(b"<", 0, first) : data.find(b">", last) + 1]
+        return [whole]
+    rows = whole[data.rfind(b"<", 0, first) : data.find(b">", last) + 1]
     tables = _TABLE_PARTS.search(data, last) if with_tables else None
-    return data[: root.end()] + rows + (tables[0] if tables else b"") + b"</" + root[1] + b"worksheet>"
+    end = (tables[0] if tables else b"") + b"</" + root[1] + b"worksheet>"
+    return [whole[: root.end()], rows, memoryview(end)]

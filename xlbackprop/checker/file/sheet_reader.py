@@ -187,13 +187,16 @@ def read_content(
     def reduced(content: bytes) -> bytes:
         if _SPECIAL.search(content):
             return content
-        content = _EMPTY_CELL.sub(b"", content)
         rest, position = [], 0
         for rows in alike_rows(content) if in_blocks else ():
-            rest.append(_ORDINARY_CELL.sub(ordinary, content[position : rows.start]))
+            rest.append(one_by_one(content[position : rows.start]))
             position = rows.end if keep_block(rows) else rows.start
-        rest.append(_ORDINARY_CELL.sub(ordinary, content[position:]))
+        rest.append(one_by_one(content[position:]))
         return b"".join(rest)
+
+    def one_by_one(content: bytes) -> bytes:
+        """Keep all ordinary cells; what is left."""
+        return _ORDINARY_CELL.sub(ordinary, _EMPTY_CELL.sub(b"", content))
 
     def keep_block(found: AlikeRows) -> bool:
         """Keep rows that were found to be alike, if it is known which formulas they share."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -37,6 +38,17 @@ class Values(Mapping[Position, float | str]):
         found = self._by_sheet.get(sheet.name)
         known = None if found is None else found.numbers.get(block.first)
         return np.full_like(block.numbers, np.nan) if known is None else known
+
+    def without_number(self, sheet: str) -> Sequence[Coordinates]:
+        """The formula cells of a sheet that give something else than a number."""
+        return self._without_number.get(sheet, ())
+
+    @cached_property
+    def _without_number(self) -> dict[str, Sequence[Coordinates]]:
+        return {
+            name: [place for place, value in values.alone.items() if isinstance(value, str)]
+            for name, values in self._by_sheet.items()
+        }
 
     def __getitem__(self, position: Position) -> float | str:
         value = self.get(position)

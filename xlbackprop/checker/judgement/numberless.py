@@ -12,7 +12,7 @@ from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell, Sheet
 from xlbackprop.checker.file.formula import Formula, Position
 from xlbackprop.checker.file.values import Values
-from xlbackprop.checker.judgement.row_values import recalculated_along
+from xlbackprop.checker.judgement.row_values import numbers_along
 from xlbackprop.checker.report.findings import Finding, shortened
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.ground.grid import Coordinates, ranges
@@ -40,7 +40,7 @@ def numberless_cells(book: Book, table: Table, recalculated: Values) -> Iterator
         cells = ((stretch, table.on(line, stretch.start)) for stretch in whole)
         filled = sum(len(stretch) for stretch, cell in cells if cell is not None and cell.formula is not None)
         has_formulas = 2 * filled > len(rows)
-        without = np.isnan(recalculated_along(table, line, recalculated))
+        without = np.isnan(numbers_along(table, line, recalculated))
         for step in (step for step in rows if without[step]):
             place = table.place(name, step)
             what = _lack(book, table, place, recalculated, has_formulas)
@@ -63,7 +63,7 @@ def unread_cells(table: Table, recalculated: Values) -> list[Coordinates]:
     """The formulas of a table that give no number to compare, without those that only read others of them."""
     found: dict[Coordinates, Formula] = {}
     for name, line in table.lines.items():
-        for step in np.flatnonzero(np.isnan(recalculated_along(table, line, recalculated))).tolist():
+        for step in np.flatnonzero(np.isnan(numbers_along(table, line, recalculated))).tolist():
             cell = table.on(line, step)
             if cell is not None and cell.formula is not None:
                 place = table.place(name, step)

@@ -97,15 +97,10 @@ class Numbers:
 
     def _line(self, name: str, line: int) -> tuple[Array, Array]:
         table = self._table
-        values = recalculated_along(table, line, self._recalculated)
+        values = numbers_along(table, line, self._recalculated)
         given = bool(re.fullmatch(r"[it]\d", name))
-        counts: dict[int, tuple[int, int]] = {}
-        for step in np.flatnonzero(np.isnan(values)).tolist():
-            cell = table.on(line, step)
-            if cell is not None and (table.sheet.name, *table.coordinates(line, step)) not in self._recalculated:
-                values[step] = np.nan if cell.number is None else cell.number
-                if cell.digits:
-                    counts[step] = _digits(cell.digits)
+        stored = ~np.isnan(values) & np.isnan(_calculated_along(table, line, self._recalculated))
+        counts = {step: _digits(table.digits(line, step)) for step in np.flatnonzero(stored).tolist()}
         whole = [significant >= _DOUBLE_DIGITS for _, significant in counts.values() if significant]
         rounded = 2 * sum(whole) <= len(whole)
         most_decimals = max((decimals for decimals, digits in counts.values() if digits < _DOUBLE_DIGITS), default=0)
@@ -126,8 +121,20 @@ class Numbers:
         return values, doubts
 
 
-def recalculated_along(table: Table, line: int, recalculated: Values) -> Array:
-    """The numbers that the formulas of a line give, one an iteration; nan where none gives one."""
+def numbers_along(table: Table, line: int, recalculated: Values) -> Array:
+    """What the cells of a line give, or hold where that is not known, one an iteration; nan where it is no number."""
+    given = _calculated_along(table, line, recalculated)
+    values = np.where(np.isnan(given), table.numbers(line), given)
+    for place in recalculated.without_number(table.sheet.name):
+        across, along = place if table.transposed else place[::-1]
+        step = table.step_at(along) if across == line else None
+        if step is not None:
+            values[step] = np.nan
+    return values
+
+
+def _calculated_along(table: Table, line: int, recalculated: Values) -> Array:
+    """The numbers that the formulas of a line give, one an iteration; nan where none is known."""
 
     def one(place: Coordinates) -> float:
         value = recalculated.get((table.sheet.name, *place))

@@ -131,9 +131,10 @@ def _calculated(sheet: Sheet, recalculated: Values) -> list[tuple[Coordinates, C
         given, columns = recalculated.numbers(sheet, block), list(block.places)
         for index in (index for index, formula in enumerate(block.formulas) if formula is not None):
             off = np.abs(block.numbers[:, index] - given[:, index])
-            near = off <= _SAME * np.abs(given[:, index]) + _SAME_NEAR_ZERO
-            others = np.flatnonzero(~near) + block.first
+            others = np.flatnonzero(off > _SAME * np.abs(given[:, index]) + _SAME_NEAR_ZERO) + block.first
             found += [((row, columns[index]), sheet.cells[row, columns[index]]) for row in others.tolist()]
+    inside = (place for place in recalculated.without_number(sheet.name) if place not in sheet.content.alone)
+    found += [(place, sheet.cells[place]) for place in inside]
     return sorted(found, key=lambda item: item[0])
 
 

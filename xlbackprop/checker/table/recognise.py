@@ -100,6 +100,19 @@ class Table(Struct, dict=True):
         """The stored numbers of a line, one an iteration; nan where there is none."""
         return self.gathered(line, self._number)
 
+    def digits(self, line: int, step: int) -> str:
+        """The text of a number as the file has it; empty where there is none."""
+        cell = self.on(line, step)
+        return "" if cell is None else cell.digits
+
+    @cached_property
+    def _steps_at(self) -> dict[int, int]:
+        return {along: step for step, along in enumerate(self.steps)}
+
+    def step_at(self, along: int) -> int | None:
+        """Which iteration a row, or a column of a table that is turned, is; None for one of none."""
+        return self._steps_at.get(along)
+
     def _number(self, place: Coordinates) -> float:
         cell = self.sheet.cells.get(place)
         return np.nan if cell is None or cell.number is None else cell.number
