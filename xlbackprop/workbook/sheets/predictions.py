@@ -9,19 +9,18 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
-from openpyxl.formatting.rule import ColorScaleRule, Rule
-from openpyxl.styles import Border, Font, Side
-from openpyxl.styles.differential import DifferentialStyle
-from openpyxl.styles.numbers import NumberFormat
+from openpyxl.formatting.rule import ColorScaleRule
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, Trace, evaluate
 from xlbackprop.ground.grid import absolute, address, column_letter
-from xlbackprop.network import ACTIVATIONS, LARGEST_NUMBER, Definition, derivative, short_label
+from xlbackprop.network import ACTIVATIONS, LARGEST_NUMBER, Definition, short_label
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
+from xlbackprop.workbook.panels.decision_map import HIGH, MARKS, paint
 from xlbackprop.workbook.panels.iteration_choice import whole_number
+from xlbackprop.workbook.panels.passed_samples import Passed, put_layers, put_units
 from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, put_columns, used
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.charts import Curve
@@ -54,24 +53,17 @@ _LAST_PICTURE_COLUMN = _PICTURE_COLUMN + STEPS - 1
 _WIDTH, _NARROW, _POINT_WIDTH = 7.4, 6.2, 3.0
 _PANEL_WIDTH = 8
 """Columns."""
-_CHART_ROWS = 12
 _MOST_CURVES = 4
 """Outputs, and hidden units, that a chart shows."""
 _MOST_GRADIENTS = 150
 """With more of them, units and layers are not told one by one."""
 _FEWEST_LAYERS = 3
 """With fewer, there is nothing to see in the gradients layer by layer."""
-_SMALLEST_DRAWN = 1e-16
-"""A chart with powers of ten has no place for 0."""
 
 _CONTRAST = 0.1
 """A map whose numbers are within this share of the boundary has no full contrast."""
-_LOW, _MIDDLE, _HIGH = "FFF6E0", "CFE0EE", "5B9BD5"
 _MAP_FORMAT, _AXIS_FORMAT = "0.00", "0.0###"
-_MARKS = ("○", "●", "◐")
-"""Samples below the boundary, above it, and both in one place."""
 _RIGHT, _WRONG = "✓", "✗"
-_DEAD = "dead: 0 for every sample, no gradient"
 _BEFORE = Look(theme.HEADING, align="right", indent=1)
 _COUNT = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
 
@@ -601,7 +593,8 @@ class _Sheet:
         ]
         page.block(Block(_PICTURE_ROW, columns, _PICTURE_COLUMN))
         self._scale(values)
-        self._colour(marks)
+        corner, end = address(_PICTURE_ROW, _PICTURE_COLUMN), address(_ACROSS_ROW - 1, _LAST_PICTURE_COLUMN)
+        paint(page, (corner, end), self._scale_cells, marks)
 
     def _shown_cells(self) -> None:
         """Put down, over the numbers of the points, what is shown: its column, and that of its target."""
@@ -700,49 +693,8 @@ class _Sheet:
         for column, (text, formula, value) in enumerate(contents, layout.side + 1):
             page.text(address(row, column), text, Look(theme.NOTE, align="center"))
             page.formula(address(row + 1, column), formula, value, Look(theme.SURFACE, number_format=_MAP_FORMAT))
-        note = f"{_MARKS[1]} a sample whose target is above the boundary, {_MARKS[0]} below it"
+        note = f"{MARKS[1]} a sample whose target is above the boundary, {MARKS[0]} below it"
         page.text(address(row + 2, layout.side + 1), note, Look(theme.NOTE))
-
-    def _colour(self, marks: str) -> None:
-        """Let the map be a picture: the samples, the boundary, and the more colour the larger the number."""
-        formatting = self.page.sheet.conditional_formatting
-        corner = address(_PICTURE_ROW, _PICTURE_COLUMN)
-        cells = f"{corner}:{address(_ACROSS_ROW - 1, _LAST_PICTURE_COLUMN)}"
-        first = absolute(corner)
-        here = f"(ROW()-ROW({first}))*{STEPS}+COLUMN()-COLUMN({first})+1"
-        thin = Side(style="thin", color=theme.INK)
-        for kind, mark in enumerate(_MARKS, 1):
-            style = DifferentialStyle(
-                font=Font(bold=True, color=theme.INK),
-                numFmt=NumberFormat(numFmtId=_FIRST_FORMAT + kind, formatCode=f'"{mark}";"{mark}";"{mark}"'),
-                border=Border(left=thin, right=thin, top=thin, bottom=thin),
-            )
-            formula = f"{number_from(marks, here, '1')}={kind}"
-            formatting.add(cells, Rule(type="expression", dxf=style, formula=[formula]))
-        level = absolute(self._scale_cells[1])
-        left, above = address(_PICTURE_ROW, _PICTURE_COLUMN - 1), address(_PICTURE_ROW - 1, _PICTURE_COLUMN)
-        crosses_left = f"AND(COLUMN()>COLUMN({first}),({corner}>={level})<>({left}>={level}))"
-        crosses_above = f"AND(ROW()>ROW({first}),({corner}>={level})<>({above}>={level}))"
-        for formula, border in (
-            (f"AND({crosses_left},{crosses_above})", Border(left=thin, top=thin)),
-            (crosses_left, Border(left=thin)),
-            (crosses_above, Border(top=thin)),
-        ):
-            formatting.add(cells, Rule(type="expression", dxf=DifferentialStyle(border=border), formula=[formula]))
-        ends = [absolute(cell) for cell in self._scale_cells]
-        for place in (cells, f"{self._scale_cells[0]}:{self._scale_cells[-1]}"):
-            scale = ColorScaleRule(
-                start_type="formula",
-                start_value=ends[0],
-                start_color=_LOW,
-                mid_type="formula",
-                mid_value=ends[1],
-                mid_color=_MIDDLE,
-                end_type="formula",
-                end_value=ends[2],
-                end_color=_HIGH,
-            )
-            formatting.add(place, scale)
 
     # What is told beside the samples
 
@@ -779,90 +731,20 @@ class _Sheet:
                 page.formula(address(row + 1 + number, column + index), formula, value, look)
         last = row + 1 + len(names.targets)
         cells = f"{address(row + 2, column + 1)}:{address(last, column + len(names.targets))}"
-        scale = ColorScaleRule(
-            start_type="num", start_value=0, start_color=theme.PAPER, end_type="max", end_color=_HIGH
-        )
+        scale = ColorScaleRule(start_type="num", start_value=0, start_color=theme.PAPER, end_type="max", end_color=HIGH)
         page.sheet.conditional_formatting.add(cells, scale)
         page.text(address(last + 1, column), "bold: the right name", Look(theme.NOTE))
         return last + 1
 
     def _layers(self, row: int, column: int) -> int:
-        """How large the gradient is in every layer, where there are several, with a chart."""
-        if not has_layers(self._derivation):
-            return 0
-        page, rows = self.page, range(row + 2, row + 2 + len(self._gradients))
-        page.text(address(row, column), "How much of the gradient reaches each layer", Look(theme.HEADING))
-        for offset, text in enumerate(("layer", "largest", "drawn")):
-            page.text(address(row + 1, column + offset), text, theme.COLUMN_HEAD)
-        look = Look(theme.RESULT, Role.GRADIENT, theme.POWER_FORMAT)
-        largest = []
-        for number, (place, gradients) in enumerate(zip(rows, self._gradients, strict=True), 1):
-            formula, value = self._largest(gradients)
-            page.formula(address(place, column), str(number), number, _COUNT)
-            cell = address(place, column + 1)
-            page.formula(cell, formula, value, look)
-            largest.append(max(value, _SMALLEST_DRAWN))
-            page.formula(address(place, column + 2), f"MAX({_SMALLEST_DRAWN:G},{cell})", largest[-1], look)
-        numbers, sizes = (
-            f"'{TITLE}'!{absolute(address(rows[0], place))}:{absolute(address(rows[-1], place))}"
-            for place in (column, column + 2)
-        )
-        curve = Curve(
-            (f"'{TITLE}'!{absolute(address(row + 1, column + 1))}", "largest"),
-            (numbers, list(map(float, range(1, len(rows) + 1)))),
-            (sizes, largest),
-            theme.SHADES[Role.GRADIENT].dark,
-            marker="circle",
-            marker_size=9,
-        )
-        chart = charts.curve_chart("Largest gradient in each layer", "layer", "|∂E/∂w|", [curve], logarithmic=True)
-        last = row + _CHART_ROWS
-        words = "Chart of the largest gradient of a weight in every layer, from first to last"
-        page.chart(chart, (row + 1, column + 3, last, column + _PANEL_WIDTH - 1), words)
-        return max(last, rows[-1])
+        passed = Passed(self.page, self._derivation, self._working, self._said)
+        return put_layers(passed, self._gradients, row, column, _PANEL_WIDTH) if has_layers(self._derivation) else 0
 
     def _units(self, row: int, column: int) -> int:
-        """What every hidden unit says over all samples, and whether any gradient comes through it."""
-        if not self._gradients:
-            return 0
-        page, names = self.page, self._names
-        page.text(address(row, column), "The hidden units, over all samples", Look(theme.HEADING))
-        for offset, text in enumerate(("unit", "least", "most", "∂E/∂w")):
-            page.text(address(row + 1, column + offset), text, theme.COLUMN_HEAD)
-        last = row + 1
-        for layer, units in enumerate(names.activations[:-1]):
-            for index, name in enumerate(units):
-                last += 1
-                role = self._derivation[name].role
-                page.text(address(last, column), name, Look(theme.LABEL, role))
-                values, where = self._said[name], self._working.range(name)
-                ends = [address(last, column + offset) for offset in (1, 2)]
-                for cell, function, value in zip(ends, ("MIN", "MAX"), (values.min(), values.max()), strict=True):
-                    page.formula(cell, f"{function}({where})", float(value), Look(theme.CALCULATION, role, "0.00"))
-                weights = [derivative(names.total_loss, weight) for weight in names.weights[layer][index]]
-                formula, gradient = self._largest(weights)
-                cell = address(last, column + 3)
-                page.formula(cell, formula, gradient, Look(theme.CALCULATION, Role.GRADIENT, theme.POWER_FORMAT))
-                is_dead = values.min() == values.max() == gradient == 0
-                condition = ",".join(f"{place}=0" for place in (*ends, cell))
-                page.formula(
-                    address(last, column + 4),
-                    f'IF(AND({condition}),"{_DEAD}","")',
-                    _DEAD if is_dead else "",
-                    Look(theme.NOTE),
-                )
-        page.text(address(last + 1, column), "∂E/∂w: the largest of its weights, without sign", Look(theme.NOTE))
-        return last + 1
-
-    def _largest(self, gradients: Sequence[str]) -> tuple[str, float]:
-        """The formula and the value of the largest of some gradients over all samples, without its sign."""
-        ranges = ",".join(map(self._working.range, gradients))
-        values = np.array([self._said[name] for name in gradients])
-        return f"MAX(MAX({ranges}),-MIN({ranges}))", float(np.abs(values).max())
+        passed = Passed(self.page, self._derivation, self._working, self._said)
+        return put_units(passed, row, column) if self._gradients else 0
 
 
 _DASHES = ("solid", "lgDashDot", "lgDash", "sysDashDot")
 _HIDDEN_DASHES = ("dash", "sysDot", "dashDot", "sysDash")
 _MARKERS = ("circle", "square", "triangle", "diamond")
-_FIRST_FORMAT = 1000
-"""The number of the first number format of the marks, beyond those of all cells."""
