@@ -144,12 +144,12 @@ def test_every_weight_has_its_factors(definition: Definition, built: Built) -> N
 
 
 @pytest.mark.parametrize("definition", [DEFINITIONS[0], DEFINITIONS[1], DEFINITIONS[6]], ids=lambda each: each.title)
-def test_the_last_line_is_the_step_of_the_chosen_weight(definition: Definition, built: Built) -> None:
+def test_a_line_is_the_step_of_the_chosen_weight(definition: Definition, built: Built) -> None:
     derivation, trace, place = derive(definition), train(definition), placed(derive(definition))
     choose = chosen_in(built(definition))
     for weight in derivation.learned:
         for iteration in (0, definition.iterations - 1):
-            line = str(choose(iteration, weight)[f"A{place.factor_rows[-1] + 1}"])
+            line = str(choose(iteration, weight)[f"A{place.update_row}"])
             written, calculation = line.split(" = ", 2)[1:]
             assert written == f"{weight} − η · ∂E/∂{weight}"
             assert_true(calculation)

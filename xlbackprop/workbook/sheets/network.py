@@ -53,7 +53,10 @@ TOP_ROW = 6
 
 _SCREEN = (127.0, 27)
 """What a window of 1366 × 768 shows at 100 %: characters, in a font wider than the theme's, and rows."""
-_FIRST_WIDTH, _NAME_WIDTH, _NUMBER_WIDTH, _GAP_WIDTH, _LAST_GAP_WIDTH = 9.0, 6.5, 9.3, 12.0, 8.0
+_FIRST_WIDTH, _NAME_WIDTH, _NUMBER_WIDTH, _LAST_GAP_WIDTH = 9.0, 6.5, 9.3, 8.0
+_GAP_WIDTH, _NARROW_GAP_WIDTH = 12.0, 9.0
+_WORTH_IT = 1.06
+"""How many times larger the picture has to be for gaps in which arrows are crowded."""
 _USUAL_WIDTH, _WIDEST = 8.0, 180.0
 """Of a column that nobody has set, and of a window at 100 % in any program, in characters."""
 _CHART_ROWS, _CHART_COLUMNS = 10, 4
@@ -79,9 +82,10 @@ class Place(Struct, frozen=True, dict=True):
     factors: int
     """The most that a gradient has."""
     has_update: bool
-    """Whether an update is a plain step, which the last line tells."""
+    """Whether an update is a plain step, which a line of its own tells."""
     curve_last: bool
     """Whether the curve stands at the bottom, which is narrower, instead of under the total loss."""
+    gap_width: float
 
     @cached_property
     def widths(self) -> dict[int, float]:
@@ -90,7 +94,7 @@ class Place(Struct, frozen=True, dict=True):
         found = {
             column: _NAME_WIDTH if column - 1 in names else _NUMBER_WIDTH for column in range(1, self.last_column + 1)
         }
-        found |= dict.fromkeys((gap + 1 for gap in gaps), _GAP_WIDTH)
+        found |= dict.fromkeys((gap + 1 for gap in gaps), self.gap_width)
         return found | {1: _FIRST_WIDTH, gaps[-1] + 1: _LAST_GAP_WIDTH}
 
     @property
@@ -112,14 +116,19 @@ class Place(Struct, frozen=True, dict=True):
         return self.factors > _MOST_IN_A_LINE
 
     @property
+    def update_row(self) -> int:
+        """Where the step stands, if it is told."""
+        return self.factors_row + 2 + self.has_long_product
+
+    @property
     def factor_rows(self) -> range:
         """The rows of the factors, one each."""
-        first = self.factors_row + 2 + self.has_long_product
+        first = self.update_row + self.has_update
         return range(first, first + self.factors)
 
     @property
     def last_row(self) -> int:
-        return self.factor_rows[-1] + self.has_update + self.curve_last * (_CHART_ROWS + 1)
+        return self.factor_rows[-1] + self.curve_last * (_CHART_ROWS + 1)
 
     @property
     def curve(self) -> tuple[int, int, int, int]:
@@ -162,8 +171,14 @@ def placed(derivation: Derivation) -> Place:
     assert update is not None
     plain = {weight, LEARNING_RATE, derivative(derivation.names.total_loss, weight)}
     has_update = {symbol.name for symbol in symbols(update)} == plain
-    ways = (Place(each, factors, has_update, curve_last) for curve_last in (False, True) for each in pictures)
-    return min(ways, key=lambda each: each.size)
+    roomy, narrow = (
+        min(
+            (Place(each, factors, has_update, curve_last, width) for curve_last in (False, True) for each in pictures),
+            key=lambda each: each.size,
+        )
+        for width in (_GAP_WIDTH, _NARROW_GAP_WIDTH)
+    )
+    return narrow if narrow.zoom > roomy.zoom * _WORTH_IT else roomy
 
 
 def network(workbook: Workbook, lesson: Lesson) -> Page:
@@ -221,7 +236,7 @@ class _Network:
             page.text(address(row, column), name, _HEADING)
         page.text("A3", ITERATION, Look(theme.HEADING, align="right"))
         self._choice = choose_iteration(page, lesson, ITERATION_CELL, address(2, column + 1))
-        page.text("C3", f"← 0 to {self._choice.last}", _PROSE)
+        page.text("C3", f"← 0 to {self._choice.last}")
         page.text("D3", "weight", Look(theme.HEADING, align="right"))
         names = self._listed(0)
         page.choice(WEIGHT_CELL, self._path.weight, names, "Weight", "Pick one: its way to the loss lights up.")
@@ -316,7 +331,9 @@ class _Network:
             words = f"sample {self._lesson.sample(self._lesson.iteration) + 1}: inputs"
             page.formula(address(TOP_ROW - 2, 1), f'"sample "&{self._choice.value(SAMPLE)}&": inputs"', words, _HEADING)
         for gap in self._picture.gaps[:-1]:
-            for row, text in ((TOP_ROW - 2, "forward →"), (TOP_ROW - 1, "← backward")):
+            is_narrow = self._place.gap_width < _GAP_WIDTH
+            arrows_are = ("→", "←") if is_narrow else ("forward →", "← backward")
+            for row, text in enumerate(arrows_are, TOP_ROW - 2):
                 page.text(address(row, gap.column + 1), text, Look(theme.HEADING, align="center"))
         heads = {line.column: ("value", "∂E/∂…")[: 1 + self._has_slopes(line)] for line in self._picture.lines}
         for column, texts in heads.items():
@@ -551,7 +568,7 @@ class _Network:
             lambda symbol: cells[symbol.name][0],
         )
         self._page.formula(
-            f"A{self._place.factor_rows[-1] + 1}",
+            f"A{self._place.update_row}",
             f'{text_from(self._listed(listed + 1), self._index)}&" = "&{live.formula(expression)}&{end}',
             f"{equation(updated_name(path.weight), expression)} = {numbers.read(expression)}{result(new, made)}",
             _MATHEMATICS,
