@@ -236,7 +236,8 @@ class _Network:
             page.text(address(row, column), name, _HEADING)
         page.text("A3", ITERATION, Look(theme.HEADING, align="right"))
         self._choice = choose_iteration(page, lesson, ITERATION_CELL, address(2, column + 1))
-        page.text("C3", f"← 0 to {self._choice.last}")
+        is_roomy = self._place.gap_width == _GAP_WIDTH
+        page.text("C3", f"← 0 to {self._choice.last}", _PROSE if is_roomy else Look())
         page.text("D3", "weight", Look(theme.HEADING, align="right"))
         names = self._listed(0)
         page.choice(WEIGHT_CELL, self._path.weight, names, "Weight", "Pick one: its way to the loss lights up.")
