@@ -57,7 +57,7 @@ def _choose(page: Page, lesson: Lesson) -> str:
     page.text("B3", EPOCH, Look(theme.HEADING, align="right", indent=1))
     page.number(EPOCH_CELL, epochs[-1])
     page.limit(EPOCH_CELL, "Epoch", 0, epochs[-1])
-    page.text("D3", f"← answers after so many: 0 to {epochs[-1]:g}")
+    page.text("D3", f"← the epoch whose weights answer, 0 to {epochs[-1]:g}")
     places = table.curve_places.removeprefix(f"{DATA}!")
     usable = f"IF(ISNUMBER({absolute(EPOCH_CELL)}),MAX(0,{absolute(EPOCH_CELL)}),{epochs[-1]:.15G})"
     return f"MATCH({usable},{places},1)"
