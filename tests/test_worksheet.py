@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from openpyxl.workbook.workbook import Workbook
@@ -13,12 +15,14 @@ from openpyxl.workbook.workbook import Workbook
 from tests import judges
 from tests.cases import thorough_but
 from xlbackprop import UserError, load, train
+from xlbackprop.ground.progress import nobody
 from xlbackprop.network.templates import names
 from xlbackprop.symbols import short
 from xlbackprop.walkthrough import Lesson, fit, updated_name
 from xlbackprop.workbook.build import empty_workbook, opening_iteration
 from xlbackprop.workbook.worksheet import handout, put_worksheet, tasks
 from xlbackprop.workbook.xlsx.rows import SheetContent
+from xlbackprop.workbook.xlsx.writer import save
 
 
 def lesson_of(template: str) -> Lesson:
@@ -70,6 +74,18 @@ def test_the_answers_belong_to_the_worksheet() -> None:
     assert "h1 = 0.0275" in network.values()
     assert "h1 = " in blank_network.values()
     assert "w1 = 0.15" in blank_network.values()
+
+
+@pytest.mark.parametrize("solved", [False, True])
+def test_its_parts_are_xml_and_its_network_has_arrows(solved: bool, tmp_path: Path) -> None:
+    lesson = lesson_of("classic")
+    workbook = empty(lesson)
+    pages = put_worksheet(workbook, lesson, solved=solved)
+    save(workbook, {page.sheet.title: page.content() for page in pages}, tmp_path / "book.xlsx", nobody)
+    with zipfile.ZipFile(tmp_path / "book.xlsx") as archive:
+        parts = {name: ElementTree.fromstring(archive.read(name)) for name in archive.namelist()}
+    (drawing,) = (part for name, part in parts.items() if name.startswith("xl/drawings/drawing"))
+    assert len(drawing) == len(lesson.arrangement.diagram.arrows)
 
 
 def empty(lesson: Lesson) -> Workbook:

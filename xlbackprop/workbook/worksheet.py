@@ -34,6 +34,8 @@ _ROOM = 50.0
 _PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)
 _BOX = Look(theme.CALCULATION, align="left", indent=1, wrap=True)
 _ANSWER = Look(theme.RESULT, align="center")
+_TITLE_WIDTH = 1.6
+"""Of a letter of a title, in the characters of a column's width."""
 _NETWORK_ROW, _DIGITS_IN_A_NODE = 3, 4
 
 
@@ -127,13 +129,20 @@ def _network(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
         put_arrow(page, arrow, lesson.table)
     for column, width in enumerate(paper.widths, 1):
         page.widths([column_letter(column)], width)
-    page.handout(lesson.definition.title, f"A1:{column_letter(paper.diagram.last_column)}{paper.diagram.last_row}")
+    last, taken = paper.diagram.last_column, _TITLE_WIDTH * len(_heading(lesson))
+    while last < len(paper.widths) and sum(paper.widths[:last]) < taken:
+        last += 1
+    page.handout(lesson.definition.title, f"A1:{column_letter(last)}{paper.diagram.last_row}")
     return page
+
+
+def _heading(lesson: Lesson) -> str:
+    return f"{lesson.definition.title}: iteration {lesson.iteration}"
 
 
 def _title(page: Page, lesson: Lesson, *, solved: bool) -> None:
     words = "Answers" if solved else "Name: ______________________________   Date: ____________"
-    page.text("A1", f"{lesson.definition.title}: iteration {lesson.iteration}", Look(theme.TITLE))
+    page.text("A1", _heading(lesson), Look(theme.TITLE))
     page.height(1, 24)
     page.text("A2", words, Look(theme.HEADING))
 

@@ -55,14 +55,14 @@ def _layers(lesson: Lesson) -> Question | None:
         return None
     cell = predictions.Layout(lesson.definition).panel_cell
     words = f"In which of the {layers} layers is the gradient smallest, how many times?"
-    return Question(f"layers in {cell}", predictions.TITLE, cell, words)
+    return Question(f"{predictions.TITLE} {cell}", predictions.TITLE, cell, words)
 
 
 def _optimisers(lesson: Lesson) -> Question | None:
     if not lesson.definition.compare:
         return None
     words = f"Which of the {len(lesson.definition.compare)} makes the loss small first, and whose path zigzags?"
-    return Question("the optimisers", optimisers.TITLE, "A1", words)
+    return Question(optimisers.TITLE, optimisers.TITLE, "A1", words)
 
 
 def _classes(lesson: Lesson) -> Question | None:
@@ -72,7 +72,7 @@ def _classes(lesson: Lesson) -> Question | None:
         return None
     cell = predictions.Layout(definition).cell(predictions.MADE)
     words = f"How many of the {count} samples are right before any training? Type 0."
-    return Question(f"after in {cell}", predictions.TITLE, cell, words)
+    return Question(f"{predictions.TITLE} {cell}", predictions.TITLE, cell, words)
 
 
 def _curve(lesson: Lesson) -> Question | None:
@@ -83,7 +83,7 @@ def _curve(lesson: Lesson) -> Question | None:
     choice, beyond = f"{names.inputs[0]} to", 2 * max(values) - min(values)
     cell = predictions.Layout(lesson.definition).cell(choice)
     words = f"How does the curve go on where there are no samples? Type {plain(beyond)}."
-    return Question(f"{choice} in {cell}", predictions.TITLE, cell, words)
+    return Question(f"{predictions.TITLE} {cell}", predictions.TITLE, cell, words)
 
 
 def _twins(lesson: Lesson) -> Question | None:

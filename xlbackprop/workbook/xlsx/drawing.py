@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 from openpyxl.chart._chart import ChartBase
 from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
+from openpyxl.xml.constants import DRAWING_NS
 
 from xlbackprop.workbook.xlsx.spelling import part, quoted
 
@@ -75,9 +76,11 @@ class Drawing(SpreadsheetDrawing):
         )
 
     def written(self) -> str:
-        """The part of the file that the drawing of a sheet with a chart is."""
+        """The part of the file that the drawing of a sheet is."""
         before, root, after = part(self._write()).partition("<xdr:wsDr")
         names, end, charts = after.partition(">")
+        if names.endswith("/"):  # no chart: the root is empty, and does not know the names that arrows use
+            names, charts = f'{names[:-1]} xmlns:a="{DRAWING_NS}"', "</xdr:wsDr>"
         return "".join([before, root, names, end, *self._arrows, charts])
 
     def describe(self, chart: ChartBase, description: str) -> None:
