@@ -21,6 +21,7 @@ from tests.judges import Cells, Changes
 from tests.test_judges import QUICK_JUDGES, assert_agree
 from xlbackprop import Definition, build, load, train
 from xlbackprop.network.templates import names
+from xlbackprop.walkthrough import fit
 from xlbackprop.workbook.sheets.predictions import CURVE_STEPS, STEPS, TITLE, Layout
 
 TOP, LEFT = 5, 2
@@ -215,6 +216,13 @@ def test_a_dead_unit_is_named(folder: Path) -> None:
     assert not units[0][4]
     assert units[1][1:4] == [0, 0, 0]
     assert units[1][4].startswith("dead: 0 for every sample")
+
+
+def test_a_dead_unit_that_is_woken_is_dead_no_more(folder: Path) -> None:
+    bias = "Walkthrough", fit(load("dead-relu"), "compact").table.cell("b2")
+    awake = under(recalculated("dead-relu", folder, {}, {bias: 0.1}), "The hidden units, over all samples", 5)
+    assert not awake[1][4]
+    assert awake[1][2] > 0.5
 
 
 def test_the_gradient_of_every_layer(folder: Path) -> None:
