@@ -91,10 +91,6 @@ def plant(path: Path, changes: Changes, sheet: str) -> Path:
     return path
 
 
-def _classic_place(name: str, row: int) -> str:
-    return f"{LETTERS[name]}{row}"
-
-
 def _filled(rule: str, row: int, place: Callable[[str, int], str], names: Iterable[str], header: int = HEADER) -> str:
     """A rule as the formula of a row."""
     for name in sorted(names, key=len, reverse=True):

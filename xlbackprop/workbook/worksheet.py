@@ -31,7 +31,6 @@ _WIDTHS = {"A": 10.0, "B": 30.0, "C": 46.0, "D": 13.0}
 _HEADER_ROW = 4
 _ROOM = 50.0
 """Points, to calculate in."""
-_PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)
 _BOX = Look(theme.CALCULATION, align="left", indent=1, wrap=True)
 _ANSWER = Look(theme.RESULT, align="center")
 _TITLE_WIDTH = 1.6
@@ -180,7 +179,7 @@ def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
     for text, listed in tasks(lesson):
         heading(text)
         for task in listed:
-            line(task.name, task.role, task.sentence, _PROSE)
+            line(task.name, task.role, task.sentence, theme.WRAPPED)
             lines = [page.lines(task.sentence, "B")]
             if solved:
                 page.typeset(f"C{row}", typesetter.set(f"{task.mathematics}\n= {task.solution}"), _BOX)

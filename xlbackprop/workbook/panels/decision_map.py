@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from openpyxl.formatting.rule import ColorScaleRule, Rule
+from openpyxl.formatting.rule import Rule
 from openpyxl.styles import Border, Font, Side
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.styles.numbers import NumberFormat
@@ -54,16 +54,4 @@ def paint(page: Page, corners: tuple[str, str], scale: Sequence[str], marks: str
         (crosses_above, Border(top=thin)),
     ):
         formatting.add(cells, Rule(type="expression", dxf=DifferentialStyle(border=border), formula=[formula]))
-    for place in (cells, f"{scale[0]}:{scale[-1]}"):
-        colours = ColorScaleRule(
-            start_type="formula",
-            start_value=ends[0],
-            start_color=_LOW,
-            mid_type="formula",
-            mid_value=ends[1],
-            mid_color=_MIDDLE,
-            end_type="formula",
-            end_value=ends[2],
-            end_color=HIGH,
-        )
-        formatting.add(place, colours)
+    page.colour_scale((cells, f"{scale[0]}:{scale[-1]}"), ends, (_LOW, _MIDDLE, HIGH))

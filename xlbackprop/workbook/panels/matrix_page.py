@@ -27,7 +27,6 @@ _ROWS_A_PAPER, _COLUMNS_A_PAPER = 22, 12
 
 _CAPTION = Look(theme.HEADING)
 _SHAPE = Look(theme.NOTE, align="center")
-_SECTION = Look(theme.HEADING, shaded=True)
 
 
 class MatrixPage:
@@ -48,8 +47,8 @@ class MatrixPage:
         """Put down a heading over the whole width, with which a page of paper may begin."""
         self._beginnings.append(self.row)
         for column in range(1, self.last_column + 1):
-            self.page.blank(address(self.row, column), _SECTION)
-        self.page.text(f"A{self.row}", text, _SECTION)
+            self.page.blank(address(self.row, column), theme.SECTION)
+        self.page.text(f"A{self.row}", text, theme.SECTION)
         self.row += 1
 
     def caption(self, row: int, column: int, text: str, look: Look | None = None) -> int:

@@ -14,8 +14,6 @@ from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
-_SECTION = Look(theme.HEADING, shaded=True)
-
 _LEADING_ON = Look(theme.LINK, shaded=True, align="left", indent=1)
 
 MOST_GIVEN = 20
@@ -100,6 +98,6 @@ class Lines:
         """A line that begins a stretch of the calculation."""
         self.row += 1
         for letter in self._letters:
-            self._page.blank(f"{letter}{self.row}", _SECTION)
-        self._page.text(f"A{self.row}", text, _SECTION)
+            self._page.blank(f"{letter}{self.row}", theme.SECTION)
+        self._page.text(f"A{self.row}", text, theme.SECTION)
         self._page.heights(self.row, 1)

@@ -37,7 +37,7 @@ BEFORE, LATELY_HIGHEST, LATELY_LOWEST = (each.name for each in (_BEFORE, _LATELY
 SMALL, GRADIENT, FIRST_GRADIENT = (each.name for each in (_SMALL, _GRADIENT, _FIRST_GRADIENT))
 """The facts that the rule looks at: "lately" is the last quarter of the training, a gradient the largest of all δ."""
 
-_CLEARLY = 1e-6
+CLEARLY = 1e-6
 """By what share a loss has to pass the first one to have gone up; rounding is no rise."""
 _SAME = 1e-12
 """Losses that differ by a smaller share than this are those of weights that have not moved."""
@@ -62,7 +62,7 @@ def rule(*, saturates: bool, bounded: bool) -> Expression:
             the activation are differentiated together.
         bounded: whether there is a largest loss that the network can have, so that it cannot run away.
     """
-    ends_above = (1 + _CLEARLY) * _FIRST
+    ends_above = (1 + CLEARLY) * _FIRST
     falls = conditional(ends_above, _LAST, Symbol(ABOVE_FALLING), _after_a_rise(FALLING))
     stays = conditional(_LAST, (1 - _FLAT) * _FIRST, _after_a_rise(FELL_FLAT), _after_a_rise(STUCK))
     stays = conditional(ends_above, _LAST, Symbol(ABOVE_STUCK), stays)
@@ -85,7 +85,7 @@ def rule(*, saturates: bool, bounded: bool) -> Expression:
 
 def _after_a_rise(words: str) -> Expression:
     """What happened, after a word on the rise if the loss was once higher than at its start."""
-    return conditional((1 + _CLEARLY) * _FIRST, _HIGHEST, Symbol(UP_FIRST + words), Symbol(words))
+    return conditional((1 + CLEARLY) * _FIRST, _HIGHEST, Symbol(UP_FIRST + words), Symbol(words))
 
 
 def verdict_formula(verdict: Expression, places: Mapping[str, str]) -> str:

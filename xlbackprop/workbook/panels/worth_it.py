@@ -26,8 +26,6 @@ SAME_WITHIN = 1e-12
 """Programs differ in the last digits."""
 _FIRST_COLUMN = 14
 _HEADER_ROW = 5
-_WRITTEN = Look(theme.MATHEMATICS, align="left", indent=1, wrap=True)
-_PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)
 
 
 def put_answer(page: Page, lesson: Lesson, row: int, cells: Mapping[str, str], renamed: Mapping[str, str]) -> None:
@@ -43,14 +41,14 @@ def put_answer(page: Page, lesson: Lesson, row: int, cells: Mapping[str, str], r
     updated = {name: cells[new] for name, new in renamed.items()}
     after, new = _losses(page, lesson, column, "after", updated, cells)
     of = f" of all {count} samples" if count > 1 else ""
-    page.text(f"B{row}", f"the loss{of}, with the new values", _PROSE)
+    page.text(f"B{row}", f"the loss{of}, with the new values", theme.WRAPPED)
     look = Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT, align="right")
     page.formula(f"D{row}", f"AVERAGE({after})", new, look)
     helper = Look(theme.CALCULATION)
     page.formula(f"F{row}", short_formula(f"D{row}"), short(new), helper)
     page.formula(f"H{row}", f"AVERAGE({before})", old, helper)
     page.formula(f"G{row}", short_formula(f"H{row}"), short(old), helper)
-    page.formula(f"C{row}", f'"from "&G{row}&" to "&F{row}', f"from {short(old)} to {short(new)}", _WRITTEN)
+    page.formula(f"C{row}", f'"from "&G{row}&" to "&F{row}', f"from {short(old)} to {short(new)}", theme.WRITTEN)
     formula, words = _verdict(lesson, f"H{row}", f"D{row}", old, new, of, cells)
     page.formula(f"E{row}", formula, words, Look(theme.CHECK, align="left", indent=1, wrap=True))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
-from openpyxl.formatting.rule import ColorScaleRule, Rule
+from openpyxl.formatting.rule import Rule
 from openpyxl.styles import Border, Side
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.workbook.workbook import Workbook
@@ -18,6 +18,7 @@ from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import ITERATION, LARGEST_NUMBER, WALKTHROUGH, Names
 from xlbackprop.symbols import number_from, short, short_formula, text_from
 from xlbackprop.walkthrough import Lesson
+from xlbackprop.workbook.panels.verdict import CLEARLY
 from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, given, used
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page
@@ -63,7 +64,6 @@ _SUBTITLE = (
     " The darker, the larger the loss; in a box: training passes here."
 )
 _SUBTITLE_OF_A_CURVE = "The loss for every value of the only weight, and the way that training takes along it."
-_CLEARLY = 1e-6
 _FLAT = 1.01
 """A map whose largest loss is not this many times the smallest one is flat."""
 _FULL_CONTRAST = 1.2
@@ -185,8 +185,8 @@ def view(path: Array) -> tuple[float, float]:
 def _headline(page: Page, lesson: Lesson, iterations: int) -> None:
     first, (last, end) = _loss_after(lesson, 0), _loss_after(lesson, iterations)
     words = {
-        f"{last}<{first[0]}*(1-{_CLEARLY:G})": (_DOWNHILL, end < first[1] * (1 - _CLEARLY)),
-        f"{last}>{first[0]}*(1+{_CLEARLY:G})": (_HIGHER, end > first[1] * (1 + _CLEARLY)),
+        f"{last}<{first[0]}*(1-{CLEARLY:G})": (_DOWNHILL, end < first[1] * (1 - CLEARLY)),
+        f"{last}>{first[0]}*(1+{CLEARLY:G})": (_HIGHER, end > first[1] * (1 + CLEARLY)),
     }
     title, shown = f'"{_UNMOVED}"', _UNMOVED
     for condition, (text, holds) in words.items():
@@ -458,8 +458,7 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
     ]
     page.block(Block(row, columns, _GRID_COLUMN))
     ends = [column_letter(column) for column in (_GRID_COLUMN, _LAST_GRID_COLUMN)]
-    page.sheet.conditional_formatting.add(f"{ends[0]}{row}:{ends[1]}{row}", _colours())
-    page.sheet.conditional_formatting.add(f"{SCALE_CELLS[0]}:{SCALE_CELLS[-1]}", _colours())
+    _colour(page, f"{ends[0]}{row}:{ends[1]}{row}")
 
     def whole(line: int) -> str:
         return f"'{TITLE}'!${ends[0]}${line}:${ends[1]}${line}"
@@ -524,24 +523,14 @@ def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
     formatting.add(
         picture, Rule(type="expression", dxf=on_path, formula=[f"{number_from(points.visits_range, here, '1')}>=0"])
     )
-    for cells in (picture, f"{SCALE_CELLS[0]}:{SCALE_CELLS[-1]}"):
-        formatting.add(cells, _colours())
+    _colour(page, picture)
 
 
-def _colours() -> Rule:
+def _colour(page: Page, cells: str) -> None:
     """From pale to dark, but for a map that is nearly flat."""
     lowest, middle, highest = (absolute(cell) for cell in SCALE_CELLS)
-    return ColorScaleRule(
-        start_type="formula",
-        start_value=lowest,
-        start_color=_PALE,
-        mid_type="formula",
-        mid_value=middle,
-        mid_color=_MIDDLE,
-        end_type="formula",
-        end_value=f"MAX({highest},{_FULL_CONTRAST}*{lowest})",
-        end_color=_DARK,
-    )
+    ends = (lowest, middle, f"MAX({highest},{_FULL_CONTRAST}*{lowest})")
+    page.colour_scale((cells, f"{SCALE_CELLS[0]}:{SCALE_CELLS[-1]}"), ends, (_PALE, _MIDDLE, _DARK))
 
 
 SCALE_CELLS = tuple(address(_SCALE_ROW, _SIDE_COLUMN + column) for column in (1, 2, 3))

@@ -74,7 +74,7 @@ def matrices(workbook: Workbook, lesson: Lesson) -> Page:
     )
     page.text("A3", ITERATION, Look(theme.HEADING, align="right", indent=1))
     choice = choose_iteration(page, lesson, ITERATION_CELL, _USED_CELL)
-    page.text("D3", f"← 0 to {choice.last}.  ⊙ multiplies cell by cell.", _PROSE)
+    page.text("D3", f"← 0 to {choice.last}.  ⊙ multiplies cell by cell.", theme.PROSE)
     batch = _batch(lesson)
     header_row = 3
     if batch.is_shown:
@@ -141,7 +141,7 @@ def _put_batch(page: Page, lesson: Lesson, choice: Choice, batch: _Batch) -> Non
     page.formula(_LAST_CELL, f"{_FIRST_CELL}+{_COUNT_CELL}-1", batch.last, counted)
     size = f"MIN({choice.value(BATCH_SIZE)},{lesson.table.iterations}-{_FIRST_CELL})"
     page.formula(_COUNT_CELL, size, batch.count, Look(theme.CALCULATION, number_format='"n = "0'))
-    page.text("E4", "← its first and its last iteration, and n, the number of its samples", _PROSE)
+    page.text("E4", "← its first and its last iteration, and n, the number of its samples", theme.PROSE)
 
 
 class _Matrices:
@@ -406,7 +406,7 @@ class _Matrices:
         formula = f"SUM({losses.along_row(losses.rows - 1, losses.columns)})/{_COUNT}"
         cell = address(self.sheet.row, self._middle + 1)
         self._page.formula(cell, formula, value, Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT))
-        self.sheet.text(self.sheet.row, self._middle + 2, f"the mean of {total} over the batch", _PROSE)
+        self.sheet.text(self.sheet.row, self._middle + 2, f"the mean of {total} over the batch", theme.PROSE)
         self.sheet.row += 1
 
     def _samples(self, caption: str, names: tuple[str, ...], role: Role, formula: Callable[[str, int], str]) -> Matrix:
@@ -567,4 +567,3 @@ def _unconditional(update: Expression) -> Expression:
 
 
 _REMARK = Look(theme.NOTE)
-_PROSE = Look(theme.TEXT, align="left", indent=1)

@@ -227,7 +227,7 @@ class _Network:
 
     def _put(self, cell: str, formula: str, value: Value) -> None:
         """A cell of the working."""
-        self._page.formula(cell.replace("$", ""), formula, value, _HELPER)
+        self._page.formula(cell.replace("$", ""), formula, value, theme.HELPER)
 
     def _choose(self) -> None:
         page, lesson, column = self._page, self._lesson, self._paths_column
@@ -237,7 +237,7 @@ class _Network:
         page.text("A3", ITERATION, Look(theme.HEADING, align="right"))
         self._choice = choose_iteration(page, lesson, ITERATION_CELL, address(2, column + 1))
         is_roomy = self._place.gap_width == _GAP_WIDTH
-        page.text("C3", f"← 0 to {self._choice.last}", _PROSE if is_roomy else Look())
+        page.text("C3", f"← 0 to {self._choice.last}", theme.PROSE if is_roomy else Look())
         page.text("D3", "weight", Look(theme.HEADING, align="right"))
         names = self._listed(0)
         page.choice(WEIGHT_CELL, self._path.weight, names, "Weight", "Pick one: its way to the loss lights up.")
@@ -268,9 +268,9 @@ class _Network:
             for right, text in enumerate((path.weight, self._names_of(path), _sign(path))):
                 self._page.text(address(row, self._paths_column + right), text)
             for right, name in enumerate((path.gradient, *path.parts), 3):
-                self._page.number(address(row, self._paths_column + right), self._slopes.index(name) + 1, _HELPER)
+                self._page.number(address(row, self._paths_column + right), self._slopes.index(name) + 1, theme.HELPER)
             for right in range(4 + len(path.parts), 4 + self._place.factors):
-                self._page.number(address(row, self._paths_column + right), 0, _HELPER)
+                self._page.number(address(row, self._paths_column + right), 0, theme.HELPER)
             if self._place.has_update:
                 update = self._derivation[path.weight].update
                 assert update is not None
@@ -508,7 +508,7 @@ class _Network:
         room = sum(self._place.widths[each] for each in range(column + 1, self._place.last_column + 1)) * _CHARACTERS
         reasons = (self._derivation[each].reason for path in self._paths for each in path.parts[part : part + 1])
         lines = math.ceil(max(map(len, reasons)) / room)
-        page.formula(because, *shown(self._found(helper_row, 3), reason), _REASON if lines > 1 else _PROSE)
+        page.formula(because, *shown(self._found(helper_row, 3), reason), _REASON if lines > 1 else theme.PROSE)
         if lines > 1:
             page.sheet.merged_cells.add(f"{because}:{address(row, self._place.last_column)}")
             page.heights(row, lines)
@@ -615,8 +615,6 @@ def _equation(derivation: Derivation, name: str) -> str:
 
 
 _HEADING = Look(theme.HEADING)
-_HELPER = Look(theme.CALCULATION)
-_PROSE = Look(theme.TEXT, align="left", indent=1)
 _REASON = Look(theme.TEXT, align="left", indent=1, wrap=True)
 _MATHEMATICS = Look(theme.MATHEMATICS)
 _NUMBER = Look(theme.HEADING, None, theme.VALUE_FORMAT, align="right")

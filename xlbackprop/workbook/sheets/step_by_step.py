@@ -130,7 +130,7 @@ class _Lines(Lines):
                 f"E{self.row}",
                 f'IF(ABS({after}-{before})<={SAME_WITHIN:G},"{each.unmoved}",{moved})',
                 each.unmoved if abs(each.value - self._values[name]) <= SAME_WITHIN else each.moved,
-                _PROSE,
+                theme.WRAPPED,
             )
 
     def worth_it(self) -> None:
@@ -160,10 +160,10 @@ class _Lines(Lines):
         self._symbol(name, role)
         lines = [page.lines(sentence, "E")]
         for letter in "BC":
-            page.blank(f"{letter}{row}", _WRITTEN)
+            page.blank(f"{letter}{row}", theme.WRITTEN)
         if expression is not None:
             mathematics = self._mathematics.read(expression)
-            page.typeset(f"B{row}", self._typesetter.set(mathematics), _WRITTEN)
+            page.typeset(f"B{row}", self._typesetter.set(mathematics), theme.WRITTEN)
             live, printed, wide = (
                 self._live.formula(expression),
                 self._numbers.read(expression),
@@ -172,17 +172,17 @@ class _Lines(Lines):
             if not isinstance(expression, Symbol):
                 live, printed = f"{live}&{_RESULT_COLUMN}{row}", printed + self._calculated(expression, value)
                 wide += self._wide.result(Symbol(name), _WIDE_NUMBER)
-            page.formula(f"C{row}", live, printed, _WRITTEN)
+            page.formula(f"C{row}", live, printed, theme.WRITTEN)
             lines += [page.lines(mathematics, "B"), page.lines(wide, "C")]
         style = theme.RESULT if name == self._derivation.names.total_loss else theme.CALCULATION
         page.formula(f"D{row}", formula, value, Look(style, role, theme.number_format(role)))
-        page.typeset(f"E{row}", self._typesetter.set(sentence), _PROSE)
+        page.typeset(f"E{row}", self._typesetter.set(sentence), theme.WRAPPED)
         plain, in_brackets = f"{_TEXT_COLUMN}{row}", f"{_BRACKETED_COLUMN}{row}"
         exponent, mantissa, number = f"{_EXPONENT_COLUMN}{row}", f"{_MANTISSA_COLUMN}{row}", rounded(value)
-        page.formula(exponent, exponent_formula(f"D{row}"), number.exponent, _HELPER)
-        page.formula(mantissa, mantissa_formula(f"D{row}", exponent), number.mantissa, _HELPER)
-        page.formula(plain, text_formula(mantissa, exponent), number.text, _HELPER)
-        page.formula(in_brackets, bracketed_formula(plain), bracketed(number.text), _HELPER)
+        page.formula(exponent, exponent_formula(f"D{row}"), number.exponent, theme.HELPER)
+        page.formula(mantissa, mantissa_formula(f"D{row}", exponent), number.mantissa, theme.HELPER)
+        page.formula(plain, text_formula(mantissa, exponent), number.text, theme.HELPER)
+        page.formula(in_brackets, bracketed_formula(plain), bracketed(number.text), theme.HELPER)
         page.heights(row, max(lines))
 
     def _calculated(self, expression: Expression, value: float) -> str:
@@ -192,9 +192,13 @@ class _Lines(Lines):
         rough, known, text = (f"{column}{row}" for column in (_ROUGH_COLUMN, _HELD_COLUMN, _RESULT_COLUMN))
         number = evaluated(expression, lambda symbol: rounded(self._moment.value(symbol)).value)
         digits = held(value, number)
-        page.formula(rough, f'IFERROR({self._rough.read(expression)},"")', "" if number is None else number, _HELPER)
-        page.formula(known, held_formula(cell, rough, exponent), "" if digits is None else digits.mantissa, _HELPER)
-        page.formula(text, result_formula(cell, rough, known, exponent), result(value, number), _HELPER)
+        page.formula(
+            rough, f'IFERROR({self._rough.read(expression)},"")', "" if number is None else number, theme.HELPER
+        )
+        page.formula(
+            known, held_formula(cell, rough, exponent), "" if digits is None else digits.mantissa, theme.HELPER
+        )
+        page.formula(text, result_formula(cell, rough, known, exponent), result(value, number), theme.HELPER)
         return result(value, number)
 
     def _effect(self, name: str) -> None:
@@ -218,25 +222,20 @@ class _Lines(Lines):
             abs(number.mantissa), number.exponent - 2
         ).text
         words = flat if number.mantissa == 0 else words + (risen if number.mantissa > 0 else fallen)
-        self._page.formula(f"E{row}", f'IF({_MANTISSA_COLUMN}{row}=0,"{flat}",{formula})', words, _PROSE)
+        self._page.formula(f"E{row}", f'IF({_MANTISSA_COLUMN}{row}=0,"{flat}",{formula})', words, theme.WRAPPED)
         self._page.heights(row, 3)
 
     def _origin(self, *, is_learned: bool) -> None:
         """Say of the line just put down where its number comes from."""
         if not is_learned:
-            self._page.text(f"B{self.row}", "given", _PROSE)
+            self._page.text(f"B{self.row}", "given", theme.WRAPPED)
             return
         made, number = self._choice.cell, float(self._lesson.iteration)
         if UPDATE_NUMBER in self._values:  # of the update to which the batch leads
             made, number = f"({self._choice.value(UPDATE_NUMBER)}-1)", self._values[UPDATE_NUMBER] - 1
         formula = f'IF({made}=0,"given, to begin with","learned: "&{made}&IF({made}=1," update"," updates"))'
         words = f"learned: {number:.0f} update{'s' * (number > 1)}" if number else "given, to begin with"
-        self._page.formula(f"B{self.row}", formula, words, _PROSE)
+        self._page.formula(f"B{self.row}", formula, words, theme.WRAPPED)
 
     def _symbol(self, name: str, role: Role | None) -> None:
         self._page.typeset(f"A{self.row}", self._typesetter.set(name), Look(theme.SYMBOL, role or Role.TARGET))
-
-
-_WRITTEN = Look(theme.MATHEMATICS, align="left", indent=1, wrap=True)
-_PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)
-_HELPER = Look(theme.CALCULATION)

@@ -242,7 +242,7 @@ class _Exercise(Lines):
                 formula = _allowance(f"{number}{row}", siblings, is_sum=is_sum, before=before)
                 old = self._known[learned] if before else None
                 value = _allowed(self._value_of(name), values, is_sum=is_sum, before=old)
-                self._page.formula(f"{column}{row}", formula, value, _HELPER)
+                self._page.formula(f"{column}{row}", formula, value, theme.HELPER)
 
     def limits(self) -> None:
         """Let the answers be numbers only, and say how a number and a fraction are typed."""
@@ -276,10 +276,10 @@ class _Exercise(Lines):
         row, page = self.row, self._page
         self._name(question.name, role, sentence)
         self._known[question.name] = value
-        page.formula(f"{_TRUE}{row}", formula, value, _HELPER)
+        page.formula(f"{_TRUE}{row}", formula, value, theme.HELPER)
         following = self._following(question.expression)
         if question.is_asked:
-            page.formula(f"{_EXPECTED}{row}", following, value, _HELPER)
+            page.formula(f"{_EXPECTED}{row}", following, value, theme.HELPER)
             likely = likely_slips(self._derivation, name, question.expression, self._updated)
             slips = (slip for slip in likely if {each.label for each in symbols(slip.expression)} <= self._used.keys())
             self._asked(question, sentence, value, tuple(slips))  # nobody slips into what is not calculated yet
@@ -309,13 +309,13 @@ class _Exercise(Lines):
         page.formula(cells.mark, mark, "", _MARK)
         page.formula(cells.hint, hinted, shown, _HINT)
         is_used = f"IF(ISNUMBER({cells.answer}),ABS({cells.answer})<{_LARGEST_ANSWER},FALSE)"
-        page.formula(f"{_USED}{row}", f"IF({is_used},{cells.answer},{_EXPECTED}{row})", value, _HELPER)
-        page.formula(cells.reach, cells.reached(), "", _HELPER)
-        page.formula(cells.slip, cells.shown(len(slips)), 0, _HELPER)
+        page.formula(f"{_USED}{row}", f"IF({is_used},{cells.answer},{_EXPECTED}{row})", value, theme.HELPER)
+        page.formula(cells.reach, cells.reached(), "", theme.HELPER)
+        page.formula(cells.slip, cells.shown(len(slips)), 0, theme.HELPER)
         for place, slip in enumerate(slips):
             given = evaluated(slip.expression, lambda symbol: self._known[symbol.label])
             formula = f"IFERROR({self._written_formula.read(slip.expression)},{_EXPECTED}{row})"
-            page.formula(cells.slip_value(place), formula, value if given is None else given, _HELPER)
+            page.formula(cells.slip_value(place), formula, value if given is None else given, theme.HELPER)
         questions = [slip.question for slip in slips]
         lines = max(page.lines(_NEARLY + hint, "E"), *(page.lines(words, "E") for words in questions), 1)
         page.heights(row, max(page.lines(sentence, "B"), lines))
@@ -328,7 +328,7 @@ class _Exercise(Lines):
 
     def _name(self, name: str, role: Role, sentence: str) -> None:
         self._page.typeset(f"A{self.row}", self._typesetter.set(name), Look(theme.SYMBOL, role))
-        self._page.typeset(f"B{self.row}", self._typesetter.set(sentence), _PROSE)
+        self._page.typeset(f"B{self.row}", self._typesetter.set(sentence), theme.WRAPPED)
 
 
 class _Cells(Struct, frozen=True):
@@ -473,10 +473,8 @@ def _text_hint(answer: str) -> str:
     return f'IF(ISNUMBER(FIND("/",{answer})),"{fraction}",IF({has_mark},{mark},"Type a number, such as "&0.5&"."))'
 
 
-_PROSE = Look(theme.TEXT, align="left", indent=1, wrap=True)
 _MARK = Look(theme.HEADING, align="center")
 _HINT = Look(theme.TEXT, align="left", indent=1, wrap=True)
-_HELPER = Look(theme.CALCULATION)
 
 
 def _literal(text: str) -> str:

@@ -20,6 +20,7 @@ from openpyxl.xml.constants import CHART_NS, DRAWING_NS
 from openpyxl.xml.functions import fromstring
 
 from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.drawing import EMU_A_POINT
 from xlbackprop.workbook.xlsx.rows import spelled
 from xlbackprop.workbook.xlsx.spelling import escaped, part
 
@@ -27,7 +28,6 @@ _MOST_STORED = 32_000
 """Points of a curve beyond which its numbers are not stored in the chart as well: spreadsheets once drew no more."""
 _MOST_TICKS = 10
 """On an axis of iterations or epochs."""
-_EMU_A_POINT = 12700
 _TITLE, _SMALL_TITLE = 1200, 900
 """Hundredths of a point."""
 
@@ -194,7 +194,7 @@ def _series(number: int, curve: Curve, joint: str) -> str:
     dash = f'<a:prstDash val="{curve.dash}"/>{joint}'
     opacity = f'<a:alpha val="{curve.opacity:.0%}"/>'.replace("%", "000") if curve.opacity < 1 else ""
     cap = ' cap="flat"' if joint else ""  # a line without a length is not to be seen
-    line = f'<a:ln w="{round(curve.width * _EMU_A_POINT)}"{cap}>{_filled(curve.colour, opacity)}{dash}</a:ln>'
+    line = f'<a:ln w="{round(curve.width * EMU_A_POINT)}"{cap}>{_filled(curve.colour, opacity)}{dash}</a:ln>'
     if not curve.joined:
         line = f"<a:ln><a:noFill/>{_SOLID}</a:ln>"
     marker = f"<spPr><a:ln>{_SOLID}</a:ln></spPr>"

@@ -15,6 +15,9 @@ _FIRST_SHAPE_ID = 1001
 """openpyxl numbers the charts of a sheet from 1; two shapes with one number make Excel repair the file."""
 _FLIPPED = ' flipV="1"'
 
+EMU_A_POINT = 12700
+"""English metric units, in which drawings are measured."""
+
 
 class Point(Struct, frozen=True):
     """A place on a sheet: a row and column counted from 1, and how far into that cell, from 0 to 1."""

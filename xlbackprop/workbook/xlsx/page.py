@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from openpyxl.cell.cell import Cell as StyledCell
 from openpyxl.chart._chart import ChartBase
 from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, TwoCellAnchor
-from openpyxl.formatting.rule import Rule
+from openpyxl.formatting.rule import ColorScaleRule, Rule
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.styles.numbers import NumberFormat, builtin_format_id
 from openpyxl.utils.cell import coordinate_to_tuple, range_boundaries
@@ -34,7 +34,7 @@ from xlbackprop.ground.grid import (
 )
 from xlbackprop.symbols import Piece
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.drawing import CellSize, Drawing
+from xlbackprop.workbook.xlsx.drawing import EMU_A_POINT, CellSize, Drawing
 from xlbackprop.workbook.xlsx.rows import Block, Calculation, Cell, Column, SheetContent, Style, Value
 from xlbackprop.workbook.xlsx.spelling import literal
 from xlbackprop.workbook.xlsx.theme import Look
@@ -66,7 +66,6 @@ _LINK = Look(theme.LINK)
 
 DECIMAL_MARK = "Write it with the decimal mark of your program: 0.5 or 0,5."
 
-_EMU_A_POINT = 12700
 _EMU_A_PIXEL = 9525
 
 
@@ -218,6 +217,14 @@ class Page:
             rule = Rule(type="expression", dxf=style, formula=[f"AND(ISNUMBER({first}),{condition})"])
             self.sheet.conditional_formatting.add(cells, rule)
 
+    def colour_scale(self, ranges: Iterable[str], ends: Sequence[str], colours: Sequence[str]) -> None:
+        """Colour cells by their numbers, from a lowest over a middle to a highest one, each of them a formula."""
+        scale: dict[str, str] = {}
+        for name, formula, colour in zip(("start", "mid", "end"), ends, colours, strict=True):
+            scale |= {f"{name}_type": "formula", f"{name}_value": formula, f"{name}_color": colour}
+        for cells in ranges:
+            self.sheet.conditional_formatting.add(cells, ColorScaleRule(**scale))
+
     def chart(self, chart: ChartBase, place: tuple[int, int, int, int], words: str) -> None:
         """Let a chart cover the cells from its top left to its bottom right one, rows before columns, told in words."""
         row, column, last_row, last_column = place
@@ -247,7 +254,7 @@ class Page:
 
     def cell_size(self, width: float) -> CellSize:
         """The size of a cell in a column of a width in characters and a row of the normal height."""
-        return CellSize(round(width * 7 + 5) * _EMU_A_PIXEL, round(ROW_HEIGHT * _EMU_A_POINT))
+        return CellSize(round(width * 7 + 5) * _EMU_A_PIXEL, round(ROW_HEIGHT * EMU_A_POINT))
 
     def top(self, row: int) -> float:
         """How far down a row begins, in points."""

@@ -101,6 +101,11 @@ class Look(Struct, frozen=True):
 
 COLUMN_HEAD = Look(HEADING, align="center", shaded=True, wrap=True)
 """The heading of a column that belongs to no role."""
+SECTION = Look(HEADING, shaded=True)
+PROSE, WRAPPED = (Look(TEXT, align="left", indent=1, wrap=wrap) for wrap in (False, True))
+WRITTEN = Look(MATHEMATICS, align="left", indent=1, wrap=True)
+HELPER = Look(CALCULATION)
+"""A number that others are made of, out of sight."""
 
 
 def add_styles(workbook: Workbook) -> None:
