@@ -105,17 +105,20 @@ def _put_line(
     page: Page, points: Iterator[_Point], strength: Strength, row: int, column: int, values: Sequence[list[float]]
 ) -> None:
     """Put down the points of a line that is not interrupted, one under the other, and add them to all values."""
+    letters = [column_letter(column + right) for right in (0, 1)]
     for index, point in enumerate(points, row):
-        for right, (place, move) in enumerate(point):
-            base, live = (round(number, 3) for number in (place, move))
-            cell, value = address(index, column + right), base + live * strength.value
-            if live:
+        for letter, (place, move), known in zip(letters, point, values, strict=True):
+            base, cell = round(place, 3), f"{letter}{index}"
+            if move:
+                live = round(move, 3)
+                value = base + live * strength.value
                 page.formula(cell, f"{base:g}+{live:g}*{strength.cell}", value, _PLAIN)
             else:
+                value = base
                 page.number(cell, base, _PLAIN)
-            values[right].append(value)
-    for each in values:
-        each += [math.nan] * (_ROWS - len(each) % _ROWS)
+            known.append(value)
+    for known in values:
+        known += [math.nan] * (_ROWS - len(known) % _ROWS)
 
 
 def _marking(pair: Pair, width: float) -> Iterator[_Point]:

@@ -303,8 +303,9 @@ class _Network:
         self._slope_cells = {
             name: absolute(address(row, column + 1)) for row, name in enumerate(self._slopes, TOP_ROW + 1)
         }
-        self._equations = {name: _equation(self._derivation, name) for name in self._slopes}
-        self._longest = max(len(self._equations[name]) for path in self._paths for name in path.parts)
+        parts = {name for path in self._paths for name in path.parts}
+        self._equations = {name: _equation(self._derivation, name) for name in self._slopes if name in parts}
+        self._longest = max(map(len, self._equations.values()))
         places = self._cells | self._slope_cells
         formula = Formula(lambda symbol: places[symbol.name])
         for row, name in enumerate(self._slopes, TOP_ROW + 1):
@@ -313,7 +314,8 @@ class _Network:
             calculated = self._choice.value(name) if name in table.quantities else formula.read(quantity.expression)
             page.text(address(row, column), name)
             page.formula(address(row, column + 1), calculated, self._values[name], _SLOPE)
-            page.text(address(row, column + 2), self._equations[name])
+            if name in parts:
+                page.text(address(row, column + 2), self._equations[name])
             page.text(address(row, column + 3), quantity.reason)
 
     def _slope(self, right: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from msgspec import Struct
 from openpyxl.chart import ScatterChart
@@ -17,12 +16,11 @@ from openpyxl.chart.title import Title
 from openpyxl.drawing.line import LineProperties
 from openpyxl.drawing.text import CharacterProperties, ParagraphProperties
 from openpyxl.xml.constants import CHART_NS, DRAWING_NS
-from openpyxl.xml.functions import fromstring
 
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.drawing import EMU_A_POINT
 from xlbackprop.workbook.xlsx.rows import spelled
-from xlbackprop.workbook.xlsx.spelling import escaped, part
+from xlbackprop.workbook.xlsx.spelling import DECLARATION, escaped, part
 
 _MOST_STORED = 32_000
 """Points of a curve beyond which its numbers are not stored in the chart as well: spreadsheets once drew no more."""
@@ -130,19 +128,15 @@ class LinesChart(ChartBase):
         self.curves = curves
         axes = _unseen_axis(1, 2, "minMax", width) + _unseen_axis(2, 1, "maxMin", height)
         places = "".join(f'<{side} val="{value}"/>' for side, value in (("x", 0), ("y", 0), ("w", 1), ("h", 1)))
-        self._xml = (
-            f'<chartSpace xmlns:a="{DRAWING_NS}"><roundedCorners val="0"/><chart>'
+        self.text = (
+            f'{DECLARATION}<chartSpace xmlns="{CHART_NS}" xmlns:a="{DRAWING_NS}"><roundedCorners val="0"/><chart>'
             '<autoTitleDeleted val="1"/><plotArea><layout><manualLayout><layoutTarget val="inner"/>'
             f'<xMode val="edge"/><yMode val="edge"/>{places}</manualLayout></layout><scatterChart>'
             f'<scatterStyle val="lineMarker"/>{_BEFORE_CURVES}<axId val="1"/><axId val="2"/>'
             f'</scatterChart>{axes}{_NOTHING}</plotArea><plotVisOnly val="0"/><dispBlanksAs val="gap"/>'
             f"</chart>{_NOTHING}</chartSpace>"
         )
-
-    def _write(self) -> Any:
-        tree = fromstring(self._xml)
-        tree.set("xmlns", CHART_NS)
-        return tree
+        """The part of the file that it is, without its curves."""
 
 
 _BEFORE_CURVES = '<varyColors val="0"/>'
@@ -184,8 +178,8 @@ def _dress(chart: CurveChart, title: str, x_title: str, y_title: str, *, small: 
 
 def written(chart: CurveChart | LinesChart) -> str:
     """The part of the file that a chart is."""
-    joint = "<a:round/>" if isinstance(chart, LinesChart) else ""
-    before, curves, after = part(chart._write()).partition(_BEFORE_CURVES)
+    text, joint = (chart.text, "<a:round/>") if isinstance(chart, LinesChart) else (part(chart._write()), "")
+    before, curves, after = text.partition(_BEFORE_CURVES)
     return "".join([before, curves, *(_series(index, curve, joint) for index, curve in enumerate(chart.curves)), after])
 
 
