@@ -353,3 +353,11 @@ def test_the_sheet_holds_what_was_arranged(tmp_path: Path) -> None:
     (chart,) = (each for each in sheet._charts if each.anchor.to.row == arrangement.chart_last_row)
     assert chart.anchor._from.row == arrangement.chart_row - 1
     assert re.fullmatch(r"'?Walkthrough'?!\$\w+\$\d+:\$\w+\$\d+", chart.series[0].yVal.numRef.f)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 1, 1), (2, 2, 2), (3, 2)])
+def test_the_chain_rule_says_nothing_twice(sizes: tuple[int, ...]) -> None:
+    derivation = derive(network(*sizes))
+    (box,) = (each for each in boxes(derivation, compact(derivation)) if each.heading.startswith("Chain rule for w"))
+    bare = [line.replace("(", "").replace(")", "") for line in box.lines]
+    assert len(set(bare)) == len(bare), box.lines
