@@ -93,6 +93,16 @@ def test_each_cell_of_the_map_is_a_forward_pass(template: str, folder: Path) -> 
     np.testing.assert_allclose(block(cells, TOP, LEFT, STEPS, STEPS), passed, rtol=1e-9, atol=1e-12)
 
 
+def test_the_boundary_of_a_hidden_unit_is_where_its_weighted_sum_is_0(folder: Path) -> None:
+    """tanh(0) is 0; of an output it is halfway between the targets."""
+    layout = Layout(load("xor"))
+    row, column = layout.scale_row + 1, layout.side + 2
+    places = [(TITLE, f"{get_column_letter(column + offset)}{row}") for offset in (0, 2)]
+    output, hidden = (recalculated("xor", folder, {"shown": name}) for name in ("a_o1", "a_h1"))
+    assert [output[place] for place in places] == [0.5, "line: halfway between the targets"]
+    assert [hidden[place] for place in places] == [0, "line: its weighted sum is 0"]
+
+
 def forward(definition: Definition, at: Mapping[str, float], values: Sequence[float]) -> dict[Any, float]:
     """Every activation for some inputs, written out with lists."""
     functions = {"sigmoid": lambda x: 1 / (1 + math.exp(-min(700, max(-700, x)))), "tanh": math.tanh}

@@ -1,1 +1,1 @@
-"""The sheets of the workbook, one module each, named after the sheet."""
+"""The sheets of the workbook, one module each, named after the sheet; their registry, and what a class is asked."""

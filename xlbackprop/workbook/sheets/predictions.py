@@ -432,7 +432,7 @@ class _Sheet:
         if self.layout.is_map:
             return (
                 "The network's answer to every pair of inputs, with the weights of one iteration. "
-                "Lines: where it crosses the boundary, halfway between the targets."
+                "Lines: where it crosses the boundary."
             )
         if self.layout.has_picture:
             return "The curve that the network has learned, with the weights of one iteration, and the samples."
@@ -693,6 +693,9 @@ class _Sheet:
         for column, (text, formula, value) in enumerate(contents, layout.side + 1):
             page.text(address(row, column), text, Look(theme.NOTE, align="center"))
             page.formula(address(row + 1, column), formula, value, Look(theme.SURFACE, number_format=_MAP_FORMAT))
+        words, hidden = "line: halfway between the targets", "line: its weighted sum is 0"
+        told = f'IF({self._shown_cell}>{len(self._forward) - len(self._names.targets)},"{words}","{hidden}")'
+        page.formula(address(row + 1, layout.side + 4), told, words, Look(theme.NOTE))
         note = f"{MARKS[1]} a sample whose target is above the boundary, {MARKS[0]} below it"
         page.text(address(row + 2, layout.side + 1), note, Look(theme.NOTE))
 
