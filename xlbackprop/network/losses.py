@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from xlbackprop.network.activations import Array
 from xlbackprop.network.softmax import SOFTMAX, log_of_sum
 from xlbackprop.symbols import Builtin, Exponential, Expression, Number, Stable, Sum, Symbol, apply, sum_of
-
-Array = NDArray[np.float64]
 
 
 class Outputs(Struct, frozen=True):

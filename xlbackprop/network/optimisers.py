@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from xlbackprop.network.activations import Array
 from xlbackprop.symbols import Builtin, Expression, Old, Symbol, apply
 
-Array = NDArray[np.float64]
 SettingValues = Mapping[str, float]
 """The settings by their keys."""
 Symbols = Mapping[str, Expression]

@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
+from xlbackprop.network.activations import Array
 from xlbackprop.network.optimisers import Hyperparameter, SettingValues, Symbols
 from xlbackprop.symbols import Builtin, Expression, Number, Raised, apply
-
-Array = NDArray[np.float64]
 
 
 class Schedule(Struct, frozen=True):

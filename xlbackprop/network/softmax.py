@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xlbackprop.network.activations import Array
 from xlbackprop.symbols import Builtin, Exponential, Expression, Stable, apply, sum_of
-
-Array = NDArray[np.float64]
 
 SOFTMAX = "softmax"
 
