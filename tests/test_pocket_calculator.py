@@ -13,11 +13,15 @@ import pytest
 from hypothesis import given, settings
 
 from tests import judges
-from tests.networks import deep, definitions
-from xlbackprop import Definition, build, load
+from tests.networks import deep, definitions, sized
+from xlbackprop import Definition, build, load, train
 from xlbackprop.derivation.equations import derive
+from xlbackprop.network.loading import parse
+from xlbackprop.network.losses import LOSSES
 from xlbackprop.network.templates import names
+from xlbackprop.symbols import Numbers
 from xlbackprop.walkthrough.explanation import as_text, explain
+from xlbackprop.walkthrough.steps import moment
 from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL, TITLE
 
 POWERS = {"⁰": "0", "¹": "1", "²": "2", "³": "3", "⁴": "4", "⁻": "-"}
@@ -108,3 +112,16 @@ def test_explanations_of_templates(definition: Definition) -> None:
             assert_true(line)
             found += 1
     assert found > 5
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("outputs", [2, 3])
+def test_what_is_written_with_its_numbers_is_what_is_calculated(loss: str, outputs: int) -> None:
+    """Also where no result is printed behind it: a written form that is not the computed one would be a false one."""
+    definition = parse(sized(2, 3, outputs, loss=loss), source="generated")
+    derivation, trace = derive(definition), train(definition)
+    now = moment(derivation, trace, 1)
+    for name, quantity in derivation.quantities.items():
+        if quantity.expression is not None:
+            written = pressed(Numbers(now.value).read(quantity.expression))
+            assert written == pytest.approx(float(trace[name][1]), rel=2e-3, abs=1e-6), (name, quantity.expression)
