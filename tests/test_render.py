@@ -12,7 +12,7 @@ import pytest
 
 from tests import judges
 from xlbackprop import UserError, build, load
-from xlbackprop.workbook.handout import render
+from xlbackprop.workbook.printing import render
 
 
 @pytest.fixture

@@ -287,7 +287,7 @@ def render(
 ) -> None:
     """Print a workbook as a handout, with LibreOffice."""
     from xlbackprop.ground.progress import waiting
-    from xlbackprop.workbook.handout import render as render_workbook
+    from xlbackprop.workbook.printing import render as render_workbook
 
     with waiting(f"printing {file.name}"):
         written = render_workbook(file, output, format=format)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from msgspec import Struct
 
 from xlbackprop.network import Names
+from xlbackprop.walkthrough.diagram import Title
 
 LINE_COLUMNS = 3
 """Of a line: a name, its number, and the slope of the loss over it."""
@@ -18,13 +19,6 @@ class Line(Struct, frozen=True):
 
     name: str
     row: int
-    column: int
-
-
-class Title(Struct, frozen=True):
-    """What stands over a column of cards."""
-
-    text: str
     column: int
 
 

@@ -18,7 +18,7 @@ from xlbackprop.network import Definition, short_label, validated
 from xlbackprop.symbols import Mathematics, Numbers, Symbol, Typesetter, evaluated, result, rounded, short
 from xlbackprop.walkthrough import GIVEN, UPDATE, Lesson, fit, givens, moment, on_paper, sections, updates
 from xlbackprop.workbook.build import empty_workbook, opening_iteration
-from xlbackprop.workbook.handout import render, require_program
+from xlbackprop.workbook.printing import render, require_program
 from xlbackprop.workbook.sheets.walkthrough import put_arrow
 from xlbackprop.workbook.sheets.your_turn import questions
 from xlbackprop.workbook.xlsx import theme

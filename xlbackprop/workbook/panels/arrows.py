@@ -59,7 +59,7 @@ class Pair(Struct, frozen=True):
     """1 if it is marked, 0 if not."""
 
 
-class Gap(Struct, frozen=True):
+class Area(Struct, frozen=True):
     """The cells that the arrows cross, and their size in pixels."""
 
     row: int
@@ -69,15 +69,15 @@ class Gap(Struct, frozen=True):
     height: float
 
 
-def put_arrows(page: Page, gap: Gap, pairs: Sequence[Pair], row: int, column: int, description: str) -> None:
+def put_arrows(page: Page, area: Area, pairs: Sequence[Pair], row: int, column: int, description: str) -> None:
     """Draw the arrows over a gap, with their points in a working whose header stands in a cell."""
     for right, head in enumerate(_HEADS):
         page.text(address(row, column + right), head, theme.COLUMN_HEAD)
     values: list[list[float]] = [[] for _ in _HEADS]
-    left, right_end = _END, gap.width - _END
+    left, right_end = _END, area.width - _END
     for number, pair in enumerate(pairs):
         lines = (
-            (_marking(pair, gap.width), pair.lit),
+            (_marking(pair, area.width), pair.lit),
             (_arrow((left, pair.start - _LANE), (right_end, pair.end - _LANE)), pair.forward),
             (_arrow((right_end, pair.end + _LANE), (left, pair.start + _LANE)), pair.backward),
         )
@@ -97,8 +97,8 @@ def put_arrows(page: Page, gap: Gap, pairs: Sequence[Pair], row: int, column: in
         name = f"{page.sheet.title}!${y}${row}"
         xs, ys = values[place : place + 2]
         curves.append(Curve((name, _HEADS[place + 1]), (across, xs), (down, ys), colour, width=width, opacity=opacity))
-    chart = charts.LinesChart(curves, gap.width, gap.height)
-    page.chart(chart, (gap.row, gap.column, gap.last_row, gap.column), description)
+    chart = charts.LinesChart(curves, area.width, area.height)
+    page.chart(chart, (area.row, area.column, area.last_row, area.column), description)
 
 
 def _put_line(

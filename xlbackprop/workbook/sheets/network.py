@@ -39,7 +39,7 @@ from xlbackprop.symbols import (
 )
 from xlbackprop.walkthrough import Lesson, Line, Link, Path, Picture, equation, moment, paths, picture, updated_name
 from xlbackprop.workbook.panels import arrows
-from xlbackprop.workbook.panels.arrows import Gap, Pair, Strength
+from xlbackprop.workbook.panels.arrows import Area, Pair, Strength
 from xlbackprop.workbook.panels.iteration_choice import choose_iteration
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import ROW_HEIGHT, Page
@@ -400,7 +400,7 @@ class _Network:
         titles = [title.text for title in self._picture.titles]
         for gap, before, after in zip(self._picture.gaps, titles, titles[1:], strict=False):
             last_row, width = TOP_ROW + self._picture.rows - 1, self._place.widths[gap.column + 1] * 7 + 5
-            area = Gap(TOP_ROW, last_row, gap.column + 1, width, self._picture.rows * _ROW_PIXELS)
+            area = Area(TOP_ROW, last_row, gap.column + 1, width, self._picture.rows * _ROW_PIXELS)
             described = (
                 f"Arrows from the {before} to the {after}, as thick as their weights are large,"
                 " and back, as thick as the gradients of these"

@@ -1,4 +1,4 @@
-"""Handouts: a workbook printed to PDF by LibreOffice, or to one PNG picture a page."""
+"""Printing: a workbook printed to PDF by LibreOffice, or to one PNG picture a page."""
 
 from __future__ import annotations
 
