@@ -93,12 +93,12 @@ def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrange
                 chart = (_TOP, max(box.last_column for box in placed) + 1, _TOP + _CHART_ROWS)
                 return arranged(placed, chart, header_row, header_row - 1)
     chart_column, chart_last_row = picture.last_column + 1, max(picture.last_row, _TOP + _LEAST_CHART_ROWS)
-    is_beside = chart_column < _SCREEN
-    top = chart_last_row if is_beside else picture.last_row
+    has_room = chart_column < _SCREEN
+    top = chart_last_row if has_room else picture.last_row
     settings_row = top + FREE_ROWS + len(derivation.settings)
     placed = _below(contents, settings_row + 2)
     chart = (_TOP, chart_column, chart_last_row)
-    if not is_beside:
+    if not has_room:
         chart = (placed[0].row, max(box.last_column for box in placed) + 1, placed[0].row + _LEAST_CHART_ROWS)
     header_row = max(LEAST_HEADER_ROW, chart[2] + 2, _bottom(placed) + 2)
     return arranged(placed, chart, header_row, settings_row)

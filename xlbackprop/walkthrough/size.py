@@ -44,7 +44,7 @@ def _require(definition: Definition, problems: Iterable[Problem]) -> None:
 
 
 def _size_problems(definition: Definition) -> Iterator[Problem]:
-    """Which limits a definition passes for sure, reckoned from its shape alone."""
+    """Which limits a definition passes for sure, as its shape alone says."""
     columns = least_columns(definition)
     if columns > MOST_COLUMNS:
         found = f"a table of at least {columns:,} columns"

@@ -44,7 +44,7 @@ _NOTE_WIDTH = 115
 """Characters; a longer note is written in longer lines."""
 _NOTE_CHARACTERS_A_COLUMN = 16.5
 _CHART_COLUMNS = 8
-_BESIDE_RATE, _SMALL_CHART_COLUMNS = 8, 7
+_NEXT_TO_RATE, _SMALL_CHART_COLUMNS = 8, 7
 """The small chart begins right of η, and ends where the columns of a screen of 1366 pixels do."""
 _ZOOM, _SCREEN = 75, 564
 """Percent, and how many points of rows are then seen at once: network, η, the small chart and the table's first row."""
@@ -71,7 +71,7 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     _settings(page, workbook, lesson)
     _last_loss(page, lesson)
     _table(page, table, trace, definition.target_range)
-    _charts(page, lesson, max(_BESIDE_RATE, note_columns + 1))
+    _charts(page, lesson, max(_NEXT_TO_RATE, note_columns + 1))
     page.zoom(min(_ZOOM, _ZOOM * _SCREEN // page.top(table.settings_row + 2)))
     last = max([arrangement.diagram.last_column, *(box.last_column for box in arrangement.boxes)])
     page.handout(definition.title, f"A1:{address(table.header_row - 1, last)}")

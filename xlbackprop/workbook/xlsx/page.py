@@ -187,7 +187,7 @@ class Page:
             self._column(letter).is_hidden = True
 
     def lines(self, text: str, letter: str) -> int:
-        """How many lines a text takes in a column, reckoned for a font somewhat wider than the theme's."""
+        """How many lines a text takes in a column, estimated for a font somewhat wider than the theme's."""
         return math.ceil(len(text) / (self._column(letter).width * _CHARACTERS_A_UNIT))
 
     def heights(self, row: int, lines: int) -> None:

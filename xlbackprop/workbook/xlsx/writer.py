@@ -47,7 +47,7 @@ _FIRST_ZIP_DAY = (1980, 1, 1, 0, 0, 0)
 _COMPRESSION = 3
 """Two fifths of the time of zlib's own choice, 6, for a file larger by a twelfth; 4 is slower and hardly smaller."""
 _LONGEST_CELL = 150
-"""Characters of a cell that shares its formula, amply reckoned: tags, address, style and value."""
+"""Characters of a cell that shares its formula, amply estimated: tags, address, style and value."""
 
 
 def save(workbook: Workbook, contents: Mapping[str, SheetContent], path: Path, listener: Listener = nobody) -> None:
