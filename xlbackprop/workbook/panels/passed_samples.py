@@ -48,7 +48,7 @@ def put_layers(passed: Passed, layers: Sequence[Sequence[str]], row: int, column
     """
     page, rows = passed.page, range(row + 2, row + 2 + len(layers))
     page.text(address(row, column), "How much of the gradient reaches each layer", Look(theme.HEADING))
-    for offset, text in enumerate(("layer", "largest", "drawn")):
+    for offset, text in enumerate(("layer", "most", "drawn")):
         page.text(address(row + 1, column + offset), text, theme.COLUMN_HEAD)
     look, drawn = Look(theme.RESULT, Role.GRADIENT, _SIZE), []
     for number, (place, gradients) in enumerate(zip(rows, layers, strict=True), 1):
@@ -65,7 +65,7 @@ def put_layers(passed: Passed, layers: Sequence[Sequence[str]], row: int, column
         for place in (column, column + 2)
     )
     curve = Curve(
-        (f"{sheet}!{absolute(address(row + 1, column + 1))}", "largest"),
+        (f"{sheet}!{absolute(address(row + 1, column + 1))}", "most"),
         (numbers, list(map(float, range(1, len(rows) + 1)))),
         (sizes, drawn),
         theme.SHADES[Role.GRADIENT].dark,
