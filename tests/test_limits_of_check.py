@@ -12,10 +12,12 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.utils import get_column_letter
 
 from tests import handmade
 from tests.test_check_files import SLIP, _with_part
@@ -27,8 +29,11 @@ from xlbackprop.checker.calculation.forward import Change, _Changed
 from xlbackprop.checker.calculation.step import Step
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import read
+from xlbackprop.checker.file.formula import leaves
 from xlbackprop.checker.judgement import slip_search
 from xlbackprop.checker.report import annotated_copy
+from xlbackprop.checker.table.recognise import tables
+from xlbackprop.checker.table.trees import MOST_LEAVES, Trees
 from xlbackprop.checker.workers import Outcome, Request, checked_by_workers
 from xlbackprop.ground import programs
 from xlbackprop.ground.errors import UserError
@@ -315,6 +320,26 @@ def test_the_search_for_a_wrong_forward_pass_has_an_end(
     path = handmade.write(tmp_path / "wrong.xlsx", {"h2": "=[w3]*[i1]+[w3]*[i1]*[i2]"})
     assert calculated(10_000) > calculated(1_000) > 0
     assert calculated(1_000) < 1_000
+
+
+def test_helpers_that_double_one_another_are_not_written_out(tmp_path: Path) -> None:
+    """Twenty helper columns, each of which reads the one before twice: written out, a million leaves a cell."""
+    columns = [get_column_letter(index) for index in range(40, 60)]
+    helpers: dict[str, handmade.Change] = {f"{columns[0]}{row}": f"=J{row}" for row in range(33, 45)}
+    for before, own in pairwise(columns):
+        helpers |= {f"{own}{row}": f"=({before}{row}+{before}{row})/2" for row in range(33, 45)}
+    path = handmade.write(tmp_path / "doubling.xlsx", {"∂E/∂w5": f"={handmade.FORMULAS['∂E/∂w5']}"}, extra=helpers)
+    workbook = openpyxl.load_workbook(path)
+    for row in range(33, 45):
+        cell = workbook["Sheet1"][f"{handmade.LETTERS['∂E/∂w5']}{row}"]
+        cell.value = cell.value.replace(f"J{row}", f"{columns[-1]}{row}")
+    workbook.save(path)
+    book = read(path)
+    (table,) = tables(book.sheets[0], {})
+    trees = Trees(book, table)
+    key = trees.typical["∂E/∂w5"]
+    assert sum(1 for _ in leaves(trees.written_out(key, {}))) <= MOST_LEAVES
+    assert trees.problem(key) == "helper cells that read one another too often"
 
 
 def test_sheets_that_are_one_part_and_very_many_sheets_are_refused(right: Path) -> None:

@@ -137,7 +137,7 @@ class Content(Struct, frozen=True):
     """The cells that array formulas fill, whose formulas are read for each of them alone."""
 
 
-class Sheet(Struct, dict=True):
+class Sheet(Struct, dict=True, weakref=True, eq=False):
     """One sheet: its name, what stands on it, and the part of the file that its drawings are in."""
 
     name: str

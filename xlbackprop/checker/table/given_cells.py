@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from itertools import permutations
+from weakref import WeakKeyDictionary
 
 from msgspec.structs import replace
 
@@ -71,8 +72,18 @@ def _unused_learning_rate(book: Book, table: Table) -> Position | None:
     return (table.sheet.name, *next(iter(found))) if len(found) == 1 else None
 
 
-def labelled_rates(sheet: Sheet) -> dict[Coordinates, float]:
+_rates: WeakKeyDictionary[Sheet, dict[Coordinates, float]] = WeakKeyDictionary()
+"""What was found on a sheet, for all its tables."""
+
+
+def labelled_rates(sheet: Sheet) -> Mapping[Coordinates, float]:
     """The numbers on a sheet that are labelled as the learning rate, by cell."""
+    if sheet not in _rates:
+        _rates[sheet] = _labelled_rates(sheet)
+    return _rates[sheet]
+
+
+def _labelled_rates(sheet: Sheet) -> dict[Coordinates, float]:
     found = {}
     for (row, column), cell in sheet.texts:
         if isinstance(cell.value, str) and len(cell.value) < _LONGEST_LABEL and quantity(cell.value) == LEARNING_RATE:

@@ -19,6 +19,8 @@ from xlbackprop.network import LEARNING_RATE
 
 DEEPEST_CHAIN = 25
 """Helper cells that are followed one behind the other."""
+MOST_LEAVES = 2_000
+"""Of a tree with all its helpers written out: helpers that read one another twice double it at every step."""
 
 _DEFINED = re.compile(r"=?('(?:[^']|'')+'|[^\W\d][\w.]*)!\$?([A-Z]{1,3})\$?(\d{1,7})")
 
@@ -52,6 +54,7 @@ class Trees:
         )
         self._keys: dict[tuple[Formula, tuple[Node, ...]], Key] = {}
         self._trees: list[Node] = []
+        self._sizes: list[int] = []
         self._cells: dict[tuple[Position, int], Key] = {}
         self._open: list[tuple[Position, int]] = []
         straight = self._last - self._first == len(table.steps) - 1 and not table.transposed
@@ -218,9 +221,21 @@ class Trees:
                 built = ("unknown", formula.problem)
             else:
                 built = _filled(tree, leaves, iter(special))
+            size = self._size(built)
+            if size > MOST_LEAVES:
+                built, size = ("unknown", "helper cells that read one another too often"), 1
             known = self._keys[formula, leaves + special] = len(self._trees)
             self._trees.append(built)
+            self._sizes.append(size)
         return known
+
+    def _size(self, node: Node) -> int:
+        """How many leaves a tree has when its helpers are written out."""
+        match node:
+            case ("cell", key) | ("line", _, _, key):
+                return self._sizes[key]
+            case _:
+                return sum(map(self._size, inner)) if (inner := parts(node)) else 1
 
     def _leaf(self, position: Position, step: int, fixed: bool = False) -> Node:
         sheet, row, column = position
