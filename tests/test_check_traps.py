@@ -14,6 +14,7 @@ from openpyxl.formula.translate import Translator
 from openpyxl.utils import get_column_letter
 
 from tests import handmade
+from tests.cases import thorough_but
 from tests.handmade import CLASSIC, FORMULAS, LETTERS, UPDATES
 from tests.networks import definitions
 from tests.test_check import A1, A2, D1, D2, report_of, wrong_cells
@@ -259,7 +260,7 @@ TRAPS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("trap", TRAPS)
+@pytest.mark.parametrize("trap", thorough_but(TRAPS, *list(TRAPS)[::4]))
 def test_what_is_only_unusual_is_no_mistake(trap: str, tmp_path: Path) -> None:
     options = dict(TRAPS[trap])
     report = report_of(handmade.write(tmp_path / "trap.xlsx", options.pop("changes", None), **options))

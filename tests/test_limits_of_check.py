@@ -20,6 +20,7 @@ import pytest
 from openpyxl.utils import get_column_letter
 
 from tests import handmade
+from tests.cases import thorough_but
 from tests.test_check_files import SLIP, _with_part
 from tests.test_cli import run
 from xlbackprop import cli
@@ -393,7 +394,7 @@ def test_the_limits_on_memory_come_to_what_is_promised() -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("code", [*ODD, *(IN_MEMORY if sys.platform == "linux" else ())])
+@pytest.mark.parametrize("code", thorough_but([*ODD, *(IN_MEMORY if sys.platform == "linux" else ())], next(iter(ODD))))
 def test_a_file_that_ends_or_keeps_its_worker_costs_nobody_else_a_report(
     code: str, slow: Callable[[str], None], right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

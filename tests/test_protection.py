@@ -7,6 +7,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from tests.cases import thorough_but
 from xlbackprop import build, load
 from xlbackprop.network.templates import names
 from xlbackprop.workbook.xlsx import theme
@@ -15,7 +16,7 @@ EXAMPLE = ("Start here", theme.INPUT)
 """The legend shows what an input looks like; nothing depends on it."""
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", thorough_but(names(), "xor"))
 def test_what_can_be_typed_is_validated_and_all_else_is_protected(name: str, tmp_path: Path) -> None:
     book = openpyxl.load_workbook(build(load(name, iterations=8), tmp_path / "book.xlsx"))
     for sheet in book:
