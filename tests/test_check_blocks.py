@@ -81,6 +81,7 @@ def _without_definition(path: Path) -> Path:
 NOT_OURS = ["nothing", "another formula", "an error", "a row missing", "other values"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "is_known"), [*((name, True) for name in CHANGES), *((n, False) for n in NOT_OURS)])
 def test_rows_are_judged_alike_together_and_one_by_one(
     name: str, is_known: bool, ours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

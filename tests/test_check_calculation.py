@@ -371,6 +371,7 @@ def test_many_formulas_are_one_analysis(tmp_path: Path) -> None:
         ("vert_wrong_update_weight", {"E39"}),
     ],
 )
+@pytest.mark.thorough
 def test_the_cases_come_out_as_they_are(name: str, wrong: set[str]) -> None:
     report = check(CASES / f"{name}.xlsx")
     assert report.status == ("mistakes" if wrong else "ok")

@@ -147,6 +147,7 @@ def test_the_charts_end_within_the_first_screen(tmp_path: Path) -> None:
     assert sum(heights) * 96 / 72 <= 768 - 182  # what the bars of a program take
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["classic", "and-or"])
 @pytest.mark.parametrize("typed", ["", "a word"])
 @pytest.mark.parametrize("judge", [judges.ironcalc_judge, judges.formualizer_judge])

@@ -160,6 +160,7 @@ def test_every_slip_is_wrong(template: str, tmp_path: Path) -> None:
     assert waved_through(path, definition, judges.ironcalc_judge) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_slip_is_wrong_among_right_answers_that_are_rounded(template: str, tmp_path: Path) -> None:
     definition = load(template, iterations=4)

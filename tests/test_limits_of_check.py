@@ -161,6 +161,7 @@ def test_a_strange_definition_is_one_message(
     assert "mine.toml" in said
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize("length", [243, 255, 5000])
 @pytest.mark.parametrize(

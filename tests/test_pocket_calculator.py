@@ -96,6 +96,7 @@ def test_step_by_step_live(rate: float, tmp_path: Path) -> None:
             assert_true(line)
 
 
+@pytest.mark.thorough
 @settings(max_examples=15, deadline=None)
 @given(definitions())
 def test_explanations(definition: Definition) -> None:

@@ -97,6 +97,7 @@ def test_sheets_from_the_command_line(tmp_path: Path) -> None:
     assert 'there is no sheet "walk"; did you mean "walkthrough"?' in result.stderr
 
 
+@pytest.mark.thorough
 @every_definition
 def test_formulas_are_portable_and_within_the_limits(definition: Definition, tmp_path: Path) -> None:
     for columns in ("compact", "full"):
@@ -177,6 +178,7 @@ def test_a_workbook_with_all_sheets_is_small(tmp_path: Path) -> None:
         assert book.testzip() is None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["regression", "dead-relu", "mazur"])
 def test_nothing_stands_there_that_says_nothing(name: str, tmp_path: Path) -> None:
     """No zero with a sign, no "given:" with nothing after it, no second number of the iteration in sight, no jargon."""

@@ -149,6 +149,7 @@ def test_a_linear_unit_needs_no_name_of_a_function(tmp_path: Path) -> None:
     assert "id" not in str(written["ao1"][3]).split()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("iteration", "told"),
     [(0, "given, to begin with"), (2, "given, to begin with"), (3, "learned: 1 update"), (7, "learned: 2 updates")],
@@ -162,6 +163,7 @@ def test_weights_are_learned_by_updates_not_by_samples(iteration: int, told: str
     assert lines(path)["w1"][0] == told
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("sheet", ["step-by-step", "your-turn"])
 @pytest.mark.parametrize("name", ["iris-mini", "optimisers", "classic"])
 def test_the_calculation_begins_on_the_first_screen(name: str, sheet: str, tmp_path: Path) -> None:

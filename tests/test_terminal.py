@@ -176,6 +176,7 @@ def test_a_pipe_that_ends_is_no_mistake(arguments: str, fills: bool, tmp_path: P
     assert done.stdout.splitlines()[-1] in (("141",) if fills else ("0", "141"))
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize("arguments", ["trace --format csv", "check book.xlsx", "check book.xlsx --json", "templates"])
 @pytest.mark.parametrize(("where", "words"), [("> /dev/full", "No space left"), (">&-", "closed")])

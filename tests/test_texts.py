@@ -72,6 +72,7 @@ def test_every_text_has_room_where_it_stands(name: str, tmp_path: Path) -> None:
 TITLES = ["_x000A_", "a_x0041_b", "_x005F_x000A_", "__x000a__", "R&D & <b> \"q\" 'q'", "\U0001f600"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("title", TITLES)
 def test_a_title_stays_as_it_was_typed(title: str, tmp_path: Path) -> None:
     definition = replace(load("classic", iterations=3), title=title)

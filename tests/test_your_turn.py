@@ -215,6 +215,7 @@ def test_where_all_of_a_kind_are_zero_only_zero_is_right(judge: Judge, tmp_path:
             assert marks(path, judge(path, typed(path, {symbol: answer})))[symbol] == mark
 
 
+@pytest.mark.thorough
 @both_judges
 @pytest.mark.parametrize("digits", [2, 3, 4, 5])
 @pytest.mark.parametrize("name", ["classic", "classic-01-99", "mazur"])
@@ -312,6 +313,7 @@ def deep_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(deep(), tmp_path_factory.mktemp("deep") / "book.xlsx", sheets=ONLY)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("iteration", "moves"), [(0, False), (2, True)])
 def test_new_weights_are_asked_only_where_they_move(iteration: int, moves: bool, tmp_path: Path) -> None:
     path = build(load("iris-mini"), tmp_path / "book.xlsx", sheets=ONLY)  # three samples a batch
