@@ -162,7 +162,21 @@ def _judge_generated(definition: Definition, columns: str, sheets: Collection[st
             changes = _iteration(iteration)
             if any(title == matrices.TITLE for title, _ in expected):
                 changes = {**changes, (matrices.TITLE, matrices.ITERATION_CELL): iteration}
-            assert_agree(judge(generated, changes), expected, repr(definition), allowed)
+            chance = _digits_of_roundings(expected)
+            actual = {cell: value for cell, value in judge(generated, changes).items() if cell not in chance}
+            wanted = {cell: value for cell, value in expected.items() if cell not in chance}
+            assert_agree(actual, wanted, repr(definition), allowed)
+
+
+def _digits_of_roundings(expected: Cells) -> set[tuple[str, str]]:
+    """Where Step by step prints the digits of a number that is 0 but for roundings, which are chance."""
+    title = step_by_step.TITLE
+    rows = [
+        cell[1:]
+        for (sheet, cell), value in expected.items()
+        if sheet == title and cell[0] == "D" and isinstance(value, float) and 0 < abs(value) < ABSOLUTE_TOLERANCE
+    ]
+    return {(title, f"{column}{row}") for row in rows for column in "CFGHIJKL"}
 
 
 @pytest.mark.thorough
