@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 
 import numpy as np
@@ -133,8 +132,9 @@ def _usual(graph: Graph, node: int) -> str:
     """The formula that most cells of a row or column have, and those next to this one, as it would be here."""
     sheet, row, column = graph.positions[node]
     for down, across in ((1, 0), (0, 1)):
-        kinds = graph.line(sheet, row if across else 0, column if down else 0)
-        (usual, number), *_ = Counter(kinds.values()).most_common(1)
+        line = (sheet, row if across else 0, column if down else 0)
+        kinds = graph.line(*line)
+        usual, number = graph.usual_kind(*line)
         if usual == graph.kind_of[node] or number < _MOST_OF_A_LINE * len(kinds):
             continue
         places = sorted(place for place in kinds if kinds[place] == usual)

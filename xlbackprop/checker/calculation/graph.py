@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
@@ -84,6 +84,7 @@ class Graph:
         """Formula cells that cannot be followed, and why."""
         self._operands = 0
         self._readers: tuple[Identities, Identities] | None = None
+        self._usual: dict[Position, tuple[int, int]] = {}
         self._lines: dict[tuple[str, int, int], dict[int, int]] | None = None
         self._build(by_formula, known)
         self.kind_of = np.full(self.size, -1, dtype=np.int64)
@@ -160,6 +161,13 @@ class Graph:
                     self._lines[name, down, 0][across] = number
                     self._lines[name, 0, across][down] = number
         return self._lines[sheet, row, column]
+
+    def usual_kind(self, sheet: str, row: int, column: int) -> tuple[int, int]:
+        """The kind that most formula cells of a row or column have, as for `line`, and how many these are."""
+        place = (sheet, row, column)
+        if place not in self._usual:
+            self._usual[place] = Counter(self.line(*place).values()).most_common(1)[0]
+        return self._usual[place]
 
     def read(self, text: str, node: int) -> tuple[Program, Identities] | None:
         """A formula as if it stood in a cell: how it is calculated, and the cells that it reads; None if it cannot be.

@@ -146,6 +146,8 @@ class _Numbers:
                 yield graph.positions[node]
 
     def _read(self, node: int) -> list[int]:
+        if self.graph.kind_of[node] >= 0:
+            return list(dict.fromkeys(self.graph.operands(node).tolist()))
         return list(dict.fromkeys(self.graph.node(where) for where in self._positions_read(node)))
 
     def _positions_read(self, node: int) -> list[Position]:
@@ -157,7 +159,14 @@ class _Numbers:
 
     def lacks(self, node: int) -> Iterator[tuple[str, Position]]:
         """Where a formula, or what it reads, gives no number: an error value, `text` or `empty`, and the cell."""
-        value, read = self.value(node), self._positions_read(node)
+        value = self.value(node)
+        if (
+            isinstance(value, float)
+            and self.graph.kind_of[node] >= 0
+            and self.graph.operands(node).min(initial=2) > TEXT
+        ):
+            return  # of nearly all cells
+        read = self._positions_read(node)
         texts = [where for where in read if self.graph.node(where) == TEXT and self._is_for_a_number(where)]
         yield from (("text", where) for where in texts)
         yield from (("empty", where) for where in self._empty(node) if self._is_emptied(node, where))

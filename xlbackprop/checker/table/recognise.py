@@ -65,14 +65,19 @@ class Table(Struct, dict=True):
     @cached_property
     def stretches(self) -> tuple[range, ...]:
         """The steps, those together that follow one another and differ in nothing but their numbers."""
-        found: list[range] = []
+        return tuple(stretch for stretch, _ in self._parts)
+
+    @cached_property
+    def _parts(self) -> tuple[tuple[range, Block | None], ...]:
+        """The same, with the block that they are in."""
+        found: list[tuple[range, Block | None]] = []
         step = 0
         while step < len(self.steps):
             block = None if self.transposed else self.sheet.content.blocks.at(self.steps[step])
             stop = step + 1
             while block is not None and stop < len(self.steps) and self.steps[stop] in block.rows:
                 stop += 1
-            found.append(range(step, stop))
+            found.append((range(step, stop), block))
             step = stop
         return tuple(found)
 
@@ -87,8 +92,7 @@ class Table(Struct, dict=True):
             several: those for all cells of a block.
         """
         found = np.full(len(self.steps), np.nan)
-        for stretch in self.stretches:
-            block = None if self.transposed else self.sheet.content.blocks.at(self.steps[stretch.start])
+        for stretch, block in self._parts:
             if block is None:
                 found[stretch.start] = one(self.coordinates(line, stretch.start))
             elif line in block.places:
