@@ -68,8 +68,13 @@ def test_matrices_are_judged_element_by_element(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "wrong", "cells", "expected"),
     [
-        ("P:Q", RULES["P:Q"].partition("*(1-")[0], ("P10:Q13", "P18:Q21"), "=N10*D10*H10*(1-H10)"),
-        ("T:T", "MMULT(TRANSPOSE(F{r}:G{r3}),N{r}:N{r3})", ("T10:T11", "T18:T19"), "=H10*N10+H11*N11+H12*N12+H13*N13"),
+        ("P:Q", RULES["P:Q"].partition("*(1-")[0], ("P10:Q13", "P18:Q21", "P26:Q29"), "=N10*D10*H10*(1-H10)"),
+        (
+            "T:T",
+            "MMULT(TRANSPOSE(F{r}:G{r3}),N{r}:N{r3})",
+            ("T10:T11", "T18:T19", "T26:T27"),
+            "=H10*N10+H11*N11+H12*N12+H13*N13",
+        ),
         ("D:D", "D{p}:D{p1}+$F$1*T{p}:T{p1}", ("D18:D19", "D26:D27"), "=D10-$F$1*T10"),
     ],
 )

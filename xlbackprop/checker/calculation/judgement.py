@@ -366,10 +366,8 @@ def _is_never_negative(model: Model, descent: Descent) -> bool:
 
 def _climbing(model: Model, descent: Descent) -> Iterator[Mistake]:
     """Updates that all go up the loss."""
-    for index in descent.members.tolist():
+    for index in descent.members[descent.is_right].tolist():
         node = int(model.targets[index])
-        kind = model.graph.kind(node)
-        assert kind is not None
         words = "adds the step that belongs subtracted: the loss grows"
         yield Mistake(node, "wrong_operator", words, _subtracting(model, index))
 

@@ -221,7 +221,7 @@ def _followed(
     """The losses that updates descend, best first; these updates are left no more."""
     candidates = list(trials)
     while left.any() and candidates:
-        best = max(candidates, key=lambda one: _score(one[0], left[sample], len(one[1].cells)))
+        best = max(candidates, key=lambda one: _score(model, one[0], one[1], left, sample))
         if not (best[0].is_right & left[sample]).any():
             break
         candidates.remove(best)
@@ -274,8 +274,11 @@ def _near(model: Model, sample: Identities) -> tuple[Flags, Evaluation]:
     return near, Evaluation(graph, whole.seen, whole.is_cut, order)
 
 
-def _score(one: Descent, left: Flags, size: int) -> tuple[int, bool, int]:
-    return int((one.is_right & left).sum()), abs(one.factor - 1) < CLOSENESS, -size
+def _score(model: Model, one: Descent, loss: Loss, left: Flags, sample: Identities) -> tuple[int, bool, int, int]:
+    """How well a loss explains some updates; of two that explain as many, the one that all of them change is better."""
+    changed = (np.nan_to_num(one.adjoint[model.parameters[sample]]) != 0).any(axis=1)
+    right = int((one.is_right & left[sample]).sum())
+    return right, abs(one.factor - 1) < CLOSENESS, int(changed.sum()), -len(loss.cells)
 
 
 def _reached(model: Model, one: Descent) -> Flags:
@@ -433,7 +436,8 @@ def _commonest(factors: Array) -> float:
     known = factors[np.isfinite(factors)]
     if not len(known):
         return np.nan
-    (rounded, _), *_ = Counter(float(f"{factor:.6g}") for factor in known.tolist()).most_common(1)
+    counts = Counter(float(f"{factor:.6g}") for factor in known.tolist())
+    rounded = max(counts, key=lambda factor: (counts[factor], factor > 0))  # as many up as down: those up are wrong
     return float(known[np.argmin(np.abs(known - rounded))])
 
 

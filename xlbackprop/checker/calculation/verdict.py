@@ -19,7 +19,7 @@ from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.recognition import ancestors, dependents, descents, model_of, stateful_model_of
 from xlbackprop.checker.calculation.rules import rule_words
 from xlbackprop.checker.file.book import Book
-from xlbackprop.checker.file.formula import Position
+from xlbackprop.checker.file.formula import Formulas, Position
 from xlbackprop.checker.judgement.slip import Tries
 
 MOST_FORMULAS = 300_000
@@ -124,12 +124,32 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
         wrong += mistakes(model, descent, trials)
     if found:
         wrong += [*carrying_mistakes(model, found), *strangers(model, {one.node for one in wrong})]
+    wrong += _unread(model, wrong)
     trainings = [training for descent in found for training in _trainings(model, descent)]
     proven = _proven(model, found, wrong)
     sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
     explained = dependents(model.evaluation, sources)
     explained[sources] = False
     return CalculationVerdict(graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings))
+
+
+def _unread(model: Model, wrong: list[Mistake]) -> list[Mistake]:
+    """The same mistakes in cells that no update is calculated from, as in the last step."""
+    graph = model.graph
+    told = {mistake.node for mistake in wrong}
+    found: dict[int, Mistake] = {}
+    for mistake in wrong:
+        kind = graph.kind(mistake.node)
+        if kind is None or mistake.is_forward or not mistake.formula or not model.feeds[mistake.node]:
+            continue
+        sheet, row, column = graph.positions[mistake.node]
+        formula = Formulas().read(mistake.formula[1:], row, column)
+        for node in kind.cells[~model.feeds[kind.cells]].tolist():
+            where, *place = graph.positions[node]
+            if node not in told and where == sheet and (place[0] == row or place[1] == column):
+                text = "=" + formula.written(*place)
+                found[node] = Mistake(node, mistake.kind, mistake.words, text, mistake.parameter)
+    return list(found.values())
 
 
 def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
@@ -151,21 +171,30 @@ def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
         reached = dependents(evaluation, model.parameters[right]) | (~model.depends & (graph.kind_of < 0))
         proven |= backward | (is_forward & ~tainted & reached)
         proven[model.targets[right]] = True
+        if 2 * descent.is_right.sum() > len(descent.members):  # what most updates descend is the loss, as it stands
+            for kind in graph.kinds:
+                if is_forward[kind.cells].all() and not model.feeds[kind.cells].any():
+                    proven[kind.cells] = True
     updated = set(model.targets.tolist())
     for node in np.unique(model.parameters[graph.kind_of[model.parameters] >= 0]).tolist():
         if node not in updated:
             source = graph.link(node)
             proven[node] = proven[source] and source in updated
-    columns: set[tuple[int, str, int]] = set()
+    lines: set[tuple[object, ...]] = set()
     unproven = {*model.parameters.tolist(), *updated}
     for node in np.flatnonzero(proven & (graph.kind_of >= 0)).tolist():
-        sheet, _, column = graph.positions[node]
-        columns.add((int(graph.kind_of[node]), sheet, column))
-    for number, kind in enumerate(graph.kinds):
+        lines.update(_lines(graph, node))
+    for kind in graph.kinds:
         for node in kind.cells[~proven[kind.cells]].tolist():
-            sheet, _, column = graph.positions[node]
-            proven[node] = node not in unproven and (number, sheet, column) in columns
+            proven[node] = node not in unproven and not lines.isdisjoint(_lines(graph, node))
     return proven & ~mistaken
+
+
+def _lines(graph: Graph, node: int) -> Iterator[tuple[object, ...]]:
+    """A kind of formula in one column, in one row, or at one place of the sheets."""
+    sheet, row, column = graph.positions[node]
+    kind = int(graph.kind_of[node])
+    yield from ((kind, sheet, column), (kind, sheet, row, ""), (kind, row, column))
 
 
 def _trainings(model: Model, descent: Descent) -> Iterator[Training]:
