@@ -28,7 +28,7 @@ from xlbackprop.checker.worlds import ELSEWHERE, close
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates, address, ranges
-from xlbackprop.network import LEARNING_RATE
+from xlbackprop.network import ACTIVATIONS, LEARNING_RATE
 
 _FEWEST_FORWARD = 4
 """Columns of the forward pass; with fewer it cannot be told whether a sheet or its reading is wrong."""
@@ -422,22 +422,16 @@ class _TableJudge:
             for outputs, units in zip(labels.activations, labels.pre_activations, strict=True)
             for pair in zip(outputs, units, strict=True)
         ]
-        others: dict[str, Callable[[Array], Array]] = {
-            "ReLU": lambda x: np.maximum(x, 0),
-            "tanh": np.tanh,
-            "leaky ReLU": lambda x: np.where(x > 0, x, 0.01 * x),
-            "linear": lambda x: x,
-        }
         last = len(self._table.steps) - 1
-        for kind, function in others.items():
+        for kind, activation in ACTIVATIONS.items():
             hits = judged = 0
             for output, unit in pairs:
                 key = self._trees.key(output, last) if output in self._trees.core else None
                 argument = self._meaning.world.value(unit, 0)
                 value = None if key is None else self._judge.value(key)
                 judged += key is not None
-                hits += value is not None and argument is not None and close(value, function(argument))
-            if hits * 2 > judged:
+                hits += value is not None and argument is not None and close(value, activation.value(argument))
+            if hits * 2 > judged and kind != "sigmoid":
                 return f"its activation function is {kind}, not the sigmoid"
         return ""
 
