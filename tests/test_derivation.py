@@ -138,6 +138,11 @@ def test_a_chain_names_its_links(derivation: Derivation) -> None:
     assert equation("∂E/∂w3", derivation.chain("∂E/∂w3")) == "∂E/∂w3 = ∂E/∂a_h2 · ∂a_h2/∂h2 · ∂h2/∂w3"
 
 
+def test_the_reason_of_a_chain_of_three_does_not_speak_of_two(derivation: Derivation) -> None:
+    reason = derivation["∂E/∂w5"].reason
+    assert reason == "w5 reaches E through o1 alone, so the slopes along the way multiply"
+
+
 @settings(max_examples=40)
 @given(definitions(iterations=1))
 def test_every_quantity_is_defined_by_others_and_said_in_words(definition: Definition) -> None:

@@ -47,6 +47,21 @@ def test_nobody_is_sent_to_a_sheet_that_is_not_there() -> None:
     assert not any("before any training" in each for each in asked(load("xor"), ("Start here", "Walkthrough")))
 
 
+def test_twins_are_asked_of_with_all_that_makes_them_alike() -> None:
+    """Units that share their bias have none of their own to copy."""
+    own, none = ("in and out", "copies h1's bias and weights"), ("in and out", "copies h1's weights")
+    for template, words in (("xor", own), ("classic", none)):
+        assert any(all(each in question for each in words) for question in asked(load(template)))
+    assert any("copies net_h1's weights, in and out" in question for question in asked(load("mazur")))
+
+
+def test_twins_that_differ_on_the_way_out_part() -> None:
+    hidden, output = (definition := load("classic")).layers
+    trace = train(replace(definition, layers=(replace(hidden, weights=(hidden.weights[0],) * 2), output)))
+    assert trace["h1"][0] == trace["h2"][0]
+    assert trace["h1"][1] != trace["h2"][1]
+
+
 @pytest.mark.parametrize("template", ["classic", "xor"])
 def test_twins_stay_twins(template: str) -> None:
     definition = load(template)

@@ -20,6 +20,7 @@ from tests.cases import thorough_but
 from tests.judges import Cells, Changes
 from tests.test_judges import QUICK_JUDGES, assert_agree
 from xlbackprop import Definition, build, load, train
+from xlbackprop.ground.grid import address
 from xlbackprop.network.templates import names
 from xlbackprop.walkthrough import fit
 from xlbackprop.workbook.sheets.predictions import CURVE_STEPS, STEPS, TITLE, Layout
@@ -101,6 +102,27 @@ def test_the_boundary_of_a_hidden_unit_is_where_its_weighted_sum_is_0(folder: Pa
     output, hidden = (recalculated("xor", folder, {"shown": name}) for name in ("a_o1", "a_h1"))
     assert [output[place] for place in places] == [0.5, "line: halfway between the targets"]
     assert [hidden[place] for place in places] == [0, "line: its weighted sum is 0"]
+
+
+@pytest.mark.parametrize(
+    ("template", "equal"), [("classic", {}), ("xor", {("Data", f"D{row}"): 1.0 for row in range(6, 10)})]
+)
+def test_the_line_between_equal_targets_is_the_target(template: str, equal: Changes, folder: Path) -> None:
+    """Of a single sample, and of several that a reader has made equal; such a sample stands on the line, not above."""
+    layout = Layout(load(template))
+    row, column = layout.scale_row + 1, layout.side + 2
+    cells = recalculated(template, folder, {}, equal)
+    line, words, marks = (
+        cells[TITLE, place] for place in (address(row, column), address(row, column + 2), address(row + 1, column - 1))
+    )
+    assert {line, *table(cells, load(template), "t1")} == {1.0 if equal else 0.5}
+    assert words == "line: the target"
+    assert "halfway or above" in str(marks)
+
+
+@pytest.mark.parametrize(("template", "offered"), [("xor", "← an output, or a hidden unit"), ("and-or", "← an output")])
+def test_a_hidden_unit_is_only_offered_where_there_is_one(template: str, offered: str, folder: Path) -> None:
+    assert offered in [value for (title, _), value in judges.stored(built(template, folder)).items() if title == TITLE]
 
 
 def forward(definition: Definition, at: Mapping[str, float], values: Sequence[float]) -> dict[Any, float]:

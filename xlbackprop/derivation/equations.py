@@ -368,7 +368,7 @@ def _derivative(of: str, by: str, expression: Expression, reason: str) -> Quanti
 
 
 def _through(start: str, middle: str, end: str = "E") -> str:
-    return f"{start} reaches {end} through {middle} alone, so the slopes of both steps multiply"
+    return f"{start} reaches {end} through {middle} alone, so the slopes along the way multiply"
 
 
 def _only_term(unit: str, weight: str, source: str, by: str) -> str:

@@ -247,7 +247,8 @@ class _Sheet:
             if choice == SHOWN:
                 page.text(before, choice, _BEFORE)
                 page.choice(cell, self._shown, self._heads, "Shown", "One of the activations, please.")
-                page.text(after, "← an output, or a hidden unit", Look(theme.NOTE))
+                hidden = ", or a hidden unit" if len(self._forward) > len(self._names.targets) else ""
+                page.text(after, f"← an output{hidden}", Look(theme.NOTE))
             elif choice == MADE:
                 page.text(before, choice, _BEFORE)
                 page.number(cell, iterations, Look(theme.INPUT, number_format=theme.COUNT_FORMAT))
@@ -693,10 +694,13 @@ class _Sheet:
         for column, (text, formula, value) in enumerate(contents, layout.side + 1):
             page.text(address(row, column), text, Look(theme.NOTE, align="center"))
             page.formula(address(row + 1, column), formula, value, Look(theme.SURFACE, number_format=_MAP_FORMAT))
-        words, hidden = "line: halfway between the targets", "line: its weighted sum is 0"
-        told = f'IF({self._shown_cell}>{len(self._forward) - len(self._names.targets)},"{words}","{hidden}")'
-        page.formula(address(row + 1, layout.side + 4), told, words, Look(theme.NOTE))
-        note = f"{MARKS[1]} a sample whose target is above the boundary, {MARKS[0]} below it"
+        between, alone, hidden = (
+            f"line: {text}" for text in ("halfway between the targets", "the target", "its weighted sum is 0")
+        )
+        output = f'IF({self._over(2)}>{self._over(3)},"{between}","{alone}")'
+        told = f'IF({self._shown_cell}>{len(self._forward) - len(self._names.targets)},{output},"{hidden}")'
+        page.formula(address(row + 1, layout.side + 4), told, between if most > least else alone, Look(theme.NOTE))
+        note = f"{MARKS[1]} a sample whose target is halfway or above, {MARKS[0]} below, {MARKS[2]} both"
         page.text(address(row + 2, layout.side + 1), note, Look(theme.NOTE))
 
     # What is told beside the samples

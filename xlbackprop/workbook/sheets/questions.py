@@ -54,7 +54,7 @@ def _layers(lesson: Lesson) -> Question | None:
     if not predictions.has_layers(lesson.derivation):
         return None
     cell = predictions.Layout(lesson.definition).panel_cell
-    words = f"In which of the {layers} layers is the gradient smallest, how many times?"
+    words = f"In which of the {layers} layers is the gradient smallest, and by what factor?"
     return Question(f"{predictions.TITLE} {cell}", predictions.TITLE, cell, words)
 
 
@@ -91,7 +91,9 @@ def _twins(lesson: Lesson) -> Question | None:
     if len(names.weights) != 2 or len(names.activations[0]) < 2:
         return None
     (first, second), weight = names.pre_activations[0][:2], names.weights[0][1][0]
-    words = f"If {second} starts with all numbers of {first}, will the two ever differ?"
+    # With other weights out the gradients of the two differ, and they part at the first update.
+    own = "bias and weights" if len({*names.biases[0][:2]}) > 1 else "weights"
+    words = f"If {second} copies {first}'s {own}, in and out, do they ever differ?"
     return Question(f"{weight} in {table.cell(weight)}", WALKTHROUGH, table.cell(weight), words)
 
 
