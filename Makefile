@@ -1,9 +1,10 @@
-# `make` sets everything up, and writes output/classic.xlsx where it is missing; `make test` runs every test.
+# `make` sets everything up, and writes output/classic.xlsx where it is missing; `make test` runs every test;
+# `make pictures` builds the workbooks in output/ anew and takes the README's pictures of them.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: all test quick lint bench clean
+.PHONY: all test quick lint bench workbooks pictures clean
 
 all: .venv/installed output/classic.xlsx
 
@@ -30,6 +31,12 @@ lint: .venv/installed
 bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python benchmarks/run.py
+
+workbooks: .venv/installed
+	for template in $(basename $(notdir $(wildcard templates/*.toml))); do $(BIN)/xlbackprop build $$template; done
+
+pictures: workbooks
+	xvfb-run --auto-servernum --server-args="-screen 0 1366x768x24 -noreset" $(BIN)/python docs/make_pictures.py
 
 clean:
 	rm -rf .venv build dist

@@ -1,4 +1,4 @@
-"""The committed sample: what a teacher without Python downloads is what the code builds."""
+"""The committed workbooks: what a teacher without Python downloads is what the code builds."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases import thorough_but
 from xlbackprop import build, load
+from xlbackprop.network.templates import names
 
 HOUSE = Path(__file__).parent.parent
-SAMPLE = "output/classic.xlsx"
 MEASURED = "Gradient check"
 """The sheet whose numbers are differences of two losses over 2ε, which hold half as many digits as the losses."""
 _NUMBER = re.compile(r"<v>(-?[0-9.]+(?:e[-+]?[0-9]+)?)</v>")
 
 
-def committed() -> bytes:
-    """The sample as git has it, whatever was built over it since; the file itself where there is no git."""
+def committed(sample: str) -> bytes:
+    """A sample as git has it, whatever was built over it since; the file itself where there is no git."""
     git = shutil.which("git")
     if git and (HOUSE / ".git").exists():
-        return subprocess.run([git, "show", f":{SAMPLE}"], cwd=HOUSE, check=True, capture_output=True).stdout
-    return (HOUSE / SAMPLE).read_bytes()
+        return subprocess.run([git, "show", f":{sample}"], cwd=HOUSE, check=True, capture_output=True).stdout
+    return (HOUSE / sample).read_bytes()
 
 
 def parts(content: bytes) -> dict[str, str]:
@@ -39,16 +40,28 @@ def is_measured(name: str, contents: dict[str, str]) -> bool:
     return name == sheet or (name.startswith("xl/charts/") and f"'{MEASURED}'!" in contents[name])
 
 
-def test_the_sample_is_what_the_code_builds(tmp_path: Path) -> None:
+@pytest.mark.parametrize("template", thorough_but(names(), "classic"))
+def test_a_sample_is_what_the_code_builds(template: str, tmp_path: Path) -> None:
     """To the letter, but for the last digits of values: another processor's `exp` may round them otherwise."""
-    sample, built = parts(committed()), parts(build(load(), tmp_path / "classic.xlsx").read_bytes())
+    place = f"output/{template}.xlsx"
+    sample, built = parts(committed(place)), parts(build(load(template), tmp_path / "book.xlsx").read_bytes())
     assert sample.keys() == built.keys()
     for name, text in built.items():
-        advice = f"{name}: run `xlbackprop build` and `git add {SAMPLE}`"
+        advice = f"{name}: run `make workbooks` and `git add output`"
         assert _NUMBER.sub("<v/>", sample[name]) == _NUMBER.sub("<v/>", text), advice
         theirs, ours = (list(map(float, _NUMBER.findall(each))) for each in (sample[name], text))
         nearness = 1e-8 if is_measured(name, built) else 1e-12
         assert theirs == pytest.approx(ours, rel=1e-12, abs=nearness), advice
+
+
+@pytest.mark.parametrize("template", names())
+def test_the_readme_shows_every_template(template: str) -> None:
+    readme, definition = (HOUSE / "README.md").read_text(encoding="utf-8"), load(template)
+    row = next(line for line in readme.splitlines() if f"](output/{template}.xlsx)" in line)
+    assert f"{definition.title}. {definition.teaches}" in row
+    pictures = re.findall(r'src="([^"]*)"', row)
+    assert pictures
+    assert all((HOUSE / picture).is_file() for picture in pictures)
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
