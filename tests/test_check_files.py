@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import re
 import subprocess
@@ -118,7 +119,15 @@ def test_a_link_to_a_file_outside_is_not_followed(right: Path, tmp_path: Path) -
 
 
 def test_the_recalculation_has_a_time_limit(right: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recalculate, "TIME_LIMIT", 0.0)
+    def sleeper() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", "import time; time.sleep(600)"]
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=hasattr(os, "killpg")
+        )
+
+    monkeypatch.setattr(recalculate, "_idle", [])
+    monkeypatch.setattr(recalculate, "_start", sleeper)
+    monkeypatch.setattr(recalculate, "TIME_LIMIT", 0.2)
     report = report_of(right)
     assert report.status == "ok"
     assert any("was stopped" in note.message for note in report.notes)

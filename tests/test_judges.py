@@ -162,21 +162,32 @@ def _judge_generated(definition: Definition, columns: str, sheets: Collection[st
             changes = _iteration(iteration)
             if any(title == matrices.TITLE for title, _ in expected):
                 changes = {**changes, (matrices.TITLE, matrices.ITERATION_CELL): iteration}
-            chance = _digits_of_roundings(expected)
+            chance = _digits_of_roundings(generated, expected)
             actual = {cell: value for cell, value in judge(generated, changes).items() if cell not in chance}
             wanted = {cell: value for cell, value in expected.items() if cell not in chance}
             assert_agree(actual, wanted, repr(definition), allowed)
 
 
-def _digits_of_roundings(expected: Cells) -> set[tuple[str, str]]:
-    """Where Step by step prints the digits of a number that is 0 but for roundings, which are chance."""
-    title = step_by_step.TITLE
-    rows = [
-        cell[1:]
-        for (sheet, cell), value in expected.items()
-        if sheet == title and cell[0] == "D" and isinstance(value, float) and 0 < abs(value) < ABSOLUTE_TOLERANCE
-    ]
-    return {(title, f"{column}{row}") for row in rows for column in "CFGHIJKL"}
+def _digits_of_roundings(path: Path, expected: Cells) -> set[tuple[str, str]]:
+    """The cells that follow from the digits of a number that is 0 but for roundings, which are chance."""
+    formulas = judges.formula_cells(path)
+    chance: set[tuple[str, str]] = set()
+    for (sheet, cell), formula in formulas.items():
+        of = _DIGITS_OF.match(formula)
+        number = expected.get((sheet, of[1].replace("$", ""))) if of else None
+        if isinstance(number, float) and abs(number) < ABSOLUTE_TOLERANCE:
+            chance.add((sheet, cell))
+    size = -1
+    while size != len(chance):
+        size = len(chance)
+        for (sheet, cell), formula in formulas.items():
+            if any((sheet, place.replace("$", "")) in chance for place in _REFERENCE.findall(formula)):
+                chance.add((sheet, cell))
+    return chance
+
+
+_DIGITS_OF = re.compile(r"=INT\(LOG10\(MAX\(ABS\((?:SUM\()?(\$?[A-Z]+\$?\d+)\)")
+_REFERENCE = re.compile(r"\$?[A-Z]+\$?\d+")
 
 
 @pytest.mark.thorough

@@ -20,6 +20,7 @@ from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.network.templates import names
 from xlbackprop.symbols import Numbers
+from xlbackprop.symbols.formula import LARGEST_EXPONENT
 from xlbackprop.walkthrough.explanation import as_text, explain
 from xlbackprop.walkthrough.steps import moment
 from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL, TITLE
@@ -39,7 +40,8 @@ def pressed(text: str) -> float:
     code = re.sub(r"\|([^|]*)\|", r"abs(\1)", code)
     code = code.replace("⌊", "floor(").replace("⌋", ")").replace("√", "sqrt")
     code = code.replace("·", "*").replace("−", "-").replace("^", "**")
-    known = {name: getattr(math, name) for name in ("exp", "tanh", "cos", "sqrt", "floor")}
+    known = {name: getattr(math, name) for name in ("tanh", "cos", "sqrt", "floor")}
+    known["exp"] = lambda x: math.exp(x) if x < LARGEST_EXPONENT else math.inf
     known |= {"ln": math.log, "abs": abs, "min": min, "max": max, "mod": lambda x, y: x % y}
     return float(eval(code, {"__builtins__": {}}, known))  # what is evaluated was printed by us
 
