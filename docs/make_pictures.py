@@ -1,6 +1,7 @@
 """The pictures of the README: sheets of the workbooks in output/, as a laptop's LibreOffice shows them.
 
-`make pictures` gives it a screen of a laptop's size that nobody sees. Needs xvfb, xdotool and ImageMagick beside LibreOffice.
+`make pictures` gives it a screen of a laptop's size that nobody sees. Needs xvfb, xdotool and ImageMagick beside
+LibreOffice.
 """
 
 from __future__ import annotations
