@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import partialmethod
 from io import StringIO
 from pathlib import Path
 from time import sleep
 
 import pytest
+from rich.progress import Progress
 
 from xlbackprop import load, train
 from xlbackprop.cli import app
@@ -27,7 +29,9 @@ class Screen(StringIO):
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step is shown, not only what stands when the bar is drawn anew ten times a second."""
     monkeypatch.setattr(progress, "_SECONDS_OF_PATIENCE", 0.0)
+    monkeypatch.setattr(Progress, "update", partialmethod(Progress.update, refresh=True))
 
 
 def screen(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> Screen:

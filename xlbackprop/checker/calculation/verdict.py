@@ -172,8 +172,10 @@ def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
         proven |= backward | (is_forward & ~tainted & reached)
         proven[model.targets[right]] = True
         if 2 * descent.is_right.sum() > len(descent.members):  # what most updates descend is the loss, as it stands
-            for kind in graph.kinds:
-                if is_forward[kind.cells].all() and not model.feeds[kind.cells].any():
+            unusual = _unusual(graph)
+            for number, kind in enumerate(graph.kinds):
+                is_read = model.feeds[kind.cells].any()
+                if number not in unusual and is_forward[kind.cells].all() and not is_read:
                     proven[kind.cells] = True
     updated = set(model.targets.tolist())
     for node in np.unique(model.parameters[graph.kind_of[model.parameters] >= 0]).tolist():
@@ -190,7 +192,16 @@ def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
     return proven & ~mistaken
 
 
-def _lines(graph: Graph, node: int) -> Iterator[tuple[object, ...]]:
+def _unusual(graph: Graph) -> set[int]:
+    """The kinds of formulas, by number, beside another kind that has more cells in their column or row."""
+    counts = Counter(line for node in np.flatnonzero(graph.kind_of >= 0).tolist() for line in _lines(graph, node))
+    most: dict[tuple[object, ...], int] = {}
+    for (_, *line), count in counts.items():
+        most[tuple(line)] = max(count, most.get(tuple(line), 0))
+    return {kind for (kind, *line), count in counts.items() if count < most[tuple(line)]}
+
+
+def _lines(graph: Graph, node: int) -> Iterator[tuple[int, *tuple[object, ...]]]:
     """A kind of formula in one column, in one row, or at one place of the sheets."""
     sheet, row, column = graph.positions[node]
     kind = int(graph.kind_of[node])
