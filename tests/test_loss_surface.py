@@ -167,9 +167,7 @@ def test_the_colours_have_their_values_beside_them(tmp_path: Path) -> None:
 def test_the_map_says_why_it_has_another_loss_where_the_path_ends(tmp_path: Path) -> None:
     path = build(load(), tmp_path / "book.xlsx", sheets=["loss-surface"])
     words = said(path, {})[2]
-    here, there = (
-        float(text.split()[-1].replace("−", "-")) for text in (words.split(" here")[0], words.split(" in")[0])
-    )
+    here, there = (float(text.split(" at ")[1]) for text in words.removesuffix(":").split(","))
     assert there == pytest.approx(train(load())["E_total"][-1], rel=1e-3)
     assert here > 10 * there
     cells = judges.ironcalc_judge(path, {(TITLE, loss_surface.ITERATION_CELL): 67})

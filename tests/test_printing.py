@@ -1,4 +1,4 @@
-"""What a workbook prints: pages that a class can read, and on them what the engine computed."""
+"""What a workbook shows and prints: screens and pages that a class can read, and on them what the engine computed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from tests import judges
 from tests.cases import thorough_but
-from tests.sheets import width_of
+from tests.sheets import assert_seen_at_once, width_of
 from xlbackprop import build, load, train
 from xlbackprop.network import short_label
 from xlbackprop.network.templates import names
@@ -67,6 +67,14 @@ def test_all_print_can_be_read(template: str, folder: Path) -> None:
     for sheet in openpyxl.load_workbook(built(template, folder)):
         if sheet.sheet_state == "visible" and sheet.title not in PICTURES:
             assert min(sizes(sheet)) >= LEAST, sheet.title
+
+
+@pytest.mark.parametrize("template", thorough_but(names(), "classic"))
+def test_a_screen_shows_all_of_a_sheet_that_a_reader_looks_at(template: str, folder: Path) -> None:
+    for sheet in openpyxl.load_workbook(built(template, folder)):
+        if sheet.sheet_state == "visible" and sheet.title not in ("Walkthrough", TITLE):
+            first, _, last, _ = areas(sheet)[0]
+            assert_seen_at_once(sheet, first, last)
 
 
 @pytest.mark.parametrize("template", thorough_but(names(), "classic", "deep"))

@@ -86,7 +86,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
         ),
         local_derivative=lambda x, a: 1 - a**2,
         reason="tanh is steepest in the middle, 1 at most, and flat far out",
-        sentence="the hyperbolic tangent tanh squeezes any number into the range from −1 to 1",
+        sentence="the hyperbolic tangent tanh squeezes any number into −1 to 1",
         bounded=True,
     ),
     # Nair and Hinton, ICML (2010); the derivative at 0 is taken to be 0.
@@ -96,7 +96,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
         function=Function("relu", lambda x: apply(Builtin.MAXIMUM, 0.0, x)),
         local_derivative=lambda x, a: conditional(0.0, x, 1.0, 0.0),
         reason="1 above 0, where all passes, and 0 elsewhere, where nothing does",
-        sentence="the rectifier relu lets positive numbers through and makes all others 0",
+        sentence="the rectifier relu leaves positive numbers, makes others 0",
     ),
     # Maas, Hannun and Ng, ICML workshop (2013); the derivative at 0 is that of the negative side.
     "leaky relu": Activation(
@@ -105,7 +105,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
         function=Function("lrelu", lambda x: conditional(0.0, x, x, Number(_LEAK) * x)),
         local_derivative=lambda x, a: conditional(0.0, x, 1.0, _LEAK),
         reason=f"1 above 0, where all passes, and {_LEAK:g} elsewhere, where that share passes",
-        sentence=f"the leaky rectifier lrelu lets positive numbers through and leaves {_LEAK:g} of all others",
+        sentence=f"lrelu leaves positive numbers as they are, and {_LEAK:g} of all others",
     ),
     # Dugas et al., NIPS (2000), eq. 4.
     "softplus": Activation(

@@ -11,7 +11,7 @@ from xlbackprop.symbols import Builtin, Exponential, Expression, Stable, apply, 
 
 SOFTMAX = "softmax"
 
-SENTENCE = "the softmax turns the outputs into shares of 1; the largest gets the largest share"
+SENTENCE = "the softmax turns the outputs into shares that add up to 1"
 """What the function does, to follow the words "the activation of …:"."""
 
 REASONS = {

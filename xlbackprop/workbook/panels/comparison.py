@@ -510,5 +510,6 @@ class Summary(Struct, frozen=True, dict=True):
         )
 
     def handout(self, last_column: int) -> None:
-        """Print the table and the charts, up to a column."""
+        """Show and print the table and the charts, up to a column."""
+        self.page.fit_screen(column_letter(last_column))
         self.page.handout(self.lesson.definition.title, f"A1:{address(self._last_picture_row, last_column)}")

@@ -40,16 +40,19 @@ class Passed(Struct, frozen=True):
         return f"MAX(MAX({ranges}),-MIN({ranges}))", float(np.abs(values).max())
 
 
-def put_layers(passed: Passed, layers: Sequence[Sequence[str]], row: int, column: int, columns: int) -> int:
+def put_layers(
+    passed: Passed, layers: Sequence[Sequence[str]], row: int, column: int, columns: int, helper_column: int
+) -> int:
     """Put down how large the gradient is in every layer, with a chart; give the last row taken.
 
     Args:
         layers: the gradients of each.
+        helper_column: where, out of sight, the numbers stand that the chart shows.
     """
     page, rows = passed.page, range(row + 2, row + 2 + len(layers))
     page.text(address(row, column), "How much of the gradient reaches each layer", Look(theme.HEADING))
-    for offset, text in enumerate(("layer", "most", "drawn")):
-        page.text(address(row + 1, column + offset), text, theme.COLUMN_HEAD)
+    for place, text in ((column, "layer"), (column + 1, "∂E/∂w"), (helper_column, "in the chart")):
+        page.text(address(row + 1, place), text, theme.COLUMN_HEAD)
     look, drawn = Look(theme.RESULT, Role.GRADIENT, _SIZE), []
     for number, (place, gradients) in enumerate(zip(rows, layers, strict=True), 1):
         formula, value = passed.largest(gradients)
@@ -58,14 +61,14 @@ def put_layers(passed: Passed, layers: Sequence[Sequence[str]], row: int, column
         cell = address(place, column + 1)
         page.formula(cell, formula, value, look)
         drawn.append(max(value, _SMALLEST_DRAWN))
-        page.formula(address(place, column + 2), f"MAX({_SMALLEST_DRAWN:G},{cell})", drawn[-1], look)
+        page.formula(address(place, helper_column), f"MAX({_SMALLEST_DRAWN:G},{cell})", drawn[-1], look)
     sheet = f"'{page.sheet.title}'"
     numbers, sizes = (
         f"{sheet}!{absolute(address(rows[0], place))}:{absolute(address(rows[-1], place))}"
-        for place in (column, column + 2)
+        for place in (column, helper_column)
     )
     curve = Curve(
-        (f"{sheet}!{absolute(address(row + 1, column + 1))}", "most"),
+        (f"{sheet}!{absolute(address(row + 1, column + 1))}", "∂E/∂w"),
         (numbers, list(map(float, range(1, len(rows) + 1)))),
         (sizes, drawn),
         theme.SHADES[Role.GRADIENT].dark,
@@ -74,7 +77,7 @@ def put_layers(passed: Passed, layers: Sequence[Sequence[str]], row: int, column
     )
     chart = charts.curve_chart("Largest gradient in each layer", "layer", "|∂E/∂w|", [curve], logarithmic=True)
     words = "Chart of the largest gradient of a weight in every layer, from first to last"
-    page.chart(chart, (row + 1, column + 3, row + _CHART_ROWS, column + columns - 1), words)
+    page.chart(chart, (row + 1, column + 2, row + _CHART_ROWS, column + columns - 1), words)
     return max(row + _CHART_ROWS, rows[-1])
 
 

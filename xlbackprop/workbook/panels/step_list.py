@@ -11,13 +11,16 @@ from xlbackprop.symbols import Mathematics, Typesetter
 from xlbackprop.walkthrough import GIVEN, Given, Lesson, givens, moment
 from xlbackprop.workbook.panels.iteration_choice import Choice
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.page import ROW_HEIGHT, Page
 from xlbackprop.workbook.xlsx.theme import Look
 
 _LEADING_ON = Look(theme.LINK, shaded=True, align="left", indent=1)
 
-MOST_GIVEN = 20
+MOST_GIVEN = 16
 """Lines; where more is given, what is calculated would begin below the first screen."""
+
+_GIVEN_PADDING = 2.0
+"""Points, for the symbols."""
 
 GIVEN_FIRST = "Given"
 GIVEN_BESIDES = "Given besides: what the training has made so far, and how it is set"
@@ -28,6 +31,7 @@ def list_page(workbook: Workbook, title: str, widths: Mapping[str, float]) -> Pa
     page = Page(workbook, title)
     for letter, width in widths.items():
         page.widths(letter, width)
+    page.fit_screen(max(widths))
     page.text("A1", title, Look(theme.TITLE))
     page.heights(1, 1)
     return page
@@ -43,6 +47,9 @@ def list_header(page: Page, row: int, letters: Iterable[str], headers: Iterable[
 
 class Lines:
     """The lines below the header, put down one under the other; each knows where the earlier ones stand."""
+
+    sentence_column: str
+    """Where it says what a quantity is."""
 
     def __init__(self, page: Page, lesson: Lesson, choice: Choice, header_row: int, letters: Iterable[str]) -> None:
         self.row = header_row
@@ -79,16 +86,22 @@ class Lines:
             self._heading(GIVEN_BESIDES)
             for each in everything:
                 if each not in first:
-                    self._given(each)
+                    self._put_given(each)
         self.last_row, self.row = self.row, top
         self._heading(GIVEN if first == everything else GIVEN_FIRST)  # beside a link it has a column's room
         if len(first) < len(everything):
             text = f"{len(everything) - len(first)} more numbers are given: from row {besides}"
             self._page.link(f"B{self.row}", text, self._page.sheet.title, f"A{besides}", _LEADING_ON)
         for each in first:
-            self._given(each)
+            self._put_given(each)
         stretches = [(top + 2, self.row), (besides + 1, self.last_row)]
         return [(start, end) for start, end in stretches if start <= end]
+
+    def _put_given(self, given: Given) -> None:
+        """Put down a number in a low row, so that what is calculated begins on the first screen."""
+        self._given(given)
+        lines = self._page.lines(given.sentence, self.sentence_column)
+        self._page.height(self.row, lines * ROW_HEIGHT + _GIVEN_PADDING)
 
     def _given(self, given: Given) -> None:
         """Put down one number that is given."""

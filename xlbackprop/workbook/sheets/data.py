@@ -22,7 +22,7 @@ from xlbackprop.workbook.xlsx.theme import Look
 
 _HEADER_ROW = FIRST_SAMPLE_ROW - 1
 EPOCH_CELL = "C3"
-_WIDTH, _GAP = 12.0, 3.0
+_WIDTH, _GAP = 10.0, 3.0
 _LOSS = "loss of all samples"
 
 
@@ -35,11 +35,12 @@ def data(workbook: Workbook, lesson: Lesson) -> Page:
     _samples(page, lesson)
     _order(page, lesson)
     answering = _choose(page, lesson)
-    last = _answers(page, lesson, answering)
+    shown, last = _answers(page, lesson, answering)
     page.widths((column_letter(index) for index in range(1, last + 1)), _WIDTH)
     column = curve_column(lesson.derivation)
     page.widths(map(column_letter, (column - 1, column + 2)), _GAP)
     page.sheet.freeze_panes = f"B{FIRST_SAMPLE_ROW}"
+    page.fit_screen(shown)
     page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
     return page
 
@@ -94,8 +95,12 @@ def _order(page: Page, lesson: Lesson) -> None:
     page.limit(cells, "Order", 1, len(lesson.definition.samples), whole=True)
 
 
-def _answers(page: Page, lesson: Lesson, answering: str) -> int:
-    """Put down what the network says to every sample, and the weights with which it does; give the last column."""
+def _answers(page: Page, lesson: Lesson, answering: str) -> tuple[str, int]:
+    """Put down what the network says to every sample, and the weights with which it does.
+
+    Returns:
+        the last column of the answers, and the last one of the working beside them.
+    """
     derivation, names, curve = lesson.derivation, lesson.derivation.names, lesson.table.loss_curve
     column = curve_column(derivation) + 3
     columns = (*forward_columns(derivation, names.losses), *names.losses, names.total_loss)
@@ -129,7 +134,8 @@ def _answers(page: Page, lesson: Lesson, answering: str) -> int:
     last_row = max(working.last_row, last_point)
     page.sheet.print_area = f"A1:{working.letter(total)}{last_row}"
     forward_column = weights_column + len(parameters) + 1
-    return _curve(page, lesson, weights_column, forward_column, {name: references[name] for name in fixed})
+    given = {name: references[name] for name in fixed}
+    return working.letter(total), _curve(page, lesson, weights_column, forward_column, given)
 
 
 def _curve(page: Page, lesson: Lesson, weights_column: int, forward_column: int, references: Mapping[str, str]) -> int:

@@ -145,6 +145,7 @@ def gradient_check(workbook: Workbook, lesson: Lesson) -> Page:
     page.widths("A", 15)
     page.widths((column_letter(index) for index in range(2, sheet.working.next_column)), 15)
     page.widths("I", 18)
+    page.fit_screen("I")
     page.handout(lesson.definition.title, f"A1:I{sheet.places.epsilon_rows[-1]}")
     return page
 

@@ -151,7 +151,9 @@ def loss_surface(workbook: Workbook, lesson: Lesson) -> Page:
     page.widths("A", 8)
     page.widths(map(column_letter, range(_GRID_COLUMN, _LAST_GRID_COLUMN + 1)), 5)
     page.widths([column_letter(_LAST_GRID_COLUMN + 1)], 1)
-    page.widths(map(column_letter, range(_SIDE_COLUMN, points.next_column + 3)), 12)
+    page.widths(map(column_letter, range(_SIDE_COLUMN, _LAST_SIDE_COLUMN + 1)), 11)
+    page.widths(map(column_letter, range(_WORKING_COLUMN, points.next_column + 3)), 12)
+    page.fit_screen(column_letter(_LAST_SIDE_COLUMN))
     page.handout(lesson.definition.title, f"A1:{column_letter(_LAST_SIDE_COLUMN)}{_ACROSS_ROW}")
     return page
 
@@ -571,7 +573,7 @@ def _end(page: Page, lesson: Lesson, points: _Points, visits: Array, others: str
     for value, place, text in zip((here, there), places[:2], places[2:], strict=True):
         page.formula(text, short_formula(place), short(value), plain)
     outside = "The path ends outside the map."
-    start, between, end = "Where the path ends: ", " here, ", " in the training;"
+    start, between, end = "The path ends at ", ", the training at ", ":"
     page.formula(
         address(_NOTE_ROW, _SIDE_COLUMN),
         f'IF({places[0]}<0,"{outside}","{start}"&{places[2]}&"{between}"&{places[3]}&"{end}")',

@@ -93,6 +93,7 @@ def matrices(workbook: Workbook, lesson: Lesson) -> Page:
     for row in range(header_row + 1, sheet.row):
         page.height(row, _ROW_HEIGHT)
     page.show_extreme_numbers(f"A{header_row + 1}:{last}{sheet.row - 1}", largest=_LARGEST_SHOWN)
+    page.fit_screen(last)
     page.print_setup(lesson.definition.title, f"1:{header_row}")
     for beginning in sheet.paper_beginnings():
         page.sheet.row_breaks.append(Break(id=beginning - 1))

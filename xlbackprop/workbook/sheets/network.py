@@ -42,7 +42,7 @@ from xlbackprop.workbook.panels import arrows
 from xlbackprop.workbook.panels.arrows import Area, Pair, Strength
 from xlbackprop.workbook.panels.iteration_choice import choose_iteration
 from xlbackprop.workbook.xlsx import charts, theme
-from xlbackprop.workbook.xlsx.page import ROW_HEIGHT, Page
+from xlbackprop.workbook.xlsx.page import ROW_HEIGHT, SCREEN_HEIGHT, SCREEN_WIDTH, Page
 from xlbackprop.workbook.xlsx.rows import Value
 from xlbackprop.workbook.xlsx.theme import Look
 
@@ -51,8 +51,6 @@ ITERATION_CELL, WEIGHT_CELL = "B3", "E3"
 TOP_ROW = 6
 """Where the picture begins; over it stand the titles of its columns."""
 
-_SCREEN = (127.0, 27)
-"""What a window of 1366 × 768 shows at 100 %: characters, in a font wider than the theme's, and rows."""
 _FIRST_WIDTH, _NAME_WIDTH, _NUMBER_WIDTH, _LAST_GAP_WIDTH = 9.0, 6.5, 9.3, 8.0
 _GAP_WIDTH, _NARROW_GAP_WIDTH = 12.0, 9.0
 _WORTH_IT = 1.06
@@ -145,8 +143,8 @@ class Place(Struct, frozen=True, dict=True):
     @property
     def size(self) -> int:
         """Percent of a screen that it takes, in that direction in which it is larger."""
-        wide, high = _SCREEN
-        return math.ceil(100 * max(sum(self.widths.values()) / wide, self.last_row / high))
+        high = self.last_row * ROW_HEIGHT
+        return math.ceil(100 * max(sum(self.widths.values()) / SCREEN_WIDTH, high / SCREEN_HEIGHT))
 
     @property
     def zoom(self) -> int:
@@ -202,7 +200,7 @@ def network(workbook: Workbook, lesson: Lesson) -> Page:
     sheet.factors()
     if place.has_update:
         sheet.update()
-    page.sheet.sheet_view.zoomScale = page.sheet.sheet_view.zoomScaleNormal = place.zoom
+    page.zoom(place.zoom)
     page.handout(lesson.definition.title, f"A1:{column_letter(place.last_column)}{place.last_row}")
     return page
 

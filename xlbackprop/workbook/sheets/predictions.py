@@ -65,6 +65,7 @@ _CONTRAST = 0.1
 _MAP_FORMAT, _AXIS_FORMAT = "0.00", "0.0###"
 _RIGHT, _WRONG = "✓", "✗"
 _BEFORE = Look(theme.HEADING, align="right", indent=1)
+_AFTER = Look(theme.NOTE, align="left", indent=1)
 _COUNT = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
 
 
@@ -196,11 +197,13 @@ def predictions(workbook: Workbook, lesson: Lesson) -> Page:
     last_row = max(sheet.panels(), layout.last_row, _ACROSS_ROW if layout.has_picture else 0)
     narrow = [*map(layout.column, lesson.derivation.sampled), layout.verdict]
     page.widths(map(column_letter, range(layout.side, layout.last_column + 1)), _WIDTH)
-    page.widths(map(column_letter, {1, *narrow}), _NARROW)
+    page.widths(map(column_letter, narrow), _NARROW)
     if layout.has_picture:
+        page.widths("A", _NARROW)
         page.widths(map(column_letter, range(_PICTURE_COLUMN, _LAST_PICTURE_COLUMN + 1)), _POINT_WIDTH)
         page.widths([column_letter(layout.side - 1)], 1)
     page.widths(map(column_letter, range(layout.working, sheet.next_column)), 11)
+    page.fit_screen(column_letter(layout.last_column))
     page.handout(lesson.definition.title, f"A1:{column_letter(layout.last_column)}{last_row}")
     return page
 
@@ -248,12 +251,12 @@ class _Sheet:
                 page.text(before, choice, _BEFORE)
                 page.choice(cell, self._shown, self._heads, "Shown", "One of the activations, please.")
                 hidden = ", or a hidden unit" if len(self._forward) > len(self._names.targets) else ""
-                page.text(after, f"← an output{hidden}", Look(theme.NOTE))
+                page.text(after, f"← an output{hidden}", _AFTER)
             elif choice == MADE:
                 page.text(before, choice, _BEFORE)
                 page.number(cell, iterations, Look(theme.INPUT, number_format=theme.COUNT_FORMAT))
                 page.limit(cell, "Iterations", 0, iterations, whole=True)
-                page.text(after, f"iterations, from 0 to {iterations}", Look(theme.NOTE))
+                page.text(after, f"iterations, from 0 to {iterations}", _AFTER)
             else:
                 self._choose_end(choice, row, column)
 
@@ -265,7 +268,7 @@ class _Sheet:
         if end == "from":
             page.text(address(row, column - 1), name, Look(theme.LABEL, Role.INPUT))
         elif index == 0:
-            page.text(address(row, column + 1), "empty: around the samples", Look(theme.NOTE))
+            page.text(address(row, column + 1), "empty: around the samples", _AFTER)
         page.blank(cell, Look(theme.INPUT))
         page.limit(cell, choice, -LARGEST_NUMBER, LARGEST_NUMBER, optional=True)
 
@@ -387,12 +390,13 @@ class _Sheet:
         style = page.style_number(Look(theme.CALCULATION, Role.LOSS, "0.000"))
         page.block(Block(row + 1, [BlockColumn(style, f"MAX({distances})", off)], layout.verdict + 1))
         page.text(address(row, layout.verdict + 1), "off by", theme.COLUMN_HEAD)
-        page.text(address(row - 1, layout.verdict), "at most", Look(theme.NOTE, align="right"))
+        page.text(address(row - 1, layout.verdict), "off by at most", Look(theme.NOTE, align="right"))
         letter = column_letter(layout.verdict + 1)
         look = Look(theme.RESULT, Role.LOSS, number_format="0.000")
         page.formula(f"{letter}{row - 1}", f"MAX({letter}{row + 1}:{letter}{last})", float(off.max()), look)
         outputs = address(row + 1, layout.column(names.activations[-1][0]))
         page.show_extreme_numbers(f"{outputs}:{letter}{last}")
+        page.show_extreme_numbers(f"{letter}{row - 1}")
         page.height(1, 24)
         page.text("A2", self._subtitle)
         if self._lesson.definition.is_softmax:
@@ -433,7 +437,7 @@ class _Sheet:
         if self.layout.is_map:
             return (
                 "The network's answer to every pair of inputs, with the weights of one iteration. "
-                "Lines: where it crosses the boundary."
+                "Black lines: where it passes the value marked line."
             )
         if self.layout.has_picture:
             return "The curve that the network has learned, with the weights of one iteration, and the samples."
@@ -699,7 +703,7 @@ class _Sheet:
         )
         output = f'IF({self._over(2)}>{self._over(3)},"{between}","{alone}")'
         told = f'IF({self._shown_cell}>{len(self._forward) - len(self._names.targets)},{output},"{hidden}")'
-        page.formula(address(row + 1, layout.side + 4), told, between if most > least else alone, Look(theme.NOTE))
+        page.formula(address(row + 1, layout.side + 4), told, between if most > least else alone, _AFTER)
         note = f"{MARKS[1]} a sample whose target is halfway or above, {MARKS[0]} below, {MARKS[2]} both"
         page.text(address(row + 2, layout.side + 1), note, Look(theme.NOTE))
 
@@ -745,7 +749,10 @@ class _Sheet:
 
     def _layers(self, row: int, column: int) -> int:
         passed = Passed(self.page, self._derivation, self._working, self._said)
-        return put_layers(passed, self._gradients, row, column, _PANEL_WIDTH) if has_layers(self._derivation) else 0
+        if not has_layers(self._derivation):
+            return 0
+        self.next_column += 2
+        return put_layers(passed, self._gradients, row, column, _PANEL_WIDTH, self.next_column - 2)
 
     def _units(self, row: int, column: int) -> int:
         passed = Passed(self.page, self._derivation, self._working, self._said)

@@ -23,8 +23,8 @@ _WHAT = (
     "A small neural network learns here, with every number in the open. All but a few of them are formulas: change "
     "one in bold blue, and the table, the diagram, the sentences and the charts follow."
 )
-_WIDTHS = {"A": 17.0, "B": 61.0, "C": 2.0, "D": 14.0, "E": 68.0}
-"""Characters; together they fit a screen of 1366 pixels."""
+_WIDTHS = {"A": 16.0, "B": 57.0, "C": 2.0, "D": 10.0, "E": 67.0}
+"""Characters."""
 
 _ROW_HEIGHT = 17
 """Points: high enough for the symbols, low enough for one screen."""
@@ -54,6 +54,7 @@ def start_here(workbook: Workbook, lesson: Lesson) -> Page:
     row = max(row, _cells(page, _notation(page, _TOP_ROW, lesson) + 1))
     for line in range(_TOP_ROW, row):
         page.height(line, _ROW_HEIGHT)
+    page.fit_screen("E")
     page.print_setup(definition.title)
     return page
 

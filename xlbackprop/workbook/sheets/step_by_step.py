@@ -40,8 +40,8 @@ ITERATION_CELL = "D3"
 
 _USED_CELL = "F3"
 _HEADER_ROW = 5
-_WIDTHS = {"A": 13.0, "B": 42.0, "C": 51.0, "D": 13.0, "E": 43.0}
-"""Characters; together they fit a screen of 1366 pixels."""
+_WIDTHS = {"A": 11.0, "B": 40.0, "C": 46.0, "D": 12.0, "E": 41.0}
+"""Characters."""
 
 _TEXT_COLUMN, _BRACKETED_COLUMN = "F", "G"
 _EXPONENT_COLUMN, _MANTISSA_COLUMN = "H", "I"
@@ -84,6 +84,8 @@ def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
 
 class _Lines(Lines):
     """The lines of the sheet, put down one under the other; each knows where the earlier ones stand."""
+
+    sentence_column = "E"
 
     def __init__(self, page: Page, lesson: Lesson, choice: Choice) -> None:
         super().__init__(page, lesson, choice, _HEADER_ROW, _WIDTHS)

@@ -33,7 +33,7 @@ from xlbackprop.workbook.panels.run import put_setting
 from xlbackprop.workbook.panels.working import plain
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.drawing import Point
-from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.page import SCREEN_HEIGHT, Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
@@ -43,11 +43,13 @@ in larger networks all nodes are texts."""
 _NOTE_WIDTH = 115
 """Characters; a longer note is written in longer lines."""
 _NOTE_CHARACTERS_A_COLUMN = 16.5
-_CHART_COLUMNS = 8
+_CHART_COLUMNS, _LEAST_CHART_COLUMNS = 8, 5
+_SURELY_SEEN = 14
+"""Columns on a screen of 1366 pixels, in whatever font; a chart on it ends there, if it is then wide enough."""
 _NEXT_TO_RATE, _SMALL_CHART_COLUMNS = 8, 7
 """The small chart begins right of η, and ends where the columns of a screen of 1366 pixels do."""
-_ZOOM, _SCREEN = 75, 564
-"""Percent, and how many points of rows are then seen at once: network, η, the small chart and the table's first row."""
+_ZOOM = 75
+"""Percent, at which a screen shows network, boxes, η and the small chart."""
 _FROZEN_ROWS = 3
 _LINK_COLUMN, _TITLE_CHARACTERS_A_COLUMN = 10, 8
 """The links stand right of the title, which never runs under them."""
@@ -72,7 +74,7 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     _last_loss(page, lesson)
     _table(page, table, trace, definition.target_range)
     _charts(page, lesson, max(_NEXT_TO_RATE, note_columns + 1))
-    page.zoom(min(_ZOOM, _ZOOM * _SCREEN // page.top(table.settings_row + 2)))
+    page.zoom(min(_ZOOM, 100 * SCREEN_HEIGHT / page.top(table.settings_row + 2)))
     last = max([arrangement.diagram.last_column, *(box.last_column for box in arrangement.boxes)])
     page.handout(definition.title, f"A1:{address(table.header_row - 1, last)}")
     page.sheet.print_title_rows = f"{table.header_row}:{table.header_row}"  # for who prints the table as well
@@ -245,7 +247,10 @@ def _charts(page: Page, lesson: Lesson, column: int) -> None:
     """The loss, large, and small beside η where the large one is out of sight, so that effect follows cause at once."""
     arrangement, rows = lesson.arrangement, lesson.arrangement.free_rows
     large_column = arrangement.chart_column + 1
-    large = (arrangement.chart_row, large_column, arrangement.chart_last_row, large_column + _CHART_COLUMNS)
+    last_column = large_column + _CHART_COLUMNS
+    if arrangement.shows_the_loss:
+        last_column = min(last_column, max(_SURELY_SEEN, large_column + _LEAST_CHART_COLUMNS))
+    large = (arrangement.chart_row, large_column, arrangement.chart_last_row, last_column)
     put_loss_chart(page, lesson, large)
     if not arrangement.shows_the_loss:
         put_loss_chart(page, lesson, (rows[0], column, rows[-1], column + _SMALL_CHART_COLUMNS - 1), small=True)

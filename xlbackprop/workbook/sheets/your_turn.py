@@ -43,8 +43,8 @@ MOST_QUESTIONS = 30
 _DIGITS, _MOST_DIGITS = 3, 10
 _USED_ITERATION, _USED_DIGITS = "F3", "F4"
 _HEADER_ROW = 5
-_WIDTHS = {"A": 13.0, "B": 58.0, "C": 18.0, "D": 5.0, "E": 68.0}
-"""Characters; together they fit a screen of 1366 pixels."""
+_WIDTHS = {"A": 11.0, "B": 54.0, "C": 14.0, "D": 4.0, "E": 60.0}
+"""Characters."""
 
 _TRUE, _EXPECTED, _USED = "F", "G", "H"
 """The columns of the right value, of what follows from the reader's earlier answers, and of what later lines use."""
@@ -179,6 +179,8 @@ def _colour_marks(page: Page, marks: str) -> None:
 class _Exercise(Lines):
     """The lines of the exercise, put down one under the other; each knows where the earlier ones stand."""
 
+    sentence_column = "B"
+
     def __init__(self, page: Page, lesson: Lesson, choice: Choice) -> None:
         super().__init__(page, lesson, choice, _HEADER_ROW, _WIDTHS)
         self.questions = self.updates_asked = 0
@@ -268,7 +270,6 @@ class _Exercise(Lines):
         look = Look(theme.CALCULATION, given.role, theme.number_format(given.role))
         self._known[given.label] = self._moment.value(given.symbol)
         self._page.formula(f"C{self.row}", self._choice.given(given), self._known[given.label], look)
-        self._page.heights(self.row, self._page.lines(given.sentence, "B"))
         self._true[given.label] = self._used[given.label] = f"C{self.row}"
 
     def _line(self, question: Question, role: Role, sentence: str, name: str, formula: str, value: float) -> None:

@@ -45,6 +45,11 @@ ROW_HEIGHT = 15.0
 ROW_PADDING = 5.0
 """Points, for a row that is to be read one at a time."""
 
+SCREEN_WIDTH, SCREEN_HEIGHT = 127.0, 420.0
+"""What a window of 1366 × 768 shows at 100 %: characters, in a font wider than the theme's, and points."""
+_SMALLEST_ZOOM = 60
+"""Percent; what does not fit a screen even then is scrolled."""
+
 _SMALLEST_SCALE = 73
 """Percent: 11 points of text come to 8."""
 _WIDEST_PAGE, _TALLEST_PAGE = 1009.0, 680.0
@@ -263,6 +268,12 @@ class Page:
     def zoom(self, percent: float) -> None:
         """Let the sheet open smaller than life."""
         self.sheet.sheet_view.zoomScale = self.sheet.sheet_view.zoomScaleNormal = int(percent)
+
+    def fit_screen(self, last_column: str) -> None:
+        """Let the sheet open so small, if need be, that a laptop shows it up to a column, in whatever font."""
+        columns = (self._columns.get(column, Column()) for column in range(1, column_number(last_column) + 1))
+        width = sum(column.width for column in columns if not column.is_hidden)
+        self.zoom(min(100, max(_SMALLEST_ZOOM, 100 * SCREEN_WIDTH / width)))
 
     def _protect(self) -> None:
         """Keep a slip of the keyboard from what is not the reader's; looks and column widths stay theirs."""
