@@ -11,9 +11,11 @@ from time import process_time
 import pytest
 from openpyxl import Workbook
 
+from tests.networks import sized
 from xlbackprop import build, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.engine.training import train_all
+from xlbackprop.network.loading import parse
 from xlbackprop.walkthrough.arrangement import arrange
 
 ITERATIONS = 3000
@@ -61,6 +63,18 @@ def test_twenty_networks_at_once_take_less_than_a_third_of_the_time_of_one_after
     for _ in range(20):
         train(definition)
     assert together < (process_time() - start) / 3
+
+
+@pytest.mark.slow
+def test_the_time_of_a_build_grows_with_the_weights_and_not_with_their_square(tmp_path: Path) -> None:
+    def a_weight(units: int) -> float:
+        definition = parse(sized(units, units, units), source="wide")
+        start = process_time()
+        build(definition, tmp_path / "wide.xlsx", sheets=["walkthrough"])
+        return (process_time() - start) / (2 * units**2)
+
+    a_weight(8)  # what it imports
+    assert a_weight(40) < 2 * min(a_weight(12) for _ in range(3))
 
 
 @pytest.mark.slow

@@ -285,8 +285,7 @@ class Page:
     def _validate(self, address: str, limits: DataValidation, title: str, refusal: str) -> None:
         limits.showErrorMessage = True  # else nothing is refused
         limits.errorTitle, limits.error = title, refusal
-        for cells in address.split():
-            limits.add(cells)
+        limits.sqref = address  # adding cells one by one, openpyxl compares each with all others
         self._changeable = self._changeable or address.replace(" ", ":").partition(":")[0]
         self.sheet.add_data_validation(limits)
 
