@@ -30,6 +30,7 @@ from xlbackprop.network.embedded import from_workbook, to_properties
 from xlbackprop.network.loading import parse
 from xlbackprop.network.optimisers import OPTIMISERS, SETTINGS, WEIGHT_DECAY
 from xlbackprop.walkthrough.arrangement import arrange
+from xlbackprop.workbook.panels import loss_grid
 from xlbackprop.workbook.panels.comparison import THRESHOLD_CELL
 from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS
 from xlbackprop.workbook.sheets import learning_rates, optimisers
@@ -389,10 +390,65 @@ def test_the_paths_begin_together_and_go_where_the_weights_go(tmp_path: Path) ->
     definition = load("optimisers")
     filled(tmp_path, definition)
     *_, chart = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
-    for series, compared in zip(chart.series, definition.compared, strict=True):
+    for series, compared in zip(chart.series[3:], definition.compared, strict=True):
         trace = train(compared)
         for name, numbers in zip(("w1", "w2"), (series.xVal, series.yVal), strict=True):
             np.testing.assert_allclose([float(point.v) for point in numbers.numRef.numCache.pt], trace[name])
+
+
+def test_behind_the_paths_are_dots_of_equal_loss_around_the_lowest(tmp_path: Path) -> None:
+    definition = load("optimisers", iterations=24)
+    path = build(definition, tmp_path / "book.xlsx", sheets=[SHEET])
+    sheet = openpyxl.load_workbook(path)[TITLE]
+    *_, chart = sheet._charts
+    cells = judges.ironcalc_judge(path, {("Walkthrough", "J33"): -0.7, ("Data", "D6"): 2.5})
+    inputs, targets = np.array(definition.inputs), np.array(definition.targets)[:, 0]
+    targets[0] = 2.5
+
+    def numbers(reference: str) -> list[float]:
+        found = sheet[reference.rpartition("!")[2].replace("$", "")]
+        rows = found if isinstance(found, tuple) else ((found,),)
+        return [float(str(cells[TITLE, cell.coordinate])) for (cell,) in rows]
+
+    def losses(points: list[tuple[float, float]]) -> np.ndarray:
+        return np.array([np.mean((targets - inputs @ np.array(point)) ** 2) for point in points])
+
+    dots = [
+        list(zip(*(numbers(each.numRef.f) for each in (series.xVal, series.yVal)), strict=True))
+        for series in chart.series
+    ]
+    *sides, lowest = dots[:3]
+    steps = loss_grid.STEPS
+    first = next(cell for row in sheet for cell in row if cell.value == "level 0")
+    levels = [cells[TITLE, first.offset(1, level).coordinate] for level in range(7)]
+    paths = np.concatenate([np.array(path) for path in dots[3:]])
+    grids = [
+        np.linspace(low - 0.1 * (high - low), high + 0.1 * (high - low), steps)
+        for low, high in zip(paths.min(0), paths.max(0), strict=True)
+    ]
+    grid = [(x, y) for y in grids[1] for x in grids[0]]
+    there = losses(grid)
+    assert lowest == [pytest.approx(grid[int(np.argmin(there))])]
+    assert levels == pytest.approx([there.min() + (there.max() - there.min()) * (level / 7) ** 2 for level in range(7)])
+    for back, side in zip((1, steps), sides, strict=True):
+        moving = 0
+        for point, dot in enumerate(side):
+            ends = there[[point - back, point]]
+            passed = [level for level in levels if ends.min() < level <= ends.max()]
+            if point < back or (back == 1 and point % steps == 0) or not passed:
+                assert dot == lowest[0]
+                continue
+            share = (passed[-1] - ends[1]) / (ends[0] - ends[1])
+            wanted = np.array(grid[point]) + (np.array(grid[point - back]) - np.array(grid[point])) * share
+            assert dot == pytest.approx(wanted, abs=1e-9)
+            moving += 1
+        assert moving > steps
+
+
+def test_a_loss_of_more_than_two_weights_has_no_dots_of_equal_loss(tmp_path: Path) -> None:
+    path = build(DEFINITIONS["every optimiser"], tmp_path / "book.xlsx", sheets=[SHEET])
+    *_, chart = openpyxl.load_workbook(path)[TITLE]._charts
+    assert len(chart.series) == len(EVERY)
 
 
 @pytest.mark.thorough

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
+from openpyxl.chart.legend import LegendEntry
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, Trace
@@ -483,10 +484,14 @@ class Summary(Struct, frozen=True, dict=True):
             words = f"Line chart of the loss over the {self.unit}s for every {self.kind}, on a {axis} axis"
             page.chart(chart, (top, left, bottom, right), words)
 
-    def paths(self, runs: list[Compared], weights: tuple[str, str], last_column: int) -> None:
-        """Draw the way of every run over two of the weights, all from one start, under the other charts."""
+    def paths(self, runs: list[Compared], weights: tuple[str, str], last_column: int, valley: Sequence[Curve]) -> None:
+        """Draw the way of every run over two of the weights, all from one start, under the other charts.
+
+        Args:
+            valley: what lies behind the paths, if anything does: see `put_dots`.
+        """
         page = self.page
-        sheet, curves = f"'{page.sheet.title}'", []
+        sheet, curves = f"'{page.sheet.title}'", list(valley)
         for run, (colour, dash) in zip(runs, _CURVES, strict=False):
             x, y = (f"{sheet}!{run.working.range(name)}" for name in weights)
             xs, ys = (run.values[name].tolist() for name in weights)
@@ -495,6 +500,7 @@ class Summary(Struct, frozen=True, dict=True):
         chart = charts.scatter_chart("The paths over two weights, from one start", *weights, curves)
         if chart.legend is not None:
             chart.legend.position = "b"
+            chart.legend.legendEntry = [LegendEntry(idx=1, delete=True)] if valley else []  # dots of one kind, twice
         words = f"Chart of the path of every {self.kind} over the weights {' and '.join(weights)}"
         page.chart(chart, (self._chart_rows[1] + 1, 1, self._last_picture_row, last_column), words)
 

@@ -12,14 +12,15 @@ from openpyxl.styles import Border, Side
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.workbook.workbook import Workbook
 
-from xlbackprop.derivation import Derivation, Role
-from xlbackprop.engine import Array, evaluate
+from xlbackprop.derivation import Role
+from xlbackprop.engine import Array
 from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import ITERATION, LARGEST_NUMBER, WALKTHROUGH, Names
 from xlbackprop.symbols import number_from, short, short_formula, text_from
 from xlbackprop.walkthrough import Lesson
+from xlbackprop.workbook.panels.loss_grid import STEPS, put_losses, row_index
 from xlbackprop.workbook.panels.verdict import CLEARLY
-from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, given, used
+from xlbackprop.workbook.panels.working import bounded, given, used
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
@@ -29,8 +30,6 @@ TITLE = "Loss surface"
 MOST_PATH_ITERATIONS = 100
 """The path shows no more of the training than this."""
 
-STEPS = 21
-"""Points of the grid each way; odd, so that the centre is one of them."""
 _HALF = STEPS // 2
 _GRID_ROW, _GRID_COLUMN = 4, 2
 _ACROSS_ROW = _GRID_ROW + STEPS
@@ -288,14 +287,6 @@ def _path_range(column: int, iterations: int) -> str:
     return f"${letter}${_LISTS_ROW + 1}:${letter}${_LISTS_ROW + iterations}"
 
 
-def _index(column: int, row: int) -> str:
-    """The number of a row under a header, counted from 0, in a formula that survives when the reader inserts rows.
-
-    The header holds no formula: a program may take even ROW of a cell for a use of its value, and see a circle.
-    """
-    return f"(ROW()-ROW({absolute(address(row, column))})-1)"
-
-
 def _path(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], iterations: int) -> Array:
     """Put down the path, and give the number of the grid's point that it visits in every iteration, or −1."""
     across, upwards = axes
@@ -310,7 +301,7 @@ def _path(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], iterations: int
     column, row = across.step_formula(cells[1]), upwards.step_formula(cells[2])
     inside = ",".join(f"{step}>=0,{step}<{STEPS}" for step in (column, row))
     formulas = (
-        (count, _index(_WORKING_COLUMN, _LISTS_ROW)),
+        (count, row_index(_WORKING_COLUMN, _LISTS_ROW)),
         (weight, number_from(area, f"{cells[0]}+1", across.table_column_cell)),
         (weight, number_from(area, f"{cells[0]}+1", upwards.table_column_cell)),
         (count, f"IF(AND({inside}),({STEPS - 1}-{row})*{STEPS}+{column},-1)"),
@@ -333,7 +324,7 @@ def _points(
     references = given(page, lesson, _GIVEN_ROW, _WORKING_COLUMN) | _weights(
         page, lesson, axes, letters, others, iteration
     )
-    first, number = _LISTS_ROW + 1, _index(_POINTS_COLUMN, _LISTS_ROW)
+    first, number = _LISTS_ROW + 1, row_index(_POINTS_COLUMN, _LISTS_ROW)
     weight = page.style_number(Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT))
     grid_columns = [column_letter(column) for column in (_GRID_COLUMN, _LAST_GRID_COLUMN)]
     x_values = "${}${row}:${}${row}".format(*grid_columns, row=_ACROSS_ROW)
@@ -352,7 +343,7 @@ def _points(
 
     changes = {name: np.full(STEPS * STEPS, lesson.trace[name][iteration]) for name in lesson.derivation.learned}
     changes |= {upwards.weight: y} | {across.weight: x}
-    column, losses = _forward_passes(page, lesson, references, changes)
+    column, losses = put_losses(page, lesson, references, changes, _LISTS_ROW, _POINTS_COLUMN + 2)
 
     count = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
     visit_column = column_letter(column + 1)
@@ -366,48 +357,6 @@ def _points(
     rows = f"${first}", f"${first + STEPS * STEPS - 1}"
     loss, visit = (":".join(f"${letter}{row}" for row in rows) for letter in (column_letter(column), visit_column))
     return _Points(loss, visit, column + 2, losses)
-
-
-def point_columns(derivation: Derivation) -> tuple[str, ...]:
-    """What is calculated for a point of the grid and one sample."""
-    total = derivation.names.total_loss
-    return (*forward_columns(derivation, [total]), total)
-
-
-def _forward_passes(
-    page: Page, lesson: Lesson, references: dict[str, str], changes: dict[str, Array]
-) -> tuple[int, Array]:
-    """A forward pass for every point and every sample; give the column of the loss, and the losses.
-
-    With several samples they stand side by side, and the loss is their mean.
-    """
-    derivation = lesson.derivation
-    total = derivation.names.total_loss
-    columns = point_columns(derivation)
-    column, losses, cells = _POINTS_COLUMN + 2, [], []
-    for sample in range(derivation.samples):
-        places = references | _sample(lesson, sample)
-        working = Working(derivation, columns, column, _LISTS_ROW, STEPS * STEPS, places)
-        values = evaluate(lesson.definition, changes, sample)
-        working.put(page, values)
-        column = working.next_column
-        losses.append(values[total])
-        cells.append(f"{working.letter(total)}{{row}}")
-    if derivation.samples == 1:
-        return column - 1, losses[0]
-    look = Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT)
-    page.text(address(_LISTS_ROW, column), "mean loss", theme.COLUMN_HEAD)
-    mean = np.mean(losses, axis=0)
-    formula = f"({'+'.join(cells)})/{derivation.samples}"
-    page.block(Block(_LISTS_ROW + 1, [BlockColumn(page.style_number(look), formula, mean)], column))
-    return column, mean
-
-
-def _sample(lesson: Lesson, sample: int) -> dict[str, str]:
-    """Where the numbers of one of several samples stand on the sheet of the data."""
-    if lesson.derivation.samples == 1:
-        return {}
-    return {name: lesson.table.sample_cell(name, sample) for name in lesson.derivation.sampled}
 
 
 def _weights(
@@ -510,7 +459,7 @@ def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
     columns = [
         BlockColumn(
             style,
-            number_from(points.losses_range, f"{_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+{number}", "1"),
+            number_from(points.losses_range, f"{row_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+{number}", "1"),
             column,
         )
         for number, column in enumerate(points.losses.reshape(STEPS, STEPS).T, 1)
@@ -518,7 +467,7 @@ def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
     page.block(Block(_GRID_ROW, columns, _GRID_COLUMN))
     corner = address(_GRID_ROW, _GRID_COLUMN)
     picture = f"{corner}:{address(_ACROSS_ROW - 1, _LAST_GRID_COLUMN)}"
-    here = f"{_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+COLUMN()-COLUMN({absolute(corner)})+1"
+    here = f"{row_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+COLUMN()-COLUMN({absolute(corner)})+1"
     edge = Side(style="thin", color=theme.INK)
     on_path = DifferentialStyle(border=Border(left=edge, right=edge, top=edge, bottom=edge))
     formatting = page.sheet.conditional_formatting

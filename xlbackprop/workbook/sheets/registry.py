@@ -109,7 +109,7 @@ def _gradient_check(definition: Definition, derivation: Derivation) -> Reason | 
 
 
 def _loss_surface(definition: Definition, derivation: Derivation) -> Reason | None:
-    from xlbackprop.workbook.sheets.loss_surface import point_columns
+    from xlbackprop.workbook.panels.loss_grid import point_columns
 
     columns = derivation.samples * len(point_columns(derivation))
     return _too_many("every point of it would take {} columns", columns, MOST_SURFACE_COLUMNS)

@@ -1,0 +1,207 @@
+"""The loss over a grid of two weights, as live formulas, and the dots of equal loss that a chart shows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from xlbackprop.derivation import Derivation, Role
+from xlbackprop.engine import Array, evaluate
+from xlbackprop.ground.grid import absolute, address, column_letter
+from xlbackprop.symbols import number_from
+from xlbackprop.walkthrough import Lesson
+from xlbackprop.workbook.panels.working import Working, forward_columns, put_columns, used
+from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.charts import Curve, Stored
+from xlbackprop.workbook.xlsx.page import Page
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.theme import Look
+
+STEPS = 21
+"""Points of the grid each way; odd, so that the centre is one of them."""
+
+_LEVELS = 7
+"""How many losses the dots stand for."""
+_MARGIN = 0.1
+"""The grid reaches beyond the paths by this share of their extent."""
+_SMALLEST_EXTENT = 0.01
+_EQUAL, _LOWEST = "dots: equal loss", "lowest loss here"
+
+
+def row_index(column: int, row: int) -> str:
+    """The number of a row under a header, counted from 0, in a formula that survives when the reader inserts rows.
+
+    The header holds no formula: a program may take even ROW of a cell for a use of its value, and see a circle.
+    """
+    return f"(ROW()-ROW({absolute(address(row, column))})-1)"
+
+
+def point_columns(derivation: Derivation) -> tuple[str, ...]:
+    """What is calculated for a point of the grid and one sample."""
+    total = derivation.names.total_loss
+    return (*forward_columns(derivation, [total]), total)
+
+
+def put_losses(
+    page: Page,
+    lesson: Lesson,
+    references: Mapping[str, str],
+    changes: Mapping[str, Array],
+    header_row: int,
+    column: int,
+) -> tuple[int, Array]:
+    """A forward pass for every point and every sample; give the column of the loss, and the losses.
+
+    With several samples they stand side by side, and the loss is their mean.
+
+    Args:
+        references: the places of all that a forward pass needs but the samples, with `{row}` for a point's own row.
+        changes: what is learned, at every point.
+    """
+    derivation = lesson.derivation
+    total = derivation.names.total_loss
+    columns = point_columns(derivation)
+    first, losses, cells = column, [], []
+    for sample in range(derivation.samples):
+        places = {**references, **_sample(lesson, sample)}
+        working = Working(derivation, columns, column, header_row, STEPS * STEPS, places)
+        values = evaluate(lesson.definition, dict(changes), sample)
+        working.put(page, values)
+        column = working.next_column
+        losses.append(values[total])
+        cells.append(f"{working.letter(total)}{{row}}")
+    last = column - (derivation.samples == 1)
+    page.show_extreme_numbers(f"{address(header_row + 1, first)}:{address(header_row + STEPS * STEPS, last)}")
+    if derivation.samples == 1:
+        return last, losses[0]
+    look = Look(theme.RESULT, Role.LOSS, theme.VALUE_FORMAT)
+    page.text(address(header_row, column), "mean loss", theme.COLUMN_HEAD)
+    mean = np.mean(losses, axis=0)
+    formula = f"({'+'.join(cells)})/{derivation.samples}"
+    page.block(Block(header_row + 1, [BlockColumn(page.style_number(look), formula, mean)], column))
+    return column, mean
+
+
+def _sample(lesson: Lesson, sample: int) -> dict[str, str]:
+    """Where the numbers of one of several samples stand on the sheet of the data."""
+    if lesson.derivation.samples == 1:
+        return {}
+    return {name: lesson.table.sample_cell(name, sample) for name in lesson.derivation.sampled}
+
+
+class Extent(Struct, frozen=True):
+    """How far some paths go in the direction of one weight: the ranges of their cells, and the numbers in them."""
+
+    weight: str
+    ranges: Sequence[str]
+    values: Sequence[Array]
+
+    def least_and_step(self, least_cell: str) -> list[tuple[str, str, float]]:
+        """Where the grid around them begins, and how far its points are apart: name, formula and value of each."""
+        low, high = min(each.min() for each in self.values), max(each.max() for each in self.values)
+        lowest, highest = (f"{function}({','.join(self.ranges)})" for function in ("MIN", "MAX"))
+        least = float(low - _MARGIN * (high - low))
+        end = float(high + _MARGIN * (high - low))
+        reach = f"{highest}+{_MARGIN}*({highest}-{lowest})-{least_cell}"
+        return [
+            (f"{self.weight} from", f"{lowest}-{_MARGIN}*({highest}-{lowest})", least),
+            (
+                f"{self.weight} step",
+                f"MAX({_SMALLEST_EXTENT},{reach})/{STEPS - 1}",
+                max(_SMALLEST_EXTENT, end - least) / (STEPS - 1),
+            ),
+        ]
+
+
+def put_dots(
+    page: Page, lesson: Lesson, references: Mapping[str, str], extents: Sequence[Extent], header_row: int, column: int
+) -> list[Curve]:
+    """Put down the losses around some paths over the only two weights, and where between two points they pass a level.
+
+    Args:
+        references: see `put_losses`.
+        extents: of the weight across, and of the one upwards.
+
+    Returns:
+        The dots, from column to column of the grid and from row to row, and the lowest point.
+    """
+    number = row_index(column, header_row)
+    cells = [absolute(address(header_row - 1, column + 1 + place)) for place in range(4 + 2 + _LEVELS)]
+    ends = [each for place, extent in enumerate(extents) for each in extent.least_and_step(cells[2 * place])]
+    values = [value for _, _, value in ends]
+    down, across = np.divmod(np.arange(float(STEPS * STEPS)), STEPS)
+    xs, ys = values[0] + values[1] * across, values[2] + values[3] * down
+    names = [extent.weight for extent in extents]
+    columns = {
+        names[0]: (f"{cells[0]}+{cells[1]}*MOD({number},{STEPS})", xs),
+        names[1]: (f"{cells[2]}+{cells[3]}*INT({number}/{STEPS})", ys),
+    }
+    places = put_columns(page, lesson.derivation, header_row, column, columns)
+    changes = dict(zip(names, (xs, ys), strict=True))
+    loss_column, losses = put_losses(page, lesson, {**references, **places}, changes, header_row, column + 2)
+    page.show_extreme_numbers(f"{address(header_row + 1, column)}:{address(header_row + STEPS * STEPS, column + 1)}")
+    rows = f"${{0}}${header_row + 1}:${{0}}${header_row + STEPS * STEPS}"
+    loss, band = column_letter(loss_column), column_letter(loss_column + 1)
+    x_letter, y_letter = column_letter(column), column_letter(column + 1)
+    all_losses, bands = rows.format(loss), rows.format(band)
+
+    low, high, lowest = float(losses.min()), float(losses.max()), int(np.argmin(losses))
+    shares = [(level / _LEVELS) ** 2 for level in range(_LEVELS)]
+    levels = np.array([low + (high - low) * share for share in shares])
+    least, most, where = f"MIN({all_losses})", f"MAX({all_losses})", f"MATCH(MIN({all_losses}),{all_losses},0)"
+    choices: list[tuple[str, str, float]] = [
+        *ends,
+        (_LOWEST, number_from(rows.format(x_letter), where), float(xs[lowest])),
+        (_LOWEST, number_from(rows.format(y_letter), where), float(ys[lowest])),
+        *(
+            (f"level {number}", f"{least}+({most}-{least})*{share:.15G}", float(value))
+            for number, (share, value) in enumerate(zip(shares, levels, strict=True))
+        ),
+    ]
+    used(page, choices, header_row - 2, column)
+    level_cells = f"{cells[6]}:{cells[-1]}"
+    banded = np.searchsorted(levels, losses, side="right")
+    plain = page.style_number(Look(theme.CALCULATION))
+    page.text(address(header_row, loss_column + 1), "level", theme.COLUMN_HEAD)
+    formula = f"MATCH(${loss}{{row}},{level_cells},1)"
+    page.block(Block(header_row + 1, [BlockColumn(plain, formula, banded.astype(float))], loss_column + 1))
+
+    sheet, curves = f"'{page.sheet.title}'!", []
+    above = f"MAX(1,{number}-{STEPS - 1})"
+    sides = (
+        (1, f"MOD({number},{STEPS})>0", across > 0, (f"${loss}{{above}}", f"${band}{{above}}")),
+        (STEPS, f"{number}>={STEPS}", down > 0, (number_from(all_losses, above), number_from(bands, above))),
+    )
+    for place, (back, is_there, there, (other, other_band)) in enumerate(sides):
+        first = loss_column + 2 + 3 * place
+        letters = [column_letter(first + offset) for offset in range(3)]
+        before = np.maximum(np.arange(STEPS * STEPS) - back, 0)
+        passes = there & (banded != banded[before])
+        level = number_from(level_cells, "1", f"MAX(${band}{{row}},{other_band})")
+        share_formula = f"({level}-${loss}{{row}})/({other}-${loss}{{row}})"
+        passed = levels[np.maximum(banded, banded[before]) - 1] - losses
+        share = np.where(passes, passed / np.where(passes, losses[before] - losses, 1.0), -1.0)
+        contents = [(f"IF({is_there},IF(${band}{{row}}={other_band},-1,{share_formula}),-1)", share)]
+        for axis, (letter, numbers) in enumerate(((x_letter, xs), (y_letter, ys))):
+            is_moved = axis == place
+            step = f"-{cells[2 * axis + 1]}*${letters[0]}{{row}}" if is_moved else ""
+            value = numbers - is_moved * values[2 * axis + 1] * share
+            dot = f"IF(${letters[0]}{{row}}<0,{cells[4 + axis]},${letter}{{row}}{step})"
+            contents.append((dot, np.where(share < 0, numbers[lowest], value)))
+        page.block(Block(header_row + 1, [BlockColumn(plain, *each) for each in contents], first))
+        for letter, text in zip(letters, ("share", _EQUAL, names[1]), strict=True):
+            page.text(f"{letter}{header_row}", text, theme.COLUMN_HEAD)
+        x, y = (
+            (f"{sheet}{rows.format(letter)}", numbers.tolist())
+            for letter, (_, numbers) in zip(letters[1:], contents[1:], strict=True)
+        )
+        curves.append(_dots((f"{sheet}${letters[1]}${header_row}", _EQUAL), x, y, "circle", 2))
+    label = f"{sheet}{absolute(address(header_row - 2, column + 5))}"
+    x, y = ((f"{sheet}{cells[4 + axis]}", [float(numbers[lowest])]) for axis, numbers in enumerate((xs, ys)))
+    return [*curves, _dots((label, _LOWEST), x, y, "diamond", 10)]
+
+
+def _dots(label: tuple[str, str], x: Stored, y: Stored, marker: str, size: int) -> Curve:
+    return Curve(label, x, y, theme.SHADES[Role.LOSS].dark, marker=marker, marker_size=size, joined=False)
