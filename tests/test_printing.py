@@ -24,7 +24,7 @@ PAPERS = {"A4": (841.9, 595.3), "Letter": (792.0, 612.0)}
 """Points, landscape."""
 BODY, LEAST = 11.0, 8.0
 """Points of the theme's text, and what can be read at arm's length."""
-PICTURES = ("Network", "Walkthrough")
+PICTURES = ("Network",)
 """One picture on one page, however large the network is; on Handout the same network can be read."""
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from tests import judges
-from xlbackprop import UserError, build, load
+from xlbackprop import UserError, build, load, train
 from xlbackprop.workbook.printing import render
 
 
@@ -84,6 +86,30 @@ def test_a_folder_that_cannot_be_made_is_named(workbook: Path, programs: Path) -
     assert render(workbook)[0].read_text() == "%PDF\n"
     with pytest.raises(UserError, match=r"impossible.*cannot be written \(Not a directory\)"):
         render(workbook, workbook / "impossible")
+
+
+def test_only_a_workbook_of_ours_has_a_table_to_print(workbook: Path, programs: Path) -> None:
+    pretend(programs, "soffice", "exit 1")
+    foreign = openpyxl.Workbook()
+    foreign.save(workbook.with_name("theirs.xlsx"))
+    shutil.copy(workbook, workbook.with_name("resaved.ods"))
+    for name in ("theirs.xlsx", "resaved.ods"):
+        with pytest.raises(UserError, match=rf"{name}: found no table of iterations; expected a workbook of"):
+            render(workbook.with_name(name), is_table=True)
+
+
+@pytest.mark.slow
+def test_the_whole_table_is_printed_when_asked_for(tmp_path: Path) -> None:
+    judges.installed("soffice")
+    judges.installed("pdftotext")
+    workbook = build(load(iterations=3), tmp_path / "class.xlsx", sheets=["walkthrough", "handout"])
+    (document,) = render(workbook, is_table=True)
+    assert document.name == "class-table.pdf"
+    text = subprocess.run(["pdftotext", "-layout", document, "-"], capture_output=True, text=True, check=True).stdout
+    trace = train(load(iterations=3))
+    for name in ("w1", "h1", "a_o2", "E_total", "∂E/∂w1", "∂E/∂w8"):
+        assert f"{trace[name][-1]:.6f}" in text, name
+    assert "Forward pass" not in text
 
 
 @pytest.mark.slow

@@ -284,13 +284,14 @@ def render(
         typer.Option("--output", "-o", parser=_path, metavar="DIR", help="Where to put it (default: beside FILE)."),
     ] = None,
     format: Annotated[Handout, typer.Option(help="One document, or one picture a page.")] = "pdf",
+    table: Annotated[bool, typer.Option("--table", help="Print the whole table of iterations, and only it.")] = False,
 ) -> None:
     """Print a workbook as a handout, with LibreOffice."""
     from xlbackprop.ground.progress import waiting
     from xlbackprop.workbook.printing import render as render_workbook
 
     with waiting(f"printing {file.name}"):
-        written = render_workbook(file, output, format=format)
+        written = render_workbook(file, output, format=format, is_table=table)
     for path in written:
         terminal.say(f"Wrote {path}")
 

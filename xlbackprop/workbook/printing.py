@@ -11,7 +11,10 @@ from zipfile import is_zipfile
 
 from xlbackprop.ground.errors import UserError
 from xlbackprop.ground.files import atomic_write
+from xlbackprop.ground.grid import column_letter
 from xlbackprop.ground.programs import LIBREOFFICE, convert, find, run
+from xlbackprop.network import WALKTHROUGH
+from xlbackprop.workbook.xlsx.page import SMALLEST_SCALE
 
 _CONVERTERS = ("pdftoppm",)
 _KINDS = (".xlsx", ".xlsm", ".ods")
@@ -22,13 +25,16 @@ _LONGEST = 300
 """Seconds; a workbook that takes longer is not going to be finished."""
 
 
-def render(path: str | Path, folder: str | Path | None = None, *, format: str = "pdf") -> list[Path]:
+def render(
+    path: str | Path, folder: str | Path | None = None, *, format: str = "pdf", is_table: bool = False
+) -> list[Path]:
     """Print a workbook into files that are replaced only by complete new ones.
 
     Args:
         path: the workbook.
         folder: where the files go, by default beside the workbook; it is made if it does not exist.
         format: `pdf` for one file, `png` for one a page.
+        is_table: print the whole table of the Walkthrough, and nothing else, into files called `NAME-table`.
 
     Returns:
         The files written, in the order of the pages.
@@ -54,7 +60,8 @@ def render(path: str | Path, folder: str | Path | None = None, *, format: str = 
             _CONVERTERS, "pdftoppm is needed for pictures; install poppler-utils, or use --format pdf"
         )
     with tempfile.TemporaryDirectory(prefix="xlbackprop-") as scratch:
-        made = _print(office, path, Path(scratch))
+        printed = _table(path, Path(scratch)) if is_table else path
+        made = _print(office, printed, Path(scratch))
         pages = _pictures(converter, made) if converter else [made]
         return [_put(page, folder / page.name) for page in pages]
 
@@ -65,6 +72,32 @@ def require_program(names: tuple[str, ...], missing: str) -> str:
     if program is None:
         raise UserError(missing)
     return program
+
+
+def _table(path: Path, scratch: Path) -> Path:
+    """A copy of a workbook that prints nothing but the table of its Walkthrough, over as many pages as it needs."""
+    from openpyxl import load_workbook
+
+    missing = UserError(f"{path}: found no table of iterations; expected a workbook of xlbackprop build, an .xlsx")
+    try:
+        workbook = load_workbook(path, data_only=True)
+    except Exception as error:  # what openpyxl raises of a damaged file, or of another kind of it, is of any kind
+        raise missing from error
+    if WALKTHROUGH not in workbook or not workbook[WALKTHROUGH].print_title_rows:
+        raise missing
+    sheet = workbook[WALKTHROUGH]
+    for other in workbook.worksheets:
+        if other is not sheet:
+            workbook.remove(other)
+    first, width = sheet.print_title_rows.replace("$", "").partition(":")[0], 0
+    while sheet.cell(int(first), width + 1).value is not None:
+        width += 1
+    sheet.print_area = f"A{first}:{column_letter(width)}{sheet.max_row}"
+    sheet.sheet_properties.pageSetUpPr.fitToPage = False
+    sheet.page_setup.scale = SMALLEST_SCALE
+    copy = scratch / f"{path.stem}-table.xlsx"
+    workbook.save(copy)
+    return copy
 
 
 def _print(office: str, path: Path, scratch: Path) -> Path:

@@ -75,8 +75,8 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     _table(page, table, trace, definition.target_range)
     _charts(page, lesson, max(_NEXT_TO_RATE, note_columns + 1))
     page.zoom(min(_ZOOM, 100 * SCREEN_HEIGHT / page.top(table.settings_row + 2)))
-    last = max([arrangement.diagram.last_column, *(box.last_column for box in arrangement.boxes)])
-    page.handout(definition.title, f"A1:{address(table.header_row - 1, last)}")
+    network = arrangement.diagram  # the boxes are arranged for paper on the sheet Handout
+    page.handout(definition.title, f"A{TOP_ROW}:{address(network.last_row, network.last_column)}")
     page.sheet.print_title_rows = f"{table.header_row}:{table.header_row}"  # for who prints the table as well
     return page
 

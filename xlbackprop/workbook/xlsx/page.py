@@ -50,7 +50,7 @@ SCREEN_WIDTH, SCREEN_HEIGHT = 127.0, 420.0
 _SMALLEST_ZOOM = 60
 """Percent; what does not fit a screen even then is scrolled."""
 
-_SMALLEST_SCALE = 73
+SMALLEST_SCALE = 73
 """Percent: 11 points of text come to 8."""
 _WIDEST_PAGE, _TALLEST_PAGE = 1009.0, 680.0
 """Points that fit a landscape page of A4 and of Letter at that scale."""
@@ -303,7 +303,7 @@ class Page:
             sheet.page_setup.fitToHeight = 0
         if width > _WIDEST_PAGE and not is_picture:
             sheet.sheet_properties.pageSetUpPr.fitToPage = False
-            sheet.page_setup.scale = _SMALLEST_SCALE
+            sheet.page_setup.scale = SMALLEST_SCALE
             sheet.print_title_cols = "A:A"
 
     def content(self) -> SheetContent:
