@@ -65,6 +65,13 @@ def test_first_iteration_below_the_threshold(tmp_path: Path) -> None:
     assert cells[TITLE, "B10"] == "Small first with η = 10, from iteration 2"
 
 
+def test_a_small_loss_that_is_stuck_was_not_never_small(tmp_path: Path) -> None:
+    cells = filled(tmp_path, load("classic-01-99"))
+    told = {column: (cells[TITLE, f"{column}8"], cells[TITLE, f"{column}9"]) for column in "BHI"}
+    assert told == {"B": ("never", "still falling"), "H": (6, "converged"), "I": ("–", "stuck: no gradient")}
+    assert float(str(cells[TITLE, "I7"])) < float(str(cells[TITLE, "B4"]))
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("rates", "verdict"),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.networks import deep
 from xlbackprop import Definition, build, load
+from xlbackprop.network.templates import names
 from xlbackprop.workbook.sheets.registry import SHEETS, Sheet
 from xlbackprop.workbook.sheets.start_here import TITLE
 
@@ -53,7 +54,17 @@ def test_every_sheet_has_a_purpose() -> None:
     ids=["classic", "mazur", "iris-mini", "deep"],
 )
 def test_the_notation_is_the_networks_own(definition: Definition, symbols: list[str], tmp_path: Path) -> None:
-    assert set(symbols) <= set(texts(definition, tmp_path / "book.xlsx"))
+    assert set(symbols) <= set(texts(definition, tmp_path / "book.xlsx", ["start-here"]))
+
+
+@pytest.mark.parametrize("template", names())
+def test_no_text_runs_into_the_next_column(template: str, tmp_path: Path) -> None:
+    """In DejaVu Sans a letter takes 0.79 of a unit of a column's width on average, and each column has its indent."""
+    sheets = [sheet.name for sheet in SHEETS if sheet.title in ("Start here", "Predictions")]
+    sheet = openpyxl.load_workbook(build(load(template, iterations=30), tmp_path / "book.xlsx", sheets=sheets))[TITLE]
+    for letter in "BE":
+        longest = max((str(cell.value) for cell in sheet[letter] if cell.value), key=len)
+        assert len(longest) * 0.79 <= sheet.column_dimensions[letter].width + 1, longest
 
 
 @pytest.mark.thorough

@@ -35,6 +35,8 @@ _SMALL_SINCE, _IN_SIGHT, _ON_POWERS, _WHERE = "small since", "in the chart", "by
 _HELPERS = 4
 """How many columns stand beside the losses for the table and the charts."""
 _NEVER = "never"
+_NOT_LEARNED = "–"
+"""Stands where a loss is small, and the verdict says why that is no success."""
 NOT_CHOSEN = "no number"
 """What stands in the place of a verdict, and of a curve's name, where the reader has left no number to train with."""
 _HIGHEST_SHOWN = 2.0
@@ -388,7 +390,7 @@ class Summary(Struct, frozen=True, dict=True):
         places = f"${losses.places_letter}${losses.first_row}:${losses.places_letter}${losses.first_row + count - 1}"
         small_from = (
             f'IF(RIGHT({verdict_cell},{len(verdict.CONVERGED)})="{verdict.CONVERGED}",'
-            f'{number_from(places, f"MIN({count},{since}+1)")},"{_NEVER}")'
+            f'{number_from(places, f"MIN({count},{since}+1)")},IF({since}<{count},"{_NOT_LEARNED}","{_NEVER}"))'
         )
         page.formula(
             f"{run.column}{self._since_row}",
@@ -408,7 +410,9 @@ class Summary(Struct, frozen=True, dict=True):
 
     def _since(self, run: Compared, words: str) -> float | str:
         since = int(run.small_since(self.threshold)[-1])
-        return float(run.losses.places[since]) if words.endswith(verdict.CONVERGED) else _NEVER
+        if words.endswith(verdict.CONVERGED):
+            return float(run.losses.places[since])
+        return _NOT_LEARNED if since < len(run.losses.places) else _NEVER
 
     def _helpers(self, run: Compared) -> None:
         """Since when the loss is small, and the losses as the two charts show them."""

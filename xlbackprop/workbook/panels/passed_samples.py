@@ -111,4 +111,4 @@ def _unit(passed: Passed, layer: int, index: int, name: str, row: int, column: i
     is_dead = values.min() == values.max() == gradient == reaching == 0
     condition = ",".join(f"{place}=0" for place in (*cells, slope))
     told = f'IF(AND({condition}),"{_DEAD}","")'
-    page.formula(address(row, column + 4), told, _DEAD if is_dead else "", Look(theme.NOTE))
+    page.formula(address(row, column + 4), told, _DEAD if is_dead else "", Look(theme.NOTE, align="left", indent=1))
