@@ -35,7 +35,7 @@ def summary(
     budget: Budget,
 ) -> Report:
     """The report on one workbook, from what its tables and its calculation are."""
-    recognised = [verdict for verdict in verdicts if not verdict.foreign and verdict.judged]
+    recognised = [verdict for verdict in verdicts if not verdict.declined and verdict.judged]
     held = confirmed(recognised, calculation, recalculated.values)
     ours = list(held.verdicts)
     order = {sheet.name: index for index, sheet in enumerate(book.sheets)}
@@ -59,9 +59,9 @@ def summary(
         notes.append(Note("", (), "not_recalculated", f"{recalculated.problem}; the stored values were used"))
     trainings = [] if calculation is None else _other_trainings(calculation, ours)
     for verdict in verdicts:
-        if verdict.foreign and (ours or trainings) and not _is_judged(verdict, trainings):
+        if verdict.declined and (ours or trainings) and not _is_judged(verdict, trainings):
             cells = (verdict.found.range,)
-            notes.append(Note(verdict.found.sheet, cells, "declined", f"this table was not judged: {verdict.foreign}"))
+            notes.append(Note(verdict.found.sheet, cells, "declined", f"this table was not judged: {verdict.declined}"))
     notes = list(_once([*notes, *look_around(book, ours, recalculated.values, budget)]))
     found = (
         *(verdict.found for verdict in ours),
@@ -139,12 +139,12 @@ def _not_judged(
     verdicts: Sequence[Verdict], trainings: Sequence[Training], calculation: CalculationVerdict | None
 ) -> tuple[str, ...]:
     """What was not, and why."""
-    foreign = [
-        f"{verdict.found.sheet}!{verdict.found.range}: {verdict.foreign}"
+    declined = [
+        f"{verdict.found.sheet}!{verdict.found.range}: {verdict.declined}"
         for verdict in verdicts
-        if verdict.foreign and not _is_judged(verdict, trainings)
+        if verdict.declined and not _is_judged(verdict, trainings)
     ]
-    return (*foreign, *(() if calculation is None else not_judged_words(calculation)))
+    return (*declined, *(() if calculation is None else not_judged_words(calculation)))
 
 
 def _other_trainings(calculation: CalculationVerdict, verdicts: Sequence[Verdict]) -> list[Training]:
@@ -221,8 +221,8 @@ def _declined(
 def _described(book: Book, verdicts: Sequence[Verdict], calculation: CalculationVerdict | None) -> str:
     for verdict in verdicts:
         where = f"{verdict.found.sheet}!{verdict.found.range}"
-        if verdict.foreign:
-            return f"the table in {where} is not this walkthrough: {verdict.foreign}"
+        if verdict.declined:
+            return f"the table in {where} is not this walkthrough: {verdict.declined}"
     for verdict in verdicts:
         where = f"{verdict.found.sheet}!{verdict.found.range}"
         return f"the table in {where} holds parameters only, neither formulas nor results: there is nothing to judge"

@@ -86,6 +86,7 @@ def _named(setting: Setting, name: str, tree: Node, model: Node, most: int) -> t
         right = -right
     candidates: dict[tuple[str, int], Array] = {}
     order = sorted(there.values[0], key=lambda own: bool(re.fullmatch(r"∂.*/∂(?![wb]).*|∂[^E].*", own)))
+    order = [own for own in order if "/∂" not in own or np.ptp(there.values[0][own])]  # of a linear unit it is 1
     candidates[LEARNING_RATE, 0] = there.values[0][LEARNING_RATE]
     if re.fullmatch(r"[wb]\d+", plain):
         candidates.update({(label_of.get(own, own), -1): there.values[-1][own] for own in order})

@@ -99,6 +99,8 @@ def in_words(node: Node) -> str:
             return str(name)
         case ("-", ("n", 1.0), ("q", name, _)):
             return f"(1 − {name})"
+        case ("-", ("n", 1.0), ("^", ("q", name, _), ("n", 2.0))):
+            return f"(1 − {name}²)"
         case ("-", ("q", one, _), ("q", other, _)):
             return f"({one} − {other})"
         case ("n", value):

@@ -28,7 +28,7 @@ from xlbackprop.checker.worlds import ELSEWHERE, close
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates, address, ranges
-from xlbackprop.network import ACTIVATIONS, LEARNING_RATE
+from xlbackprop.network import LEARNING_RATE
 
 _FEWEST_FORWARD = 4
 """Columns of the forward pass; with fewer it cannot be told whether a sheet or its reading is wrong."""
@@ -57,7 +57,7 @@ class Verdict(Struct, frozen=True):
     notes: tuple[Note, ...]
     judged: int
     """How many cells there were to judge."""
-    foreign: str
+    declined: str
     """Why the table is none of this walkthrough; empty when it is one."""
     table: Table
     meaning: Meaning
@@ -145,9 +145,9 @@ class _TableJudge:
         groups = list(self._formula_groups())
         for name, steps, slip in self._stored.slips():
             groups.append(Group(table.lines[name], name, steps, slip, None))
-        foreign = self._foreign() or self._misunderstood(groups)
-        if foreign:
-            return Verdict(found, (), (), 0, foreign, table, self._meaning, self._numbers, self._elsewhere)
+        declined = self._misunderstood(groups)
+        if declined:
+            return Verdict(found, (), (), 0, declined, table, self._meaning, self._numbers, self._elsewhere)
         together = list(_together(groups))
         apart = [group for group in groups if not any(group in members for members in together)]
         findings = [self._finding([group]) for group in _merged(apart)]
@@ -411,29 +411,6 @@ class _TableJudge:
             )
             message = f"the sheet numbers the weights in its own way, consistently: {words}"
             yield Note(self._table.sheet.name, (self._table.range,), "numbering", message)
-
-    def _foreign(self) -> str:
-        """Why this is another kind of network, when most of its activations are of another kind."""
-        if self._meaning.shape.activations:
-            return ""
-        labels = self._meaning.derivation.names
-        pairs = [
-            pair
-            for outputs, units in zip(labels.activations, labels.pre_activations, strict=True)
-            for pair in zip(outputs, units, strict=True)
-        ]
-        last = len(self._table.steps) - 1
-        for kind, activation in ACTIVATIONS.items():
-            hits = judged = 0
-            for output, unit in pairs:
-                key = self._trees.key(output, last) if output in self._trees.core else None
-                argument = self._meaning.world.value(unit, 0)
-                value = None if key is None else self._judge.value(key)
-                judged += key is not None
-                hits += value is not None and argument is not None and close(value, activation.value(argument))
-            if hits * 2 > judged and kind != "sigmoid":
-                return f"its activation function is {kind}, not the sigmoid"
-        return ""
 
     def _misunderstood(self, groups: list[Group]) -> str:
         """Why the labels cannot mean what they seem to: in real sheets the forward pass is hardly ever wrong.

@@ -69,12 +69,12 @@ def trained(verdict: Verdict, rate: float, iterations: int) -> Array | None:
         teaches="-",
         inputs=row(labels.inputs),
         targets=row(labels.targets),
-        learning_rate=rate,
+        learning_rate=rate * meaning.shape.loss_factor,
         iterations=min(iterations, MOST_RETRAINED_ITERATIONS),
         layers=layers,
         loss=meaning.shape.loss,
         train_biases=any(derivative("E_total", bias) in numbers.values for biases in labels.biases for bias in biases),
     )
     trace = train(definition)
-    values = trace["E_total"]
+    values = trace["E_total"] * meaning.shape.loss_factor
     return values if bool(np.isfinite(values).all()) else None

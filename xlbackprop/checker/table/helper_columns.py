@@ -13,6 +13,7 @@ from xlbackprop.checker.table.meaning import Judge, Meaning
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.checker.table.trees import Key, Trees
 from xlbackprop.checker.worlds import close
+from xlbackprop.engine import Array
 
 
 def helpers_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Meaning, table: Table) -> Meaning:
@@ -29,11 +30,14 @@ def helpers_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Me
     judge = Judge(book, trees, meaning)
     waiting: dict[int, list[str]] = {}
     for line, name in labelled.items():
-        if table.certain or line not in used or judge.is_right(name, typical[name]):
+        meant = Judge(book, trees, replace(meaning, lines={**meaning.lines, line: name}))
+        is_used_so = line in used and all(meant.is_right(user, core[user]) for user in used[line])
+        if table.certain or line not in used or is_used_so or judge.is_right(name, typical[name]):
             named[line] = name
         else:
             waiting[line] = [name, "−" + name]
     values = {signed: meaning.world.value(signed, 0) for link in links for signed in (link, "−" + link)}
+    needed = [signed for signed, value in values.items() if not _has_line(trees, meaning, value)]
     for line, key in _typical_lines(trees, used.keys() - named.keys()).items():
         found = judge.value(key)
         for signed, right in values.items():
@@ -47,7 +51,7 @@ def helpers_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Me
         before = {name for name, key in core.items() if judge.is_right(name, key)}
         best: tuple[int, Meaning] | None = None
         for line in sorted(used.keys() - meaning.lines.keys(), key=lambda line: -_depth(trees, used, line)):
-            for signed in [*waiting.get(line, ()), *values]:
+            for signed in [*waiting.get(line, ()), *needed]:
                 if signed.removeprefix("−") in _unsigned(meaning.lines):
                     continue
                 trial = replace(meaning, lines={**meaning.lines, line: signed})
@@ -59,6 +63,12 @@ def helpers_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Me
         if best is None:
             return meaning
         meaning = best[1]
+
+
+def _has_line(trees: Trees, meaning: Meaning, value: Array | None) -> bool:
+    """Whether a link is nothing but a quantity with a line of its own, as ∂o1/∂a_h1 is w5."""
+    lines = (meaning.world.value(meaning.own(label), 0) for label in trees.core)
+    return value is not None and any(known is not None and close(value, known) for known in lines)
 
 
 def _unsigned(lines: Mapping[int, str]) -> set[str]:

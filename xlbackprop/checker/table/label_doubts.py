@@ -11,7 +11,7 @@ from msgspec import Struct
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.table.labels import quantity
 from xlbackprop.checker.table.meaning import Meaning
-from xlbackprop.checker.table.recognise import Table, renamed
+from xlbackprop.checker.table.recognise import Table, renamed, shaped
 from xlbackprop.checker.table.understand import is_right_throughout, understand
 from xlbackprop.checker.worlds import derivation_of
 from xlbackprop.ground.grid import address
@@ -40,6 +40,7 @@ def label_doubts(book: Book, table: Table, meaning: Meaning, is_doubted: bool) -
         meaning: what stands in its columns.
         is_doubted: whether columns calculate something else than their labels say, and are right all the same.
     """
+    table = shaped(table, meaning.shape)
     said = {line: name for line in (*table.lines.values(), *table.unknown) if (name := quantity(_text(table, line)))}
     held = {line: name for name, line in table.lines.items()}
     held.update(meaning.lines)

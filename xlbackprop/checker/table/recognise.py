@@ -45,6 +45,10 @@ class Table(Struct, dict=True):
     """The lines whose label is another's, with what stands there."""
     certain: bool = False
     """Whether the labels are known to mean what they say: in a file of ours, and in a map."""
+    are_activations_told: bool = False
+    """Whether the activations of its shape are those of the table, and not what is taken where nothing is known."""
+    is_loss_told: bool = False
+    """The same of the loss."""
 
     def place(self, name: str, step: int) -> Coordinates:
         """Row and column of a quantity in an iteration, counted from 0."""
@@ -184,7 +188,8 @@ def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transpo
             if other.header > candidate.header and _overlap(other, candidate)
         ]
         for found in _under(sheet, candidate, min(later, default=None), shape, transposed=transposed):
-            yield replace(found, certain=bool(known))
+            told = shape is not None
+            yield replace(found, certain=bool(known), are_activations_told=told, is_loss_told=told)
 
 
 def _under(
@@ -242,17 +247,33 @@ def _table(
     return Table(sheet, candidate.header, steps, lines, shape, transposed, unknown)
 
 
+def shaped(table: Table, shape: Shape) -> Table:
+    """A table whose activations and loss are told: some of them have links of the chain rule that others lack."""
+    before, after = derivation_of(table.shape).quantities, derivation_of(shape).quantities
+    named = {line: name for line, text in table.unknown.items() if (name := quantity(text)) is not None}
+    lines = {name: line for name, line in table.lines.items() if name in after or name == LEARNING_RATE}
+    lines |= {name: line for line, name in named.items() if name in after and name not in before}
+    lost = {line: name for name, line in table.lines.items() if name not in lines}
+    unknown = {line: text for line, text in table.unknown.items() if line not in lines.values()} | lost
+    return replace(
+        table, lines=lines, shape=shape, unknown=unknown, are_activations_told=True, is_loss_told=True
+    )
+
+
 def renamed(table: Table, names: Mapping[str, int]) -> Table | None:
     """A table whose lines have other names; None when these fit no network."""
     named = _with_numbered_biases(names)
     shape = _shape(named)
     if shape is None:
         return None
+    if len(shape.sizes) == len(table.shape.sizes):
+        shape = replace(table.shape, sizes=shape.sizes, bias_counts=shape.bias_counts)
+    else:
+        table = replace(table, are_activations_told=False)
+        shape = replace(shape, train_biases=table.shape.train_biases)
     quantities = derivation_of(shape).quantities
     lines = {name: line for name, line in named.items() if name in quantities or name == LEARNING_RATE}
-    return replace(
-        table, lines=lines, shape=replace(shape, train_biases=table.shape.train_biases), unknown={}, relabelled={}
-    )
+    return replace(table, lines=lines, shape=shape, unknown={}, relabelled={})
 
 
 def _with_numbered_biases(lines: Mapping[str, int]) -> dict[str, int]:

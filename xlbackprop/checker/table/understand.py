@@ -12,7 +12,8 @@ from xlbackprop.checker.file.formula import leaves
 from xlbackprop.checker.table.given_cells import given_numbers, learning_rate, typed_learning_rate
 from xlbackprop.checker.table.helper_columns import helpers_of
 from xlbackprop.checker.table.meaning import Judge, Meaning
-from xlbackprop.checker.table.recognise import Table
+from xlbackprop.checker.table.readings import is_plain, readings
+from xlbackprop.checker.table.recognise import Table, shaped
 from xlbackprop.checker.table.trees import Key, Trees
 from xlbackprop.checker.table.weight_numbering import numbering_of
 from xlbackprop.checker.worlds import Shape, close, derivation_of
@@ -91,7 +92,12 @@ def _understood(book: Book, table: Table) -> tuple[Trees, Meaning]:
         if score == len(forward):
             break
     assert best is not None
-    return best[1], best[2]
+    _, trees, meaning = best
+    table = trees.table
+    if (table.are_activations_told and table.is_loss_told) or is_plain(book, trees, meaning):
+        return trees, meaning
+    shape = readings(book, trees, meaning)[0]
+    return (trees, meaning) if shape == meaning.shape else _understood(book, shaped(table, shape))
 
 
 def _understand(book: Book, trees: Trees, typical: Mapping[str, Key], shape: Shape) -> Meaning:
