@@ -499,10 +499,11 @@ def test_a_circle_is_noted(tmp_path: Path) -> None:
     assert any(note.kind == "circular" for note in report.notes)
 
 
-def test_another_activation_is_declined(tmp_path: Path) -> None:
-    formulas = {name: f"MAX(0,[{name[2:]}])" for name in FORMULAS if name.startswith("a_")}
-    report = report_of(handmade.write(tmp_path / "relu.xlsx", formulas=formulas))
-    assert (report.status, "is relu, not the sigmoid" in report.message) == ("not_recognised", True)
+def test_an_activation_that_nobody_knows_is_declined(tmp_path: Path) -> None:
+    formulas = {name: f"COS([{name[2:]}])" for name in FORMULAS if name.startswith("a_")}
+    report = report_of(handmade.write(tmp_path / "cos.xlsx", formulas=formulas))
+    assert report.status == "not_recognised"
+    assert "a_h1, a_h2, a_o1, a_o2 hold something else than their labels say" in report.message
 
 
 def test_a_table_of_parameters_only_is_declined(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.effect import effect
 from xlbackprop.checker.notes.surroundings import look_around
 from xlbackprop.checker.report.findings import LearningRate, Note, Report, TableFound, shortened
+from xlbackprop.checker.table.readings import words_of
 from xlbackprop.ground.errors import count
 from xlbackprop.ground.grid import address, cells_of, column_letter, column_number, ranges
 
@@ -129,7 +130,8 @@ def _judged(verdicts: Sequence[Verdict], calculation: CalculationVerdict | None)
     """What was compared with what follows from the mathematics."""
     tables = [
         f"{verdict.found.sheet}!{verdict.found.range}: {count(verdict.judged, 'cell')} of a"
-        f" {'-'.join(map(str, verdict.meaning.shape.sizes))} network, each with what its label says"
+        f" {'-'.join(map(str, verdict.meaning.shape.sizes))} network ({words_of(verdict.meaning.shape)}), each with"
+        " what its label says"
         for verdict in verdicts
     ]
     return (*tables, *(() if calculation is None else judged_words(calculation)))
@@ -172,7 +174,8 @@ def _recognition(verdict: Verdict) -> Iterator[Note]:
     """What was recognised in a table, what not, and how sure that is."""
     table, meaning = verdict.table, verdict.meaning
     sizes = "-".join(map(str, meaning.shape.sizes))
-    words = f"a {sizes} network, {count(len(table.lines), 'quantity', 'quantities')} by their labels"
+    labelled = count(len(table.lines), "quantity", "quantities")
+    words = f"a {sizes} network ({words_of(meaning.shape)}), {labelled} by their labels"
 
     def letter(line: int) -> str:
         return f"row {line}" if table.transposed else f"column {column_letter(line)}"

@@ -88,9 +88,7 @@ class Shape(Struct, frozen=True):
                         biases = [-b if own and index == unit else b for index, b in enumerate(biases)]
                 sums = np.array(weights) @ arriving + np.array(biases or [0.0])
                 arriving = sums if activation == SOFTMAX else ACTIVATIONS[activation].value(sums)
-            layers.append(
-                Layer(weights=tuple(map(tuple, weights)), bias=tuple(biases) or None, activation=activation)
-            )
+            layers.append(Layer(weights=tuple(map(tuple, weights)), bias=tuple(biases) or None, activation=activation))
         rate = _number(generator, 0.6, 1.9) * (1.0 if self.is_bounded else _SMALLER_RATES)
         return Definition(
             title="-",
@@ -246,7 +244,7 @@ def _scaled(shape: Shape, values: Mapping[str, Array]) -> Mapping[str, Array]:
     quantities = derivation_of(shape).quantities
     for name, quantity in quantities.items():
         of = quantity.derivative_of[0] if quantity.derivative_of else name
-        if quantity.role is Role.GRADIENT and of in names.losses or of == names.total_loss:
+        if (quantity.role is Role.GRADIENT and of in names.losses) or of == names.total_loss:
             factors[name] = shape.loss_factor
     return {name: factors.get(name, 1.0) * value for name, value in values.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import cached_property
 
 from xlbackprop.checker.file.formula import Node
@@ -11,7 +12,7 @@ from xlbackprop.checker.table.meaning import Meaning
 from xlbackprop.checker.table.trees import Trees
 from xlbackprop.ground.grid import address, quoted
 from xlbackprop.network import LEARNING_RATE
-from xlbackprop.symbols import Expression, Formula, Mathematics, Number, Symbol, substitute
+from xlbackprop.symbols import Expression, Formula, Mathematics, Number, Symbol, substitute, symbols
 
 
 class UnplacedError(Exception):
@@ -37,17 +38,23 @@ class RightFormulas:
         """What the sheet calls a quantity of the walkthrough."""
         return self._label_of.get(own, own)
 
-    def expression(self, label: str, *, helpers: bool = False) -> Expression:
+    def expression(
+        self, label: str, *, helpers: bool = False, besides: Collection[str] = (), is_deep: bool = False
+    ) -> Expression:
         """The definition of what the sheet calls so, over what has a line of its own.
 
         Args:
             label: the quantity.
             helpers: whether helper lines may be used.
+            besides: further quantities that may be.
+            is_deep: whether what its definition uses is written out in turn.
         """
         negative = label.startswith("−")
         own = self._meaning.own(label.removeprefix("−"))
         derivation = self._meaning.derivation
-        columns = self._core | (self._line_of.keys() - {own} if helpers else set())
+        columns = self._core | (self._line_of.keys() - {own} if helpers else set()) | (set(besides) - {own})
+        if is_deep:
+            columns -= {symbol.name for symbol in symbols(self.expression(label)) if self._is_calculated(symbol.name)}
         if self._is_learned(label):
             return derivation.updated(own, columns)
         expression = derivation.expanded(own, columns)
@@ -57,10 +64,15 @@ class RightFormulas:
         """Whether a quantity comes from the row above."""
         return self._meaning.own(label.removeprefix("−")) in self._meaning.derivation.learned
 
-    def tree(self, label: str, *, helpers: bool = False) -> Node:
+    def _is_calculated(self, own: str) -> bool:
+        quantity = self._meaning.derivation.quantities.get(own)
+        return quantity is not None and quantity.expression is not None
+
+    def tree(self, label: str, *, besides: Collection[str] = (), is_deep: bool = False) -> Node:
         """The same as a tree whose leaves are those of the sheet's own formulas."""
         distance = -1 if self._is_learned(label) else 0
-        return to_tree(self.expression(label, helpers=helpers), lambda symbol: self._leaf(symbol, distance))
+        expression = self.expression(label, besides=besides, is_deep=is_deep)
+        return to_tree(expression, lambda symbol: self._leaf(symbol, distance))
 
     def formula(self, label: str, step: int, *, helpers: bool = False) -> str:
         """The formula that belongs in the cell of a quantity, with its equals sign; mathematics where there is none."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xlbackprop.checker.file.formula import Node, Position, UnsupportedError, evaluate, leaves
 from xlbackprop.checker.file.values import Values
@@ -16,6 +17,9 @@ from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates
 from xlbackprop.network import LEARNING_RATE
 
+_MARGIN = 2.0
+"""Numbers copied from what a cell shows may have been rounded twice."""
+_SMALLEST = 1e-15
 _LAST_BITS = 8e-16
 _TYPED_DECIMALS = 2
 """An initial weight with no more decimals than this was typed, not rounded."""
@@ -67,7 +71,7 @@ class Numbers:
                 case _:
                     return np.nan, 0.0
 
-        def value(moved: Sequence[Node], shape: tuple[int, ...]) -> Array:
+        def value(moved: Sequence[Node], shape: tuple[int, ...], by: float = 1.0) -> Array:
             turns = {node: turn for turn, node in enumerate(moved)}
 
             def leaf(node: Node) -> Any:
@@ -76,7 +80,7 @@ class Numbers:
                 if turn is None:
                     return number
                 each = np.array(np.broadcast_to(number, shape))
-                each[turn] += doubt
+                each[turn] += by * doubt
                 return each
 
             try:
@@ -91,8 +95,9 @@ class Numbers:
         together = max(1, _MOST_TOGETHER // rows)
         for start in range(0, len(distinct), together):
             moved = distinct[start : start + together]
-            for each in value(moved, (len(moved), rows)):
-                doubt = doubt + np.abs(each - right)
+            up, down = (np.abs(value(moved, (len(moved), rows), by) - right) for by in (1.0, -1.0))
+            for each in np.fmax(up, down):  # beyond a kink one of them alone differs
+                doubt = doubt + each
         return right, doubt
 
     def _line(self, name: str, line: int) -> tuple[Array, Array]:
@@ -119,6 +124,13 @@ class Numbers:
             values = np.full(len(values), known[0])  # written once, meant for all rows
             doubts = np.zeros(len(values))
         return values, doubts
+
+
+def is_off(numbers: Numbers, label: str, right: Array, doubt: Array) -> NDArray[np.bool_]:
+    """Where the numbers of a quantity are others than the right ones, as exactly as both are known."""
+    with np.errstate(all="ignore"):
+        limit = _MARGIN * (doubt + numbers.doubts[label]) + _SMALLEST
+        return np.asarray(np.abs(numbers.of(label) - right) > limit)
 
 
 def numbers_along(table: Table, line: int, recalculated: Values) -> Array:

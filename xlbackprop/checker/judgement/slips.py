@@ -72,7 +72,10 @@ def _same_as_another(case: Case) -> Slip | None:
 def _another_leaf(case: Case) -> Slip | None:
     """In the right formula the quantities of a slip stand the other way round."""
     slip = case.search.one_leaf()
-    return exchanged(case.scene, slip) if slip is not None and slip.wrong else slip
+    if slip is None or not slip.wrong:
+        return slip
+    is_quantity = slip.wrong[0] == "q" and slip.wrong[1] != LEARNING_RATE
+    return exchanged(case.scene, slip) if is_quantity else None  # by chance a weight is near another rate
 
 
 def _rounded_euler(case: Case) -> Slip | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from xlbackprop.checker.file.formula import Node, Position
 from xlbackprop.checker.judgement.right_formula import RightFormulas
-from xlbackprop.checker.judgement.row_values import Numbers, shifted
+from xlbackprop.checker.judgement.row_values import Numbers, is_off, shifted
 from xlbackprop.checker.judgement.slip import Agreement, Scene, Slip, Tries
 from xlbackprop.checker.judgement.slip_search import NEGATIVE, Budget
 from xlbackprop.checker.judgement.slips import name_value_slip
@@ -28,8 +29,8 @@ from xlbackprop.network import LEARNING_RATE
 _HALF = 0.5
 _SMALLEST = 1e-15
 _SAME_RATE = 1e-6
-_MARGIN = 2.0
-"""Numbers copied from what a cell shows may have been rounded twice."""
+_MOST_CONSEQUENCES = 40
+"""Wrong numbers among which one is looked for that the others follow from."""
 
 
 class StoredNumbers:
@@ -44,7 +45,10 @@ class StoredNumbers:
         known: Mapping[Position, float],
         rate: float | None,
         budget: Budget,
+        others: Sequence[RightFormulas] = (),
     ) -> None:
+        self._others = others
+        """What else the table may be: a number that one of them gives is not wrong."""
         self._trees = trees
         self._table = trees.table
         self._replacement = replacement
@@ -59,6 +63,15 @@ class StoredNumbers:
             for label in labels
             if label in trees.core and (derivation[meaning.own(label)].expression is not None or self.is_learned(label))
         )
+        self.helpers = tuple(
+            label
+            for label, line in self._table.lines.items()
+            if label not in trees.core
+            and derivation[meaning.own(label)].expression is not None
+            and not any(True for _ in trees.keys_along(line))
+            and np.isfinite(numbers.of(label)).any()
+        )
+        """Labelled links of the chain rule that hold numbers alone."""
         self.rate = self._rate_shown() if rate is None else rate
         self._expected: dict[str, tuple[Array, Array]] = {}
         self._whole_rows: set[int] = set()
@@ -79,7 +92,7 @@ class StoredNumbers:
         rows = len(self._table.steps)
         pasted: dict[str, list[int]] = {}
         wrong: dict[str, list[int]] = {}
-        for name in self.calculated:
+        for name in (*self.calculated, *self.helpers):
             start = 1 if self.is_learned(name) else 0
             plain, unfollowed = [], []
             formulas = 0
@@ -95,15 +108,13 @@ class StoredNumbers:
                     plain += [step for step in stretch if step >= start]
             if not plain and not unfollowed:
                 continue
-            right, doubt = self.expected(name)
-            with np.errstate(all="ignore"):
-                limit = _MARGIN * (doubt + self._numbers.doubts[name]) + _SMALLEST
-                differs = np.abs(self._numbers.of(name) - right) > limit
+            differs = self._is_off(name)
             wrong[name] = [step for step in [*plain, *unfollowed] if differs[step]]
             if formulas >= _HALF * (rows - start):
                 pasted[name] = plain
         self._whole_rows = self._rows_without_formulas(pasted)
-        for name in self.calculated:
+        wrong = self._without_consequences(wrong)
+        for name in (*self.calculated, *self.helpers):
             alone = [step for step in pasted.get(name, ()) if step not in self._whole_rows]
             rest = [step for step in wrong.get(name, ()) if step not in alone]
             if alone:
@@ -113,6 +124,46 @@ class StoredNumbers:
             if rest:
                 slip = self._slip(name, rest)
                 yield name, self._with_undecided(name, rest, slip), slip
+
+    def _is_off(self, name: str) -> NDArray[np.bool_]:
+        """Where a quantity is nothing that its row gives: neither by the columns that its definition uses, nor by
+        the links of the chain rule that are shown, nor by what those columns should hold."""
+        right, doubt = self.expected(name)
+        off = is_off(self._numbers, name, right, doubt)
+        if name in self.helpers and 2 * off.sum() > len(off):
+            negative = is_off(self._numbers, name, -right, doubt)
+            off = negative if 2 * negative.sum() <= len(off) else off  # t − a in place of a − t
+        for formulas in (self._replacement, *self._others):
+            for besides, is_deep in (((), False), (self.helpers, False), ((), True)):
+                if off.any():
+                    tree = formulas.tree(name, besides=besides, is_deep=is_deep)
+                    off &= is_off(self._numbers, name, *self._numbers.expected(tree, self._known, self.rate))
+        return off
+
+    def _without_consequences(self, wrong: dict[str, list[int]]) -> dict[str, list[int]]:
+        """The wrong numbers without those that are right once an earlier one is."""
+        cells = {(step, name) for name, steps in wrong.items() for step in steps}
+        turns = {name: turn for turn, name in enumerate((*self.calculated, *self.helpers))}
+        alone = {name for name, steps in wrong.items() if 4 * len(steps) <= len(self._table.steps)}
+        if not 1 < len(cells) <= _MOST_CONSEQUENCES:
+            return wrong
+        values = dict(self._numbers.values)
+        for step, name in sorted(cells, key=lambda cell: (cell[0], turns[cell[1]])):
+            if name not in alone or (step, name) not in cells:
+                continue
+            before = self._numbers.of(name)
+            mended = before.copy()
+            mended[step] = self.expected(name)[0][step]
+            self._numbers.values[name] = mended
+            self._expected.clear()
+            left = {(at, other) for other in wrong for at in np.flatnonzero(self._is_off(other)).tolist()}
+            if left < cells - {(step, name)}:
+                cells = left | {(step, name)}
+            else:
+                self._numbers.values[name] = before
+        self._numbers.values.update(values)
+        self._expected.clear()
+        return {name: [step for step in steps if (step, name) in cells] for name, steps in wrong.items()}
 
     def _with_undecided(self, name: str, steps: list[int], slip: Slip) -> list[int]:
         """All rows of a column, when a named slip accounts for those too whose digits are too few to decide."""
@@ -228,9 +279,7 @@ def renumbered_by_values(trees: Trees, meaning: Meaning, numbers: Numbers) -> Me
             if quantity.expression is None or label not in trees.core or not re.search(r"[howE]", label):
                 continue
             right, doubt = numbers.expected(replacement.tree(label), {})
-            with np.errstate(all="ignore"):
-                limit = _MARGIN * (doubt + numbers.doubts[label]) + _SMALLEST
-                wrong += int((np.abs(numbers.of(label) - right) > limit).sum())
+            wrong += int(is_off(numbers, label, right, doubt).sum())
         if fewest < 0 or wrong < fewest:
             best, fewest = trial, wrong
     return best

@@ -14,6 +14,7 @@ from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.formula import Formula, Formulas, Node, Position, leaves, parts, value_of, with_parts
 from xlbackprop.checker.file.values import Values
+from xlbackprop.checker.judgement.number_readings import read_by_numbers
 from xlbackprop.checker.judgement.right_formula import RightFormulas
 from xlbackprop.checker.judgement.row_values import Numbers
 from xlbackprop.checker.judgement.slip import Slip
@@ -96,11 +97,11 @@ def judge_table(
         budget: what may still be tried in search of slips.
         is_proven: whether the calculation shows a cell to be right, whatever its label says.
     """
-    table = trees.table
-    numbers = Numbers(table, recalculated)
-    if not any(True for name in trees.core for _ in trees.keys_along(table.lines[name])):
+    numbers = Numbers(trees.table, recalculated)
+    trees, meaning, others = read_by_numbers(book, trees, meaning, numbers)
+    if not any(True for name in trees.core for _ in trees.keys_along(trees.table.lines[name])):
         meaning = with_proven_rate(trees, renumbered_by_values(trees, meaning, numbers), numbers)
-    return _TableJudge(book, trees, meaning, numbers, recalculated, budget, is_proven).verdict()
+    return _TableJudge(book, trees, meaning, others, numbers, recalculated, budget, is_proven).verdict()
 
 
 class _TableJudge:
@@ -109,6 +110,7 @@ class _TableJudge:
         book: Book,
         trees: Trees,
         meaning: Meaning,
+        others: Sequence[Meaning],
         numbers: Numbers,
         recalculated: Values,
         budget: Budget,
@@ -128,12 +130,21 @@ class _TableJudge:
             meaning.shape, meaning.literals, meaning.changing_samples, tuple(sorted(meaning.numbering.items()))
         )
         self._budget = budget
-        self._notes: list[Note] = []
+        self._notes: list[Note] = list(_undecided_note(trees.table, meaning, others))
         self._typed: dict[str, set[str]] = {}
         self._rate_cell, rate = self._learning_rate()
         known = {position: value for position in meaning.cells if (value := self._number_at(position)) is not None}
         self._elsewhere = {meaning.cells[position]: value for position, value in known.items()}
-        self._stored = StoredNumbers(trees, self._right_formulas, meaning, numbers, known, rate, self._budget)
+        self._stored = StoredNumbers(
+            trees,
+            self._right_formulas,
+            meaning,
+            numbers,
+            known,
+            rate,
+            self._budget,
+            [RightFormulas(trees, replace(meaning, shape=other.shape)) for other in others],
+        )
 
         if self._rate_cell is None:
             self._right_formulas.rate = self._stored.rate
@@ -157,7 +168,7 @@ class _TableJudge:
         notes += self._rate_note()
         judged = sum(
             len(stretch) - (self._stored.is_learned(name) and not stretch.start)
-            for name in self._stored.calculated
+            for name in (*self._stored.calculated, *self._stored.helpers)
             for stretch in table.stretches
             if (cell := table.cell(name, stretch.start)) is not None
             and (cell.formula is not None or cell.number is not None)
@@ -186,6 +197,9 @@ class _TableJudge:
         """The wrong formulas of one line, by formula."""
         verdicts: dict[Key, Slip | None] = {}
         groups: dict[int, Group] = {}
+        steps_of: dict[Key, list[int]] = {}
+        for stretch, key in self._trees.keys_along(line):
+            steps_of.setdefault(key, []).extend(stretch)
         for stretch, key in self._trees.keys_along(line):
             if self._stored.is_learned(name) and not stretch.start:
                 continue
@@ -194,7 +208,7 @@ class _TableJudge:
             formula = cell.formula
             assert formula is not None
             if key not in verdicts:
-                verdicts[key] = self._slip_in(name, line, key, formula, stretch.start)
+                verdicts[key] = self._slip_in(name, line, key, formula, steps_of[key])
             slip = verdicts[key]
             if slip is None:
                 continue
@@ -204,7 +218,7 @@ class _TableJudge:
             group.steps += stretch
         yield from groups.values()
 
-    def _slip_in(self, name: str, line: int, key: Key, formula: Formula, step: int) -> Slip | None:
+    def _slip_in(self, name: str, line: int, key: Key, formula: Formula, steps: Sequence[int]) -> Slip | None:
         """The slip in a formula; None for one that is right."""
         own = self._meaning.own(name.removeprefix(NEGATIVE))
         right = self._meaning.world.value(NEGATIVE * name.startswith(NEGATIVE) + own, 0)
@@ -217,7 +231,7 @@ class _TableJudge:
             return None
         if self._is_right_with_typed_numbers(name, self._trees.written_out(key, others), right):
             return None
-        if self._is_proven((self._table.sheet.name, *self._table.coordinates(line, step))):
+        if all(self._is_proven((self._table.sheet.name, *self._table.coordinates(line, step))) for step in steps):
             self._doubted[name] = None
             return None
         broken = "#REF!" in formula.written(1 << 20, 1 << 13)
@@ -232,8 +246,8 @@ class _TableJudge:
             return None
         if slip.kind == "wrong_learning_rate" and not _is_fixed(slip.wrong, formula):
             return replace(slip, kind="learning_rate_drift")
-        steps = range(self._table.steps[0], self._table.steps[-1] + 1)
-        fixed = any(r.row_fixed and r.row in steps for r in formula.references)
+        rows = range(self._table.steps[0], self._table.steps[-1] + 1)
+        fixed = any(r.row_fixed and r.row in rows for r in formula.references)
         if fixed and slip.wrong[:1] == ("q",) and slip.wrong[2] == ELSEWHERE:
             for_ever = "from one and the same row for ever (the $ before its row number)"
             if slip.kind == "wrong_row":
@@ -455,6 +469,18 @@ class _TableJudge:
                 f"the label says {self._table.sheet.text(*place)}, but what stands there is {name}; judged as {name}"
             )
             yield Note(self._table.sheet.name, (address(*place),), "label", message)
+
+
+def _undecided_note(table: Table, meaning: Meaning, others: Sequence[Meaning]) -> Iterator[Note]:
+    """Which activations the numbers fit as well."""
+    layers = [dict.fromkeys(kinds) for kinds in zip(*(each.shape.layer_activations for each in others), strict=True)]
+    for outputs, taken, kinds in zip(
+        meaning.derivation.names.activations, meaning.shape.layer_activations, layers, strict=False
+    ):
+        fit = [kind for kind in kinds if kind != taken]
+        if fit:
+            message = f"the numbers of {_listed(list(outputs))} fit {_listed(fit)} as well as {taken}"
+            yield Note(table.sheet.name, (table.range,), "recognition", message)
 
 
 def _with_numbers(node: Node, chosen: Iterator[str | None]) -> Node:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Container, Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.table.labels import quantity
@@ -40,7 +41,7 @@ def label_doubts(book: Book, table: Table, meaning: Meaning, is_doubted: bool) -
         meaning: what stands in its columns.
         is_doubted: whether columns calculate something else than their labels say, and are right all the same.
     """
-    table = shaped(table, meaning.shape)
+    table = replace(shaped(table, meaning.shape), are_activations_told=True, is_loss_told=True)
     said = {line: name for line in (*table.lines.values(), *table.unknown) if (name := quantity(_text(table, line)))}
     held = {line: name for name, line in table.lines.items()}
     held.update(meaning.lines)

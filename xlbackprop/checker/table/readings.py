@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 
 import numpy as np
-
 from msgspec.structs import replace
 
 from xlbackprop.checker.file.book import Book
@@ -21,6 +20,8 @@ from xlbackprop.network import ACTIVATIONS, LEARNING_RATE, LOSSES, SOFTMAX, soft
 RowsRight = Callable[[Meaning, str], float]
 """Which part of the numbers of a column are what its label says, from the other numbers of their rows."""
 
+LINEAR = "identity"
+"""What outputs are rather than rectifiers, where their numbers do not tell."""
 SQUARES, MEAN_OF_SQUARES = "half squared error", "mean squared error"
 _TELLING = "leaky relu"
 """With it in all layers the sums of all units are above 0 in some worlds and below in others, and none is nothing."""
@@ -30,7 +31,7 @@ _AS_GOOD = 0.25
 
 
 def is_plain(book: Book, trees: Trees, meaning: Meaning) -> bool:
-    """Whether all activations and losses are those that the meaning says, or everything is: there is nothing to tell."""
+    """Whether all activations and losses are those that the meaning says, or all columns are what they should be."""
     judge = Judge(book, trees, meaning)
     wrong = {name for name, key in trees.typical.items() if not judge.is_right(name, key)}
     names = meaning.derivation.names
@@ -71,9 +72,7 @@ class _Readings:
             return (shape,)
         told = [list(self._activations(layer)) for layer in range(len(self._names.weights))]
         trials = [
-            trial
-            for chosen in product(*told)
-            for trial in self._with_losses(replace(shape, activations=chosen))
+            trial for chosen in product(*told) for trial in self._with_losses(replace(shape, activations=chosen))
         ][:_MOST_READINGS]
         scores = [self._score(trial) for trial in trials] if len(trials) > 1 else [0.0]
         best = trials[scores.index(max(scores))]
@@ -86,7 +85,7 @@ class _Readings:
         """The activations that most units of a layer have: more than one where that is undecided."""
         table, shape = self._trees.table, self._meaning.shape
         outputs, is_last = self._names.activations[layer], layer == len(self._names.weights) - 1
-        kinds = [*ACTIVATIONS, *([SOFTMAX] if is_last and len(outputs) > 1 else [])]
+        kinds = [*([LINEAR] if is_last else []), *ACTIVATIONS, *([SOFTMAX] if is_last and len(outputs) > 1 else [])]
         needed = LOSSES[shape.loss].goes_with if is_last and table.is_loss_told else None
         if table.are_activations_told or needed is not None:
             return [needed or shape.layer_activations[layer]]
@@ -99,7 +98,7 @@ class _Readings:
                     votes[kind] += self._rows_right(self._read(self._with_activation(layer, kind)), unit)
         most = max(votes.values())
         if most:
-            return [kind for kind in kinds if votes[kind] > most - 1e-9]
+            return [kind for kind in votes if votes[kind] > most - 1e-9]
         if any(unit in table.lines for unit in outputs):
             return [shape.layer_activations[layer]]
         return kinds  # without a column of their own: what uses them tells
@@ -139,7 +138,8 @@ class _Readings:
         return [
             option
             for option in options
-            if option.loss in kinds and (fits[option] > most - _AS_GOOD or option.share_factor == option.loss_factor == 1)
+            if option.loss in kinds
+            and (fits[option] > most - _AS_GOOD or option.share_factor == option.loss_factor == 1)
         ]
 
     def _score(self, shape: Shape) -> float:

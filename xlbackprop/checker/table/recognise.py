@@ -248,16 +248,14 @@ def _table(
 
 
 def shaped(table: Table, shape: Shape) -> Table:
-    """A table whose activations and loss are told: some of them have links of the chain rule that others lack."""
+    """A table with other activations or another loss: some of them have links of the chain rule that others lack."""
     before, after = derivation_of(table.shape).quantities, derivation_of(shape).quantities
     named = {line: name for line, text in table.unknown.items() if (name := quantity(text)) is not None}
     lines = {name: line for name, line in table.lines.items() if name in after or name == LEARNING_RATE}
     lines |= {name: line for line, name in named.items() if name in after and name not in before}
     lost = {line: name for name, line in table.lines.items() if name not in lines}
     unknown = {line: text for line, text in table.unknown.items() if line not in lines.values()} | lost
-    return replace(
-        table, lines=lines, shape=shape, unknown=unknown, are_activations_told=True, is_loss_told=True
-    )
+    return replace(table, lines=lines, shape=shape, unknown=unknown)
 
 
 def renamed(table: Table, names: Mapping[str, int]) -> Table | None:

@@ -97,7 +97,13 @@ def _understood(book: Book, table: Table) -> tuple[Trees, Meaning]:
     if (table.are_activations_told and table.is_loss_told) or is_plain(book, trees, meaning):
         return trees, meaning
     shape = readings(book, trees, meaning)[0]
-    return (trees, meaning) if shape == meaning.shape else _understood(book, shaped(table, shape))
+    return (trees, meaning) if shape == meaning.shape else understood_as(book, table, shape)
+
+
+def understood_as(book: Book, table: Table, shape: Shape) -> tuple[Trees, Meaning]:
+    """What everything in a table means whose shape is known."""
+    trees = Trees(book, shaped(table, shape))
+    return trees, _understand(book, trees, trees.typical, shape)
 
 
 def _understand(book: Book, trees: Trees, typical: Mapping[str, Key], shape: Shape) -> Meaning:
