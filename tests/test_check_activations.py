@@ -154,6 +154,43 @@ def test_a_formula_that_cannot_be_followed_is_told_by_its_numbers(tmp_path: Path
     assert told(check(handmade.write(path, formulas=formulas, rows=ROWS))) == [("Z33:Z37",)]
 
 
+# what a map tells
+
+UNLABELLED = {name: f"x{index}" for index, name in enumerate(handmade.CLASSIC)}
+
+
+def mapped(path: Path, *lines: str) -> Path:
+    columns = [f'"{name}" = "{letter}"' for name, letter in handmade.LETTERS.items()]
+    path.write_text("\n".join([*lines, *columns]), encoding="utf-8")
+    return path
+
+
+def test_a_map_may_name_activations_and_loss(tmp_path: Path) -> None:
+    """Without it the columns of losses and activations would say something else, all of them."""
+    formulas = formulas_of("tanh", "sigmoid; binary cross-entropy")
+    formulas |= {name: formulas_of("softplus", "identity; squared error")[name] for name in ("a_h1", "a_h2")}
+    path = handmade.write(tmp_path / "theirs.xlsx", formulas=formulas, labels=UNLABELLED, rows=ROWS)
+    without = check(path, map_file=mapped(tmp_path / "without.toml"))
+    assert "softplus, then sigmoid; binary" in without.notes[0].message
+    told_by_map = ('activations = ["tanh", "sigmoid"]', 'loss = "binary cross-entropy"')
+    report = check(path, map_file=mapped(tmp_path / "map.toml", *told_by_map))
+    assert told(report) == [("J33:J37",), ("L33:L37",)]
+    assert "tanh, then sigmoid; binary" in report.notes[0].message
+
+
+def test_a_map_may_name_rows(tmp_path: Path) -> None:
+    formulas = formulas_of("tanh", "sigmoid; half squared error")
+    formulas["∂E/∂w6"] = formulas["∂E/∂w5"]
+    path = tmp_path / "turned.xlsx"
+    handmade.write(path, formulas=formulas, labels=UNLABELLED, rows=ROWS, transposed=True)
+    rows = "\n".join(f'"{name}" = {line}' for line, name in enumerate(handmade.CLASSIC, 1))
+    for header in ("", 'header = "AF"\n'):
+        (tmp_path / "map.toml").write_text(f'layout = "columns"\n{header}{rows}', encoding="utf-8")
+        report = check(path, map_file=tmp_path / "map.toml")
+        assert told(report) == [("AG29:AK29",)]
+        assert report.findings[0].expected == "=(AG18-AG1)*AG18*(1-AG18)*AG12"
+
+
 # numbers alone
 
 

@@ -309,12 +309,21 @@ def test_a_map_settles_what_labels_do_not_say(tmp_path: Path) -> None:
         ('"dE/dw1" = "A"\n"∂E/∂w1" = "A"', "found ∂E/∂w1 a second time"),
         ('h1 = "ZZZ"', "h1: found 'ZZZ', expected the letters of a column, XFD is the last"),
         ("learning_rate = 0,5", "a number has a decimal point and no comma"),
+        ('activations = "tahn"\n{columns}', "activations: found 'tahn', did you mean \"tanh\"?"),
+        ('activations = ["tanh"]\n{columns}', "activations: found 1, expected 2, one for every layer of units"),
+        ('activations = ["softmax", "tanh"]\n{columns}', "found softmax before the last layer"),
+        ('loss = "binary crossentropy"\n{columns}', 'did you mean "binary cross-entropy"?'),
+        ('loss = "mse"\n{columns}', "loss: found 'mse', there is: half squared error"),
+        ('loss = "binary cross-entropy"\nactivations = "tanh"\n{columns}', "expected the activation sigmoid there"),
+        ('layout = "row"\n{columns}', "layout: found 'row', did you mean \"rows\"?"),
+        ('layout = "columns"\nw1 = "A"', "w1: found 'A', expected the number of the row"),
     ],
 )
 def test_a_map_with_a_mistake_is_told(content: str, words: str, right: Path, tmp_path: Path) -> None:
     table = tmp_path / "map.toml"
-    table.write_text(content, encoding="utf-8")
-    with pytest.raises(UserError, match=words):
+    columns = "\n".join(f'{name} = "{letter}"' for name, letter in LETTERS.items() if "∂" not in name)
+    table.write_text(content.replace("{columns}", columns), encoding="utf-8")
+    with pytest.raises(UserError, match=re.escape(words)):
         run(right, "--map", table)
 
 

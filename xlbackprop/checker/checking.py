@@ -122,7 +122,18 @@ def checked(
 def _find(book: Book, table_map: Map | None, definition: Definition | None) -> list[Table]:
     if table_map is not None:
         wanted = [sheet for sheet in book.sheets if table_map.sheet in (None, sheet.name)]
-        return [table for sheet in wanted for table in mapped(sheet, table_map.columns, table_map.header)]
+        return [
+            table
+            for sheet in wanted
+            for table in mapped(
+                sheet,
+                table_map.columns,
+                table_map.header,
+                transposed=table_map.layout == "columns",
+                activations=table_map.activations,
+                loss=table_map.loss,
+            )
+        ]
     ours = book.by_name.get(WALKTHROUGH)
     if definition is not None and ours is not None:
         return tables_of(ours, _labels(definition), _shape(definition))

@@ -158,17 +158,44 @@ def tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None = None) -
     return []
 
 
-def mapped(sheet: Sheet, columns: Mapping[str, int], header: int | None) -> list[Table]:
-    """The table that a reader's map describes, or several; none when there is nothing in its columns."""
-    candidate = Candidate(header or 0, dict(columns), {})
+def mapped(
+    sheet: Sheet,
+    lines: Mapping[str, int],
+    header: int | None,
+    *,
+    transposed: bool,
+    activations: tuple[str, ...],
+    loss: str | None,
+) -> list[Table]:
+    """The table that a reader's map describes, or several; none when there is nothing in its lines.
+
+    Args:
+        sheet: where it stands.
+        lines: its columns by quantity, or its rows when it is transposed.
+        header: the row of the labels, or the column; None where that is to be found.
+        transposed: whether an iteration is a column.
+        activations: of every layer; empty where they are to be found.
+        loss: what is called so; None where it is to be found.
+    """
+    candidate = Candidate(header or 0, dict(lines), {})
     if header is None:
-        wanted = set(columns.values())
+        wanted = set(lines.values())
         filled: Counter[int] = Counter()
-        for (row, column), cell in sheet.cells.items():
-            filled[row] += column in wanted and not (isinstance(cell.value, str) and cell.formula is None)
-        rows = [row for row, count in filled.items() if 2 * count > len(wanted)]
-        candidate.header = min(rows, default=1) - 1
-    return [replace(found, certain=True) for found in _under(sheet, candidate, None, None, transposed=False)]
+        for place, cell in sheet.cells.items():
+            along, line = place[::-1] if transposed else place
+            filled[along] += line in wanted and not (isinstance(cell.value, str) and cell.formula is None)
+        steps = [step for step, count in filled.items() if 2 * count > len(wanted)]
+        candidate.header = min(steps, default=1) - 1
+    found = _under(sheet, candidate, None, None, transposed=transposed)
+    return [
+        replace(
+            shaped(table, replace(table.shape, activations=activations, loss=loss or table.shape.loss)),
+            certain=True,
+            are_activations_told=bool(activations),
+            is_loss_told=loss is not None,
+        )
+        for table in found
+    ]
 
 
 def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transposed: bool) -> Iterator[Table]:
@@ -232,7 +259,7 @@ def _table(
     """All rows under a header; None when there are none, or its numbers of units fit no network."""
     steps = _steps(sheet, candidate, end, transposed)
     named = _with_numbered_biases(candidate.lines)
-    shape = shape or _shape(named)
+    shape = shape or shape_of(named)
     if not steps or shape is None:
         return None
     if not shape.train_biases and _are_updated(sheet, steps, named, transposed):
@@ -261,7 +288,7 @@ def shaped(table: Table, shape: Shape) -> Table:
 def renamed(table: Table, names: Mapping[str, int]) -> Table | None:
     """A table whose lines have other names; None when these fit no network."""
     named = _with_numbered_biases(names)
-    shape = _shape(named)
+    shape = shape_of(named)
     if shape is None:
         return None
     if len(shape.sizes) == len(table.shape.sizes):
@@ -388,7 +415,7 @@ def _steps(sheet: Sheet, candidate: Candidate, end: int | None, transposed: bool
     return tuple(steps)
 
 
-def _shape(lines: Mapping[str, int]) -> Shape | None:
+def shape_of(lines: Mapping[str, int]) -> Shape | None:
     """The network that has quantities of these names; None when their numbers fit no network."""
 
     def most(pattern: str) -> int:
