@@ -58,6 +58,11 @@ class Shape(Struct, frozen=True):
         """Whether no activation grows with its argument."""
         return all(kind == SOFTMAX or ACTIVATIONS[kind].bounded for kind in self.layer_activations)
 
+    @property
+    def has_kinks(self) -> bool:
+        """Whether an activation has a corner, as rectifiers have."""
+        return not {"relu", "leaky relu"}.isdisjoint(self.layer_activations)
+
     def definition(self, generator: random.Random, literals: Mapping[str, float], turn: int) -> Definition:
         """A random network of this shape, its given numbers replaced by those that are typed into the formulas.
 
