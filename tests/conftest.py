@@ -1,8 +1,11 @@
 """What holds for all tests."""
 
+import gc
 import os
+from functools import lru_cache
 
 from hypothesis import HealthCheck, Phase, settings
+from openpyxl.formula.translate import Translator
 
 import xlbackprop  # noqa: F401  # before openpyxl, as its users do
 
@@ -16,3 +19,8 @@ settings.register_profile(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 settings.load_profile("xlbackprop")
+
+# a workbook is a hundred thousand objects that live as long as it: looking for garbage among them, again and again
+# while it is read, finds none; and in each of its rows openpyxl moves the same references by as many rows
+gc.set_threshold(200_000, 20, 100)
+Translator.translate_range = staticmethod(lru_cache(1 << 17)(Translator.translate_range))

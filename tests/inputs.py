@@ -7,9 +7,10 @@ from pathlib import Path
 import openpyxl
 from msgspec import Struct
 from openpyxl.utils.cell import rows_from_range
-from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.datavalidation import DataValidation
-from openpyxl.worksheet.worksheet import Worksheet
+
+from tests import judges
+from tests.judges import Cells
 
 Typed = float | str | None
 
@@ -24,10 +25,10 @@ class Input(Struct, frozen=True):
 
 def inputs(path: Path) -> list[Input]:
     """All cells of a workbook that have a validation."""
-    book = openpyxl.load_workbook(path)
+    values = judges.stored(path)
     return [
-        Input(sheet.title, cell, _extremes(book, sheet, rule))
-        for sheet in book
+        Input(sheet.title, cell, _extremes(values, sheet.title, rule))
+        for sheet in openpyxl.load_workbook(judges.without_cells(path))
         for rule in sheet.data_validations.dataValidation
         for block in str(rule.sqref).split()
         for cell in _some(block)
@@ -40,10 +41,10 @@ def _some(block: str) -> list[str]:
     return list(dict.fromkeys((rows[0][0], rows[0][-1], rows[-1][0], rows[-1][-1])))
 
 
-def _extremes(book: Workbook, sheet: Worksheet, rule: DataValidation) -> tuple[Typed, ...]:
+def _extremes(values: Cells, sheet: str, rule: DataValidation) -> tuple[Typed, ...]:
     nothing = (None,) if rule.allow_blank else ()
     if rule.type == "list":
-        choices = _choices(book, sheet, rule.formula1)
+        choices = _choices(values, sheet, rule.formula1)
         return (choices[0], choices[-1], *nothing)
     assert rule.type in ("whole", "decimal"), rule.type
     assert rule.operator in (None, "between"), rule.operator
@@ -52,10 +53,10 @@ def _extremes(book: Workbook, sheet: Worksheet, rule: DataValidation) -> tuple[T
     return (low, high, *zero, *nothing)
 
 
-def _choices(book: Workbook, sheet: Worksheet, source: str) -> list[str]:
+def _choices(values: Cells, sheet: str, source: str) -> list[str]:
     if source.startswith('"'):
         return source.strip('"').split(",")
     title, _, block = source.rpartition("!")
-    home = book[title.strip("'")] if title else sheet
-    cells = [cell for row in rows_from_range(block.replace("$", "")) for cell in row]
-    return [str(home[cell].value) for cell in cells if home[cell].value is not None]
+    home = title.strip("'") or sheet
+    cells = [(home, cell) for row in rows_from_range(block.replace("$", "")) for cell in row]
+    return [str(values[cell]) for cell in cells if cell in values]

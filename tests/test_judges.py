@@ -158,13 +158,13 @@ def _judge_generated(definition: Definition, columns: str, sheets: Collection[st
         allowed = {}
         if sheets is None and any(title == gradient_check.TITLE for title, _ in expected):
             allowed = judges.allowances(derive(definition).learned, expected, judges.UNBOUNDED)
+        changes = _iteration(iteration)
+        if any(title == matrices.TITLE for title, _ in expected):
+            changes = {**changes, (matrices.TITLE, matrices.ITERATION_CELL): iteration}
+        chance = _digits_of_roundings(generated, expected)
+        wanted = {cell: value for cell, value in expected.items() if cell not in chance}
         for judge in QUICK_JUDGES:
-            changes = _iteration(iteration)
-            if any(title == matrices.TITLE for title, _ in expected):
-                changes = {**changes, (matrices.TITLE, matrices.ITERATION_CELL): iteration}
-            chance = _digits_of_roundings(generated, expected)
             actual = {cell: value for cell, value in judge(generated, changes).items() if cell not in chance}
-            wanted = {cell: value for cell, value in expected.items() if cell not in chance}
             assert_agree(actual, wanted, repr(definition), allowed)
 
 
