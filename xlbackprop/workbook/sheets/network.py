@@ -15,32 +15,23 @@ from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import ITERATION, LEARNING_RATE, RATE_NOW, SAMPLE, WALKTHROUGH, derivative
 from xlbackprop.symbols import (
     Formula,
-    LiveNumbers,
     Numbers,
     Typesetter,
-    WrittenFormula,
     abridged,
     bracketed,
-    bracketed_formula,
     evaluated,
-    exponent_formula,
-    held,
-    held_formula,
-    mantissa_formula,
     number_from,
-    result,
-    result_formula,
     rounded,
     short,
     short_formula,
     symbols,
-    text_formula,
     text_from,
 )
 from xlbackprop.walkthrough import Lesson, Line, Link, Path, Picture, equation, moment, paths, picture, updated_name
 from xlbackprop.workbook.panels import arrows
 from xlbackprop.workbook.panels.arrows import Area, Pair, Strength
 from xlbackprop.workbook.panels.iteration_choice import choose_iteration
+from xlbackprop.workbook.panels.printed_number import PrintedNumber, readings
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import ROW_HEIGHT, SCREEN_HEIGHT, SCREEN_WIDTH, Page
 from xlbackprop.workbook.xlsx.rows import Value
@@ -218,7 +209,7 @@ class _Network:
         self._typesetter = Typesetter(lesson.derivation.typeset)
         self._slopes = [name for name, each in lesson.derivation.quantities.items() if each.derivative_of]
         self._paths_column = place.working_column
-        self._slopes_column = self._paths_column + 7 + place.factors
+        self._slopes_column = self._paths_column + 8 + place.factors
         self._sizes_column = self._slopes_column + 5
         self._choose()
         self._put_paths()
@@ -446,7 +437,7 @@ class _Network:
         """The gradient of the chosen weight as what it is made of: names, numbers, and one reason each."""
         page, place, path, column = self._page, self._place, self._path, self._paths_column
         row, first = place.factors_row, TOP_ROW + len(self._paths) + 3
-        heads = ("place", "power of ten", "digits", "as text", "joined", "name")
+        heads = ("place", "number", "power of ten", "digits", "as text", "in brackets", "joined", "name")
         for right, head in enumerate(heads):
             page.text(address(first - 1, column + right), head, theme.COLUMN_HEAD)
         self._position(first, 3, path.gradient)
@@ -458,42 +449,43 @@ class _Network:
         page.show_extreme_numbers(f"{letter}{rows[0]}:{letter}{rows[-1]}", largest=_LARGEST_SHOWN)
         names, numbers = ("&".join(each) for each in zip(*((each.name, each.text) for each in factors), strict=True))
         names_now, texts = ("".join(each) for each in zip(*(each.texts for each in factors), strict=True))
-        value, gradient = absolute(address(first, column + 1)), self._values[path.gradient]
-        self._put(value, number, gradient)
-        self._gradient = value
-        rough, known, exponent, written = (
-            absolute(address(first + 1 + place.factors, column + right)) for right in range(4)
-        )
+        gradient = self._values[path.gradient]
+        self._gradient = self._printed(first, number, gradient)
         product, added = (
             sign.join(f"IF({each.is_there},{each.number},{neutral})" for each in factors)
             for sign, neutral in (("*", 1), ("+", 0))
         )
         values = [rounded(self._values[name]).value for name in path.parts]
         made = math.prod(values) if path.is_product else sum(values)
-        digits = held(gradient, made)
-        self._put(rough, f'IF({self._sign}="+",{added},{product})', made)
-        self._put(exponent, exponent_formula(value), rounded(gradient).exponent)
-        self._put(known, held_formula(value, rough, exponent), "" if digits is None else digits.mantissa)
+        cells = self._result_cells(first + 1 + place.factors)
+        result = self._gradient.put_result(page, cells, f'IF({self._sign}="+",{added},{product})', gradient, made)
         # a number alone is its own result
         are_several = factors[1].is_there if place.factors > 1 else "FALSE"
-        shown_result = result(gradient, made) if len(path.parts) > 1 else ""
-        self._put(written, f'IF({are_several},{result_formula(value, rough, known, exponent)},"")', shown_result)
+        shown_result = result if len(path.parts) > 1 else ""
         line, words = f'{name}&" = "&{names}', f"{path.gradient} = {names_now}"
-        put_in, made_of = f'" = "&{numbers}&{written}', f" = {texts}{shown_result}"
+        put_in, made_of = f'" = "&{numbers}&IF({are_several},{cells[-1]},"")', f" = {texts}{shown_result}"
         if place.has_long_product:
             page.formula(f"A{row + 1}", line, words, _MATHEMATICS)
             page.formula(f"A{row + 2}", f"{name}&{put_in}", path.gradient + made_of, _MATHEMATICS)
         else:
             page.formula(f"A{row + 1}", f"{line}&{put_in}", words + made_of, _MATHEMATICS)
 
+    def _printed(self, row: int, source: str, value: float) -> PrintedNumber:
+        """Put down, in a row of the working, a number and its parts as it is put into a calculation."""
+        number = PrintedNumber(*(absolute(address(row, self._paths_column + right)) for right in range(1, 6)))
+        self._put(number.value, source, value)
+        number.put(self._page, value)
+        return number
+
+    def _result_cells(self, row: int) -> list[str]:
+        return [absolute(address(row, self._paths_column + right)) for right in range(1, 4)]
+
     def _factor(self, part: int, helper_row: int) -> _Factor:
         """One of the slopes of the chosen weight, or nothing where it has fewer: what it is, its number, its reason."""
         page, path = self._page, self._path
         slope = path.parts[part] if part < len(path.parts) else ""
         self._position(helper_row, 4 + part, slope)
-        position, exponent, mantissa, text, joined, name = (
-            absolute(address(helper_row, self._paths_column + right)) for right in range(6)
-        )
+        position, joined, name = (absolute(address(helper_row, self._paths_column + right)) for right in (0, 6, 7))
         is_there = f"{position}>0"
         row, column = self._place.factor_rows[part], self._place.number_column(self._longest)
         cell, because = address(row, column), address(row, column + 1)
@@ -512,23 +504,15 @@ class _Network:
         if lines > 1:
             page.sheet.merged_cells.add(f"{because}:{address(row, self._place.last_column)}")
             page.heights(row, lines)
-        number_text = self._number_text(f"SUM({cell})", number, exponent, mantissa, text)
-        sign, live_sign, written, live = "", "", number_text, text
+        printed = self._printed(helper_row, f"SUM({cell})", number)
+        sign, live_sign, written, live = "", "", rounded(number).text, printed.text
         if part:
             sign, live_sign = f" {_sign(path)} ", f'" "&{self._sign}&" "&'
-            written, live = bracketed(number_text), bracketed_formula(text)
+            written, live = bracketed(written), printed.bracketed
         self._put(joined, *shown(f"{live_sign}{live}", sign + written))
         self._put(name, *shown(f"{live_sign}{self._found(helper_row, 0)}", sign + slope))
         texts = (sign + slope, sign + written) if slope else ("", "")
-        return _Factor(is_there, name, joined, f"{mantissa}*10^{exponent}", texts)
-
-    def _number_text(self, cell: str, value: float, exponent: str, mantissa: str, text: str) -> str:
-        """Put down the parts of a number as it is put into a calculation, and its text, which is given back."""
-        digits = rounded(value)
-        self._put(exponent, exponent_formula(cell), digits.exponent)
-        self._put(mantissa, mantissa_formula(cell, exponent), digits.mantissa)
-        self._put(text, text_formula(mantissa, exponent), digits.text)
-        return digits.text
+        return _Factor(is_there, name, joined, printed.put_in, texts)
 
     def update(self) -> None:
         """The step that the training takes with the gradient of the chosen weight, with its numbers put in."""
@@ -539,39 +523,25 @@ class _Network:
         sources = {
             path.weight: number_from(self._listed(listed), self._index),
             LEARNING_RATE: self._rate,
-            path.gradient: self._gradient,
+            path.gradient: self._gradient.value,
         }
-        cells = {
-            name: [absolute(address(row, self._paths_column + right)) for right in range(5)]
-            for row, name in enumerate(sources, first)
+        numbers = {
+            name: self._printed(row, source, self._values[name])
+            for row, (name, source) in enumerate(sources.items(), first)
         }
-        for name, source in sources.items():
-            cell, exponent, mantissa, text, in_brackets = cells[name]
-            self._put(cell, source, self._values[name])
-            written = self._number_text(cell, self._values[name], exponent, mantissa, text)
-            self._put(in_brackets, bracketed_formula(text), bracketed(written))
-        value, exponent, rough, known, end = (
-            absolute(address(first + len(sources), self._paths_column + right)) for right in range(5)
-        )
-        numbers = Numbers(lambda symbol: self._values[symbol.name])
+        formula, rough, live = readings(lambda symbol: numbers[symbol.name])
         new = self._lesson.trace.after(path.weight, self._lesson.iteration)
         made = evaluated(expression, lambda symbol: rounded(self._values[symbol.name]).value)
-        digits = held(new, made)
-        self._put(value, Formula(lambda symbol: cells[symbol.name][0]).read(expression), new)
-        self._put(exponent, exponent_formula(value), rounded(new).exponent)
-        put_in = WrittenFormula(lambda symbol: "({2}*10^{1})".format(*cells[symbol.name])).read(expression)
-        self._put(rough, f'IFERROR({put_in},"")', "" if made is None else made)
-        self._put(known, held_formula(value, rough, exponent), "" if digits is None else digits.mantissa)
-        self._put(end, result_formula(value, rough, known, exponent), result(new, made))
-        live = LiveNumbers(
-            lambda symbol: cells[symbol.name][3],
-            lambda symbol: cells[symbol.name][4],
-            lambda symbol: cells[symbol.name][0],
+        row = first + len(sources)
+        cells = self._result_cells(row + 1)
+        result = self._printed(row, formula.read(expression), new).put_result(
+            self._page, cells, rough.read(expression), new, made
         )
+        words = Numbers(lambda symbol: self._values[symbol.name]).read(expression)
         self._page.formula(
             f"A{self._place.update_row}",
-            f'{text_from(self._listed(listed + 1), self._index)}&" = "&{live.formula(expression)}&{end}',
-            f"{equation(updated_name(path.weight), expression)} = {numbers.read(expression)}{result(new, made)}",
+            f'{text_from(self._listed(listed + 1), self._index)}&" = "&{live.formula(expression)}&{cells[-1]}',
+            f"{equation(updated_name(path.weight), expression)} = {words}{result}",
             _MATHEMATICS,
         )
 

@@ -5,30 +5,13 @@ from __future__ import annotations
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
+from xlbackprop.ground.grid import absolute
 from xlbackprop.network import LEARNING_RATE
 from xlbackprop.network import UPDATE as UPDATE_NUMBER
-from xlbackprop.symbols import (
-    Expression,
-    Formula,
-    LiveNumbers,
-    Numbers,
-    Rounded,
-    Symbol,
-    WrittenFormula,
-    bracketed,
-    bracketed_formula,
-    evaluated,
-    exponent_formula,
-    held,
-    held_formula,
-    mantissa_formula,
-    result,
-    result_formula,
-    rounded,
-    text_formula,
-)
+from xlbackprop.symbols import Expression, Numbers, Rounded, Symbol, evaluated, rounded, text_formula
 from xlbackprop.walkthrough import UPDATE, Given, Lesson, sections, updated_name, updates
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
+from xlbackprop.workbook.panels.printed_number import PrintedNumber, readings
 from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
 from xlbackprop.workbook.panels.worth_it import QUESTION, SAME_WITHIN, put_answer
 from xlbackprop.workbook.xlsx import theme
@@ -43,10 +26,9 @@ _HEADER_ROW = 5
 _WIDTHS = {"A": 11.0, "B": 40.0, "C": 46.0, "D": 12.0, "E": 41.0}
 """Characters."""
 
-_TEXT_COLUMN, _BRACKETED_COLUMN = "F", "G"
-_EXPONENT_COLUMN, _MANTISSA_COLUMN = "H", "I"
-"""The value of the line as it is put into later ones: its power of ten, and its digits from 1 to below 10."""
-_ROUGH_COLUMN, _HELD_COLUMN, _RESULT_COLUMN = "J", "K", "L"
+_PRINTED_COLUMNS = "DFGHI"
+"""The value of a line, and how it is put into later ones."""
+_RESULT_COLUMNS = "JKL"
 """What a pocket calculator makes of the numbers put in, as many digits of it as the value has, and these as text."""
 _WIDE_NUMBER = -0.12345
 
@@ -89,18 +71,10 @@ class _Lines(Lines):
 
     def __init__(self, page: Page, lesson: Lesson, choice: Choice) -> None:
         super().__init__(page, lesson, choice, _HEADER_ROW, _WIDTHS)
-        self._rows: dict[str, int] = {}
+        self._printed: dict[str, PrintedNumber] = {}
         self._numbers = Numbers(self._moment.value)
         self._wide = Numbers(lambda _: _WIDE_NUMBER)
-        self._formula = Formula(lambda symbol: f"D{self._rows[symbol.label]}")
-        self._rough = WrittenFormula(
-            lambda symbol: "({1}{0}*10^{2}{0})".format(self._rows[symbol.label], _MANTISSA_COLUMN, _EXPONENT_COLUMN)
-        )
-        self._live = LiveNumbers(
-            lambda symbol: f"{_TEXT_COLUMN}{self._rows[symbol.label]}",
-            lambda symbol: f"{_BRACKETED_COLUMN}{self._rows[symbol.label]}",
-            lambda symbol: f"D{self._rows[symbol.label]}",
-        )
+        self._formula, self._rough, self._live = readings(lambda symbol: self._printed[symbol.label])
 
     def _given(self, given: Given) -> None:
         value = self._moment.value(given.symbol)
@@ -126,8 +100,8 @@ class _Lines(Lines):
         ):
             formula = self._formula.read(each.expression)
             self._line(each.name, each.sentence, each.expression, formula, each.value, each.role)
-            before, after = f"D{self._rows[name]}", f"D{self.row}"
-            moved = f'IF(D{self._rows[LEARNING_RATE]}<0,"{each.against}","{each.moved}")'
+            before, after = self._printed[name].value, f"D{self.row}"
+            moved = f'IF({self._printed[LEARNING_RATE].value}<0,"{each.against}","{each.moved}")'
             self._page.formula(
                 f"E{self.row}",
                 f'IF(ABS({after}-{before})<={SAME_WITHIN:G},"{each.unmoved}",{moved})',
@@ -140,7 +114,7 @@ class _Lines(Lines):
         self._heading(QUESTION)
         self.row += 1
         renamed = {name: updated_name(name) for name in self._derivation.learned}
-        cells = {name: f"$D${row}" for name, row in self._rows.items()}
+        cells = {name: absolute(printed.value) for name, printed in self._printed.items()}
         put_answer(self._page, self._lesson, self.row, cells, renamed)
         self._symbol("new E", Role.LOSS)
         self._page.heights(self.row, 2)
@@ -156,7 +130,7 @@ class _Lines(Lines):
     ) -> None:
         self.row += 1
         row, page = self.row, self._page
-        self._rows[name] = row
+        printed = self._printed[name] = PrintedNumber(*(f"{letter}{row}" for letter in _PRINTED_COLUMNS))
         quantity = self._derivation.quantities.get(name)
         role = quantity.role if quantity else role
         self._symbol(name, role)
@@ -166,57 +140,36 @@ class _Lines(Lines):
         if expression is not None:
             mathematics = self._mathematics.read(expression)
             page.typeset(f"B{row}", self._typesetter.set(mathematics), theme.WRITTEN)
-            live, printed, wide = (
-                self._live.formula(expression),
-                self._numbers.read(expression),
-                self._wide.read(expression),
-            )
+            live, words = self._live.formula(expression), self._numbers.read(expression)
+            wide = self._wide.read(expression)
             if not isinstance(expression, Symbol):
-                live, printed = f"{live}&{_RESULT_COLUMN}{row}", printed + self._calculated(expression, value)
+                cells = [f"{letter}{row}" for letter in _RESULT_COLUMNS]
+                made = evaluated(expression, lambda symbol: rounded(self._moment.value(symbol)).value)
+                live += f"&{cells[-1]}"
+                words += printed.put_result(page, cells, self._rough.read(expression), value, made)
                 wide += self._wide.result(Symbol(name), _WIDE_NUMBER)
-            page.formula(f"C{row}", live, printed, theme.WRITTEN)
+            page.formula(f"C{row}", live, words, theme.WRITTEN)
             lines += [page.lines(mathematics, "B"), page.lines(wide, "C")]
         style = theme.RESULT if name == self._derivation.names.total_loss else theme.CALCULATION
         page.formula(f"D{row}", formula, value, Look(style, role, theme.number_format(role)))
         page.typeset(f"E{row}", self._typesetter.set(sentence), theme.WRAPPED)
-        plain, in_brackets = f"{_TEXT_COLUMN}{row}", f"{_BRACKETED_COLUMN}{row}"
-        exponent, mantissa, number = f"{_EXPONENT_COLUMN}{row}", f"{_MANTISSA_COLUMN}{row}", rounded(value)
-        page.formula(exponent, exponent_formula(f"D{row}"), number.exponent, theme.HELPER)
-        page.formula(mantissa, mantissa_formula(f"D{row}", exponent), number.mantissa, theme.HELPER)
-        page.formula(plain, text_formula(mantissa, exponent), number.text, theme.HELPER)
-        page.formula(in_brackets, bracketed_formula(plain), bracketed(number.text), theme.HELPER)
+        printed.put(page, value)
         page.heights(row, max(lines))
-
-    def _calculated(self, expression: Expression, value: float) -> str:
-        """Put down, out of sight, what the numbers put in come to, and give the digits of it that hold as text."""
-        row, page = self.row, self._page
-        cell, exponent = f"D{row}", f"{_EXPONENT_COLUMN}{row}"
-        rough, known, text = (f"{column}{row}" for column in (_ROUGH_COLUMN, _HELD_COLUMN, _RESULT_COLUMN))
-        number = evaluated(expression, lambda symbol: rounded(self._moment.value(symbol)).value)
-        digits = held(value, number)
-        page.formula(
-            rough, f'IFERROR({self._rough.read(expression)},"")', "" if number is None else number, theme.HELPER
-        )
-        page.formula(
-            known, held_formula(cell, rough, exponent), "" if digits is None else digits.mantissa, theme.HELPER
-        )
-        page.formula(text, result_formula(cell, rough, known, exponent), result(value, number), theme.HELPER)
-        return result(value, number)
 
     def _effect(self, name: str) -> None:
         """Say of the gradient just put down what a small change of its weight does to the loss, with its number."""
         of, by = self._derivation[name].derivative_of or ("", "")
         if of != self._derivation.names.total_loss or by not in self._derivation.learned:
             return
-        row, number = self.row, rounded(self._values[name])
+        row, number, printed = self.row, rounded(self._values[name]), self._printed[name]
         parts = (f"Raise {by} by 0.01, and E ", "rises", "falls", " by about ")
         risen, fallen = (
             f": positive, so a smaller {by} makes E smaller",
             f": negative, so a larger {by} makes E smaller",
         )
         flat = f"{by} makes no difference to E here"
-        change = text_formula(f"ABS({_MANTISSA_COLUMN}{row})", f"({_EXPONENT_COLUMN}{row}-2)")
-        is_up = f"{_MANTISSA_COLUMN}{row}>0"
+        change = text_formula(f"ABS({printed.mantissa})", f"({printed.exponent}-2)")
+        is_up = f"{printed.mantissa}>0"
         formula = (
             f'"{parts[0]}"&IF({is_up},"{parts[1]}","{parts[2]}")&"{parts[3]}"&{change}&IF({is_up},"{risen}","{fallen}")'
         )
@@ -224,7 +177,7 @@ class _Lines(Lines):
             abs(number.mantissa), number.exponent - 2
         ).text
         words = flat if number.mantissa == 0 else words + (risen if number.mantissa > 0 else fallen)
-        self._page.formula(f"E{row}", f'IF({_MANTISSA_COLUMN}{row}=0,"{flat}",{formula})', words, theme.WRAPPED)
+        self._page.formula(f"E{row}", f'IF({printed.mantissa}=0,"{flat}",{formula})', words, theme.WRAPPED)
         self._page.heights(row, 3)
 
     def _origin(self, *, is_learned: bool) -> None:
