@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation
@@ -133,14 +135,21 @@ def _below(contents: tuple[Box, ...], top: int) -> tuple[PlacedBox, ...]:
     """Let the boxes fall in two stacks under the diagram, each where there is room first, 2 beside 1 and 3 under 2."""
     forward, links, gradients, *others = contents
     left, right = (max(6, *map(_columns, (*stack, *others))) for stack in ((forward,), (links, gradients)))
+    first, second = (_LEFT, left, top), (_LEFT + left, right, top)
     placed: list[PlacedBox] = []
     for box in contents:
-        stacks = [(_LEFT, left), (_LEFT + left, right)]
-        if box in (forward, links, gradients):
-            stacks = stacks[:1] if box is forward else stacks[1:]
-        choices = (_dropped(box, column, columns, top, placed) for column, columns in stacks)
-        placed.append(min(choices, key=lambda choice: choice.row))
+        stacks = [first] if box is forward else [second] if box in (links, gradients) else [first, second]
+        placed.append(stacked([(box, stack) for stack in stacks], placed))
     return tuple(placed)
+
+
+Stack = tuple[int, int, int]
+"""Where boxes stand one under the other: the first column, how many columns, and the first row."""
+
+
+def stacked(choices: Iterable[tuple[Box, Stack]], placed: list[PlacedBox]) -> PlacedBox:
+    """A box in that stack in which it ends highest, as it is written there."""
+    return min((_dropped(box, *stack, placed) for box, stack in choices), key=lambda box: box.last_row)
 
 
 def _dropped(box: Box, column: int, columns: int, top: int, placed: list[PlacedBox]) -> PlacedBox:

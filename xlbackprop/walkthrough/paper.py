@@ -9,7 +9,7 @@ from itertools import accumulate
 from msgspec import Struct
 from msgspec.structs import replace
 
-from xlbackprop.walkthrough.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox
+from xlbackprop.walkthrough.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox, stacked
 from xlbackprop.walkthrough.boxes import Box
 from xlbackprop.walkthrough.diagram import TOP_ROW, Diagram
 
@@ -51,20 +51,14 @@ def on_paper(arrangement: Arrangement, row: int, column: int) -> Paper:
         widths.append(_FILLER_WIDTH)
     moved = _moved(picture, row - TOP_ROW, column - 1)
     under = moved.last_row + 2
-    if is_beside:
-        split = network
-        bottoms = [under, row]
-    else:
-        split = sum(width <= PAPER_WIDTH / 2 for width in accumulate(widths))
-        bottoms = [under, under]
-    stacks = ((column, widths[:split]), (column + split, widths[split:]))
-    placed = []
+    split = network if is_beside else sum(width <= PAPER_WIDTH / 2 for width in accumulate(widths))
+    halves = (widths[:split], widths[split:])
+    stacks = ((column, split, under), (column + split, len(widths) - split, row if is_beside else under))
+    placed: list[PlacedBox] = []
     for each in arrangement.boxes:
-        boxes = [_wrapped(each.box, sum(own)) for _, own in stacks]
-        choice = min((0, 1), key=lambda index: bottoms[index] + len(boxes[index].lines))
-        placed.append(PlacedBox(boxes[choice], stacks[choice][0], bottoms[choice], len(stacks[choice][1])))
-        bottoms[choice] = placed[-1].last_row + 1
-    return Paper(moved, tuple(placed), tuple(widths), max(*bottoms, under) - 1)
+        boxes = [_wrapped(each.box, sum(half)) for half in halves]
+        placed.append(stacked(zip(boxes, stacks, strict=True), placed))
+    return Paper(moved, tuple(placed), tuple(widths), max([under - 1, *(box.last_row for box in placed)]))
 
 
 def _taken(widths: Sequence[float]) -> float:
