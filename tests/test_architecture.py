@@ -24,7 +24,7 @@ ROOMS = {
 }
 """The rooms, and what each of them may take from."""
 ORDERS = {
-    "workbook": "xlsx panels sheets printing build worksheet",
+    "workbook": "xlsx panels sheets build printing",
     "checker": "memory worlds file report table judgement calculation notes confirmation summary checking"
     " workers worker_process command",
 }

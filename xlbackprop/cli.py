@@ -311,7 +311,7 @@ def handout(
     """Print a worksheet to calculate by hand, and its answers, with LibreOffice."""
     from xlbackprop.ground.progress import waiting
     from xlbackprop.network.loading import load
-    from xlbackprop.workbook.worksheet import handout as print_handout
+    from xlbackprop.workbook.printing import handout as print_handout
 
     definition = load(template)
     _require_iteration(definition, iteration or 0)

@@ -1,4 +1,4 @@
-"""Printing: a workbook printed to PDF by LibreOffice, or to one PNG picture a page."""
+"""Printing with LibreOffice: a workbook, or a worksheet and its answers, as PDF or as one PNG picture a page."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 from zipfile import is_zipfile
 
+from openpyxl import load_workbook
+
+from xlbackprop.engine import train
 from xlbackprop.ground.errors import UserError
 from xlbackprop.ground.files import atomic_write
 from xlbackprop.ground.grid import column_letter
 from xlbackprop.ground.programs import LIBREOFFICE, convert, find, run
-from xlbackprop.network import WALKTHROUGH
+from xlbackprop.ground.progress import nobody
+from xlbackprop.network import WALKTHROUGH, Definition, validated
+from xlbackprop.walkthrough import Lesson, fit
+from xlbackprop.workbook.build import empty_workbook, opening_iteration
+from xlbackprop.workbook.sheets.worksheet import put_worksheet
 from xlbackprop.workbook.xlsx.page import SMALLEST_SCALE
+from xlbackprop.workbook.xlsx.writer import save
 
 _CONVERTERS = ("pdftoppm",)
 _KINDS = (".xlsx", ".xlsm", ".ods")
@@ -51,12 +59,12 @@ def render(
     if folder.exists() and not folder.is_dir():
         raise UserError(f"-o: {folder} is a file, expected a folder")
     hint = f"or open {path} in a spreadsheet program and export it there"
-    office = require_program(
+    office = _require_program(
         LIBREOFFICE, f"LibreOffice is needed to print a workbook; install it from libreoffice.org, {hint}"
     )
     converter = ""
     if format == "png":
-        converter = require_program(
+        converter = _require_program(
             _CONVERTERS, "pdftoppm is needed for pictures; install poppler-utils, or use --format pdf"
         )
     with tempfile.TemporaryDirectory(prefix="xlbackprop-") as scratch:
@@ -66,7 +74,37 @@ def render(
         return [_put(page, folder / page.name) for page in pages]
 
 
-def require_program(names: tuple[str, ...], missing: str) -> str:
+def handout(definition: Definition, name: str, folder: str | Path, *, iteration: int | None = None) -> list[Path]:
+    """Print a worksheet, one iteration to calculate by hand, and its answers.
+
+    Args:
+        definition: what to calculate; see `load`.
+        name: what the files are called by: `NAME-worksheet.pdf` and `NAME-answers.pdf`.
+        folder: where they go; it is made if it does not exist.
+        iteration: which one, from 0; None for the first one in which weights move.
+
+    Returns:
+        The worksheet, and the answers.
+
+    Raises:
+        UserError: there is no such iteration, LibreOffice is missing, or the folder is not writable.
+    """
+    _require_program(LIBREOFFICE, "LibreOffice is needed to print a worksheet; install it from libreoffice.org")
+    definition = validated(definition)
+    chosen = opening_iteration(definition, iteration)
+    lesson = Lesson(definition, fit(definition, "compact"), train(definition), iteration=chosen)
+    printed: list[Path] = []
+    with tempfile.TemporaryDirectory(prefix="xlbackprop-") as scratch:
+        for kind, solved in (("worksheet", False), ("answers", True)):
+            workbook = empty_workbook(definition)
+            pages = put_worksheet(workbook, lesson, solved=solved)
+            path = Path(scratch) / f"{name}-{kind}.xlsx"
+            save(workbook, {page.sheet.title: page.content() for page in pages}, path, nobody)
+            printed += render(path, folder)
+    return printed
+
+
+def _require_program(names: tuple[str, ...], missing: str) -> str:
     """The program of one of some names, or the message that it is missing."""
     program = find(names)
     if program is None:
@@ -76,8 +114,6 @@ def require_program(names: tuple[str, ...], missing: str) -> str:
 
 def _table(path: Path, scratch: Path) -> Path:
     """A copy of a workbook that prints nothing but the table of its Walkthrough, over as many pages as it needs."""
-    from openpyxl import load_workbook
-
     missing = UserError(f"{path}: found no table of iterations; expected a workbook of xlbackprop build, an .xlsx")
     try:
         workbook = load_workbook(path, data_only=True)

@@ -1,30 +1,22 @@
-"""The worksheet: one iteration to calculate on paper, with room for it, and the same solved."""
+"""The pages of a worksheet: one iteration to calculate on paper, with room for it, and the same solved."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
-from xlbackprop.engine import train
 from xlbackprop.ground.grid import column_letter
-from xlbackprop.ground.programs import LIBREOFFICE
-from xlbackprop.ground.progress import nobody
-from xlbackprop.network import Definition, short_label, validated
+from xlbackprop.network import short_label
 from xlbackprop.symbols import Mathematics, Numbers, Symbol, Typesetter, evaluated, result, rounded, short
-from xlbackprop.walkthrough import GIVEN, UPDATE, Lesson, fit, givens, moment, on_paper, sections, updates
-from xlbackprop.workbook.build import empty_workbook, opening_iteration
-from xlbackprop.workbook.printing import render, require_program
+from xlbackprop.walkthrough import GIVEN, UPDATE, Lesson, givens, moment, on_paper, sections, updates
 from xlbackprop.workbook.sheets.walkthrough import put_arrow
 from xlbackprop.workbook.sheets.your_turn import questions
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
-from xlbackprop.workbook.xlsx.writer import save
 
 _WIDTHS = {"A": 10.0, "B": 30.0, "C": 46.0, "D": 13.0}
 """Characters; together they fit a portrait page of A4 or Letter."""
@@ -36,36 +28,6 @@ _ANSWER = Look(theme.RESULT, align="center")
 _TITLE_WIDTH = 1.6
 """Of a letter of a title, in the characters of a column's width."""
 _NETWORK_ROW, _DIGITS_IN_A_NODE = 3, 4
-
-
-def handout(definition: Definition, name: str, folder: str | Path, *, iteration: int | None = None) -> list[Path]:
-    """Print a worksheet, one iteration to calculate by hand, and its answers.
-
-    Args:
-        definition: what to calculate; see `load`.
-        name: what the files are called by: `NAME-worksheet.pdf` and `NAME-answers.pdf`.
-        folder: where they go; it is made if it does not exist.
-        iteration: which one, from 0; None for the first one in which weights move.
-
-    Returns:
-        The worksheet, and the answers.
-
-    Raises:
-        UserError: there is no such iteration, LibreOffice is missing, or the folder is not writable.
-    """
-    require_program(LIBREOFFICE, "LibreOffice is needed to print a worksheet; install it from libreoffice.org")
-    definition = validated(definition)
-    chosen = opening_iteration(definition, iteration)
-    lesson = Lesson(definition, fit(definition, "compact"), train(definition), iteration=chosen)
-    printed: list[Path] = []
-    with tempfile.TemporaryDirectory(prefix="xlbackprop-") as scratch:
-        for kind, solved in (("worksheet", False), ("answers", True)):
-            workbook = empty_workbook(definition)
-            pages = put_worksheet(workbook, lesson, solved=solved)
-            path = Path(scratch) / f"{name}-{kind}.xlsx"
-            save(workbook, {page.sheet.title: page.content() for page in pages}, path, nobody)
-            printed += render(path, folder)
-    return printed
 
 
 class Task(Struct, frozen=True):
