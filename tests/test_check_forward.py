@@ -36,8 +36,8 @@ def test_a_cell_that_differs_from_those_above_and_below_is_the_mistake(slip: str
 
 
 THROUGHOUT: Mapping[str, tuple[str, str, str, str]] = {
-    "a source twice": ("h2", "=[w3]*[i1]+[w4]*[i1]", "K33:K39", "=G33*C33+H33*D33"),
-    "another weight": ("o2", "=[w7]*[a_h1]+[w6]*[a_h2]", "S33:S39", "=O33*J33+P33*L33"),
+    "a source twice": ("h2", "=[w3]*[i1]+[w4]*[i1]", "K33:K40", "=G33*C33+H33*D33"),
+    "another weight": ("o2", "=[w7]*[a_h1]+[w6]*[a_h2]", "S33:S40", "=O33*J33+P33*L33"),
 }
 
 

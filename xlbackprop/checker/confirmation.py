@@ -18,13 +18,14 @@ from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.formula import Position
 from xlbackprop.checker.judgement.slip_search import Budget
-from xlbackprop.checker.judgement.table_judge import Verdict, judge_table
+from xlbackprop.checker.judgement.table_judge import UNNAMED, Place, Verdict, judge_table
 from xlbackprop.checker.report.findings import Finding, Note
 from xlbackprop.checker.table.given_cells import labelled_rates
 from xlbackprop.checker.table.label_doubts import label_doubts
 from xlbackprop.checker.table.meaning import Meaning
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.checker.table.trees import Trees
+from xlbackprop.ground.errors import count
 from xlbackprop.ground.grid import cells_of
 
 _UPDATED = re.compile(r"[wb]\d+")
@@ -36,6 +37,8 @@ class Confirmed(Struct, frozen=True):
     verdicts: tuple[Verdict, ...]
     findings: tuple[Finding, ...]
     notes: tuple[Note, ...]
+    doubts: tuple[str, ...] = ()
+    """What cannot be called right."""
 
 
 def is_view(calculation: CalculationVerdict | None, table: Table) -> bool:
@@ -134,7 +137,14 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         return Confirmed(tuple(verdicts), (), ())
     kept: list[Verdict] = []
     notes: list[Note] = []
+    doubts: list[str] = []
     for verdict in verdicts:
+        is_judged = verdict.found.sheet in calculation.covered and not calculation.is_plain
+        if not (verdict.table.certain or is_judged) and (unusual := _unusual_updates(calculation, verdict)):
+            doubts.append(
+                f"{verdict.found.sheet}: {count(len(unusual), 'parameter')} updated by another rule than plain"
+            )
+            verdict = replace(verdict, findings=tuple(item for item in verdict.findings if item not in unusual))
         if verdict.table.certain or verdict.found.sheet not in calculation.covered:
             kept.append(verdict)
             continue
@@ -142,7 +152,12 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         found = [finding for _, finding in verdict.findings if not _is_contradicted(calculation, finding, excused)]
         doubtful = _steps_without_proof(calculation, verdict.table, found)
         excused = _is_excused(calculation, verdict.table, doubtful)
-        findings = tuple(item for item in verdict.findings if not _is_contradicted(calculation, item[1], excused))
+        findings = tuple(
+            item
+            for item in verdict.findings
+            if not _is_contradicted(calculation, item[1], excused)
+            if calculation.is_plain or not _are_updates(calculation, item[1])
+        )
         dropped = [
             item[1].quantity
             for item in verdict.findings
@@ -156,7 +171,15 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
                 verdict = replace(verdict, notes=tuple(note for note in verdict.notes if note.kind != "label"))
         kept.append(replace(verdict, findings=findings))
     added = tuple(_added(calculation, kept, recalculated))
-    return Confirmed(tuple(kept), added, tuple(notes))
+    return Confirmed(tuple(kept), added, tuple(notes), tuple(doubts))
+
+
+def _unusual_updates(calculation: CalculationVerdict, verdict: Verdict) -> list[tuple[Place, Finding]]:
+    """The findings about updates, where most of these are said to be wrong without a reason: their rule is another."""
+    updates = [item for item in verdict.findings if _are_updates(calculation, item[1])]
+    nameless = {name for _, finding in updates if finding.kind in UNNAMED for name in finding.quantities}
+    lines = [name for name in verdict.table.lines if _UPDATED.fullmatch(name)]
+    return updates if 2 * len(nameless) > len(lines) else []
 
 
 def _are_updates(calculation: CalculationVerdict, finding: Finding) -> bool:

@@ -27,12 +27,15 @@ def carrying_mistakes(model: Model, descents: list[Descent]) -> Iterator[Mistake
     evaluation = model.evaluation
     carrying = dependents(evaluation, np.array([state.stand_in for state in model.states]))
     members = np.concatenate([descent.members for descent in descents])
-    targets = model.targets[members]
-    uses = np.array([carrying[model.graph.operands(node)].any() for node in targets.tolist()])
-    if 2 * uses.sum() > len(targets):
-        for node in targets[~uses].tolist():
-            words = "does not use what the other parameters carry from step to step"
-            yield Mistake(node, "missing_term", words, "")
+    updated = set(model.targets.tolist())
+    goes_on = np.array([model.graph.link(node) in updated for node in model.parameters[members].tolist()])
+    for step in (goes_on, ~goes_on):  # in the first one there may be nothing yet to go on from
+        targets = model.targets[members][step]
+        uses = np.array([carrying[model.graph.operands(node)].any() for node in targets.tolist()], dtype=np.bool_)
+        if 2 * uses.sum() > len(targets):
+            for node in targets[~uses].tolist():
+                words = "does not use what the other parameters carry from step to step"
+                yield Mistake(node, "missing_term", words, "")
 
 
 def _crossed(model: Model) -> Iterator[Mistake]:
@@ -59,8 +62,9 @@ def _reading(model: Model, state: State, right: int) -> str:
 
 def _other_shares(model: Model) -> Iterator[Mistake]:
     shares = shares_of(model)
-    (usual, count), *_ = Counter(shares.values()).most_common(1)
-    if 2 * count <= len(shares):
+    counts = Counter(shares.values())
+    usual = max(counts, key=lambda share: (counts[share], share != 1))  # what is kept whole is no momentum
+    if 2 * counts[usual] < len(shares) + (1 not in counts):
         return
     for state in model.states:
         share = shares[state]

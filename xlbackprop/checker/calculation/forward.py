@@ -6,14 +6,16 @@ from collections.abc import Container, Iterable, Iterator
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
-from xlbackprop.checker.calculation.names import told
+from xlbackprop.checker.calculation.names import place, told
 from xlbackprop.checker.calculation.program import Identities, Program
 from xlbackprop.checker.calculation.repair import repair, rewritten
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike, is_descent
-from xlbackprop.checker.file.formula import UnsupportedError
+from xlbackprop.checker.calculation.threads import Back
+from xlbackprop.checker.file.formula import Formulas, UnsupportedError
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.engine import Array
 
@@ -23,7 +25,7 @@ _MOST_OF_A_LINE = 0.75
 
 
 class Change(Struct, frozen=True, eq=False):
-    """Another formula for a cell."""
+    """Another formula for a cell, and for those of the step that have the same one."""
 
     node: int
     program: Program
@@ -31,12 +33,14 @@ class Change(Struct, frozen=True, eq=False):
     text: str
     words: str
     """What is wrong with the present one; empty where that is still to be found out."""
+    kind: str = "wrong_cell"
     is_loss: bool = False
     """Whether the cell is the loss of its step then, which it is not now."""
+    others: tuple[Change, ...] = ()
 
 
-def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -> tuple[Mistake, set[int]] | None:
-    """One cell of the forward pass with another formula, after which all gradients of the step are right.
+def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -> tuple[list[Mistake], set[int]] | None:
+    """One formula of the forward pass that should be another, after which all gradients of the step are right.
 
     Only where something speaks for it: the same cell of most other steps has that formula, it reads the same thing
     twice where its siblings do not, or something is left unused.
@@ -45,7 +49,7 @@ def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -
         return None
     parameter = int(model.parameters[descent.members[index]])
     try:
-        step = Step(model, descent, parameter)
+        step = Step(model, descent, _reaching(model, descent, index))
     except TooWideError:
         return None
     updates = set(step.updates)
@@ -56,23 +60,43 @@ def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -
         changed = _Changed(step, change)
         reached = [place for place in here if not change.is_loss or changed.reaches(descent, place)]
         if reached and all(changed.is_right(descent, place) for place in reached):
-            return _told(step, change, changed.values[change.node], parameter), wrong.intersection(reached)
+            found = [_told(step, one, changed.values[one.node], parameter) for one in (change, *change.others)]
+            return found, wrong.intersection(reached)
     return None
 
 
+def _reaching(model: Model, descent: Descent, index: int) -> int:
+    """The parameter of an update, or where no forward pass reads it another one that the update is calculated from."""
+    parameter = int(model.parameters[descent.members[index]])
+    if np.nan_to_num(descent.adjoint[parameter]).any():
+        return parameter
+    parameters = set(model.parameters.tolist())
+    target = int(model.targets[descent.members[index]])
+    seen, ahead = {target}, [target]
+    while ahead:
+        node: int
+        for node in model.graph.operands(ahead.pop()).tolist():
+            if node in parameters and np.nan_to_num(descent.adjoint[node]).any():
+                return node
+            if node not in seen and model.depends[node] and not model.evaluation.is_cut[node]:
+                seen.add(node)
+                ahead.append(node)
+    return parameter
+
+
 def _told(step: Step, change: Change, right: Array, parameter: int) -> Mistake:
-    kind, words = "wrong_cell", change.words
+    kind, words = change.kind, change.words
     if not words:
         found = repair(step, change.node, right)
         kind, words = "wrong_formula", "differs from the same cell of the other steps"
         if found is not None:
             kind, words = found.kind, found.words
-    return Mistake(change.node, kind, words, change.text, parameter, True)
+    return Mistake(change.node, kind, words, change.text, parameter, change.is_loss or change.node in step.adjoints)
 
 
 def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Iterator[Change]:
     graph, forward = model.graph, [node for node in step.forward if node in set(step.nodes)]
-    for node in forward:
+    for node in dict.fromkeys([*forward, *(node for node in step.nodes if node not in step.updates)]):
         text = _usual(graph, node)
         known = graph.read(text, node) if text else None
         if known is not None:
@@ -81,8 +105,8 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
         text = _usual(graph, node)
         known = graph.read(text, node) if text and _is_beside(graph, node, descent.loss.cells) else None
         if known is not None:
-            yield Change(node, *known, text, "", True)
-    unused = _unused(model, step, [int(model.parameters[descent.members[place]]) for place in here])
+            yield Change(node, *known, text, "", is_loss=True)
+    unused = _unused(model, descent, step, [int(model.parameters[descent.members[place]]) for place in here])
     level, is_cut = model.evaluation.order.level, model.evaluation.is_cut
     for node in forward:
         program, operands = step.program(node), graph.operands(node)
@@ -97,27 +121,79 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
                 sheet = graph.positions[node][0]
                 used = told(graph, int(operands[slot.start]), sheet)
                 words = f"uses {used} where {told(graph, other, sheet)} belongs"
-                yield Change(node, program, changed, rewritten(graph, node, program.tree, {number: other}), words)
+                text = rewritten(graph, node, program.tree, {number: other})
+                change = Change(node, program, changed, text, words)
+                yield replace(change, others=tuple(_same(graph, forward, change)))
+    yield from _with_term(model, forward, [node for node in unused if node in set(model.parameters.tolist())])
+
+
+def _with_term(model: Model, forward: list[int], unused: list[int]) -> Iterator[Change]:
+    """The sums that read parameters, with one more: alone, or times what one of these sums multiplies."""
+    graph, parameters = model.graph, set(model.parameters.tolist())
+    sums = [node for node in forward if not parameters.isdisjoint(graph.operands(node).tolist())] if unused else []
+    factors = dict.fromkeys(other for node in sums for other in graph.operands(node).tolist())
+    for parameter in unused:
+        for node in sums:
+            sheet = graph.positions[node][0]
+            kind, own = graph.kind(node), set(graph.operands(node).tolist())
+            assert kind is not None
+            whole = rewritten(graph, node, kind.program.tree, {})
+            terms = [place(graph, parameter, sheet)]
+            terms += [
+                f"{terms[0]}*{place(graph, other, sheet)}"
+                for other in factors
+                if other > TEXT and other not in parameters and other not in own
+            ]
+            for term in terms:
+                text = f"{whole}+{term}"
+                known = graph.read(text, node)
+                if known is not None:
+                    change = Change(node, *known, text, f"lacks the term {term}", "missing_term")
+                    yield replace(change, others=tuple(_same(graph, forward, change)))
+
+
+def _same(graph: Graph, forward: list[int], change: Change) -> Iterator[Change]:
+    """The same change of the other cells of a step that have the formula, as the samples of a batch do."""
+    places = graph.positions[change.node][1:]
+    for node in forward:
+        if node != change.node and graph.kind_of[node] == graph.kind_of[change.node]:
+            text = "=" + Formulas().read(change.text[1:], *places).written(*graph.positions[node][1:])
+            known = graph.read(text, node)
+            if known is not None:
+                yield replace(change, node=node, program=known[0], operands=known[1], text=text)
 
 
 def strangers(model: Model, told_: Container[int]) -> Iterator[Mistake]:
-    """Cells of the forward pass that no update is calculated from, between two with that of their column."""
-    graph, evaluation = model.graph, model.evaluation
-    sheets = {graph.positions[node][0] for node in model.targets.tolist()}
-    free = model.depends & ~model.feeds & ~evaluation.is_cut & (graph.kind_of >= 0)
+    """Cells that no update is calculated from, with another formula than the same cell of the two steps before.
+
+    The next step, where there is one, has that of those again; in the last one all that it would read is as before.
+    """
+    graph, kind_of = model.graph, model.graph.kind_of
+    back = {sheet: Back(graph, move) for sheet, move in model.threads.usual_moves(graph).items()}
+    free = model.depends & ~model.feeds & ~model.evaluation.is_cut & (kind_of >= 0)
     for node in np.flatnonzero(free).tolist():
         sheet, row, column = graph.positions[node]
-        if sheet not in sheets or node in told_:
+        if sheet not in back or node in told_:
             continue
-        text = _usual(graph, node)
-        beside = [graph.node((sheet, row - 1, column)), graph.node((sheet, row + 1, column))]
-        known = graph.read(text, node) if text and graph.kind_of[beside[0]] == graph.kind_of[beside[1]] >= 0 else None
+        before = back[sheet]
+        earlier = before(node)
+        formula = graph.formulas[earlier]
+        usual = kind_of[earlier]
+        if formula is None or usual < 0 or usual == kind_of[node] or kind_of[before(earlier)] != usual:
+            continue
+        later = before.after(node)
+        if later > TEXT and graph.is_formula(later) and kind_of[later] != usual:
+            continue
+        known = graph.read(text := "=" + formula.written(row, column), node)
         if known is None:
             continue
         program, operands = known
-        right, _ = _calculated(program, operands, evaluation.seen[operands])
-        if not bool(alike(evaluation.seen[node], right)):
-            words = "differs from the formula above and below it"
+        read = [operand for operand in operands.tolist() if operand > TEXT and graph.is_formula(operand)]
+        if kind_of[later] != usual and not (read and all(kind_of[one] == kind_of[before(one)] for one in read)):
+            continue
+        right, _ = _calculated(program, operands, model.evaluation.seen[operands])
+        if not bool(alike(model.evaluation.seen[node], right)):
+            words = "differs from the formula of the same cell in the steps before"
             yield Mistake(node, "wrong_formula", words, text, is_forward=True)
 
 
@@ -129,20 +205,17 @@ def _is_beside(graph: Graph, node: int, others: Iterable[int]) -> bool:
 
 
 def _usual(graph: Graph, node: int) -> str:
-    """The formula that most cells of a row or column have, and those next to this one, as it would be here."""
+    """The formula that most cells beside this one in its row or column have, as it would be here."""
     sheet, row, column = graph.positions[node]
-    for down, across in ((1, 0), (0, 1)):
-        line = (sheet, row if across else 0, column if down else 0)
-        kinds = graph.line(*line)
-        usual, number = graph.usual_kind(*line)
-        if usual == graph.kind_of[node] or number < _MOST_OF_A_LINE * len(kinds):
+    for is_down in (True, False):
+        run = graph.run(node, is_down=is_down)
+        others = len(run.kinds) - run.count
+        if run.usual == graph.kind_of[node] or (others > 1 and run.count < _MOST_OF_A_LINE * len(run.kinds)):
             continue
-        places = sorted(place for place in kinds if kinds[place] == usual)
-        here = row if down else column
-        nearest = min(places, key=lambda place: abs(place - here))
-        other = graph.node((sheet, nearest, column) if down else (sheet, row, nearest))
-        formula = graph.formulas[other]
-        if formula is not None:
+        here = row if is_down else column
+        nearest = min((abs(place - here), place) for place, kind in run.kinds.items() if kind == run.usual)[1]
+        formula = graph.formulas[graph.node((sheet, nearest, column) if is_down else (sheet, row, nearest))]
+        if formula is not None and run.count > 1:
             return "=" + formula.written(row, column)
     return ""
 
@@ -159,8 +232,8 @@ def _of_siblings(graph: Graph, forward: list[int], node: int, slot: int) -> Iter
             yield from (cell for cell in read if cell > TEXT and cell not in operands)
 
 
-def _unused(model: Model, step: Step, parameters: list[int]) -> list[int]:
-    """What the forward pass of a step should read and does not."""
+def _unused(model: Model, descent: Descent, step: Step, parameters: list[int]) -> list[int]:
+    """What the forward pass of a step should read and does not, nor that of another step."""
     graph = model.graph
     idle = [node for node in parameters if node not in step.adjoints]
     for node in step.nodes:
@@ -175,7 +248,7 @@ def _unused(model: Model, step: Step, parameters: list[int]) -> list[int]:
             ]
             if any(other in step.adjoints for other in beside):
                 idle.append(node)
-    return idle
+    return [node for node in idle if not np.nan_to_num(descent.adjoint[node]).any()]
 
 
 class _Changed:
@@ -186,12 +259,13 @@ class _Changed:
         graph = step.graph
         values = dict(step.values)
         slopes: dict[int, dict[int, Array]] = {}
-        dirty = {change.node}
+        changes = {one.node: one for one in (change, *change.others)}
+        dirty = set(changes)
         updates = set(step.updates)
         for cell in step.nodes:
             program, operands = step.program(cell), graph.operands(cell)
-            if cell == change.node:
-                program, operands = change.program, change.operands
+            if cell in changes:
+                program, operands = changes[cell].program, changes[cell].operands
             elif not any(operand in dirty and operand not in updates for operand in operands.tolist()):
                 continue
             dirty.add(cell)

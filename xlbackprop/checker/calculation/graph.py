@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import count, takewhile
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +43,22 @@ class Kind(Struct, eq=False):
     cells: Identities
     operands: Identities
     """Of shape (cells, operands)."""
+
+
+class Run(Struct, frozen=True):
+    """Formula cells in a row or column without a gap."""
+
+    kinds: Mapping[int, int]
+    """The kind of each, by its row or column."""
+    usual: int
+    """The kind that most of them have."""
+    count: int
+    """How many have it."""
+
+
+def _run(kinds: Mapping[int, int], start: int) -> Run:
+    held = {place: kinds[place] for place in takewhile(kinds.__contains__, count(start))}
+    return Run(held, *Counter(held.values()).most_common(1)[0])
 
 
 class Graph:
@@ -84,7 +102,7 @@ class Graph:
         """Formula cells that cannot be followed, and why."""
         self._operands = 0
         self._readers: tuple[Identities, Identities] | None = None
-        self._usual: dict[Position, tuple[int, int]] = {}
+        self._runs: dict[Position, tuple[list[int], list[Run]]] = {}
         self._lines: dict[tuple[str, int, int], dict[int, int]] | None = None
         self._build(by_formula, known)
         self.kind_of = np.full(self.size, -1, dtype=np.int64)
@@ -162,12 +180,17 @@ class Graph:
                     self._lines[name, 0, across][down] = number
         return self._lines[sheet, row, column]
 
-    def usual_kind(self, sheet: str, row: int, column: int) -> tuple[int, int]:
-        """The kind that most formula cells of a row or column have, as for `line`, and how many these are."""
-        place = (sheet, row, column)
-        if place not in self._usual:
-            self._usual[place] = Counter(self.line(*place).values()).most_common(1)[0]
-        return self._usual[place]
+    def run(self, node: int, *, is_down: bool) -> Run:
+        """The formula cells above and below a cell, or on both sides of it, up to the first gap, itself among them."""
+        sheet, row, column = self.positions[node]
+        line = (sheet, 0, column) if is_down else (sheet, row, 0)
+        if line not in self._runs:
+            kinds = self.line(*line)
+            places = sorted(kinds)
+            starts = [place for place in places if place - 1 not in kinds]
+            self._runs[line] = starts, [_run(kinds, start) for start in starts]
+        starts, runs = self._runs[line]
+        return runs[bisect_right(starts, row if is_down else column) - 1]
 
     def read(self, text: str, node: int) -> tuple[Program, Identities] | None:
         """A formula as if it stood in a cell: how it is calculated, and the cells that it reads; None if it cannot be.

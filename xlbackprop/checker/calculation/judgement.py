@@ -80,10 +80,21 @@ class _Diagnosis:
             if inner is not None:
                 return self._judged(*inner, depth + 1)
             told_ = self._told(node, wanted)
-            several = self._wrong_operands(node, wanted) if not told_.formula else ()
+            several = self._wrong_operands(node, wanted) if not told_.formula or self._adds_nonsense(node) else ()
             found = [mistake for one in several for mistake in self._judged(*one, depth + 1)]
             return found or [told_]
         return [self._told(node, wanted)]
+
+    def _adds_nonsense(self, node: int) -> bool:
+        """Whether a formula reads several cells of one kind that are nothing that belongs in a backward pass."""
+        kinds: dict[int, list[int]] = defaultdict(list)
+        for operand in dict.fromkeys(self.graph.operands(node).tolist()):
+            if operand in self.step.values and self.graph.kind_of[operand] >= 0:
+                kinds[int(self.graph.kind_of[operand])].append(operand)
+        return any(
+            len(cells) > 1 and not any(self._is_meant(self.step.values[cell]) for cell in cells[:_WIDEST])
+            for cells in kinds.values()
+        )
 
     def _wrong_operands(self, node: int, wanted: Array) -> Sequence[tuple[int, Array]]:
         """Cells of one build that a formula reads, and the derivatives that would make it right in place of them all.
@@ -126,6 +137,7 @@ class _Diagnosis:
         """A cell that a formula reads, and the numbers with which in it the formula would be right."""
         forward = set(self.step.forward)
         given = set(self.step.given)
+        parameters = set(self.model.parameters.tolist())
         found: list[tuple[int, Array]] = []
         operands = self.graph.operands(node).tolist()
         program = self.step.program(node)
@@ -133,10 +145,10 @@ class _Diagnosis:
         pool = pool or self._pool()
         for slot in range(program.width):
             operand = operands[slot]
-            if operand <= TEXT or operand in forward or operand == self.parameter or operand == node:
+            if operand <= TEXT or operand in forward or operand in parameters or operand == node:
                 continue
             is_rate = operand in self.model.rate_choices[self.model_index]
-            if operand in given and (self.graph.is_formula(operand) or is_rate):
+            if operand in given and (self.graph.is_formula(operand) or is_rate or self._is_read_ahead(operand)):
                 continue
             if operands.count(operand) > 1 or operand not in self.step.values:
                 continue
@@ -148,6 +160,10 @@ class _Diagnosis:
                 break
         open_ = [one for one in found if not self._is_right_elsewhere(node, *one)]
         return open_[0] if len({operand for operand, _ in open_}) == 1 else None
+
+    def _is_read_ahead(self, node: int) -> bool:
+        """Whether the forward pass reads a number."""
+        return bool(np.nan_to_num(self.descent.adjoint[node]).any())
 
     def _gradients(self) -> list[Array]:
         """The derivative by the parameter, with the sign and factor with which right updates beside it read theirs."""
@@ -168,12 +184,19 @@ class _Diagnosis:
 
     def _is_right_elsewhere(self, node: int, operand: int, wanted: Array) -> bool:
         """Whether a cell is right as it is, so that the formula that reads it reads the wrong one."""
-        value = self.step.values[operand]
-        if not any(bool(alike(value, one)) for one in self._pool()):
+        if not self._is_meant(self.step.values[operand]):
             return False
         if any(bool(alike(self.step.values[other], wanted)) for other in self.step.nodes if other != node):
             return True
-        return any(reader != node for reader in self.graph.readers(operand).tolist())
+        return any(
+            self._is_meant(self.step.values[reader])
+            for reader in self.graph.readers(operand).tolist()
+            if reader != node and reader in self.step.values and self.graph.link(reader) != operand
+        )
+
+    def _is_meant(self, value: Array) -> bool:
+        """Whether numbers are something that a cell of the backward pass may stand for."""
+        return any(bool(alike(value, one)) for one in self._pool())
 
     def _pool(self) -> list[Array]:
         """All that a cell of the backward pass may stand for: the derivatives of the step's cells by one another."""
@@ -250,26 +273,51 @@ def mistakes(model: Model, descent: Descent, trials: Tries) -> list[Mistake]:
         except ExhaustedError:
             break
         if forward is not None:
-            mistake, others = forward
-            found.setdefault(mistake.node, mistake)
+            told_, others = forward
+            found.update({mistake.node: mistake for mistake in told_ if mistake.node not in found})
             mended |= others
             tried.discard(signature)
     alike_: dict[str, list[int]] = defaultdict(list)
     for index in wrong:
         if index not in mended:
             alike_[_signature(graph, int(model.targets[descent.members[index]]))].append(index)
-    for members in alike_.values():
-        for mistake in _shared_mistake(model, descent, members):
+    moving = {signature: _reaching(model, descent, members).max() for signature, members in alike_.items()}
+    for signature in sorted(alike_, key=lambda signature: not moving[signature]):
+        told_kinds = {int(graph.kind_of[node]) for node in found}
+        first = int(model.targets[descent.members[alike_[signature][0]]])
+        if not moving[signature] and not told_kinds.isdisjoint(graph.kind_of[list(_before(model, first))].tolist()):
+            continue  # where nothing reaches the loss, a formula that is wrong elsewhere explains enough
+        for mistake in _shared_mistake(model, descent, alike_[signature]):
             found.setdefault(mistake.node, mistake)
     return list(found.values())
+
+
+def _reaching(model: Model, descent: Descent, members: list[int]) -> Array:
+    """In how many worlds each parameter changes the loss."""
+    slopes = np.nan_to_num(descent.adjoint[model.parameters[descent.members[members]], :FREE])
+    found: Array = (slopes != 0).sum(axis=1)
+    return found
+
+
+def _before(model: Model, target: int) -> set[int]:
+    """The formula cells of a step that an update is calculated from, itself among them."""
+    graph = model.graph
+    between, ahead = {target}, [target]
+    while ahead:
+        for operand in graph.operands(ahead.pop()).tolist():
+            if operand not in between and model.depends[operand] and not model.evaluation.is_cut[operand]:
+                between.add(operand)
+                ahead.append(operand)
+    return between
 
 
 def _shared_mistake(model: Model, descent: Descent, members: list[int]) -> Iterator[Mistake]:
     """The mistake of updates whose formulas, and those of all cells that these read, are of the same kinds."""
     graph = model.graph
-    first = int(model.targets[descent.members[members[0]]])
+    shown = members[int(np.argmax(_reaching(model, descent, members)))]
+    first = int(model.targets[descent.members[shown]])
     try:
-        diagnosis = _Diagnosis(model, descent, members[0])
+        diagnosis = _Diagnosis(model, descent, shown)
     except TooWideError:
         for index in members:
             node = int(model.targets[descent.members[index]])
@@ -288,7 +336,7 @@ def _shared_mistake(model: Model, descent: Descent, members: list[int]) -> Itera
         is_mended = not all(formulas) or is_right_with(model, descent, index, dict(zip(nodes, formulas, strict=True)))
         parameter = int(model.parameters[descent.members[index]])
         for mistake, node, formula in zip(found, nodes, formulas, strict=True):
-            if descent.is_right_here[members[0]] and mistake.kind != "wrong_cell":
+            if descent.is_right_here[shown] and mistake.kind != "wrong_cell":
                 continue  # right with the numbers of the sheet, and nothing says that these may be others
             yield Mistake(node, mistake.kind, mistake.words, formula if is_mended else "", parameter)
 
@@ -306,12 +354,7 @@ def is_right_with(model: Model, descent: Descent, index: int, formulas: Mapping[
     graph, seen = model.graph, model.evaluation.seen
     member = int(descent.members[index])
     target, parameter = int(model.targets[member]), int(model.parameters[member])
-    between, ahead = {target}, [target]
-    while ahead:
-        for operand in graph.operands(ahead.pop()).tolist():
-            if operand not in between and model.depends[operand] and not model.evaluation.is_cut[operand]:
-                between.add(operand)
-                ahead.append(operand)
+    between = _before(model, target)
     values: dict[int, Array] = {}
     level = model.evaluation.order.level
     for node in sorted(between, key=lambda one: int(level[one])):

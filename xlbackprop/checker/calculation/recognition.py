@@ -56,7 +56,10 @@ def model_of(book: Book) -> Model:
 def stateful_model_of(model: Model) -> Model | None:
     """The same calculation when updates carry more than parameters from step to step; None where they do not."""
     is_backward = model.feeds & model.depends & ~model.evaluation.is_cut
-    graph, states = with_states(model.graph, is_backward)
+    updated = frozenset(model.targets.tolist())
+    for node in updated:  # a velocity that lacks its share is an update too, but one that no forward pass reads
+        is_backward[node] |= updated.issuperset(model.graph.readers(node).tolist())
+    graph, states = with_states(model.graph, is_backward, model.depends)
     if not states:
         return None
     updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
@@ -345,29 +348,43 @@ def _descent(model: Model, loss: Loss, members: Identities, evaluation: Evaluati
 def _decay(model: Model, adjoint: Array, members: Identities) -> Array:
     """What weight decay adds to the gradients: a number, or a given cell, times the parameter; most often nothing.
 
-    It is looked for where a multiple of the gradient alone explains no update.
+    It is looked for where a multiple of the gradient alone does not explain all updates; that of a bias may be without.
     """
     nothing = np.zeros((len(members), adjoint.shape[1]))
-    gradients = adjoint[model.parameters[members], :FREE]
-    parameters = model.evaluation.seen[model.parameters[members], :FREE]
-    steps = -model.steps[members, :FREE]
+    gradients = adjoint[model.parameters[members]]
+    parameters = model.evaluation.seen[model.parameters[members]]
+    steps = -model.steps[members]
+    is_plain = np.zeros(len(members), dtype=np.bool_)
     with np.errstate(all="ignore"):
         for _, quotient in _quotients(model, -model.steps[members] / adjoint[model.parameters[members]], members):
-            if _steady(quotient[:, :FREE])[0].any():
-                return nothing
+            is_plain |= _steady(quotient[:, :FREE])[0]
+    if is_plain.all():
+        return nothing
+    is_bias = is_plain & _are_biases(model, adjoint, members)
     paces = [_given(model, members, column) for column in range(model.rate_choices.shape[1])]
     shares = [*paces, *(one * other for index, one in enumerate(paces[1:], 1) for other in paces[index + 1 :])]
-    best, best_count = nothing, 0
+    best, best_count = nothing, int((is_plain & ~is_bias).sum())
     for pace in paces:
         for share in shares:
             slope, decay, fits = _two_terms(steps, pace * gradients, share * parameters)
+            fits &= ~is_plain
             count = int(fits.sum())
             if count > best_count:
                 with np.errstate(all="ignore"):
-                    usual = np.median((decay / slope)[fits])
-                    best, best_count = nothing.copy(), count
-                    best[:, :FREE] = np.where(_as_built(model, members, fits), usual * share * parameters / pace, 0.0)
+                    usual = _commonest((decay / slope)[fits])
+                    decays = _as_built(model, members, fits) | (is_plain & ~is_bias)[:, None]
+                    best, best_count = np.where(decays, usual * share * parameters / pace, 0.0), count
     return best
+
+
+def _are_biases(model: Model, adjoint: Array, members: Identities) -> Flags:
+    """The updates of parameters that are added to something, multiplied by nothing."""
+    found = []
+    for node in model.parameters[members].tolist():
+        readers = [reader for reader in model.graph.readers(node).tolist() if not model.evaluation.is_cut[reader]]
+        above = adjoint[readers, :FREE].sum(axis=0)
+        found.append(bool(np.allclose(adjoint[node, :FREE], above, rtol=CLOSENESS, atol=0.0, equal_nan=True)))
+    return np.array(found, dtype=np.bool_)
 
 
 def _as_built(model: Model, members: Identities, chosen: Flags) -> Flags:
@@ -381,11 +398,12 @@ def _given(model: Model, members: Identities, column: int) -> Array:
     """The numbers of one of the cells that may hold each update's learning rate; 1 for none."""
     nodes = model.rate_choices[members, column]
     missing = 1.0 if column == 0 else np.nan
-    return np.where((nodes > TEXT)[:, None], model.evaluation.seen[nodes, :FREE], missing)
+    return np.where((nodes > TEXT)[:, None], model.evaluation.seen[nodes], missing)
 
 
 def _two_terms(steps: Array, gradients: Array, parameters: Array) -> tuple[Array, Array, Flags]:
     """For each update how often it takes its gradient and its parameter, and whether these two explain it."""
+    gradients, parameters, steps = gradients[:, :FREE], parameters[:, :FREE], steps[:, :FREE]
     with np.errstate(all="ignore"):
         gg, pp, gp = (
             (one * other).sum(axis=1)

@@ -23,6 +23,8 @@ from xlbackprop.checker.judgement.mutations import (
 from xlbackprop.engine import Array
 
 _FARTHEST_SHIFT = 16
+_MOST_BESIDE = 12
+"""Formulas of other cells that are tried in a cell."""
 
 
 class Repair(Struct, frozen=True):
@@ -36,7 +38,7 @@ class Repair(Struct, frozen=True):
 
 def repair(step: Step, node: int, target: Array) -> Repair | None:
     """The change of one reference, bracket, operator or factor after which a cell has the right numbers."""
-    for found in (_other_reference, _other_range, _other_line, _other_build, _other_factor):
+    for found in (_other_reference, _other_range, _other_line, _other_build, _as_beside, _other_factor):
         result = found(step, node, target)
         if result is not None:
             return result
@@ -47,11 +49,14 @@ def _other_reference(step: Step, node: int, target: Array) -> Repair | None:
     """One reference replaced by another; the nearest cell where several do."""
     graph = step.graph
     program = step.program(node)
-    level = step.model.evaluation.order.level
+    evaluation = step.model.evaluation
+    level, stand_ins = evaluation.order.level, {state.stand_in for state in step.model.states}
+    is_first = evaluation.is_cut[node] or level[node] < 0
     candidates = [
         other
         for other in step.candidates()
-        if other != node and (level[other] < level[node] or level[node] < 0 or other not in step.nodes)
+        if other not in stand_ins and other != node
+        if is_first or level[other] < level[node] or other not in step.nodes
     ]
     if not candidates:
         return None
@@ -215,6 +220,36 @@ def _builds(tree: Node, name: Callable[[Node], str]) -> Iterator[tuple[Node, str
             yield variant, "missing_factor", f"lacks the factor {name(factor)}"
     for variant, term in without_terms(tree):
         yield variant, "extra_term", f"has the term {name(term)} too much"
+
+
+def _as_beside(step: Step, node: int, target: Array) -> Repair | None:
+    """The formula of a cell beside it in the same step, filled into this one."""
+    graph, seen = step.graph, step.model.evaluation.seen
+    sheet, row, column = graph.positions[node]
+    kinds: dict[int, tuple[int, int]] = {}
+    for other in step.nodes:
+        where, down, across = graph.positions[other]
+        if where == sheet and (down == row or across == column) and graph.kind_of[other] != graph.kind_of[node]:
+            far = abs(down - row) + abs(across - column)
+            kind = int(graph.kind_of[other])
+            kinds[kind] = min(kinds.get(kind, (far, other)), (far, other))
+    for _, other in sorted(kinds.values())[:_MOST_BESIDE]:
+        formula = graph.formulas[other]
+        text = "" if formula is None else "=" + formula.written(row, column)
+        known = graph.read(text, node) if text else None
+        if known is None:
+            continue
+        program, operands = known
+        numbers = np.array([step.values.get(operand, seen[operand]) for operand in operands.tolist()])
+        try:
+            with np.errstate(all="ignore"):
+                value = program.value(numbers[None], operands[None] > TEXT)
+        except UnsupportedError:
+            continue
+        if bool(alike(value, target)[0]):
+            words = f"is built otherwise than {told(graph, other, sheet)} beside it"
+            return Repair("wrong_formula", words, text)
+    return None
 
 
 def _other_factor(step: Step, node: int, target: Array) -> Repair | None:

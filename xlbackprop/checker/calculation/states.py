@@ -28,17 +28,18 @@ class State(Struct, frozen=True):
     """The value before as a number of its own, which no formula calculates."""
 
 
-def with_states(graph: Graph, is_backward: Flags) -> tuple[Graph, tuple[State, ...]]:
+def with_states(graph: Graph, is_backward: Flags, depends: Flags) -> tuple[Graph, tuple[State, ...]]:
     """A copy of a graph in which every state starts from a number, and the states.
 
     Args:
         graph: the cells.
         is_backward: those that updates are calculated from, parameters changing them.
+        depends: all that parameters change.
     """
     slots: dict[int, int] = {}
     for number, kind in enumerate(graph.kinds):
         if is_backward[kind.cells].any():
-            slot = _carried(graph, number)
+            slot = _carried(graph, number, depends)
             if slot is not None:
                 slots.update(dict.fromkeys(kind.cells.tolist(), slot))
     slots |= _odd(graph, slots, is_backward)
@@ -64,15 +65,21 @@ def with_states(graph: Graph, is_backward: Flags) -> tuple[Graph, tuple[State, .
     return extended, tuple(states)
 
 
-def _carried(graph: Graph, number: int) -> int | None:
-    """Which operand of a kind of formula is the same thing one step before, of which a fixed share is kept."""
+def _carried(graph: Graph, number: int, depends: Flags) -> int | None:
+    """Which operand of a kind of formula is the same thing one step before, of which a fixed share is kept.
+
+    Something of the step itself, which parameters change, is added to it.
+    """
     kind = graph.kinds[number]
     build = skeleton(graph, int(kind.cells[0]))
     for slot in (slot.start for slot in kind.program.slots if not slot.is_range and slot.size == 1):
+        if not depends[np.delete(kind.operands, slot, axis=1)].any():
+            continue
         roots = [graph.link(int(node)) if node > TEXT else BLANK for node in kind.operands[:, slot].tolist()]
         carried = [graph.is_formula(root) and skeleton(graph, root) == build for root in roots if root > TEXT]
         starts = [root <= TEXT or not graph.is_formula(root) for root in roots]
-        if any(carried) and 2 * (sum(carried) + sum(starts)) > len(roots) and _is_share(graph, number, slot):
+        is_chain = 2 * (sum(carried) + sum(starts)) > len(roots) or 2 * sum(carried) >= len(roots)
+        if any(carried) and is_chain and _is_share(graph, number, slot):
             return slot
     return None
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from xlbackprop.checker.report.findings import Finding, Replacement, shortened
 from xlbackprop.ground.grid import address, ranges
 
 _MOST_NAMES = 4
+_ADDRESS = re.compile(r"\$?\b[A-Z]{1,3}\$?\d+\b")
 
 
 def findings_of(graph: Graph, mistakes: Sequence[Mistake], recalculated: Values) -> list[Finding]:
@@ -33,9 +35,23 @@ def findings_of(graph: Graph, mistakes: Sequence[Mistake], recalculated: Values)
         groups[(sheet, mistake.kind, *alike)].append(mistake)
     found = [
         _finding(graph, sorted(members, key=lambda one: graph.positions[one.node]), recalculated)
-        for members in groups.values()
+        for members in _over_blocks(graph, groups.values())
     ]
     return [finding for _, finding in sorted(found, key=lambda item: item[0])]
+
+
+def _over_blocks(graph: Graph, groups: Iterable[list[Mistake]]) -> Iterable[list[Mistake]]:
+    """Groups of one mistake that is made in the same columns or rows of several blocks, put together."""
+    for axis in (2, 1):
+        together: dict[tuple[object, ...], list[Mistake]] = defaultdict(list)
+        for members in groups:
+            first = members[0]
+            lines = tuple(sorted({graph.positions[one.node][axis] for one in members}))
+            words = _ADDRESS.sub("", first.words)
+            key = (graph.positions[first.node][0], first.kind, skeleton(graph, first.node), words, lines)
+            together[key] += members
+        groups = together.values()
+    return groups
 
 
 def _finding(graph: Graph, members: Sequence[Mistake], recalculated: Values) -> tuple[tuple[int, int, int], Finding]:

@@ -36,6 +36,32 @@ class Threads(Struct, frozen=True):
     pasted: tuple[int, ...]
     """Typed numbers where all parameters beside them are updated."""
 
+    def usual_moves(self, graph: Graph) -> dict[str, Move]:
+        """The move that most parameters of a sheet have, by the name of the sheet."""
+        counts: dict[str, Counter[Move]] = defaultdict(Counter)
+        for node, move in self.moves.items():
+            counts[graph.positions[node][0]][move] += 1
+        return {sheet: moves.most_common(1)[0][0] for sheet, moves in counts.items()}
+
+
+class Back:
+    """From a cell to the same one of the step before, or of the one after."""
+
+    def __init__(self, graph: Graph, move: Move) -> None:
+        self._graph = graph
+        self._move = move
+        self._names = [sheet.name for sheet in graph.book.sheets]
+        self._order = {name: index for index, name in enumerate(self._names)}
+
+    def __call__(self, node: int) -> int:
+        return self._graph.node(_moved(self._graph.positions[node], self._move, self._order, self._names))
+
+    def after(self, node: int) -> int:
+        """The same cell of the next step."""
+        sheets, rows, columns = self._move
+        move = (-sheets, -rows, -columns)
+        return self._graph.node(_moved(self._graph.positions[node], move, self._order, self._names))
+
 
 def threads(graph: Graph, targets: Identities, parameters: Identities, passed: Mapping[int, int]) -> Threads:
     """Follow every parameter from step to step."""
@@ -89,9 +115,8 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
     ]
     if usual_moves:
         broken += _ended(graph, update_of, number_of, usual_moves[0][0], order, names)
-    return Threads(
-        before, moves, crossed, strayed, tuple(broken), _pasted(graph, update_of, before, moves, order, names)
-    )
+    pasted = _pasted(graph, update_of, number_of, before, moves, order, names)
+    return Threads(before, moves, crossed, strayed, tuple(broken), pasted)
 
 
 def _sheets(graph: Graph, node: int, earlier: int) -> tuple[str, str]:
@@ -138,6 +163,7 @@ def _ended(
 def _pasted(
     graph: Graph,
     update_of: dict[int, int],
+    targets: Collection[int],
     before: dict[int, int],
     moves: dict[int, Move],
     order: dict[str, int],
@@ -160,7 +186,7 @@ def _pasted(
             continue
         for node in typed:
             earlier = graph.node(_moved(graph.positions[node], move, order, names))
-            if earlier in update_of:
+            if earlier in update_of or earlier in targets:
                 found.append(node)
     return tuple(found)
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from xlbackprop.checker.calculation.graph import TEXT, Graph, Kind, Order
+from xlbackprop.checker.calculation.graph import TEXT, Graph, Kind, Order, skeleton
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.file.formula import UnsupportedError
 from xlbackprop.engine import Array
@@ -33,12 +33,21 @@ def find_updates(graph: Graph, order: Order) -> Updates:
     """All cells that are their parameter plus a step that depends on it."""
     targets: list[Identities] = []
     parameters: list[Identities] = []
+    other: list[tuple[Kind, list[int]]] = []
     for kind in graph.kinds:
-        slot = _parameter_slot(graph, kind, order)
+        slots = _parameter_slots(graph, kind)
+        slot = next((slot for slot in slots if _any_step_depends(graph, order, kind, slot)), None)
         if slot is not None:
             held = kind.operands[:, slot] > TEXT
             targets.append(kind.cells[held])
             parameters.append(kind.operands[held, slot])
+        elif slots:
+            other.append((kind, slots))
+    for kind, slots in other if targets else ():
+        slot = _slot_like(graph, kind, slots, np.concatenate(targets), np.concatenate(parameters))
+        if slot is not None:
+            targets.append(kind.cells)
+            parameters.append(kind.operands[:, slot])
     updated = {node for kind in targets for node in kind.tolist()}
     kept = [
         index
@@ -59,12 +68,40 @@ def _is_state(graph: Graph, node: int, updated: Container[int]) -> bool:
     return source > TEXT and (node in updated or source in updated or not graph.is_formula(source))
 
 
-def _parameter_slot(graph: Graph, kind: Kind, order: Order) -> int | None:
-    """Which operand of a kind of formula is a parameter that it updates."""
+def _slot_like(graph: Graph, kind: Kind, slots: list[int], targets: Identities, parameters: Identities) -> int | None:
+    """Which operand is updated by a kind whose step does not depend on it, though beside it others are built as it is.
+
+    Other formulas read it together with the parameters of these.
+    """
+    place = [graph.positions[int(kind.cells[0])], *(graph.positions[int(kind.operands[0, slot])] for slot in slots)]
+    moves = {slot: (place[0][1] - at[1], place[0][2] - at[2]) for slot, at in zip(slots, place[1:], strict=True)}
+    beside = [
+        (target, parameter)
+        for target, parameter in zip(targets.tolist(), parameters.tolist(), strict=True)
+        if graph.positions[target][0] == place[0][0] and skeleton(graph, target) == skeleton(graph, int(kind.cells[0]))
+    ]
+    known = {target for target, _ in beside}
+    for slot, move in moves.items():
+        alike = [_move(graph, parameter, target) == move for target, parameter in beside]
+        if move == (0, 0) or not alike or not all(alike) or (kind.operands[:, slot] <= TEXT).any():
+            continue
+        readers = {reader for node in kind.cells.tolist() for reader in graph.readers(node).tolist()}
+        if any(not known.isdisjoint(graph.operands(reader).tolist()) for reader in readers - known):
+            return slot
+    return None
+
+
+def _move(graph: Graph, earlier: int, later: int) -> tuple[int, int]:
+    one, other = graph.positions[earlier], graph.positions[later]
+    return other[1] - one[1], other[2] - one[2]
+
+
+def _parameter_slots(graph: Graph, kind: Kind) -> list[int]:
+    """Which operands of a kind of formula it may be an update of: it adds something to them."""
     program = kind.program
     single = [slot.start for slot in program.slots if not slot.is_range]
     if program.width < 2 or not single or kind.formula.tree is None:
-        return None
+        return []
     nodes, first = np.unique(kind.operands[0], return_inverse=True)
     generator = np.random.default_rng(7)
     values = generator.uniform(0.2, 0.9, (len(nodes), _TRIALS)) * generator.choice([-1, 1], (len(nodes), _TRIALS))
@@ -75,10 +112,10 @@ def _parameter_slot(graph: Graph, kind: Kind, order: Order) -> int | None:
             program.shown(root, operands)
             slopes = program.pull(root, leaves, np.ones((1, _TRIALS)))[0]
     except UnsupportedError:
-        return None
+        return []
     ranged = [place for slot in program.slots if slot.is_range for place in range(slot.start, slot.start + slot.size)]
     in_ranges = set(first[ranged].tolist())
-    candidates = [
+    return [
         slot
         for slot in single
         if int(first[slot]) not in in_ranges
@@ -87,11 +124,12 @@ def _parameter_slot(graph: Graph, kind: Kind, order: Order) -> int | None:
             or _is_decayed(graph, kind, slot, values, first)
         )
     ]
-    for slot in candidates:
-        spread = np.unique(np.linspace(0, len(kind.cells) - 1, _MOST_LOOKED_AT).astype(int))
-        if any(_step_depends(graph, order, kind.operands[place], slot) for place in spread):
-            return slot
-    return None
+
+
+def _any_step_depends(graph: Graph, order: Order, kind: Kind, slot: int) -> bool:
+    """Whether what is added in some of the cells of a kind is calculated from the parameter in a slot."""
+    spread = np.unique(np.linspace(0, len(kind.cells) - 1, _MOST_LOOKED_AT).astype(int))
+    return any(_step_depends(graph, order, kind.operands[place], slot) for place in spread)
 
 
 def _is_decayed(graph: Graph, kind: Kind, slot: int, values: Array, first: npt.NDArray[np.intp]) -> bool:

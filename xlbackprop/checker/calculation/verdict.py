@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.carrying import carrying_mistakes, shares_of
 from xlbackprop.checker.calculation.forward import strangers
@@ -18,6 +19,7 @@ from xlbackprop.checker.calculation.names import cells_of_sheets, label, place
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.recognition import ancestors, dependents, descents, model_of, stateful_model_of
 from xlbackprop.checker.calculation.rules import rule_words
+from xlbackprop.checker.calculation.step import alike
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Formulas, Position
 from xlbackprop.checker.judgement.slip import Tries
@@ -116,15 +118,17 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     model = model_of(book)
     graph = model.graph
     found = descents(model)
-    if not found and (stateful := stateful_model_of(model)) is not None and (other := descents(stateful)):
-        model, found = stateful, other
+    if _right_of(found) < len(model.targets) and (stateful := stateful_model_of(model)) is not None:
+        others = descents(stateful)
+        if _right_of(others) > _right_of(found):
+            model, found = stateful, others
     wrong = list(crossed_mistakes(model)) if found else []
     trials = Tries(_MOST_TRIALS)
     for descent in found:
         wrong += mistakes(model, descent, trials)
     if found:
         wrong += [*carrying_mistakes(model, found), *strangers(model, {one.node for one in wrong})]
-    wrong += _unread(model, wrong)
+    wrong += list(_in_line(model, wrong))
     trainings = [training for descent in found for training in _trainings(model, descent)]
     proven = _proven(model, found, wrong)
     sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
@@ -133,23 +137,41 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     return CalculationVerdict(graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings))
 
 
-def _unread(model: Model, wrong: list[Mistake]) -> list[Mistake]:
-    """The same mistakes in cells that no update is calculated from, as in the last step."""
+def _right_of(found: Iterable[Descent]) -> int:
+    return sum(int(descent.is_right.sum()) for descent in found)
+
+
+def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
+    """The same mistakes where the same formula stands in the other steps, such as the last, which no update reads."""
     graph = model.graph
     told = {mistake.node for mistake in wrong}
-    found: dict[int, Mistake] = {}
+    moves = model.threads.usual_moves(graph)
     for mistake in wrong:
         kind = graph.kind(mistake.node)
-        if kind is None or mistake.is_forward or not mistake.formula or not model.feeds[mistake.node]:
-            continue
         sheet, row, column = graph.positions[mistake.node]
-        formula = Formulas().read(mistake.formula[1:], row, column)
-        for node in kind.cells[~model.feeds[kind.cells]].tolist():
-            where, *place = graph.positions[node]
-            if node not in told and where == sheet and (place[0] == row or place[1] == column):
-                text = "=" + formula.written(*place)
-                found[node] = Mistake(node, mistake.kind, mistake.words, text, mistake.parameter)
-    return list(found.values())
+        if kind is None or sheet not in moves or not (mistake.formula or model.feeds[mistake.node]):
+            continue
+        _, down, across = moves[sheet]
+        formula = Formulas().read(mistake.formula[1:], row, column) if mistake.formula else None
+        places = ((node, graph.positions[node]) for node in kind.cells.tolist())
+        line = [
+            node for node, at in places if at[0] == sheet and ((down and at[2] == column) or (across and at[1] == row))
+        ]
+        read = [node for node in line if model.feeds[node] or node == mistake.node]
+        if 2 * sum(node in told for node in read) < len(read):
+            continue  # it is the one step that is unusual
+        for node in line:
+            if node in told:
+                continue
+            _, *place = graph.positions[node]
+            text = "" if formula is None else "=" + formula.written(*place)
+            known = graph.read(text, node) if text else None
+            if known is not None and known[1].tolist() == graph.operands(node).tolist():
+                values = known[0].value(model.evaluation.seen[known[1]][None], known[1][None] > TEXT)
+                if bool(alike(values, model.evaluation.results[node])[0]):
+                    continue  # a fixed reference is right in the step that it points to
+            told.add(node)
+            yield replace(mistake, node=node, formula=text)
 
 
 def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:

@@ -40,7 +40,7 @@ _NEAR_E = 1e-5
 _MOST_TYPED, _MOST_READINGS = 12, 256
 """Numbers in a formula, and readings of it in which some of them are given ones."""
 _SAME_NUMBER = 1e-6
-_UNNAMED = frozenset({"wrong_formula", "wrong_value", "other_quantity"})
+UNNAMED = frozenset({"wrong_formula", "wrong_value", "other_quantity"})
 
 
 class Place(Struct, frozen=True):
@@ -443,7 +443,7 @@ class _TableJudge:
         strange = {
             group.name
             for group in groups
-            if group.slip.kind in _UNNAMED and 2 * len(group.steps) > len(self._table.steps) and group.name in forward
+            if group.slip.kind in UNNAMED and 2 * len(group.steps) > len(self._table.steps) and group.name in forward
         }
         if len(forward) >= _FEWEST_FORWARD and 2 * len(strange) >= len(forward):
             named = ", ".join(sorted(strange))
