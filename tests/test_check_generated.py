@@ -23,9 +23,9 @@ def test_a_right_training_is_called_right(network: Network, tmp_path: Path) -> N
     assert (report.status, report.findings) == ("ok", ()), report
 
 
-@settings(SETTINGS, max_examples=4)
+@settings(SETTINGS, max_examples=8)
 @given(data=st.data(), network=networks(("sigmoid", "softplus", "tanh"), ("translated", "missing")))
-def test_a_slip_is_never_called_right_and_no_other_cell_is_accused(
+def test_a_slip_is_found_at_its_cells_and_nowhere_else(
     data: st.DataObject, network: Network, tmp_path: Path
 ) -> None:
     """Where most updates are wrong no loss is found that they descend; then the sheet is declined."""
@@ -35,4 +35,4 @@ def test_a_slip_is_never_called_right_and_no_other_cell_is_accused(
     report = check(path)
     found = {(f.sheet, address(*place)) for f in report.findings for block in f.cells for place in cells_of(block)}
     assert report.status != "ok", report
-    assert found <= planted, report
+    assert found in (set(), planted), report

@@ -137,7 +137,7 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         return Confirmed(tuple(verdicts), (), ())
     kept: list[Verdict] = []
     notes: list[Note] = []
-    doubts: list[str] = []
+    doubts = list(calculation.doubts)
     for verdict in verdicts:
         is_judged = verdict.found.sheet in calculation.covered and not calculation.is_plain
         if not (verdict.table.certain or is_judged) and (unusual := _unusual_updates(calculation, verdict)):
@@ -248,7 +248,7 @@ def _added(calculation: CalculationVerdict, verdicts: Sequence[Verdict], recalcu
         and not accounted[graph.operands(mistake.node)].any()
         and not _is_in_told_step(calculation, verdicts, mistake)
     ]
-    yield from findings_of(graph, left, recalculated)
+    yield from findings_of(calculation.model, left, recalculated)
 
 
 def _is_in_told_step(calculation: CalculationVerdict, verdicts: Sequence[Verdict], mistake: Mistake) -> bool:

@@ -189,7 +189,9 @@ def strangers(model: Model, told_: Container[int]) -> Iterator[Mistake]:
             continue
         program, operands = known
         read = [operand for operand in operands.tolist() if operand > TEXT and graph.is_formula(operand)]
-        if kind_of[later] != usual and not (read and all(kind_of[one] == kind_of[before(one)] for one in read)):
+        if kind_of[later] != usual and not (
+            read and all(skeleton(graph, one) == skeleton(graph, before(one)) for one in read)
+        ):
             continue
         right, _ = _calculated(program, operands, model.evaluation.seen[operands])
         if not bool(alike(model.evaluation.seen[node], right)):

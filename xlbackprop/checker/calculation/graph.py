@@ -351,19 +351,20 @@ def leaves_of(node: Node) -> Iterator[Node]:
 def skeleton(graph: Graph, node: int) -> str:
     """The build of a formula, whatever cells it reads."""
     kind = graph.kind(node)
-    return "" if kind is None else _build(kind.program.tree)
+    return "" if kind is None else build(kind.program.tree)
 
 
-def _build(node: Node) -> str:
+def build(node: Node) -> str:
+    """The build of a tree."""
     match node[0]:
         case "slot":
             return "x"
         case "n":
             return f"{node[1]:g}"
         case "call":
-            return f"{node[1]}({','.join(map(_build, node[2]))})"
+            return f"{node[1]}({','.join(map(build, node[2]))})"
         case _:
-            return f"({node[0]}{','.join(map(_build, parts_of(node)))})"
+            return f"({node[0]}{','.join(map(build, parts_of(node)))})"
 
 
 class Order(Struct, frozen=True):

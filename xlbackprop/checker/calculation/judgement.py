@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from xlbackprop.checker.calculation.forward import forward_mistake
-from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
+from xlbackprop.checker.calculation.graph import TEXT, Graph, build, skeleton
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import place, told
 from xlbackprop.checker.calculation.repair import repair, rewritten
@@ -54,7 +54,18 @@ class _Diagnosis:
         pace = self.descent.factor * (self.model.evaluation.seen[rate] if rate > TEXT else 1.0)
         wanted = self.model.evaluation.results[self.target] - self.model.steps[self.model_index]
         wanted = wanted - pace * self.adjoint(self.parameter)
-        return self._judged(self.target, wanted, 0)
+        unusual = self._unusual_update(wanted)
+        return [unusual] if unusual is not None else self._judged(self.target, wanted, 0)
+
+    def _unusual_update(self, wanted: Array) -> Mistake | None:
+        """What is wrong in an update that is built otherwise than all right ones, where built like them it is right."""
+        graph, right = self.graph, self.model.targets[self.descent.members[self.descent.is_right]]
+        builds = {skeleton(graph, node) for node in right.tolist()}
+        if not builds or skeleton(graph, self.target) in builds:
+            return None
+        told_ = self._told(self.target, wanted)
+        known = graph.read(told_.formula, self.target) if told_.formula else None
+        return told_ if known is not None and build(known[0].tree) in builds else None
 
     @property
     def model_index(self) -> int:
@@ -186,12 +197,21 @@ class _Diagnosis:
         """Whether a cell is right as it is, so that the formula that reads it reads the wrong one."""
         if not self._is_meant(self.step.values[operand]):
             return False
+        others = [reader for reader in self.graph.readers(operand).tolist() if reader != node]
         if any(bool(alike(self.step.values[other], wanted)) for other in self.step.nodes if other != node):
-            return True
+            return bool(others) or not self._is_filled(node)
         return any(
             self._is_meant(self.step.values[reader])
-            for reader in self.graph.readers(operand).tolist()
-            if reader != node and reader in self.step.values and self.graph.link(reader) != operand
+            for reader in others
+            if reader in self.step.values and self.graph.link(reader) != operand
+        )
+
+    def _is_filled(self, node: int) -> bool:
+        """Whether an update is filled from a right one beside it."""
+        right = self.model.targets[self.descent.members[self.descent.is_right]]
+        beside = self.step.updates
+        return any(
+            other in beside and self.graph.kind_of[other] == self.graph.kind_of[node] for other in right.tolist()
         )
 
     def _is_meant(self, value: Array) -> bool:

@@ -110,11 +110,12 @@ class _Numbers:
         return 0 if formula is None else id(formula)
 
     def used(self, verdict: CalculationVerdict) -> list[int]:
-        """The formula cells that trainings are calculated from, and those beside these that could not be followed."""
+        """The formula cells that trainings are calculated from, and those beside these that cannot be calculated."""
         ahead = [node for training in verdict.trainings for node in training.cells]
         ahead += verdict.loose.tolist()
         judged = set(ahead)
-        for node in self.problems:
+        in_circles = np.flatnonzero(verdict.model.evaluation.order.level < 0)
+        for node in (*self.problems, *in_circles.tolist()):
             if not judged.isdisjoint(self._read(node)) or self._is_inside(node, verdict.trainings):
                 ahead.append(node)
         seen: set[int] = set()

@@ -214,8 +214,13 @@ def _tried(
 
 
 def _as_here(one: Descent) -> Descent:
-    """A descent whose updates are held to the numbers of the sheet alone, as where some are typed in twice."""
-    return replace(one, is_right=one.is_right | one.is_right_here)
+    """A descent whose updates are held to the numbers of the sheet alone, as where some are typed in twice.
+
+    Where they go down a multiple of the loss, it has to be one that people use, such as 2, ½ or 1/n.
+    """
+    usual = max(one.factor, 1 / one.factor) if one.factor else np.nan
+    is_convention = abs(usual - round(usual)) < CLOSENESS * usual if np.isfinite(usual) else False
+    return replace(one, is_right=one.is_right | one.is_right_here) if is_convention else one
 
 
 def _followed(
@@ -250,10 +255,12 @@ def _followed(
 
 
 def _sample(model: Model) -> Identities:
-    """A few updates of each kind on each sheet."""
-    groups: dict[tuple[str, int], list[int]] = defaultdict(list)
-    for index, node in enumerate(model.targets.tolist()):
-        groups[model.graph.positions[node][0], int(model.graph.kind_of[node])].append(index)
+    """A few updates of each kind and parameter on each sheet."""
+    groups: dict[tuple[str, int, int], list[int]] = defaultdict(list)
+    first: dict[int, int] = {}
+    for index, (node, parameter) in enumerate(zip(model.targets.tolist(), model.parameters.tolist(), strict=True)):
+        first[node] = first.get(model.graph.link(parameter), parameter)
+        groups[model.graph.positions[node][0], int(model.graph.kind_of[node]), first[node]].append(index)
     chosen: list[int] = []
     for members in groups.values():
         chosen += [members[place] for place in sorted({0, len(members) // 2, len(members) - 1})]

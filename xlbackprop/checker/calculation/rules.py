@@ -9,10 +9,16 @@ import numpy as np
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph
 from xlbackprop.checker.calculation.model import Flags, Loss, Model
+from xlbackprop.checker.calculation.names import told
+from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import Node, parts
+from xlbackprop.engine import Array
 
 MOST_RULES = 40
 """Readings that are tried."""
+_SAME = 1e-7
+_FIRST = 8
+"""Outputs that are looked at; the others are alike."""
 _FARTHEST = 2
 """Cells between an output and the weighted sum that it is a function of."""
 _WEIGHING = frozenset({"SUM", "SUMPRODUCT", "MMULT", "TRANSPOSE", "INDEX"})
@@ -70,6 +76,38 @@ def _followed(graph: Graph, node: int, path: tuple[tuple[int, int], ...]) -> int
             return 0
         node = int(graph.operands(node)[slot])
     return node
+
+
+def rule_doubts(model: Model, loss: Loss) -> Iterator[str]:
+    """A loss of the outputs that has cells, though the updates descend another one that has none, in words."""
+    graph, seen = model.graph, model.evaluation.seen
+    for cell, (output, target) in list(zip(loss.cells, loss.errors, strict=False))[:_FIRST]:
+        one, other = seen[output], seen[target]
+        if np.isin(one[np.isfinite(one)], (-1.0, 0.0, 1.0)).all():
+            return
+        for node in np.intersect1d(graph.readers(output), graph.readers(target)).tolist():
+            if set(graph.operands(node).tolist()) == {output, target} and _is_loss(seen[node], one, other):
+                sheet = graph.positions[node][0]
+                if cell not in graph.operands(node) or not _is_square(seen[node], one, other):
+                    shown = told(graph, node, sheet)
+                    yield f"{sheet}: the updates go down {rule_words(model, loss)}, not by that of {shown}"
+                    return
+
+
+def _is_square(values: Array, output: Array, target: Array) -> bool:
+    """Whether numbers are a square of the errors, or always the same share of it."""
+    with np.errstate(all="ignore"):
+        share = (values / (output - target) ** 2)[:FREE]
+    return bool(np.allclose(share, share[0], rtol=_SAME, atol=0.0) and share[0] > 0)
+
+
+def _is_loss(values: Array, output: Array, target: Array) -> bool:
+    """Whether numbers are the squared error or a cross-entropy of outputs and targets."""
+    with np.errstate(all="ignore"):
+        hit = -target * np.log(output)
+        entropies = (hit, hit - (1 - target) * np.log(1 - output))
+    is_entropy = any(np.allclose(values[:FREE], one[:FREE], rtol=_SAME, atol=0.0) for one in entropies)
+    return is_entropy or _is_square(values, output, target)
 
 
 def rule_words(model: Model, loss: Loss) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph, skeleton
-from xlbackprop.checker.calculation.model import Mistake
+from xlbackprop.checker.calculation.model import Mistake, Model
 from xlbackprop.checker.calculation.names import label
+from xlbackprop.checker.calculation.threads import Move
 from xlbackprop.checker.file.formula import Formula, Formulas, UnsupportedError
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.report.findings import Finding, Replacement, shortened
@@ -20,8 +21,9 @@ _MOST_NAMES = 4
 _ADDRESS = re.compile(r"\$?\b[A-Z]{1,3}\$?\d+\b")
 
 
-def findings_of(graph: Graph, mistakes: Sequence[Mistake], recalculated: Values) -> list[Finding]:
+def findings_of(model: Model, mistakes: Sequence[Mistake], recalculated: Values) -> list[Finding]:
     """The findings, in the order of the sheets and of the cells on them."""
+    graph = model.graph
     groups: dict[tuple[object, ...], list[Mistake]] = defaultdict(list)
     formulas = Formulas()
     for mistake in mistakes:
@@ -35,23 +37,22 @@ def findings_of(graph: Graph, mistakes: Sequence[Mistake], recalculated: Values)
         groups[(sheet, mistake.kind, *alike)].append(mistake)
     found = [
         _finding(graph, sorted(members, key=lambda one: graph.positions[one.node]), recalculated)
-        for members in _over_blocks(graph, groups.values())
+        for members in _over_blocks(graph, model.threads.usual_moves(graph), groups.values())
     ]
     return [finding for _, finding in sorted(found, key=lambda item: item[0])]
 
 
-def _over_blocks(graph: Graph, groups: Iterable[list[Mistake]]) -> Iterable[list[Mistake]]:
-    """Groups of one mistake that is made in the same columns or rows of several blocks, put together."""
-    for axis in (2, 1):
-        together: dict[tuple[object, ...], list[Mistake]] = defaultdict(list)
-        for members in groups:
-            first = members[0]
-            lines = tuple(sorted({graph.positions[one.node][axis] for one in members}))
-            words = _ADDRESS.sub("", first.words)
-            key = (graph.positions[first.node][0], first.kind, skeleton(graph, first.node), words, lines)
-            together[key] += members
-        groups = together.values()
-    return groups
+def _over_blocks(graph: Graph, moves: Mapping[str, Move], groups: Iterable[list[Mistake]]) -> Iterable[list[Mistake]]:
+    """Groups of one mistake that is made at the same place of several blocks, put together."""
+    together: dict[tuple[object, ...], list[Mistake]] = defaultdict(list)
+    for members in groups:
+        sheet, first = graph.positions[members[0].node][0], members[0]
+        _, down, across = moves.get(sheet, (0, 0, 0))
+        lines = tuple(sorted({graph.positions[one.node][2 if down else 1] for one in members}))
+        place = (lines if down or across else first.node, down, across)
+        words = _ADDRESS.sub("", first.words)
+        together[sheet, first.kind, skeleton(graph, first.node), words, place] += members
+    return together.values()
 
 
 def _finding(graph: Graph, members: Sequence[Mistake], recalculated: Values) -> tuple[tuple[int, int, int], Finding]:

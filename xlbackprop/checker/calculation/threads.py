@@ -44,6 +44,18 @@ class Threads(Struct, frozen=True):
         return {sheet: moves.most_common(1)[0][0] for sheet, moves in counts.items()}
 
 
+def is_steps_away(here: Position, there: Position, move: Move) -> bool:
+    """Whether a cell is the same as another one in some other step."""
+    sheets, down, across = move
+    rows, columns = there[1] - here[1], there[2] - here[2]
+    if sheets:
+        return rows == columns == 0
+    if here[0] != there[0]:
+        return False
+    steps, rest = divmod(rows, down) if down else divmod(columns, across)
+    return rest == 0 and (rows, columns) == (steps * down, steps * across)
+
+
 class Back:
     """From a cell to the same one of the step before, or of the one after."""
 
@@ -87,8 +99,8 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
     repeating: list[tuple[int, int]] = []
     for node, earlier in before.items():
         counts = votes[_sheets(graph, node, earlier)]
-        (usual, count), *_ = counts.most_common(1)
-        if 2 * count <= counts.total() or count < 2:
+        usual = max(counts, key=lambda move: (counts[move], move.count(0)))  # straight on, where as many go either way
+        if 2 * counts[usual] < counts.total() + (usual.count(0) < 2) or counts[usual] < 2:
             continue
         moves[node] = usual
         if _move(order, graph, earlier, node) == usual:

@@ -52,7 +52,7 @@ def find_updates(graph: Graph, order: Order) -> Updates:
     kept = [
         index
         for index, kind in enumerate(parameters)
-        if 2 * sum(_is_state(graph, node, updated) for node in kind.tolist()) > len(kind)
+        if 2 * sum(_is_state(graph, node, updated) for node in kind.tolist()) >= len(kind)
     ]
     if not kept:
         nothing = np.zeros(0, dtype=np.int64)
@@ -71,29 +71,33 @@ def _is_state(graph: Graph, node: int, updated: Container[int]) -> bool:
 def _slot_like(graph: Graph, kind: Kind, slots: list[int], targets: Identities, parameters: Identities) -> int | None:
     """Which operand is updated by a kind whose step does not depend on it, though beside it others are built as it is.
 
-    Other formulas read it together with the parameters of these.
+    It lies where theirs do or is one of theirs, and what reads the new value is built as what reads theirs.
     """
-    place = [graph.positions[int(kind.cells[0])], *(graph.positions[int(kind.operands[0, slot])] for slot in slots)]
-    moves = {slot: (place[0][1] - at[1], place[0][2] - at[2]) for slot, at in zip(slots, place[1:], strict=True)}
+    first = int(kind.cells[0])
+    moves = {slot: _move(graph, int(kind.operands[0, slot]), first) for slot in slots}
     beside = [
         (target, parameter)
         for target, parameter in zip(targets.tolist(), parameters.tolist(), strict=True)
-        if graph.positions[target][0] == place[0][0] and skeleton(graph, target) == skeleton(graph, int(kind.cells[0]))
+        if graph.positions[target][0] == graph.positions[first][0] and skeleton(graph, target) == skeleton(graph, first)
     ]
-    known = {target for target, _ in beside}
+    known = {node for pair in beside for node in pair}
     for slot, move in moves.items():
-        alike = [_move(graph, parameter, target) == move for target, parameter in beside]
-        if move == (0, 0) or not alike or not all(alike) or (kind.operands[:, slot] <= TEXT).any():
+        is_alike = beside and all(_move(graph, parameter, target) == move for target, parameter in beside)
+        if move == (False, 0, 0) or not (is_alike or known.issuperset(kind.operands[:, slot].tolist())):
             continue
-        readers = {reader for node in kind.cells.tolist() for reader in graph.readers(node).tolist()}
-        if any(not known.isdisjoint(graph.operands(reader).tolist()) for reader in readers - known):
+        own = {reader for node in kind.cells.tolist() for reader in graph.readers(node).tolist()}
+        builds = {
+            skeleton(graph, reader) for node in known for reader in graph.readers(node).tolist() if reader not in known
+        }
+        if any(skeleton(graph, reader) in builds for reader in own - known - set(kind.cells.tolist())):
             return slot
     return None
 
 
-def _move(graph: Graph, earlier: int, later: int) -> tuple[int, int]:
+def _move(graph: Graph, earlier: int, later: int) -> tuple[bool, int, int]:
+    """Whether it leads to another sheet, and over how many rows and columns."""
     one, other = graph.positions[earlier], graph.positions[later]
-    return other[1] - one[1], other[2] - one[2]
+    return one[0] != other[0], other[1] - one[1], other[2] - one[2]
 
 
 def _parameter_slots(graph: Graph, kind: Kind) -> list[int]:

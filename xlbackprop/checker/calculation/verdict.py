@@ -17,9 +17,11 @@ from xlbackprop.checker.calculation.judgement import crossed_mistakes, mistakes
 from xlbackprop.checker.calculation.model import Descent, Flags, Mistake, Model
 from xlbackprop.checker.calculation.names import cells_of_sheets, label, place
 from xlbackprop.checker.calculation.program import Identities
+from xlbackprop.checker.calculation.rates import rate_doubts, rate_mistakes
 from xlbackprop.checker.calculation.recognition import ancestors, dependents, descents, model_of, stateful_model_of
-from xlbackprop.checker.calculation.rules import rule_words
+from xlbackprop.checker.calculation.rules import rule_doubts, rule_words
 from xlbackprop.checker.calculation.step import alike
+from xlbackprop.checker.calculation.threads import is_steps_away
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Formulas, Position
 from xlbackprop.checker.judgement.slip import Tries
@@ -66,6 +68,8 @@ class CalculationVerdict(Struct, eq=False, dict=True):
     explained: Flags
     """Cells that are wrong only because a cell of the forward pass before them is."""
     trainings: tuple[Training, ...]
+    doubts: tuple[str, ...]
+    """What cannot be called right, in words."""
 
     @property
     def is_plain(self) -> bool:
@@ -125,7 +129,7 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     wrong = list(crossed_mistakes(model)) if found else []
     trials = Tries(_MOST_TRIALS)
     for descent in found:
-        wrong += mistakes(model, descent, trials)
+        wrong += [*mistakes(model, descent, trials), *rate_mistakes(model, descent)]
     if found:
         wrong += [*carrying_mistakes(model, found), *strangers(model, {one.node for one in wrong})]
     wrong += list(_in_line(model, wrong))
@@ -134,7 +138,10 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
     explained = dependents(model.evaluation, sources)
     explained[sources] = False
-    return CalculationVerdict(graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings))
+    doubts = tuple(
+        words for descent in found for words in (*rate_doubts(model, descent), *rule_doubts(model, descent.loss))
+    )
+    return CalculationVerdict(graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings), doubts)
 
 
 def _right_of(found: Iterable[Descent]) -> int:
@@ -151,12 +158,9 @@ def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
         sheet, row, column = graph.positions[mistake.node]
         if kind is None or sheet not in moves or not (mistake.formula or model.feeds[mistake.node]):
             continue
-        _, down, across = moves[sheet]
         formula = Formulas().read(mistake.formula[1:], row, column) if mistake.formula else None
-        places = ((node, graph.positions[node]) for node in kind.cells.tolist())
-        line = [
-            node for node, at in places if at[0] == sheet and ((down and at[2] == column) or (across and at[1] == row))
-        ]
+        here = graph.positions[mistake.node]
+        line = [node for node in kind.cells.tolist() if is_steps_away(here, graph.positions[node], moves[sheet])]
         read = [node for node in line if model.feeds[node] or node == mistake.node]
         if 2 * sum(node in told for node in read) < len(read):
             continue  # it is the one step that is unusual
@@ -318,11 +322,16 @@ def not_judged_words(verdict: CalculationVerdict) -> Iterator[str]:
 def _why_not(model: Model, nodes: list[int]) -> str:
     """Why updates descend no loss: their units have a step, or no loss was found."""
     feeds = ancestors(model.evaluation, np.array(nodes, dtype=np.int64)) & model.depends
+    has_step = has_slope = False
     for node in np.flatnonzero(feeds & (model.graph.kind_of >= 0)).tolist():
         kind = model.graph.kind(node)
         assert kind is not None
-        if kind.formula.functions & _STEPS and not kind.formula.functions & _SLOPES:
-            return "their units have a step (a perceptron), which has no gradient"
+        values = model.evaluation.seen[node]
+        is_step = bool(kind.formula.functions & _STEPS) and bool(np.isin(values[np.isfinite(values)], (-1, 0, 1)).all())
+        has_step |= is_step
+        has_slope |= bool(kind.formula.functions & (_STEPS | _SLOPES)) and not is_step
+    if has_step and not has_slope:
+        return "their units have a step (a perceptron), which has no gradient"
     return "no loss was found that they descend"
 
 
