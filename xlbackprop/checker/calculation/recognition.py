@@ -59,7 +59,8 @@ def stateful_model_of(model: Model) -> Model | None:
     updated = frozenset(model.targets.tolist())
     for node in updated:  # a velocity that lacks its share is an update too, but one that no forward pass reads
         is_backward[node] |= updated.issuperset(model.graph.readers(node).tolist())
-    graph, states = with_states(model.graph, is_backward, model.depends)
+    moves = model.threads.usual_moves(model.graph)
+    graph, states = with_states(model.graph, is_backward, model.depends, moves)
     if not states:
         return None
     updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))

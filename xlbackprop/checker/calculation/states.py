@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph, skeleton
+from xlbackprop.checker.calculation.threads import Move
 from xlbackprop.checker.file.formula import UnsupportedError
 
 Flags = npt.NDArray[np.bool_]
@@ -28,18 +29,21 @@ class State(Struct, frozen=True):
     """The value before as a number of its own, which no formula calculates."""
 
 
-def with_states(graph: Graph, is_backward: Flags, depends: Flags) -> tuple[Graph, tuple[State, ...]]:
+def with_states(
+    graph: Graph, is_backward: Flags, depends: Flags, moves: Mapping[str, Move]
+) -> tuple[Graph, tuple[State, ...]]:
     """A copy of a graph in which every state starts from a number, and the states.
 
     Args:
         graph: the cells.
         is_backward: those that updates are calculated from, parameters changing them.
         depends: all that parameters change.
+        moves: from a step to the next one, by the name of the sheet.
     """
     slots: dict[int, int] = {}
     for number, kind in enumerate(graph.kinds):
         if is_backward[kind.cells].any():
-            slot = _carried(graph, number, depends)
+            slot = _carried(graph, number, depends, moves)
             if slot is not None:
                 slots.update(dict.fromkeys(kind.cells.tolist(), slot))
     slots |= _odd(graph, slots, is_backward)
@@ -65,7 +69,7 @@ def with_states(graph: Graph, is_backward: Flags, depends: Flags) -> tuple[Graph
     return extended, tuple(states)
 
 
-def _carried(graph: Graph, number: int, depends: Flags) -> int | None:
+def _carried(graph: Graph, number: int, depends: Flags, moves: Mapping[str, Move]) -> int | None:
     """Which operand of a kind of formula is the same thing one step before, of which a fixed share is kept.
 
     Something of the step itself, which parameters change, is added to it.
@@ -75,13 +79,27 @@ def _carried(graph: Graph, number: int, depends: Flags) -> int | None:
     for slot in (slot.start for slot in kind.program.slots if not slot.is_range and slot.size == 1):
         if not depends[np.delete(kind.operands, slot, axis=1)].any():
             continue
-        roots = [graph.link(int(node)) if node > TEXT else BLANK for node in kind.operands[:, slot].tolist()]
+        operands = kind.operands[:, slot].tolist()
+        pairs = [pair for pair in zip(operands, kind.cells.tolist(), strict=True) if pair[0] > TEXT]
+        if 2 * sum(_is_step_back(graph, moves, *pair) for pair in pairs) <= len(pairs):
+            continue
+        roots = [graph.link(node) if node > TEXT else BLANK for node in operands]
         carried = [graph.is_formula(root) and skeleton(graph, root) == build for root in roots if root > TEXT]
         starts = [root <= TEXT or not graph.is_formula(root) for root in roots]
         is_chain = 2 * (sum(carried) + sum(starts)) > len(roots) or 2 * sum(carried) >= len(roots)
         if any(carried) and is_chain and _is_share(graph, number, slot):
             return slot
     return None
+
+
+def _is_step_back(graph: Graph, moves: Mapping[str, Move], earlier: int, later: int) -> bool:
+    """Whether a cell belongs to the step before that of another one, as far as that is known."""
+    (sheet, row, column), (other, down, across) = graph.positions[earlier], graph.positions[later]
+    move = moves.get(other)
+    if move is None or move[0]:
+        return move is None or sheet != other or graph.link(earlier) != earlier
+    along = (down - row, move[1]) if move[1] else (across - column, move[2])
+    return sheet == other and (along[0] == along[1] or graph.link(earlier) != earlier)
 
 
 def _odd(graph: Graph, slots: Mapping[int, int], is_backward: Flags) -> dict[int, int]:

@@ -74,6 +74,8 @@ def _slot_like(graph: Graph, kind: Kind, slots: list[int], targets: Identities, 
     It lies where theirs do or is one of theirs, and what reads the new value is built as what reads theirs.
     """
     first = int(kind.cells[0])
+    if kind.operands.min() <= TEXT:
+        return None  # what reads an empty cell is told so
     moves = {slot: _move(graph, int(kind.operands[0, slot]), first) for slot in slots}
     beside = [
         (target, parameter)
