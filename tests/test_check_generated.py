@@ -25,9 +25,7 @@ def test_a_right_training_is_called_right(network: Network, tmp_path: Path) -> N
 
 @settings(SETTINGS, max_examples=8)
 @given(data=st.data(), network=networks(("sigmoid", "softplus", "tanh"), ("translated", "missing")))
-def test_a_slip_is_found_at_its_cells_and_nowhere_else(
-    data: st.DataObject, network: Network, tmp_path: Path
-) -> None:
+def test_a_slip_is_found_at_its_cells_and_nowhere_else(data: st.DataObject, network: Network, tmp_path: Path) -> None:
     """Where most updates are wrong no loss is found that they descend; then the sheet is declined."""
     slip = data.draw(slips(network))
     path = tmp_path / "wrong.xlsx"

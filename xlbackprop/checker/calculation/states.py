@@ -95,11 +95,10 @@ def _carried(graph: Graph, number: int, depends: Flags, moves: Mapping[str, Move
 def _is_step_back(graph: Graph, moves: Mapping[str, Move], earlier: int, later: int) -> bool:
     """Whether a cell belongs to the step before that of another one, as far as that is known."""
     (sheet, row, column), (other, down, across) = graph.positions[earlier], graph.positions[later]
-    move = moves.get(other)
-    if move is None or move[0]:
-        return move is None or sheet != other or graph.link(earlier) != earlier
-    along = (down - row, move[1]) if move[1] else (across - column, move[2])
-    return sheet == other and (along[0] == along[1] or graph.link(earlier) != earlier)
+    over, rows, columns = moves.get(other, (1, 0, 0))
+    if not moves or sheet != other or graph.link(earlier) != earlier:
+        return not moves or bool(over) or sheet == other
+    return not over and (down - row == rows if rows else across - column == columns)
 
 
 def _odd(graph: Graph, slots: Mapping[int, int], is_backward: Flags) -> dict[int, int]:

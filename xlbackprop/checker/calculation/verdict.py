@@ -151,18 +151,18 @@ def _right_of(found: Iterable[Descent]) -> int:
 def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
     """The same mistakes where the same formula stands in the other steps, such as the last, which no update reads."""
     graph = model.graph
-    told = {mistake.node for mistake in wrong}
+    told, updated = {mistake.node for mistake in wrong}, set(model.targets.tolist())
     moves = model.threads.usual_moves(graph)
     for mistake in wrong:
         kind = graph.kind(mistake.node)
         sheet, row, column = graph.positions[mistake.node]
-        if kind is None or sheet not in moves or not (mistake.formula or model.feeds[mistake.node]):
+        if kind is None or sheet not in moves:
             continue
         formula = Formulas().read(mistake.formula[1:], row, column) if mistake.formula else None
         here = graph.positions[mistake.node]
         line = [node for node in kind.cells.tolist() if is_steps_away(here, graph.positions[node], moves[sheet])]
-        read = [node for node in line if model.feeds[node] or node == mistake.node]
-        if 2 * sum(node in told for node in read) < len(read):
+        read = [node for node in line if model.feeds[node] or node in updated]
+        if mistake.node not in read or 2 * sum(node in told for node in read) < len(read):
             continue  # it is the one step that is unusual
         for node in line:
             if node in told:
