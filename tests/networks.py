@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.definition import Definition
-from xlbackprop.network.loading import parse
+from xlbackprop.network.loading import load, parse
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.network.optimisers import OPTIMISERS
 from xlbackprop.network.schedules import SCHEDULES
@@ -119,6 +119,17 @@ def sized(*sizes: int, **changes: Any) -> dict[str, Any]:
         "iterations": 3,
         "layers": layers,
     } | changes
+
+
+WIDE = ("5-8-3", "12-10-8")
+"""Networks that Excel's limits are tried on, by the sizes of their layers."""
+
+
+def named(name: str, iterations: int) -> Definition:
+    """A template, or a network by the sizes of its layers."""
+    if not name[0].isdigit():
+        return load(name, iterations=iterations)
+    return parse(sized(*map(int, name.split("-")), iterations=iterations), source=name)
 
 
 def deep() -> Definition:

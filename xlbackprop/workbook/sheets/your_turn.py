@@ -66,7 +66,7 @@ _ROUNDINGS = 1e-15
 _LEAST_STEP = 1e-6
 """The share of a weight below which its step is lost in the six decimals in which the weight is shown."""
 
-_LARGEST_ANSWER = "1E15"
+_LARGEST_ANSWER = "1E+15"
 """Later lines go on with no answer beyond this: products of a dozen such numbers are still numbers."""
 
 _NOT_ASKED = "Not asked: nothing moves before the batch is complete."
