@@ -207,6 +207,24 @@ def test_near_zero_an_answer_is_as_exact_as_the_others_of_its_kind(judge: Judge,
 
 
 @both_judges
+@pytest.mark.parametrize(
+    ("activations", "wrong"),
+    [((1e-4, -0.8e-4), 2e-4), ((1e-4, -0.8e-4), 0.0), ((1e6, -888888.0), 0.7), ((-0.9, 0.8001), -0.0003)],
+    ids=["tiny", "nothing for tiny", "huge", "cancelling"],
+)
+def test_after_absurd_answers_near_zero_is_what_is_so_beside_what_follows_from_them(
+    activations: tuple[float, float], wrong: float, judge: Judge, class_book: Path
+) -> None:
+    first, second = activations
+    for symbol, weights in (("o1", (0.4, 0.45)), ("o2", (0.5, 0.55))):
+        right = float(f"{weights[0] * first + weights[1] * second:.2e}")
+        for answer, mark in ((right, RIGHT), (wrong, WRONG)):
+            answers = {"ah1": first, "ah2": second, symbol: answer}
+            cells = judge(class_book, typed(class_book, answers))
+            assert marks(class_book, cells)[symbol] == mark, (symbol, answer)
+
+
+@both_judges
 def test_where_all_of_a_kind_are_zero_only_zero_is_right(judge: Judge, tmp_path: Path) -> None:
     definition = replace(CLASSIC, inputs=(0.0, 0.0))
     path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)

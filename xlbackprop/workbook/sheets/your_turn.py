@@ -52,10 +52,14 @@ _TRUE, _EXPECTED, _USED = "F", "G", "H"
 _TRUE_ALLOWANCE, _EXPECTED_ALLOWANCE = "I", "J"
 """How far an answer may be from either of them."""
 
-_REACH, _SLIP = "K", "L"
+_TRUE_SIZE, _EXPECTED_SIZE = "K", "L"
+"""How large the numbers of the same kind are, the right ones and those that follow from the reader's earlier answers:
+beside the first of the kind that is asked."""
+
+_REACH, _SLIP = "M", "N"
 """How near an answer has to be to what a slip gives to show it, and the number of the slip that it shows, or 0."""
 
-_FIRST_SLIP = "M"
+_FIRST_SLIP = "O"
 
 _DECISIVE = 4
 """An answer shows a slip when it is so many times nearer to what the slip gives than to what is right."""
@@ -234,17 +238,33 @@ class _Exercise(Lines):
 
         A new weight is judged by its step too: of 0.15 − 0.000317 the first three digits say nothing of the step.
         """
+        sizes: dict[tuple[str, ...], tuple[str, str, float]] = {}
         for name, row in self._rows.items():
             learned = name.removeprefix(updated_name(""))
-            siblings = [self._true[name.removesuffix(learned) + each] for each in self._derivation.siblings(learned)]
-            values = [self._value_of(name.removesuffix(learned) + each) for each in self._derivation.siblings(learned)]
+            siblings = tuple(name.removesuffix(learned) + each for each in self._derivation.siblings(learned))
+            if siblings not in sizes:
+                sizes[siblings] = self._sizes(siblings, row)
+            *places, size = sizes[siblings]
             is_sum = any(name in units for units in self._derivation.names.pre_activations)
             before = self._used[learned] if learned != name else None
-            for column, number in ((_TRUE_ALLOWANCE, _TRUE), (_EXPECTED_ALLOWANCE, _EXPECTED)):
-                formula = _allowance(f"{number}{row}", siblings, is_sum=is_sum, before=before)
-                old = self._known[learned] if before else None
-                value = _allowed(self._value_of(name), values, is_sum=is_sum, before=old)
+            old = self._known[learned] if before else None
+            value = _allowed(self._value_of(name), size, is_sum=is_sum, before=old)
+            for (number, column), place in zip(_RIGHT_ONES, reversed(places), strict=True):
+                formula = _allowance(f"{number}{row}", place, is_sum=is_sum, before=before)
                 self._page.formula(f"{column}{row}", formula, value, theme.HELPER)
+
+    def _sizes(self, siblings: Sequence[str], row: int) -> tuple[str, str, float]:
+        """Put down how large numbers of a kind are: the right ones, then those that follow, but no larger than these.
+
+        Where absurd answers make others tiny, what follows is not near 0 because it is small beside the right ones;
+        and where they make them huge, not because it is small beside those.
+        """
+        following = [f"{_EXPECTED}{self._rows[each]}" if each in self._rows else self._used[each] for each in siblings]
+        true, expected = (f"{column}{row}" for column in (_TRUE_SIZE, _EXPECTED_SIZE))
+        size = max(float(_SMALLEST), *(abs(self._value_of(each)) for each in siblings))
+        self._page.formula(true, _largest([self._true[each] for each in siblings]), size, theme.HELPER)
+        self._page.formula(expected, f"MIN({true},{_largest(following)})", size, theme.HELPER)
+        return true, expected, size
 
     def limits(self) -> None:
         """Let the answers be numbers only, and say how a number and a fraction are typed."""
@@ -372,11 +392,12 @@ class _Cells(Struct, frozen=True):
     def hinted(self, mathematics: str, slips: tuple[LikelySlip, ...], *, is_update: bool) -> str:
         """The hint below: the slip that the answer shows, or what is wrong with it, and how it is calculated."""
         answer, expected = self.answer, f"{_EXPECTED}{self.row}"
-        size = f'IF(ABS({answer})>ABS({expected}),"Too large: ","Too small: ")'
-        size = f'IF({self._off(_EXPECTED)}<=0.05*ABS({expected}),"{_NEARLY}",{size})'
-        near_zero = f"{_EXPECTED_ALLOWANCE}{self.row}"
-        above, below = f">{near_zero}", f"<-{near_zero}"
-        opposite = f"OR(AND({answer}{above},{expected}{below}),AND({answer}{below},{expected}{above}))"
+        # shares, because programs take very small numbers for equal
+        typed, of_expected = f"MIN({_LARGEST_ANSWER},ABS({answer}))", f"MAX({_SMALLEST},ABS({expected}))"
+        size = f'IF({typed}/{of_expected}>1,"Too large: ","Too small: ")'
+        size = f'IF(MIN({_LARGEST_ANSWER},{self._off(_EXPECTED)})/{of_expected}<=0.05,"{_NEARLY}",{size})'
+        clear = [f"{number}/{_EXPECTED_ALLOWANCE}{self.row}>1" for number in (typed, f"ABS({expected})")]
+        opposite = f"AND(SIGN({answer})<>SIGN({expected}),{','.join(clear)})"
         seen = f'IF({opposite},"The sign is wrong: ",{size})&{_literal(mathematics)}'
         if is_update:
             half = _half_unit(expected, _DIGITS_USED)
@@ -401,7 +422,8 @@ class _Cells(Struct, frozen=True):
         )
         exact = ",".join(f"{self._share(number, allowed)}<=1E-6" for number, allowed in _RIGHT_ONES)
         off = ",".join(self._off(number) for number, _ in _RIGHT_ONES)
-        return f'IFERROR(IF(ISNUMBER({answer}),IF(OR({exact},{rounded}),"",MIN({off})/{_DECISIVE}),""),"")'
+        shows = f'IF(OR({exact},{rounded}),"",MIN({off})/{_DECISIVE})'
+        return f'IFERROR(IF(ISNUMBER({answer}),IF(ABS({answer})<{_LARGEST_ANSWER},{shows},""),""),"")'
 
     def shown(self, slips: int) -> str:
         """The number of the first slip that the answer is far nearer to than to what is right, or 0."""
@@ -432,11 +454,14 @@ _NEARLY = "Nearly: is a number on the way rounded too much? "
 _DIGITS_USED = "$" + _USED_DIGITS[0] + "$" + _USED_DIGITS[1:]
 
 
-def _allowance(number: str, siblings: Sequence[str], *, is_sum: bool, before: str | None) -> str:
-    """The formula of half a unit of the last right digit, near 0 in a number as large as its siblings."""
-    listed = ",".join(siblings)
-    size = f"MAX({listed},-MIN({listed}))"
-    unit, share = _half_unit(number, _DIGITS_USED), f"ABS({number})/MAX({_SMALLEST},{size})"
+def _largest(cells: Sequence[str]) -> str:
+    listed = ",".join(cells)
+    return f"MAX({_SMALLEST},{listed},-MIN({listed}))"
+
+
+def _allowance(number: str, size: str, *, is_sum: bool, before: str | None) -> str:
+    """The formula of half a unit of the last right digit, near 0 in a number as large as others of its kind."""
+    unit, share = _half_unit(number, _DIGITS_USED), f"ABS({number})/{size}"
     allowed = f"IF({share}<10^-{_DIGITS_USED},0.5*{size}/10^{_DIGITS_USED},{unit})"
     if is_sum:
         return f"MAX({_ROUNDINGS:G},{allowed})"
@@ -446,10 +471,9 @@ def _allowance(number: str, siblings: Sequence[str], *, is_sum: bool, before: st
     return f"MIN({allowed},MAX({step},{_LEAST_STEP:.6f}*ABS({before})))"
 
 
-def _allowed(number: float, siblings: Sequence[float], *, is_sum: bool, before: float | None) -> float:
+def _allowed(number: float, size: float, *, is_sum: bool, before: float | None) -> float:
     """The value of the same formula for the digits that the sheet begins with."""
-    size = max(map(abs, siblings))
-    share = abs(number) / max(float(_SMALLEST), size) < 10.0**-_DIGITS
+    share = abs(number) / size < 10.0**-_DIGITS
     allowed = 0.5 * size / 10**_DIGITS if share else _half_of_unit(number, _DIGITS)
     if is_sum:
         return max(_ROUNDINGS, allowed)
