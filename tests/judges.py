@@ -329,14 +329,12 @@ def gnumeric(paths: Sequence[Path], folder: Path) -> list[Cells]:
 
 def without_values(path: Path) -> Path:
     """A copy of a workbook, in a folder beside it, in which no formula carries a value."""
-    return _rewritten(path, "stripped", lambda _, xml: re.sub(rf"({_FORMULA})<v>[^<]*</v>", r"\1", xml))
+    return rewritten(path, "stripped", lambda _, xml: re.sub(rf"({_FORMULA})<v>[^<]*</v>", r"\1", xml))
 
 
 def without_cells(path: Path) -> Path:
     """A copy of a workbook, in a folder beside it, with all that stands around the cells, which is read at once."""
-    return _rewritten(
-        path, "empty", lambda _, xml: re.sub("<sheetData>.*</sheetData>", "<sheetData/>", xml, flags=re.S)
-    )
+    return rewritten(path, "empty", lambda _, xml: re.sub("<sheetData>.*</sheetData>", "<sheetData/>", xml, flags=re.S))
 
 
 def changed(path: Path, changes: Changes, name: str) -> Path:
@@ -353,7 +351,7 @@ def changed(path: Path, changes: Changes, name: str) -> Path:
         )
         return re.sub(cell, lambda match: f"{match[1]}{_content(own[match[2]])}", xml)
 
-    return _rewritten(path, "changed", change).rename(path.parent / "changed" / f"{name}.xlsx")
+    return rewritten(path, "changed", change).rename(path.parent / "changed" / f"{name}.xlsx")
 
 
 def _content(value: float | str | bool | None) -> str:
@@ -378,10 +376,10 @@ def planted(path: Path, sheet: str, address: str, value: float) -> Path:
             assert count == 1, f"no formula in {sheet}!{address}"
         return xml
 
-    return _rewritten(path, "planted", change)
+    return rewritten(path, "planted", change)
 
 
-def _rewritten(path: Path, folder: str, change: Callable[[str, str], str]) -> Path:
+def rewritten(path: Path, folder: str, change: Callable[[str, str], str]) -> Path:
     """A copy of a workbook with the XML of its sheets changed; openpyxl numbers their parts in their order."""
     target = path.parent / folder / path.name
     target.parent.mkdir(exist_ok=True)

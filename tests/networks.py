@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.definition import Definition
@@ -130,6 +131,13 @@ def named(name: str, iterations: int) -> Definition:
     if not name[0].isdigit():
         return load(name, iterations=iterations)
     return parse(sized(*map(int, name.split("-")), iterations=iterations), source=name)
+
+
+def with_few_samples(definition: Definition, count: int) -> Definition:
+    """A definition with no more samples than a short training needs: the others make the work tenfold."""
+    if len(definition.samples) <= count:
+        return definition
+    return replace(definition, inputs=definition.inputs[:count], targets=definition.targets[:count])
 
 
 def deep() -> Definition:

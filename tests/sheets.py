@@ -15,6 +15,7 @@ from openpyxl.utils import range_boundaries
 from openpyxl.utils.cell import get_column_letter
 
 from tests import judges
+from tests.books import opened
 from tests.judges import Cells
 from xlbackprop import Definition, build
 from xlbackprop.workbook.panels import comparison
@@ -46,12 +47,14 @@ def small_below(threshold: float) -> AbstractContextManager[object]:
 
 def shown(path: Path) -> list[str]:
     """The titles of the sheets that a reader sees."""
-    return [sheet.title for sheet in openpyxl.load_workbook(path) if sheet.sheet_state == "visible"]
+    return [
+        sheet.title for sheet in openpyxl.load_workbook(judges.without_cells(path)) if sheet.sheet_state == "visible"
+    ]
 
 
 def assert_fits_a_laptop(folder: Path, title: str) -> None:
     """What the sheet prints, which is what a teacher looks at, fits without scrolling sideways as it opens."""
-    sheet = openpyxl.load_workbook(folder / "book.xlsx")[title]
+    sheet = opened(folder / "book.xlsx", title)[title]
     first, _, last, _ = range_boundaries(sheet.print_area.rpartition("!")[2].replace("$", ""))
     assert_seen_at_once(sheet, first, last)
 
@@ -65,7 +68,7 @@ def assert_seen_at_once(sheet: openpyxl.worksheet.worksheet.Worksheet, first: in
 
 def assert_charts_are_told(folder: Path, title: str, count: int) -> None:
     """Every chart of the sheet has an alternative text, a title, and two axes that are there and named."""
-    charts = openpyxl.load_workbook(folder / "book.xlsx")[title]._charts
+    charts = opened(folder / "book.xlsx", title)[title]._charts
     assert len(charts) == count
     for chart in charts:
         assert chart.title

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,9 @@ import numpy as np
 import openpyxl
 import pytest
 from msgspec.structs import replace
-from openpyxl.workbook.workbook import Workbook
 
 from tests import judges
+from tests.books import opened
 from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.walkthrough.loss_curve import MOST_POINTS, LossCurve
@@ -36,11 +35,6 @@ def curve(definition: Definition) -> list[float]:
     trace, targets = train(definition), np.array([row[0] for row in definition.targets])  # type: ignore[index]
     points = [{name: trace[name][made] for name in trace.final} for made in range(0, len(trace), 4)]
     return [loss_of_xor(each, targets) for each in (*points, dict(trace.final))]
-
-
-@lru_cache(maxsize=1)
-def opened(path: Path) -> Workbook:
-    return openpyxl.load_workbook(path)
 
 
 def label(path: Path, sheet: str, text: str) -> str:
@@ -128,7 +122,7 @@ def test_nothing_moves_before_the_batch_is_complete(tmp_path: Path) -> None:
 
 def test_no_step_downhill_where_nothing_moves(tmp_path: Path) -> None:
     path, title = build(load("xor", iterations=16), tmp_path / "book.xlsx", sheets=STEPS), step_by_step.TITLE
-    sheet = openpyxl.load_workbook(path)[title]
+    sheet = opened(path, title)[title]
     rows = [row for row in range(6, sheet.max_row + 1) if str(sheet[f"A{row}"].value).startswith("new ")][:-1]
     for iteration, words in ((0, "unchanged to twelve decimals"), (3, "a step downhill")):
         cells = judges.ironcalc_judge(path, {(title, step_by_step.ITERATION_CELL): iteration})
@@ -137,7 +131,7 @@ def test_no_step_downhill_where_nothing_moves(tmp_path: Path) -> None:
 
 def test_a_dead_unit_does_not_move(tmp_path: Path) -> None:
     path = build(load("dead-relu"), tmp_path / "book.xlsx", sheets=STEPS)
-    sheet = openpyxl.load_workbook(path, data_only=True)[step_by_step.TITLE]
+    sheet = opened(path, step_by_step.TITLE, data_only=True)[step_by_step.TITLE]
     told = {row[0]: row[4] for row in sheet.iter_rows(values_only=True)}
     assert told["new w2"].endswith("unchanged to twelve decimals")
     assert told["new w1"].endswith("a step downhill")

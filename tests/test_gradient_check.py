@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests import judges, sheets
+from tests.books import opened
 from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.derivation.equations import derive
@@ -88,7 +89,7 @@ def test_rounding_stays_under_its_limit_and_the_limit_is_no_blank_cheque(templat
 def test_the_measurement_uses_no_gradient(tmp_path: Path) -> None:
     filled(tmp_path, load())
     formulas = judges.formula_cells(tmp_path / "book.xlsx")
-    table = openpyxl.load_workbook(tmp_path / "book.xlsx")["Walkthrough"]
+    table = opened(tmp_path / "book.xlsx", "Walkthrough")["Walkthrough"]
     gradients = {cell.column_letter for cell in table[32] if str(cell.value).startswith("∂")}
     places = Places(derive(load()).learned)
     working = {

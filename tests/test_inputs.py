@@ -10,13 +10,12 @@ from typing import Any
 
 import openpyxl
 import pytest
-from msgspec.structs import replace
 
 from tests import judges
 from tests.cases import thorough_but
 from tests.inputs import Input, Typed, inputs
 from tests.judges import Changes
-from tests.networks import sized
+from tests.networks import sized, with_few_samples
 from xlbackprop import Definition, UserError, build, load
 from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES
@@ -46,11 +45,7 @@ COMBINED: tuple[Callable[[int, Input], Typed], ...] = (
 def walkthrough(name: str) -> Definition:
     if name in OTHERS:
         return parse(sized(2, 2, 2, iterations=ITERATIONS, **OTHERS[name]), source=name)
-    definition = load(name, iterations=ITERATIONS)
-    if len(definition.samples) > ITERATIONS:  # the others are not trained with, and make the work tenfold
-        few = {"inputs": definition.inputs[:ITERATIONS], "targets": definition.targets[:ITERATIONS]}
-        definition = replace(definition, **few)
-    return definition
+    return with_few_samples(load(name, iterations=ITERATIONS), ITERATIONS)
 
 
 def typed(index: int, cells: Sequence[Input]) -> Changes:

@@ -7,12 +7,12 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import judges
+from tests.books import opened
 from tests.networks import definitions, sized
 from xlbackprop import Definition, build, load
 from xlbackprop.derivation.equations import derive
@@ -347,7 +347,7 @@ def test_a_large_walkthrough_recalculates_to_what_it_carries(definition: Definit
 def test_the_sheet_holds_what_was_arranged(tmp_path: Path) -> None:
     definition = network(64, 16, 10)
     arrangement = arranged(definition)
-    sheet = openpyxl.load_workbook(build(definition, tmp_path / "book.xlsx", sheets=["walkthrough"]))["Walkthrough"]
+    sheet = opened(build(definition, tmp_path / "book.xlsx", sheets=["walkthrough"]), "Walkthrough")["Walkthrough"]
     for node in arrangement.diagram.nodes:
         shown = sheet.cell(node.row, node.column).value  # a text, as a format of its own for each would be too many
         assert shown.startswith(f'="{short_label(node.name)} = "&')

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import openpyxl
 import pytest
 from msgspec.structs import replace
 
 from tests import judges, sheets
+from tests.books import opened
 from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS
@@ -52,7 +52,7 @@ def test_a_definition_chooses_the_rates_and_how_many(tmp_path: Path) -> None:
     assert [cells.get((TITLE, f"{column}6")) for column in "BCDE"] == [0.2, 3.0, 40.0, None]
     for column, rate in zip("BCD", chosen.learning_rates, strict=True):
         assert cells[TITLE, f"{column}7"] == pytest.approx(train(load(learning_rate=rate))["E_total"][-1], rel=1e-12)
-    sheet = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]
+    sheet = opened(tmp_path / "book.xlsx", TITLE)[TITLE]
     assert "$I$" in sheet.print_area  # as far as the charts reach
 
 
@@ -99,14 +99,14 @@ def test_a_loss_of_zero_stays_on_the_logarithmic_axis(tmp_path: Path) -> None:
 
 def logarithmic(folder: Path) -> list[list[float]]:
     """What the curves of the logarithmic chart carry."""
-    chart = openpyxl.load_workbook(folder / "book.xlsx")[TITLE]._charts[1]
+    chart = opened(folder / "book.xlsx", TITLE)[TITLE]._charts[1]
     return [[float(point.v) for point in series.yVal.numRef.numCache.pt] for series in chart.series]
 
 
 def test_one_rate_that_runs_away_does_not_flatten_the_others(tmp_path: Path) -> None:
     definition = replace(load("optimisers"), compare=(), learning_rates=(0.5, 1.0, 2.0))
     filled(tmp_path, definition)
-    linear, _ = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
+    linear, _ = opened(tmp_path / "book.xlsx", TITLE)[TITLE]._charts
     points = [[float(point.v) for point in series.yVal.numRef.numCache.pt] for series in linear.series]
     assert max(map(max, points)) == pytest.approx(2 * points[0][0])
     assert max(map(max, logarithmic(tmp_path))) == pytest.approx(1e6 * points[0][0])
@@ -120,7 +120,7 @@ def test_more_iterations_than_a_classroom_opens_are_left_out(tmp_path: Path) -> 
 
 def test_charts_store_every_curve_and_differ_in_more_than_colour(tmp_path: Path) -> None:
     filled(tmp_path, load())
-    linear, logarithmic = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
+    linear, logarithmic = opened(tmp_path / "book.xlsx", TITLE)[TITLE]._charts
     assert logarithmic.y_axis.scaling.logBase == 10
     assert linear.y_axis.scaling.logBase is None
     assert logarithmic.y_axis.scaling.min is None, "from the data"
@@ -147,7 +147,7 @@ def test_it_fits_a_laptop_and_its_charts_are_told(tmp_path: Path) -> None:
 
 def test_the_charts_end_within_the_first_screen(tmp_path: Path) -> None:
     filled(tmp_path, load())
-    sheet = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]
+    sheet = opened(tmp_path / "book.xlsx", TITLE)[TITLE]
     heights = [
         sheet.row_dimensions[row].height or 15 for row in range(1, 1 + max(c.anchor.to.row for c in sheet._charts))
     ]
@@ -163,15 +163,15 @@ def test_a_rate_that_is_no_number_has_no_curve_and_no_verdict(
 ) -> None:
     definition = load(name, iterations=12)
     path = build(definition, tmp_path / "book.xlsx", sheets=["learning-rates"])
-    charts = openpyxl.load_workbook(path)[TITLE]._charts
+    charts = opened(path, TITLE)[TITLE]._charts
     labels = [re.sub(r".*!|\$", "", series.tx.strRef.f) for series in charts[0].series]
-    stored = openpyxl.load_workbook(path, data_only=True)[TITLE]
+    stored = opened(path, TITLE, data_only=True)[TITLE]
     assert [stored[label].value for label in labels] == list(definition.learning_rates)
     cells = judge(path, {(TITLE, "C6"): typed, (TITLE, "D6"): 0.3})
     assert [cells[TITLE, label] for label in labels[:3]] == [definition.learning_rates[0], "no number", 0.3]
     assert [cells.get((TITLE, f"C{row}")) or "" for row in (7, 8, 9)] == ["", "", "no number"]
     assert not [value for value in cells.values() if isinstance(value, str) and value.startswith("#")]
-    sheet = openpyxl.load_workbook(path)[TITLE]
+    sheet = opened(path, TITLE)[TITLE]
     for chart in charts:
         drawn, left_out = (
             {(cells[TITLE, x.coordinate], cells[TITLE, y.coordinate]) for (x,), (y,) in zip(*ranges, strict=True)}
@@ -186,7 +186,7 @@ def test_a_rate_that_is_no_number_has_no_curve_and_no_verdict(
 
 @pytest.mark.parametrize("name", ["classic", "xor"])
 def test_the_working_shows_numbers_too_large_for_its_columns_by_powers_of_ten(name: str, tmp_path: Path) -> None:
-    sheet = openpyxl.load_workbook(build(load(name), tmp_path / "book.xlsx", sheets=["learning-rates"]))[TITLE]
+    sheet = opened(build(load(name), tmp_path / "book.xlsx", sheets=["learning-rates"]), TITLE)[TITLE]
     heads = {cell.coordinate for row in sheet.iter_rows() for cell in row if cell.value == "w1"}
     ranges = [rule.sqref for rule in sheet.conditional_formatting]
     assert len(heads) >= len(load(name).learning_rates)

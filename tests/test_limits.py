@@ -17,6 +17,7 @@ import openpyxl
 import pytest
 from hypothesis import given, settings
 
+from tests.books import opened
 from tests.networks import definitions, sized
 from tests.sheets import shown
 from xlbackprop import Definition, UserError, build, train
@@ -265,13 +266,13 @@ def test_no_sheet_has_a_formula_beyond_the_limits(definition: Definition, left_o
     for formula in written_formulas(path):
         assert len(formula) < MOST_CHARACTERS
         assert most_arguments(formula) <= 255
-    book, titles = openpyxl.load_workbook(path), set(shown(path))
+    titles = set(shown(path))
     assert left_out == {"Learning rates", "Loss surface"} - titles
     assert left_out == set(told) - {"Network", "Matrices", "Gradient check"}
     assert {"Walkthrough", "Step by step", "Gradient check", "Your turn"} <= titles
     links = {
         cell.hyperlink.location.partition("'!")[0].strip("'")
-        for row in book["Start here"]
+        for row in opened(path, "Start here")["Start here"]
         for cell in row
         if cell.hyperlink
     }

@@ -7,13 +7,13 @@ from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
-import openpyxl
 import pytest
 from msgspec.structs import replace
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.cell import coordinate_to_tuple
 
 from tests import judges, sheets
+from tests.books import opened
 from tests.cases import thorough_but
 from tests.judges import Cells, Changes
 from xlbackprop import Definition, build, load, train
@@ -108,7 +108,7 @@ def test_a_single_weight_has_a_curve(tmp_path: Path) -> None:
         losses = [cells[TITLE, f"{letter}{row}"] for letter in letters]
         assert losses == pytest.approx(0.5 * (1 / (1 + np.exp(-weights)) - 0.5) ** 2)
         assert weights[0] < trace["w1"].min() <= trace["w1"].max() < weights[-1]
-    (chart,) = openpyxl.load_workbook(path)[TITLE]._charts
+    (chart,) = opened(path, TITLE)[TITLE]._charts
     along = [float(point.v) for point in chart.series[1].yVal.numRef.numCache.pt]
     assert along == pytest.approx(train(definition)["E_total"])
     assert not [value for (sheet, _), value in judges.stored(path).items() if sheet == TITLE and "two" in str(value)]
@@ -116,7 +116,7 @@ def test_a_single_weight_has_a_curve(tmp_path: Path) -> None:
 
 def test_the_reader_picks_from_the_names_of_the_weights(tmp_path: Path) -> None:
     filled(tmp_path, load())
-    sheet = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]
+    sheet = opened(tmp_path / "book.xlsx", TITLE)[TITLE]
     weight, _, _ = loss_surface.input_cells(0)
     rule = next(rule for rule in sheet.data_validations.dataValidation if weight in rule.sqref)
     offered = [cell.value for cell in sheet[rule.formula1.replace("$", "")][0]]
@@ -150,7 +150,7 @@ def test_a_flat_map_says_so_and_is_not_shown_in_full_contrast(tmp_path: Path) ->
     flat: Changes = {(TITLE, weight): "w1", (TITLE, reach): 1e-6, (TITLE, upwards): "w2", (TITLE, other_reach): 1e-6}
     assert said(path, {})[1] == "low to high:"
     assert said(path, flat)[1] == "flat here:"
-    sheet = openpyxl.load_workbook(path)[TITLE]
+    sheet = opened(path, TITLE)[TITLE]
     scales = [rule.colorScale for rules in sheet.conditional_formatting for rule in rules.rules if rule.colorScale]
     assert len(scales) == 2, "the map and its legend"
     for scale in scales:
@@ -178,7 +178,7 @@ def test_the_map_says_why_it_has_another_loss_where_the_path_ends(tmp_path: Path
 
 def test_path_and_map_share_their_edge_and_the_names_of_their_weights(tmp_path: Path) -> None:
     cells = filled(tmp_path, load())
-    (chart,) = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
+    (chart,) = opened(tmp_path / "book.xlsx", TITLE)[TITLE]._charts
     edge = chart.series[-1]
     x, y = ([float(point.v) for point in each.numRef.numCache.pt] for each in (edge.xVal, edge.yVal))
     corners = [grid(cells, *corner)[:2] for corner in ((0, 0), (20, 0), (20, 20), (0, 20), (0, 0))]

@@ -18,6 +18,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from openxml_audit import OpenXmlValidator
 
 from tests import judges, sheets
+from tests.books import opened
 from tests.cases import thorough_but
 from tests.judges import Cells
 from tests.networks import deep, definitions
@@ -86,7 +87,7 @@ def is_small(definition: Definition) -> bool:
 
 
 def sheet_of(path: Path, *, data_only: bool = False) -> Worksheet:
-    return openpyxl.load_workbook(path, data_only=data_only)[TITLE]
+    return opened(path, TITLE, data_only=data_only)[TITLE]
 
 
 def shown(cells: Cells) -> Cells:
@@ -347,7 +348,7 @@ def test_what_is_too_large_says_so(tmp_path: Path) -> None:
 
 def test_the_class_follows_another_weight(tmp_path: Path) -> None:
     path = built(load(), tmp_path)
-    table = openpyxl.load_workbook(path)["Walkthrough"]
+    table = opened(path, "Walkthrough")["Walkthrough"]
     column = next(cell.column for cell in table[32] if cell.value == "w1")
     judged = judges.ironcalc_judge(path, {("Walkthrough", f"{get_column_letter(column)}33"): 1.15})
     cell = next(cell for row in sheet_of(path) for cell in row if "MMULT" in str(cell.value)).coordinate

@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 
 import ironcalc
-import openpyxl
 import pytest
 from openpyxl.utils.cell import coordinate_to_tuple
 
 from tests import judges
+from tests.books import opened
 from tests.cases import thorough_but
 from tests.networks import deep, sized
 from tests.test_judges import assert_agree
@@ -195,7 +195,7 @@ def test_arrows_are_as_thick_as_their_numbers_and_only_the_path_is_lit(built: Bu
     definition = DEFINITIONS[0]
     trace, derivation = train(definition), derive(definition)
     path = built(definition)
-    sheet = openpyxl.load_workbook(path)[TITLE]
+    sheet = opened(path, TITLE)[TITLE]
     heads = {value: index for index, value in enumerate((each.value for each in sheet[TOP_ROW]), 1) if value}
     choose = chosen_in(path)
     for iteration, weight in ((0, "w1"), (5, "w8")):
@@ -218,7 +218,7 @@ def test_arrows_run_from_card_to_card_and_their_thickness_across_is_the_size(bui
     definition, iteration = DEFINITIONS[0], 5
     trace = train(definition)
     path, seen = built(definition), placed(derive(definition)).picture
-    sheet = openpyxl.load_workbook(path)[TITLE]
+    sheet = opened(path, TITLE)[TITLE]
     live = chosen_in(path)(iteration, "w5")
     columns = [column for column in range(1, sheet.max_column + 1) if sheet.cell(TOP_ROW, column).value == "forward x"]
     assert len(columns) == len(seen.gaps) == 3
@@ -252,7 +252,7 @@ def test_arrows_run_from_card_to_card_and_their_thickness_across_is_the_size(bui
 @pytest.mark.parametrize(("definition", "iteration", "at"), [(DEFINITIONS[0], 4, 4.0), (DEFINITIONS[2], 5, 1.0)])
 def test_the_chosen_iteration_is_marked(definition: Definition, iteration: int, at: float, built: Built) -> None:
     path = built(definition)
-    chart = next(chart for chart in openpyxl.load_workbook(path)[TITLE]._charts if len(chart.series) == 2)
+    chart = next(chart for chart in opened(path, TITLE)[TITLE]._charts if len(chart.series) == 2)
     curve, mark = chart.series
     x, y = (each.numRef.f.partition("!")[2].replace("$", "") for each in (mark.xVal, mark.yVal))
     shown = chosen_in(path)(iteration, "w1")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests import judges, sheets
+from tests.books import opened
 from tests.cases import thorough_but
 from tests.judges import Cells, Changes
 from tests.networks import definitions
@@ -371,7 +372,7 @@ def test_absurd_choices_show_no_error(
 def test_charts_store_every_curve_and_differ_in_more_than_colour(tmp_path: Path) -> None:
     definition = load("optimisers")
     filled(tmp_path, definition)
-    linear, logarithmic, *_ = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
+    linear, logarithmic, *_ = opened(tmp_path / "book.xlsx", TITLE)[TITLE]._charts
     assert logarithmic.y_axis.scaling.logBase == 10
     assert linear.y_axis.scaling.logBase is None
     for chart in (linear, logarithmic):
@@ -389,7 +390,7 @@ def test_charts_store_every_curve_and_differ_in_more_than_colour(tmp_path: Path)
 def test_the_paths_begin_together_and_go_where_the_weights_go(tmp_path: Path) -> None:
     definition = load("optimisers")
     filled(tmp_path, definition)
-    *_, chart = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]._charts
+    *_, chart = opened(tmp_path / "book.xlsx", TITLE)[TITLE]._charts
     for series, compared in zip(chart.series[3:], definition.compared, strict=True):
         trace = train(compared)
         for name, numbers in zip(("w1", "w2"), (series.xVal, series.yVal), strict=True):
@@ -399,7 +400,7 @@ def test_the_paths_begin_together_and_go_where_the_weights_go(tmp_path: Path) ->
 def test_behind_the_paths_are_dots_of_equal_loss_around_the_lowest(tmp_path: Path) -> None:
     definition = load("optimisers", iterations=24)
     path = build(definition, tmp_path / "book.xlsx", sheets=[SHEET])
-    sheet = openpyxl.load_workbook(path)[TITLE]
+    sheet = opened(path, TITLE)[TITLE]
     *_, chart = sheet._charts
     cells = judges.ironcalc_judge(path, {("Walkthrough", "J33"): -0.7, ("Data", "D6"): 2.5})
     inputs, targets = np.array(definition.inputs), np.array(definition.targets)[:, 0]
@@ -447,7 +448,7 @@ def test_behind_the_paths_are_dots_of_equal_loss_around_the_lowest(tmp_path: Pat
 
 def test_a_loss_of_more_than_two_weights_has_no_dots_of_equal_loss(tmp_path: Path) -> None:
     path = build(DEFINITIONS["every optimiser"], tmp_path / "book.xlsx", sheets=[SHEET])
-    *_, chart = openpyxl.load_workbook(path)[TITLE]._charts
+    *_, chart = opened(path, TITLE)[TITLE]._charts
     assert len(chart.series) == len(EVERY)
 
 
@@ -462,7 +463,7 @@ def test_it_fits_a_laptop_and_its_charts_are_told(runs: int, tmp_path: Path) -> 
 def test_every_choice_is_blue_and_limited(tmp_path: Path) -> None:
     definition = DEFINITIONS["every optimiser"]
     filled(tmp_path, definition)
-    sheet = openpyxl.load_workbook(tmp_path / "book.xlsx")[TITLE]
+    sheet = opened(tmp_path / "book.xlsx", TITLE)[TITLE]
     typed = {cell.coordinate for row in sheet.iter_rows() for cell in row if cell.style == "Input cell"}
     limited = {str(rule.sqref) for rule in sheet.data_validations.dataValidation}
     counts = [len(derivation.settings) for derivation in runs_of(definition)]
@@ -533,7 +534,7 @@ def test_every_setting_has_its_place_in_the_table() -> None:
 
 def test_the_workings_show_numbers_too_large_for_their_columns_by_powers_of_ten(tmp_path: Path) -> None:
     definition = load("optimisers", iterations=24)
-    sheet = openpyxl.load_workbook(build(definition, tmp_path / "book.xlsx", sheets=[SHEET]))[TITLE]
+    sheet = opened(build(definition, tmp_path / "book.xlsx", sheets=[SHEET]), TITLE)[TITLE]
     ranges = [rule.sqref for rule in sheet.conditional_formatting]
     working = [cell for row in sheet.iter_rows(min_row=30) for cell in row if cell.style == "Label cell"]
     columns = [cell for cell in working if cell.value not in ("sample", "epoch", "in batch", "batch size", "update")]

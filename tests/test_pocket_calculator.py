@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import openpyxl
 import pytest
 from hypothesis import given, settings
 
 from tests import judges
+from tests.books import opened
 from tests.networks import deep, definitions, sized
 from xlbackprop import Definition, build, load, train
 from xlbackprop.derivation.equations import derive
@@ -78,7 +78,7 @@ def test_step_by_step(name: str, iteration: int, tmp_path: Path) -> None:
     definition = load(name)
     iteration %= definition.iterations
     path = build(definition, tmp_path / "book.xlsx", iteration=iteration, sheets=["step-by-step"])
-    sheet = openpyxl.load_workbook(path, data_only=True)[TITLE]
+    sheet = opened(path, TITLE, data_only=True)[TITLE]
     lines = [str(cell.value) for cell in sheet["C"][5:] if cell.value]
     told = [line for line in lines if re.search(r" (=|≈) ", line)]
     assert len(told) > 0.6 * len([line for line in lines if re.search(r"[·+(/]", line)])

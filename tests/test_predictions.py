@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openpyxl
 import pytest
 from numpy.typing import NDArray
 from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.utils.cell import coordinate_to_tuple
 
 from tests import judges, sheets
+from tests.books import opened
 from tests.cases import thorough_but
 from tests.judges import Cells, Changes
 from tests.test_judges import QUICK_JUDGES, assert_agree
@@ -139,7 +139,7 @@ def forward(definition: Definition, at: Mapping[str, float], values: Sequence[fl
 
 def test_the_curve_is_a_forward_pass(folder: Path) -> None:
     definition = load("regression")
-    (chart,) = openpyxl.load_workbook(built("regression", folder))[TITLE]._charts
+    (chart,) = opened(built("regression", folder), TITLE)[TITLE]._charts
     said, samples, *hidden = (
         np.array([[float(point.v) for point in each.numRef.numCache.pt] for each in (series.xVal, series.yVal)])
         for series in chart.series
@@ -155,7 +155,7 @@ def test_the_curve_is_a_forward_pass(folder: Path) -> None:
 def test_a_curve_follows_what_is_chosen(folder: Path) -> None:
     definition = load("regression")
     cells = recalculated("regression", folder, {"after": 13, "i1 from": 0.5})
-    (chart,) = openpyxl.load_workbook(built("regression", folder))[TITLE]._charts
+    (chart,) = opened(built("regression", folder), TITLE)[TITLE]._charts
     first, said = (each.numRef.f.rpartition("!")[2] for each in (chart.series[0].xVal, chart.series[0].yVal))
     x, a = (block(cells, row, column, CURVE_STEPS, 1)[:, 0] for column, row, *_ in map(range_boundaries, (first, said)))
     at = weights(definition, 13)
@@ -285,7 +285,7 @@ def test_it_fits_a_laptop_and_its_charts_are_told(template: str, folder: Path) -
 
 
 def test_samples_and_boundary_are_marked_without_colour(folder: Path) -> None:
-    formatting = openpyxl.load_workbook(built("xor", folder))[TITLE].conditional_formatting
+    formatting = opened(built("xor", folder), TITLE)[TITLE].conditional_formatting
     styles = [rule.dxf for each in formatting for rule in each.rules if rule.dxf]
     marks = [style.numFmt.formatCode for style in styles if style.numFmt and style.border]
     assert [mark[1] for mark in marks] == ["○", "●", "◐"]

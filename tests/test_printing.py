@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import openpyxl
 import pytest
 from openpyxl.utils import range_boundaries
+from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from tests import judges
+from tests.books import opened
 from tests.cases import thorough_but
 from tests.sheets import assert_seen_at_once, width_of
 from xlbackprop import build, load, train
@@ -28,14 +29,10 @@ PICTURES = ("Network",)
 """One picture on one page, however large the network is; on Handout the same network can be read."""
 
 
-@cache
-def built(template: str, folder: Path, *sheets: str) -> Path:
-    return build(load(template), folder / f"{template}-{len(sheets)}.xlsx", sheets=sheets or None)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("printing")
+@pytest.fixture(scope="module", params=thorough_but(names(), "classic"))
+def book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Workbook:
+    path = build(load(request.param), tmp_path_factory.mktemp("printing") / "book.xlsx")
+    return openpyxl.load_workbook(path, data_only=True)
 
 
 def areas(sheet: Worksheet) -> list[tuple[int, int, int, int]]:
@@ -62,26 +59,24 @@ def sizes(sheet: Worksheet) -> Iterator[float]:
             yield BODY * min(1.0, scale)
 
 
-@pytest.mark.parametrize("template", thorough_but(names(), "classic"))
-def test_all_print_can_be_read(template: str, folder: Path) -> None:
-    for sheet in openpyxl.load_workbook(built(template, folder)):
+def test_all_print_can_be_read(book: Workbook) -> None:
+    for sheet in book:
         if sheet.sheet_state == "visible" and sheet.title not in PICTURES:
             assert min(sizes(sheet)) >= LEAST, sheet.title
 
 
-@pytest.mark.parametrize("template", thorough_but(names(), "classic"))
-def test_a_screen_shows_all_of_a_sheet_that_a_reader_looks_at(template: str, folder: Path) -> None:
-    for sheet in openpyxl.load_workbook(built(template, folder)):
+def test_a_screen_shows_all_of_a_sheet_that_a_reader_looks_at(book: Workbook) -> None:
+    for sheet in book:
         if sheet.sheet_state == "visible" and sheet.title not in ("Walkthrough", TITLE):
             first, _, last, _ = areas(sheet)[0]
             assert_seen_at_once(sheet, first, last)
 
 
 @pytest.mark.parametrize("template", thorough_but(names(), "classic", "deep"))
-def test_the_handout_has_network_and_boxes_then_the_first_iterations(template: str, folder: Path) -> None:
+def test_the_handout_has_network_and_boxes_then_the_first_iterations(template: str, tmp_path: Path) -> None:
     definition = load(template)
-    path = built(template, folder, "handout")
-    sheet = openpyxl.load_workbook(path)[TITLE]
+    path = build(definition, tmp_path / "book.xlsx", sheets=["handout"])
+    sheet = opened(path, TITLE)[TITLE]
     (left, top, right, bottom), second = areas(sheet)
     cells = [cell for row in sheet.iter_rows(top, bottom, left, right) for cell in row if cell.value is not None]
     arrangement = fit(definition, "compact")

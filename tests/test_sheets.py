@@ -15,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests import judges
+from tests.books import opened
 from tests.cases import thorough_but
 from tests.networks import deep
 from tests.sheets import shown
@@ -168,7 +169,7 @@ def test_links_lead_to_cells_that_are_there(definition: Definition, tmp_path: Pa
 
 
 def test_title_and_language_of_the_document(tmp_path: Path) -> None:
-    properties = openpyxl.load_workbook(build(load("mazur"), tmp_path / "book.xlsx")).properties
+    properties = opened(build(load("mazur"), tmp_path / "book.xlsx"), "Walkthrough").properties
     assert (properties.title, properties.language) == (load("mazur").title, "en")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-import openpyxl
 import pytest
 
+from tests.books import opened
 from tests.networks import deep
 from xlbackprop import Definition, build, load
 from xlbackprop.network.templates import names
@@ -17,7 +17,7 @@ from xlbackprop.workbook.sheets.start_here import TITLE
 
 def texts(definition: Definition, path: Path, sheets: list[str] | None = None) -> list[str]:
     """Every text of the sheet."""
-    sheet = openpyxl.load_workbook(build(definition, path, sheets=sheets))[TITLE]
+    sheet = opened(build(definition, path, sheets=sheets), TITLE)[TITLE]
     return [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value is not None]
 
 
@@ -61,7 +61,7 @@ def test_the_notation_is_the_networks_own(definition: Definition, symbols: list[
 def test_no_text_runs_into_the_next_column(template: str, tmp_path: Path) -> None:
     """In DejaVu Sans a letter takes 0.79 of a unit of a column's width on average, and each column has its indent."""
     sheets = [sheet.name for sheet in SHEETS if sheet.title in ("Start here", "Predictions")]
-    sheet = openpyxl.load_workbook(build(load(template, iterations=30), tmp_path / "book.xlsx", sheets=sheets))[TITLE]
+    sheet = opened(build(load(template, iterations=30), tmp_path / "book.xlsx", sheets=sheets), TITLE)[TITLE]
     for letter in "BE":
         longest = max((str(cell.value) for cell in sheet[letter] if cell.value), key=len)
         assert len(longest) * 0.79 <= sheet.column_dimensions[letter].width + 1, longest
@@ -69,12 +69,12 @@ def test_no_text_runs_into_the_next_column(template: str, tmp_path: Path) -> Non
 
 @pytest.mark.thorough
 def test_it_is_short(tmp_path: Path) -> None:
-    sheet = openpyxl.load_workbook(build(load("mazur"), tmp_path / "book.xlsx"))[TITLE]
+    sheet = opened(build(load("mazur"), tmp_path / "book.xlsx"), TITLE)[TITLE]
     points = sum(sheet.row_dimensions[row].height or 15 for row in range(1, sheet.max_row + 1))
     assert points * 96 / 72 <= 768 - 180  # a screen less the program's own bars
 
 
 def test_it_opens_first(tmp_path: Path) -> None:
-    book = openpyxl.load_workbook(build(load(), tmp_path / "book.xlsx"))
+    book = opened(build(load(), tmp_path / "book.xlsx"), TITLE)
     assert book.active.title == book.sheetnames[0] == TITLE
     assert [sheet.title for sheet in book if sheet.sheet_view.tabSelected] == [TITLE]

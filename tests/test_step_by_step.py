@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 
 from tests import judges
+from tests.books import opened
 from tests.networks import deep
 from xlbackprop import Definition, build, load, train
 from xlbackprop.derivation.equations import derive
@@ -25,7 +26,7 @@ DEFINITIONS = (load("classic"), load("mazur"), deep())
 
 def lines(path: Path) -> dict[str, Line]:
     """Mathematics, numbers, value and sentence by symbol, from the values stored in the file."""
-    sheet = openpyxl.load_workbook(path, data_only=True)[TITLE]
+    sheet = opened(path, TITLE, data_only=True)[TITLE]
     rows = sheet.iter_rows(min_row=6, max_col=5, values_only=True)
     return {str(row[0]): row[1:] for row in rows if row[4]}
 
@@ -99,7 +100,7 @@ def test_symbols_have_subscripts_in_the_cells_own_font(tmp_path: Path) -> None:
 
 
 def _symbols(path: Path) -> list[str]:
-    sheet = openpyxl.load_workbook(path)[TITLE]
+    sheet = opened(path, TITLE)[TITLE]
     return [str(cell.value) for cell in sheet["A"][5:]]
 
 
@@ -185,7 +186,7 @@ def test_the_calculation_begins_on_the_first_screen(name: str, sheet: str, tmp_p
 
 def test_an_update_that_waits_for_its_batch_is_told_in_words_and_with_the_numbers_that_hold(tmp_path: Path) -> None:
     path = build(load("xor"), tmp_path / "book.xlsx", sheets=["step-by-step"])
-    sheet = openpyxl.load_workbook(path)[TITLE]
+    sheet = opened(path, TITLE)[TITLE]
     (row,) = [cell.row for cell in sheet["A"] if cell.value == "new w1"]
     assert sheet[f"B{row}"].value == "w1 − η · ∂Ē/∂w1 once the batch is complete, until then w1"
     for iteration, moves in ((0, False), (1, False), (3, True), (7, True)):
