@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
 from msgspec.structs import replace
 
 from xlbackprop.checker.file.book import Book
@@ -12,7 +13,7 @@ from xlbackprop.checker.file.formula import Node, leaves
 from xlbackprop.checker.table.meaning import Judge, Meaning
 from xlbackprop.checker.table.recognise import Table
 from xlbackprop.checker.table.trees import Key, Trees
-from xlbackprop.checker.worlds import close
+from xlbackprop.checker.worlds import CLOSENESS, close
 from xlbackprop.engine import Array
 
 
@@ -37,7 +38,8 @@ def helpers_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Me
         else:
             waiting[line] = [name, "−" + name]
     values = {signed: meaning.world.value(signed, 0) for link in links for signed in (link, "−" + link)}
-    needed = [signed for signed, value in values.items() if not _has_line(trees, meaning, value)]
+    shown = np.array([v for label in trees.core if (v := meaning.world.value(meaning.own(label), 0)) is not None])
+    needed = [signed for signed, value in values.items() if value is not None and not _is_one_of(value, shown)]
     for line, key in _typical_lines(trees, used.keys() - named.keys()).items():
         found = judge.value(key)
         for signed, right in values.items():
@@ -65,10 +67,9 @@ def helpers_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Me
         meaning = best[1]
 
 
-def _has_line(trees: Trees, meaning: Meaning, value: Array | None) -> bool:
-    """Whether a link is nothing but a quantity with a line of its own, as ∂o1/∂a_h1 is w5."""
-    lines = (meaning.world.value(meaning.own(label), 0) for label in trees.core)
-    return value is not None and any(known is not None and close(value, known) for known in lines)
+def _is_one_of(link: Array, shown: Array) -> bool:
+    """Whether a link is nothing but a quantity with a line of its own, as ∂o1/∂a_h1 is w5; shape (lines, worlds)."""
+    return bool((np.abs(shown - link) <= CLOSENESS * np.abs(link)).all(axis=-1).any())
 
 
 def _unsigned(lines: Mapping[int, str]) -> set[str]:
