@@ -133,6 +133,21 @@ def test_the_forward_pass_says_which_derivative_is_right(slope: str, tmp_path: P
         formulas[name] = formulas[name].replace("(1-[a_h2]^2)", WRONG_SLOPES[slope])
     report = check(handmade.write(tmp_path / "slope.xlsx", formulas=formulas, rows=ROWS))
     assert told(report) == [("Z33:Z37",), ("AA33:AA37",)]
+    if slope == "the sigmoid's":
+        assert all("uses the derivative of the sigmoid for h2" in finding.message for finding in report.findings)
+
+
+def test_an_activation_that_nobody_knows_is_no_mistake(tmp_path: Path) -> None:
+    """A leaky rectifier of a tenth, with its derivative; a slip beside it is one of the calculation."""
+    formulas = formulas_of("leaky relu", "sigmoid; half squared error")
+    formulas = {name: rule.replace("0.01", "0.1") for name, rule in formulas.items()}
+    path = tmp_path / "tenth.xlsx"
+    assert check(handmade.write(path, formulas=formulas, rows=ROWS)).status == "ok"
+    formulas["∂E/∂w6"] = formulas["∂E/∂w5"]
+    report = check(handmade.write(path, formulas=formulas, rows=ROWS))
+    assert told(report) == [("AC33:AC37",)]
+    report = check(path, map_file=mapped(tmp_path / "map.toml", 'loss = "half squared error"'))
+    assert told(report) == [("AC33:AC37",)]
 
 
 def test_where_the_loss_has_the_slip_its_derivatives_say_which_it_is(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from xlbackprop.checker.judgement.mutations import spoiled_factors, without_brac
 from xlbackprop.checker.judgement.slip import ExhaustedError, Scene, Slip
 from xlbackprop.checker.judgement.slip_words import exchanged, in_words, listed, sort_of
 from xlbackprop.engine import Array
-from xlbackprop.network import LEARNING_RATE
+from xlbackprop.network import ACTIVATIONS, LEARNING_RATE
 
 
 class Case(Struct, frozen=True):
@@ -91,6 +91,23 @@ def _rounded_euler(case: Case) -> Slip | None:
         values = values_of(case.scene, exact(case.tree), case.scene.leaf)
         if values is not None and bool(case.scene.agree(values, case.right)):
             return Slip("rounded_constant", f"uses {number:.10g} for e, where EXP is exact", ("n", number))
+    return None
+
+
+def _other_derivative(case: Case) -> Slip | None:
+    """The derivative of another activation function than that of the unit."""
+    scene, found, right = case.scene, case.found, case.right
+    assert found is not None
+    for name, distance in scene.candidates:
+        unit = re.fullmatch(r"∂a_(.*)/∂\1", name)
+        if unit is None or distance:
+            continue
+        slope, sums = scene.candidates[name, 0], scene.candidates[unit[1], 0]
+        for kind, activation in ACTIVATIONS.items():
+            other = activation.derivative(sums, scene.candidates[f"a_{unit[1]}", 0])
+            if kind != "identity" and bool(scene.agree(found * slope, right * other)) and not scene.close(slope, other):
+                words = f"uses the derivative of the {kind}" if kind == "sigmoid" else f"uses the derivative of {kind}"
+                return Slip("other_derivative", f"{words} for {unit[1]}, whose activation is another one")
     return None
 
 
@@ -193,6 +210,7 @@ SLIPS = (
     Likely(lambda case: case.search.one_leaf(), _another_leaf),
     Likely(lambda case: case.search.another_with_learning_rate()),
     Likely(lambda case: case.search.brackets()),
+    Likely(_other_derivative, needs_values=True),
     Likely(_factor, _factor, needs_values=True),
     Likely(lambda case: case.search.operator()),
     Likely(_factor_in, _factor_in, needs_values=True),

@@ -29,7 +29,7 @@ from xlbackprop.checker.worlds import ELSEWHERE, close
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates, address, ranges
-from xlbackprop.network import LEARNING_RATE
+from xlbackprop.network import LEARNING_RATE, derivative
 
 _FEWEST_FORWARD = 4
 """Columns of the forward pass; with fewer it cannot be told whether a sheet or its reading is wrong."""
@@ -432,8 +432,6 @@ class _TableJudge:
 
         A mistake that has a name is one all the same, wherever it is.
         """
-        if self._table.certain:
-            return ""
         forward = [
             name
             for name in self._stored.calculated
@@ -445,10 +443,24 @@ class _TableJudge:
             for group in groups
             if group.slip.kind in UNNAMED and 2 * len(group.steps) > len(self._table.steps) and group.name in forward
         }
-        if len(forward) >= _FEWEST_FORWARD and 2 * len(strange) >= len(forward):
+        if not self._table.certain and len(forward) >= _FEWEST_FORWARD and 2 * len(strange) >= len(forward):
             named = ", ".join(sorted(strange))
             return f"{named} hold something else than their labels say; a --map FILE that names the columns can tell"
-        return ""
+        unknown = [] if self._table.are_activations_told else self._unknown_activations(strange, groups)
+        return f"{', '.join(unknown)}: an activation function that check does not know" if unknown else ""
+
+    def _unknown_activations(self, strange: set[str], groups: list[Group]) -> list[str]:
+        """The units of a layer that agree in another activation than any that is known, and in its derivative."""
+        names, lines = self._meaning.derivation.names, self._table.lines
+        wrong = {group.name for group in groups} | self._doubted.keys()
+        label = self._right_formulas.label
+        for outputs, units, rows in zip(names.activations, names.pre_activations, names.weights, strict=True):
+            shown = [output for output in outputs if output in lines]
+            after = [label(derivative(names.total_loss, by)) for by in (*units, *(w for row in rows for w in row))]
+            slopes = [name for name in after if name in lines]
+            if shown and strange.issuperset(shown) and 2 * len(wrong.intersection(slopes)) > len(slopes):
+                return shown
+        return []
 
     def _rate_note(self) -> Iterator[Note]:
         """Another learning rate is shown on the sheet than the one that its updates use."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -55,6 +56,10 @@ class Judge:
         self.meaning = meaning
         self._values: dict[Key, Array | None] = {}
 
+    @cached_property
+    def _world(self) -> World:
+        return self.meaning.world
+
     def value(self, key: Key) -> Array | None:
         """The values of a cell's formula in all worlds; None when it cannot be followed."""
         if key not in self._values:
@@ -70,13 +75,13 @@ class Judge:
         meaning = self.meaning
         match node:
             case ("q", name, distance):
-                return meaning.world.value(meaning.own(name), distance)
+                return self._world.value(meaning.own(name), distance)
             case ("x", position):
                 name = meaning.cells.get(position)
-                return number(self.book, position) if name is None else meaning.world.value(name, 0)
+                return number(self.book, position) if name is None else self._world.value(name, 0)
             case ("line" | "col", line, distance, *_):
                 name = meaning.lines.get(line)
-                return None if name is None else meaning.world.value(name, 0 if name == LEARNING_RATE else distance)
+                return None if name is None else self._world.value(name, 0 if name == LEARNING_RATE else distance)
             case ("blank", _):
                 return 0.0
             case _:
@@ -84,7 +89,7 @@ class Judge:
 
     def right(self, label: str) -> Array | None:
         """The values that what the sheet calls so must have."""
-        return self.meaning.world.value(self.meaning.own(label), 0)
+        return self._world.value(self.meaning.own(label), 0)
 
     def is_right(self, label: str, key: Key) -> bool:
         """Whether a formula gives the quantity in all worlds."""
