@@ -159,6 +159,42 @@ def test_where_the_loss_has_the_slip_its_derivatives_say_which_it_is(tmp_path: P
     assert all("LN(1-" in finding.expected for finding in report.findings)
 
 
+@pytest.mark.parametrize("end", [end for end in ENDS if "cross-entropy" in end])
+def test_links_that_cancel_are_judged_where_they_are_shown(end: str, tmp_path: Path) -> None:
+    """∂E/∂a_o and ∂a_o/∂o, of which the product is a − t; each has columns of its own."""
+    formulas = formulas_of("tanh", end)
+    units = [(k, j) for k in "12" for j in "12" if k == j or "softmax" in end]
+    links = {f"∂a_o{k}/∂o{j}": f"[a_o{k}]*(1-[a_o{k}])" if k == j else f"-[a_o{k}]*[a_o{j}]" for k, j in units}
+    for k in "12":
+        slope = f"-[t{k}]/[a_o{k}]" if "softmax" in end else f"([a_o{k}]-[t{k}])/([a_o{k}]*(1-[a_o{k}]))"
+        links[f"∂E/∂a_o{k}"] = slope
+    for k in "12":
+        links[f"∂E/∂o{k}"] = "+".join(f"[∂E/∂a_o{i}]*[∂a_o{i}/∂o{j}]" for i, j in units if j == k)
+    columns = [*handmade.CLASSIC, *links]
+    path = tmp_path / "links.xlsx"
+    deltas = {k: ENDS[end][3].replace("[a]", f"[a_o{k}]").replace("[t]", f"[t{k}]") for k in "12"}
+    for name, rule in formulas.items():
+        if name.startswith("∂"):
+            for k in "12":
+                rule = rule.replace(deltas[k], f"[∂E/∂o{k}]")
+            formulas[name] = rule
+    assert check(handmade.write(path, formulas=formulas | links, columns=columns, rows=ROWS)).status == "ok"
+    for wrong, right, other in (("∂E/∂a_o2", "[t2]", "[t1]"), ("∂a_o1/∂o1", "[a_o1]*", "[a_o2]*")):
+        slip = formulas | links | {wrong: links[wrong].replace(right, other)}
+        report = check(handmade.write(path, formulas=slip, columns=columns, rows=ROWS))
+        letter = column_letter(columns.index(wrong) + 1)
+        assert told(report) == [(f"{letter}33:{letter}37",)], wrong
+
+
+def test_the_loss_of_one_class_may_leave_out_the_others(tmp_path: Path) -> None:
+    formulas = formulas_of("relu", "softmax; categorical cross-entropy") | {"E_total": "-LN([a_o2])"}
+    columns = [name for name in handmade.CLASSIC if name not in ("E1", "E2")]
+    path = tmp_path / "class.xlsx"
+    report = check(handmade.write(path, formulas=formulas, columns=columns, given={"t1": 0, "t2": 1}, rows=ROWS))
+    assert (report.status, report.findings) == ("ok", ())
+    assert any(note.kind == "typed_number" and note.message.startswith("E_total") for note in report.notes)
+
+
 def test_a_formula_that_cannot_be_followed_is_told_by_its_numbers(tmp_path: Path) -> None:
     formulas = formulas_of("tanh", "sigmoid; half squared error")
     for k in "12":

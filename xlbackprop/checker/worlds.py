@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -13,8 +13,18 @@ from msgspec.structs import replace
 
 from xlbackprop.derivation import Derivation, Quantity, Role, derive
 from xlbackprop.engine import Array, train
-from xlbackprop.network import ACTIVATIONS, LEARNING_RATE, LOSSES, SOFTMAX, Definition, Layer, derivative
-from xlbackprop.symbols import Expression, Number, Product, Quotient, Stable
+from xlbackprop.network import (
+    ACTIVATIONS,
+    LEARNING_RATE,
+    LOSSES,
+    SOFTMAX,
+    Definition,
+    Layer,
+    Names,
+    derivative,
+    softmax,
+)
+from xlbackprop.symbols import Expression, Number, Product, Quotient, Stable, Symbol
 
 WORLDS = 5
 """How many random networks a formula is tried with; two wrong formulas in 10⁹ would agree in one of them."""
@@ -151,13 +161,63 @@ def _derivation_of(shape: Shape) -> Derivation:
         )
     )
     factors = _factors(shape, derivation)
+    known = _with_links(shape, derivation)
     quantities = {
         name: replace(
             each, expression=_times(factors.get(name, 1.0), _as_written(each)), update=_without_limit(each.update)
         )
-        for name, each in derivation.quantities.items()
+        for name, each in known.items()
     }
     return replace(derivation, quantities=quantities)
+
+
+def _with_links(shape: Shape, derivation: Derivation) -> dict[str, Quantity]:
+    """The quantities with both links of outputs whose loss and activation are derived as one."""
+    known = dict(derivation.quantities)
+    if LOSSES[shape.loss].goes_with is None:
+        return known
+    first = next(index for index, each in enumerate(known.values()) if each.role is Role.GRADIENT)
+    links = {link.name: link for link in _links(shape, derivation.names)}
+    return dict([*list(known.items())[:first], *links.items(), *list(known.items())[first:]])
+
+
+def _links(shape: Shape, names: Names) -> Iterator[Quantity]:
+    outputs = [Symbol(name) for name in names.activations[-1]]
+    for unit, target, a in zip(names.pre_activations[-1], map(Symbol, names.targets), outputs, strict=True):
+        if LOSSES[shape.loss].goes_with == SOFTMAX:
+            yield _link(names.total_loss, a.name, -target / a)
+            for other in outputs:
+                yield _link(other.name, unit, softmax.local_derivative(other, a, same=other == a))
+        else:
+            slope = (a - target) / (a * (1 - a))
+            yield _link(names.total_loss, a.name, slope if len(outputs) == 1 else slope / len(outputs))
+            yield _link(a.name, unit, a * (1 - a))
+
+
+def _link(of: str, by: str, expression: Expression) -> Quantity:
+    sentence = f"how much {of} changes when {by} changes"
+    return Quantity(derivative(of, by), Role.GRADIENT, sentence, expression, derivative_of=(of, by))
+
+
+def _link_values(shape: Shape, values: Mapping[str, Array]) -> dict[str, Array]:
+    """The values of those links, from the numbers of the engine."""
+    loss = LOSSES[shape.loss]
+    if loss.goes_with is None:
+        return {}
+    names = derivation_of(shape).names
+    t = np.array([values[name] for name in names.targets])
+    a = np.array([values[name] for name in names.activations[-1]])
+    found = {}
+    for index, (unit, output) in enumerate(zip(names.pre_activations[-1], names.activations[-1], strict=True)):
+        if loss.goes_with == SOFTMAX:
+            found[derivative(names.total_loss, output)] = -t[index] / a[index]
+            for other, name in enumerate(names.activations[-1]):
+                found[derivative(name, unit)] = softmax.jacobian(a.T)[:, other, index]
+        else:
+            slope = a[index] * (1 - a[index])
+            found[derivative(names.total_loss, output)] = (a[index] - t[index]) / slope / len(a)
+            found[derivative(output, unit)] = slope
+    return found
 
 
 def _told(shape: Shape) -> Shape:
@@ -168,7 +228,9 @@ def _told(shape: Shape) -> Shape:
 def _factors(shape: Shape, derivation: Derivation) -> dict[str, float]:
     """By what the definitions of a network are multiplied whose loss is a multiple of a known one."""
     names = derivation.names
-    ends = names.activations[-1] if LOSSES[shape.loss].goes_with is None else names.pre_activations[-1]
+    ends = list(names.activations[-1])
+    if LOSSES[shape.loss].goes_with is not None:
+        ends += names.pre_activations[-1]
     slopes = {derivative(names.total_loss, end): shape.loss_factor for end in ends}
     shares = dict.fromkeys(names.losses, shape.share_factor)
     return {**slopes, **shares, names.total_loss: shape.loss_factor / shape.share_factor}
@@ -230,14 +292,13 @@ def _world(shape: Shape, literals: Literals, changing_samples: bool) -> World:
             row = collected.setdefault(distance, {})
             for name, value in values.items():
                 row.setdefault(name, []).append(value)
-    return World(
-        MappingProxyType(
-            {
-                distance: _scaled(shape, {name: np.array(values) for name, values in rows.items()})
-                for distance, rows in collected.items()
-            }
-        )
-    )
+    return World(MappingProxyType({distance: _completed(shape, values) for distance, values in collected.items()}))
+
+
+def _completed(shape: Shape, collected: Mapping[str, list[float]]) -> Mapping[str, Array]:
+    """The values of a row in all networks, those of the links that the engine skips among them."""
+    values = {name: np.array(numbers) for name, numbers in collected.items()}
+    return _scaled(shape, {**values, **_link_values(shape, values)})
 
 
 def _scaled(shape: Shape, values: Mapping[str, Array]) -> Mapping[str, Array]:

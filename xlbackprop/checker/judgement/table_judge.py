@@ -29,7 +29,7 @@ from xlbackprop.checker.worlds import ELSEWHERE, close
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates, address, ranges
-from xlbackprop.network import LEARNING_RATE, derivative
+from xlbackprop.network import LEARNING_RATE, LOSSES, SOFTMAX, derivative
 
 _FEWEST_FORWARD = 4
 """Columns of the forward pass; with fewer it cannot be told whether a sheet or its reading is wrong."""
@@ -231,6 +231,8 @@ class _TableJudge:
             return None
         if self._is_right_with_typed_numbers(name, self._trees.written_out(key, others), right):
             return None
+        if self._is_right_for_one_class(name, self._trees.written_out(key, others)):
+            return None
         proofs = steps if self._meaning.shape.has_kinks else steps[:1]  # on one side of a kink much is right
         if all(self._is_proven((self._table.sheet.name, *self._table.coordinates(line, step))) for step in proofs):
             self._doubted[name] = None
@@ -270,6 +272,21 @@ class _TableJudge:
                 self._typed.setdefault(name, {given for given in chosen if given is not None})
                 return True
         return False
+
+    def _is_right_for_one_class(self, name: str, tree: Node) -> bool:
+        """Whether a formula leaves out what targets of 0 take away: −LN(a_o2) where t2 alone is 1."""
+        names = self._meaning.derivation.names
+        targets = tuple((own, value) for own, value in self._given if own in names.targets)
+        is_class = sorted(value for _, value in targets) == [*[0.0] * (len(names.targets) - 1), 1.0]
+        if not is_class or LOSSES[self._meaning.shape.loss].goes_with != SOFTMAX:
+            return False
+        meaning = replace(self._meaning, literals=self._meaning.literals + targets)
+        found = Judge(self._book, self._trees, meaning).tree_value(tree)
+        right = meaning.world.value(meaning.own(name), 0)
+        if found is None or right is None or not close(found, right):
+            return False
+        self._typed.setdefault(name, set(names.targets))
+        return True
 
     @cached_property
     def _given(self) -> tuple[tuple[str, float], ...]:
@@ -456,8 +473,11 @@ class _TableJudge:
         label = self._right_formulas.label
         for outputs, units, rows in zip(names.activations, names.pre_activations, names.weights, strict=True):
             shown = [output for output in outputs if output in lines]
-            after = [label(derivative(names.total_loss, by)) for by in (*units, *(w for row in rows for w in row))]
-            slopes = [name for name in after if name in lines]
+            after = [
+                [name for by in each if (name := label(derivative(names.total_loss, by))) in lines]
+                for each in (units, [weight for row in rows for weight in row])
+            ]
+            slopes = after[0] or after[1]
             if shown and strange.issuperset(shown) and 2 * len(wrong.intersection(slopes)) > len(slopes):
                 return shown
         return []
