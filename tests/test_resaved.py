@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
+from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 import openpyxl
 import pytest
@@ -16,8 +19,13 @@ from msgspec.structs import replace
 
 from tests import judges
 from tests.anatomy import parts
+from tests.cases import thorough_but
 from xlbackprop import build, check, load
+from xlbackprop.derivation.equations import derive
 from xlbackprop.network.embedded import from_workbook, to_cells, to_properties
+from xlbackprop.network.names import derivative
+from xlbackprop.network.templates import names
+from xlbackprop.walkthrough.arrangement import arrange
 
 TEMPLATES = ("classic", "mazur-biases", "and-or")
 CUSTOM = "docProps/custom.xml"
@@ -77,85 +85,110 @@ def by_openpyxl(path: Path, folder: Path) -> Path:
     return folder / "resaved.xlsx"
 
 
-def by_gnumeric(path: Path, folder: Path) -> Path:
-    command = [
-        judges.installed("ssconvert"),
-        "--export-type=Gnumeric_Excel:xlsx2",
-        str(path),
-        str(folder / "resaved.xlsx"),
-    ]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    return folder / "resaved.xlsx"
+def by_gnumeric(paths: Sequence[Path], folder: Path) -> list[Path]:
+    copies = [folder / path.name for path in paths]
+    for path, copy in zip(paths, copies, strict=True):
+        command = [judges.installed("ssconvert"), "--export-type=Gnumeric_Excel:xlsx2", str(path), str(copy)]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return copies
 
 
-def by_libreoffice(path: Path, folder: Path) -> Path:
-    return _through_libreoffice(path, folder, "xlsx")
+def by_libreoffice(paths: Sequence[Path], folder: Path) -> list[Path]:
+    return _through_libreoffice(paths, folder, "xlsx")
 
 
-def by_libreoffice_as_ods(path: Path, folder: Path) -> Path:
-    return _through_libreoffice(_through_libreoffice(path, folder, "ods"), folder, "xlsx")
+def by_libreoffice_as_ods(paths: Sequence[Path], folder: Path) -> list[Path]:
+    return _through_libreoffice(_through_libreoffice(paths, folder, "ods"), folder, "xlsx")
 
 
-def _through_libreoffice(path: Path, folder: Path, form: str) -> Path:
-    target = folder / form
-    profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
-    command = [
-        judges.installed("soffice"),
-        profile,
-        "--headless",
-        "--convert-to",
-        form,
-        "--outdir",
-        str(target),
-        str(path),
-    ]
-    subprocess.run(command, check=True, capture_output=True, timeout=240)
-    return target / f"{path.stem}.{form}"
+def _through_libreoffice(paths: Sequence[Path], folder: Path, form: str) -> list[Path]:
+    target, profile = folder / form, f"-env:UserInstallation={(folder / 'profile').as_uri()}"
+    command = [judges.installed("soffice"), profile, "--headless", "--convert-to", form, "--outdir", str(target)]
+    subprocess.run([*command, *map(str, paths)], check=True, capture_output=True, timeout=240)
+    return [target / f"{path.stem}.{form}" for path in paths]
 
 
-IN_PYTHON = (like_sheetjs, like_gnumeric, like_google, by_openpyxl)
-PROGRAMS = (by_gnumeric, by_libreoffice, by_libreoffice_as_ods)
+LIKE_A_PROGRAM = (like_sheetjs, like_gnumeric, like_google)
+BY_A_PROGRAM = (by_gnumeric, by_libreoffice, by_libreoffice_as_ods)
 
 
+@cache
 def said(path: Path) -> tuple[str, str, list[tuple[str, tuple[str, ...], str]]]:
     """What `check` says of a workbook, but for its notes."""
     report = check(path)
     return report.status, report.message, [(each.kind, each.cells, each.message) for each in report.findings]
 
 
-@pytest.fixture(scope="module", params=TEMPLATES)
-def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(load(request.param, iterations=12), tmp_path_factory.mktemp("original") / "book.xlsx")
+class Books(NamedTuple):
+    """A walkthrough, and the same with a mistake in one cell."""
+
+    right: Path
+    wrong: Path
+
+
+@cache
+def books(template: str, folder: Path) -> Books:
+    right = build(load(template, iterations=12), folder / f"{template}.xlsx")
+    return Books(right, with_a_mistake(template, right, folder / f"{template}-wrong.xlsx"))
+
+
+def with_a_mistake(template: str, path: Path, target: Path) -> Path:
+    """A copy whose fourth row has half as much again of the first gradient, before any program calculated it."""
+    definition = load(template, iterations=12)
+    table = arrange(derive(definition), definition.iterations, "compact").table
+    gradient = derivative(definition.names.total_loss, definition.names.weights[0][0][0])
+    column, row = table.cell(gradient).removesuffix(str(table.first_row)), table.first_row + 3
+    formula = escape(table.formula(gradient).format(row=row, above=row - 1))
+
+    def change(name: str, text: str) -> str:
+        cell = rf'(<c r="{column}{row}" s="\d+">)<f [^>]*/>'
+        return re.sub(cell, rf"\g<1><f>1.5*({formula})</f>", text) if name == "xl/worksheets/sheet2.xml" else text
+
+    return judges.without_values(rewritten(path, path.parent, change)).rename(target)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("books")
+
+
+@pytest.mark.parametrize("template", thorough_but(names(), "classic"))
+def test_what_is_said_of_the_originals(template: str, folder: Path) -> None:
+    """Else the tests below compare nothing."""
+    right, wrong = map(said, books(template, folder))
+    is_judged = right[0] == "ok"
+    assert is_judged or "batches of several samples" in right[1]
+    assert wrong[0] == ("mistakes" if is_judged else right[0])
+    assert len(wrong[2]) == is_judged
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("resave", IN_PYTHON)
+@pytest.mark.parametrize("template", names())
+@pytest.mark.parametrize("resave", LIKE_A_PROGRAM)
 def test_a_resaved_workbook_is_judged_like_the_original(
-    resave: Callable[[Path, Path], Path], original: Path, tmp_path: Path
+    resave: Callable[[Path, Path], Path], template: str, folder: Path, tmp_path: Path
 ) -> None:
-    assert said(original)[0] == "ok"
-    assert said(resave(original, tmp_path)) == said(original)
+    for index, original in enumerate(books(template, folder)):
+        (tmp_path / str(index)).mkdir()
+        assert said(resave(original, tmp_path / str(index))) == said(original)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_workbook_that_openpyxl_saved_is_judged_like_the_original(
+    template: str, folder: Path, tmp_path: Path
+) -> None:
+    original = books(template, folder)[template == TEMPLATES[0]]
+    assert said(by_openpyxl(original, tmp_path)) == said(original)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("resave", PROGRAMS)
-def test_a_workbook_that_a_program_saved_is_judged_like_the_original(
-    resave: Callable[[Path, Path], Path], original: Path, tmp_path: Path
+@pytest.mark.parametrize("resave", BY_A_PROGRAM)
+def test_workbooks_that_a_program_saved_are_judged_like_the_originals(
+    resave: Callable[[Sequence[Path], Path], Sequence[Path]], folder: Path, tmp_path: Path
 ) -> None:
-    assert said(resave(original, tmp_path)) == said(original)
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize("resave", IN_PYTHON)
-def test_a_mistake_is_the_same_mistake_after_saving(resave: Callable[[Path, Path], Path], tmp_path: Path) -> None:
-    right = build(load(iterations=12), tmp_path / "book.xlsx", sheets=["walkthrough"])
-    book = openpyxl.load_workbook(right)
-    book["Walkthrough"]["Z36"] = "=((R36-A36)*R36*(1-R36)*N36+(T36-B36)*T36*(1-T36)*P36)*J36*(1-J36)*C36"
-    wrong = tmp_path / "wrong.xlsx"
-    book.save(wrong)
-    assert said(wrong)[0] == "mistakes"
-    (tmp_path / "again").mkdir()
-    assert said(resave(wrong, tmp_path / "again")) == said(wrong)
+    originals = [books(template, folder).right for template in TEMPLATES] + [books(TEMPLATES[0], folder).wrong]
+    assert [*map(said, resave(originals, tmp_path))] == [*map(said, originals)]
 
 
 TEACHES = st.text(st.sampled_from(' _x0041\\"é'), max_size=198)
