@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shlex
 import stat
 import subprocess
@@ -28,7 +27,7 @@ def atomic_write(target: Path) -> Iterator[Path]:
         UserError: the target cannot be written, or is open in a spreadsheet program; what was there is untouched.
     """
     place = require_writable(target)
-    temporary = place.with_name(f".xlbackprop-{secrets.token_hex(8)}{place.suffix}")
+    temporary = place.with_name(f".xlbackprop-{os.urandom(8).hex()}{place.suffix}")
     made = [folder for folder in (place.parent, *place.parent.parents) if not folder.exists()]
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

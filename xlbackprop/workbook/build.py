@@ -140,29 +140,31 @@ def _chosen(
     sheets: Collection[str] | None, definition: Definition, derivation: Derivation, left_out: Callable[[str, str], None]
 ) -> list[Sheet]:
     """The sheets to make, in the order of the workbook."""
-    reasons = {sheet.name: sheet.reason_against(definition, derivation) for sheet in SHEETS}
     if sheets is None:
-        for sheet in SHEETS:
-            reason = reasons[sheet.name]
+        reasons = {sheet: sheet.reason_against(definition, derivation) for sheet in SHEETS}
+        for sheet, reason in reasons.items():
             if reason is not None and reason.is_size:
                 left_out(sheet.title, reason.words)
-        return [sheet for sheet in SHEETS if reasons[sheet.name] is None]
+        return [sheet for sheet, reason in reasons.items() if reason is None]
+    known = {sheet.name: sheet for sheet in SHEETS}
     if isinstance(sheets, str):
         raise UserError(f'sheets: found {shown(sheets)}, expected a list of names, such as ["{sheets}"]')
     if not all(isinstance(name, str) for name in sheets):
         wrong = next(name for name in sheets if not isinstance(name, str))
-        raise UserError(f"sheets: found {shown(wrong)} in it, expected names: {', '.join(reasons)}")
+        raise UserError(f"sheets: found {shown(wrong)} in it, expected names: {', '.join(known)}")
     if not sheets:
-        raise UserError(f"sheets: found none, expected one or more of {', '.join(reasons)}")
+        raise UserError(f"sheets: found none, expected one or more of {', '.join(known)}")
     asked = set(map(name_of, sheets))
     for name in sorted(asked):
-        if name not in reasons:
-            raise UserError(f'sheets: there is no sheet "{name}"; {did_you_mean(name, reasons)}')
-        reason = reasons[name]
+        if name not in known:
+            raise UserError(f'sheets: there is no sheet "{name}"; {did_you_mean(name, known)}')
+        reason = known[name].reason_against(definition, derivation)
         if reason is not None:
             raise UserError(f'sheets: no sheet "{name}" for this walkthrough: {reason.words}')
     return [
-        sheet for sheet in SHEETS if sheet.name in asked or (sheet.is_read_by_others and reasons[sheet.name] is None)
+        sheet
+        for sheet in SHEETS
+        if sheet.name in asked or (sheet.is_read_by_others and sheet.reason_against(definition, derivation) is None)
     ]
 
 

@@ -339,6 +339,8 @@ class Page:
         self._cells[row, column] = Cell(address, self._style(look, quoted=quoted), content)
 
     def _require_place(self, row: int, column: int) -> None:
+        if row <= MOST_ROWS and column <= MOST_COLUMNS:
+            return
         for found, most, what in ((column, MOST_COLUMNS, "columns"), (row, MOST_ROWS, "rows")):
             if found > most:
                 self._require_room(Problem(what, f"{found:,}", at_most(found, most, f"the {what} of a sheet")))
