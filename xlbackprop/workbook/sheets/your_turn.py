@@ -397,7 +397,7 @@ class _Cells(Struct, frozen=True):
         size = f'IF({typed}/{of_expected}>1,"Too large: ","Too small: ")'
         size = f'IF(MIN({_LARGEST_ANSWER},{self._off(_EXPECTED)})/{of_expected}<=0.05,"{_NEARLY}",{size})'
         clear = [f"{number}/{_EXPECTED_ALLOWANCE}{self.row}>1" for number in (typed, f"ABS({expected})")]
-        opposite = f"AND(SIGN({answer})<>SIGN({expected}),{','.join(clear)})"
+        opposite = f"AND(({answer}>0)<>({expected}>0),{','.join(clear)})"
         seen = f'IF({opposite},"The sign is wrong: ",{size})&{_literal(mathematics)}'
         if is_update:
             half = _half_unit(expected, _DIGITS_USED)
