@@ -396,8 +396,9 @@ class _Cells(Struct, frozen=True):
         typed, of_expected = f"MIN({_LARGEST_ANSWER},ABS({answer}))", f"MAX({_SMALLEST},ABS({expected}))"
         size = f'IF({typed}/{of_expected}>1,"Too large: ","Too small: ")'
         size = f'IF(MIN({_LARGEST_ANSWER},{self._off(_EXPECTED)})/{of_expected}<=0.05,"{_NEARLY}",{size})'
-        clear = [f"{number}/{_EXPECTED_ALLOWANCE}{self.row}>1" for number in (typed, f"ABS({expected})")]
-        opposite = f"AND(({answer}>0)<>({expected}>0),{','.join(clear)})"
+        bounded = f"MAX(-{_LARGEST_ANSWER},MIN({_LARGEST_ANSWER},{answer}))"
+        sides = [f"{number}/{_EXPECTED_ALLOWANCE}{self.row}" for number in (bounded, expected)]
+        opposite = "OR(AND({0}>1,{1}<-1),AND({0}<-1,{1}>1))".format(*sides)
         seen = f'IF({opposite},"The sign is wrong: ",{size})&{_literal(mathematics)}'
         if is_update:
             half = _half_unit(expected, _DIGITS_USED)
