@@ -88,6 +88,14 @@ def test_the_answers_on_data_are_those_of_the_epoch_chosen(tmp_path: Path) -> No
         assert cells["Data", mean] == pytest.approx(curve(definition)[point]), typed
 
 
+@pytest.mark.parametrize("typed", [0.533333, None])
+def test_a_part_of_an_epoch_may_be_typed_as_it_is_shown(typed: float | None, tmp_path: Path) -> None:
+    path = build(load("iris-mini", iterations=8), tmp_path / "book.xlsx", sheets=["data"])
+    mean = opened(path)["Data"][label(path, "Data", "mean loss")].offset(0, 1).coordinate
+    cells = judges.ironcalc_judge(path, {("Data", "C3"): typed})
+    assert cells["Data", mean] == pytest.approx(judges.carried(path)["Data", mean])
+
+
 @pytest.mark.parametrize(("samples", "iterations"), [(4, 192), (4, 7), (5, 3), (1000, 100_000), (3, 1)])
 def test_the_points_of_a_curve(samples: int, iterations: int) -> None:
     points = LossCurve(samples, iterations)

@@ -24,6 +24,8 @@ _HEADER_ROW = FIRST_SAMPLE_ROW - 1
 EPOCH_CELL = "C3"
 _WIDTH, _GAP = 10.0, 3.0
 _LOSS = "loss of all samples"
+_NEARNESS = "0.0001"
+"""Added to an epoch, so that a part of one is found by as many of its digits as a cell shows."""
 
 
 def data(workbook: Workbook, lesson: Lesson) -> Page:
@@ -61,7 +63,7 @@ def _choose(page: Page, lesson: Lesson) -> str:
     page.text("D3", f"← the epoch whose weights answer, 0 to {epochs[-1]:g}")
     places = table.curve_places.removeprefix(f"{DATA}!")
     usable = f"IF(ISNUMBER({absolute(EPOCH_CELL)}),MAX(0,{absolute(EPOCH_CELL)}),{epochs[-1]:.15G})"
-    return f"MATCH({usable},{places},1)"
+    return f"MATCH({usable}+{_NEARNESS},{places},1)"
 
 
 def _samples(page: Page, lesson: Lesson) -> None:
