@@ -26,6 +26,14 @@ LOSSES: Mapping[str, tuple[str, str]] = {
     "a power": ("POWER([a]-[t],2)/2", "-([t]-[a])"),
 }
 """Of an output a with target t: the loss, and its derivative by a."""
+RULES: Mapping[str, tuple[str, str, str]] = {
+    "plain": ("[w-]-{eta}*[g-]", "", ""),
+    "momentum from rest": ("[w-]-[v]", "0.9*[v-]+{eta}*[g-]", "0"),
+    "momentum from the first step": ("[w-]-[v-]", "0.9*[v-]+{eta}*[g]", "={eta}*[g]"),
+    "momentum as a mean": ("[w-]-{eta}*[v]", "0.8*[v-]+0.2*[g-]", "0"),
+    "weight decay": ("[w-]-{eta}*([g-]+0.01*[w-])", "", ""),
+}
+"""The update of a weight w with gradient g and velocity v, the rule of the velocity, and its first value."""
 LAYOUTS = ("rows", "columns", "sheets", "blocks below", "blocks beside")
 TRANSLATED = {
     "w": "peso ",
@@ -37,6 +45,7 @@ TRANSLATED = {
     "E": "erro ",
     "g": "grad ",
     "d": "delta ",
+    "v": "velocidade ",
 }
 
 Place = tuple[str, int, int]
@@ -49,6 +58,7 @@ class Network:
     sizes: tuple[int, ...]
     activations: tuple[str, ...]
     loss: str
+    rule: str
     has_biases: bool
     has_deltas: bool
     layout: str
@@ -65,6 +75,10 @@ class Training:
     given: list[str] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
     """Each with its gradient."""
+    updates: dict[str, str] = field(default_factory=dict)
+    """Of the parameters, and of their velocities."""
+    starts: dict[str, str] = field(default_factory=dict)
+    """Of the velocities."""
     rules: dict[str, str] = field(default_factory=dict)
     forward: list[str] = field(default_factory=list)
     backward: list[str] = field(default_factory=list)
@@ -75,6 +89,7 @@ def networks(
     draw: st.DrawFn,
     activations: tuple[str, ...] = tuple(sorted(ACTIVATIONS)),
     labels: tuple[str, ...] = ("translated", "missing", "named", "shuffled", "misspelt"),
+    rules: tuple[str, ...] = tuple(RULES),
 ) -> Network:
     """Any of them, with these activations; labels that check may understand stand over rows and columns alone."""
     hidden = draw(st.lists(st.integers(1, 2), max_size=1))
@@ -85,6 +100,7 @@ def networks(
         sizes,
         tuple(draw(st.sampled_from(activations)) for _ in sizes[1:]),
         draw(st.sampled_from(sorted(LOSSES))),
+        draw(st.sampled_from(rules)),
         draw(st.booleans()),
         draw(st.booleans()),
         layout,
@@ -149,6 +165,17 @@ def training_of(network: Network) -> Training:
                 found.parameters[name] = f"g{name}"
         following = errors
     found.backward = [name for name in found.rules if name not in found.forward]
+    for name, gradient in found.parameters.items():
+        is_kept = network.rule == "weight decay" and name.startswith("b")  # biases are left as they are
+        update, velocity, start = RULES["plain" if is_kept else network.rule]
+        for mark, quantity in {"w": name, "g": gradient, "v": f"v{name}"}.items():
+            update, velocity, start = (
+                rule.replace(f"[{mark}]", f"[{quantity}]").replace(f"[{mark}-]", f"[{quantity}-]")
+                for rule in (update, velocity, start)
+            )
+        found.updates[name] = update
+        if velocity:
+            found.updates[f"v{name}"], found.starts[f"v{name}"] = velocity, start
     return found
 
 
@@ -193,17 +220,17 @@ def slips(network: Network) -> st.SearchStrategy[Slip]:
     """Wrong backward formulas and updates."""
     training = training_of(network)
     options = []
-    updates = {name: f"[{name}-]-{{eta}}*[{gradient}-]" for name, gradient in training.parameters.items()}
+    updates = training.updates
     for name, rule in {**{name: training.rules[name] for name in training.backward}, **updates}.items():
         names = re.findall(r"\[([a-zA-Z]+\d*)-?\]", rule)
         for used in dict.fromkeys(names):
             family = re.match(r"[a-zA-Z]+", used)
             assert family is not None
-            for other in (*training.given, *training.parameters, *training.rules):
+            for other in (*training.given, *updates, *training.rules):
                 if other != used and re.fullmatch(rf"{family[0]}\d*", other):
                     wrong = re.sub(rf"\[{used}(-?)\]", rf"[{other}\1]", rule)
                     options.append((name, wrong))
-        if name in updates:
+        if name in training.parameters and "]-{eta}" in rule:
             options.append((name, rule.replace("]-{eta}", "]+{eta}")))
         elif rule.count("*") > 1 and not rule.startswith("("):
             options.append((name, rule.rpartition("*")[0]))
@@ -218,7 +245,7 @@ def write(path: Path, network: Network, slip: Slip | None = None) -> list[tuple[
     """Write a training; the cells of the slip, by sheet and address."""
     training = training_of(network)
     chance = random.Random(network.seed)
-    order = [*training.given, *training.parameters, *training.rules]
+    order = [*training.given, *training.parameters, *training.rules, *training.starts]
     if network.labels == "shuffled":
         chance.shuffle(order)
     places = _places(network, order)
@@ -248,10 +275,13 @@ def write(path: Path, network: Network, slip: Slip | None = None) -> list[tuple[
             content = samples[step if network.several_samples else 0][name]
         elif name in training.parameters and step == 0:
             content = round(chance.uniform(0.1, 0.9) * chance.choice([-1, 1]), 2)
+        elif step == 0 and not training.starts.get(name, "=").startswith("="):
+            content = float(training.starts[name])
         else:
-            gradient = training.parameters.get(name)
-            rule = training.rules.get(name) or f"[{name}-]-{{eta}}*[{gradient}-]"
-            if slip is not None and slip.name == name and slip.step in (None, step):
+            rule = training.rules.get(name) or training.updates[name]
+            if step == 0 and name in training.starts:
+                rule = training.starts[name].removeprefix("=")
+            elif slip is not None and slip.name == name and slip.step in (None, step):
                 rule = slip.rule
                 wrong.append((sheet, address(place, sheet)))
             filled = rule.replace("{eta}", address(eta, sheet, "$"))

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 
-from xlbackprop.checker.calculation.graph import TEXT
+from xlbackprop.checker.calculation.graph import TEXT, skeleton
 from xlbackprop.checker.calculation.judgement import as_before
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import told
 from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.repair import rewritten
-from xlbackprop.checker.calculation.states import State, usual_move
+from xlbackprop.checker.calculation.states import State
+from xlbackprop.checker.calculation.threads import Back
 
 _SAME = 1e-9
 
 
-def carrying_mistakes(model: Model, descents: list[Descent]) -> Iterator[Mistake]:
-    """The states that are carried on otherwise than most are, and the updates that use none where most do."""
+def carrying_mistakes(model: Model, descents: list[Descent], told_: Container[int]) -> Iterator[Mistake]:
+    """The states that are carried on otherwise than most are, and the updates that use none where most do.
+
+    Args:
+        model: the calculation.
+        descents: what its updates descend.
+        told_: the cells whose mistakes are known.
+    """
     if not model.states:
         return
     yield from _crossed(model)
@@ -34,20 +41,23 @@ def carrying_mistakes(model: Model, descents: list[Descent]) -> Iterator[Mistake
         uses = np.array([carrying[model.graph.operands(node)].any() for node in targets.tolist()], dtype=np.bool_)
         if 2 * uses.sum() > len(targets):
             for node in targets[~uses].tolist():
+                if any(one in told_ for one in (node, *model.graph.operands(node).tolist())):
+                    continue
                 words = "does not use what the other parameters carry from step to step"
                 yield Mistake(node, "missing_term", words, "")
 
 
 def _crossed(model: Model) -> Iterator[Mistake]:
     graph = model.graph
-    move = usual_move(graph, {state.node: state.before for state in model.states})
-    if move is None:
-        return
-    held = {state.node for state in model.states} | {state.before for state in model.states}
+    back = {sheet: Back(graph, move) for sheet, move in model.threads.usual_moves(graph).items()}
+    states = {state.node for state in model.states}
+    held = states | {graph.link(state.before) for state in model.states}
+    seeds = {skeleton(graph, node) for node in held - states if graph.is_formula(node)}
     for state in model.states:
-        sheet, row, column = graph.positions[state.node]
-        right = graph.node((sheet, row - move[0], column - move[1]))
-        if right > TEXT and right != state.before and (right in held or not graph.is_formula(right)):
+        sheet = graph.positions[state.node][0]
+        right = back[sheet](state.node) if sheet in back else 0
+        is_start = right > TEXT and (not graph.is_formula(right) or skeleton(graph, right) in seeds)
+        if graph.link(state.before) not in (right, graph.link(right)) and (right in held or is_start):
             words = f"goes on from {told(graph, state.before, sheet)} where {told(graph, right, sheet)} belongs"
             yield Mistake(state.node, "wrong_cell", words, _reading(model, state, right))
 

@@ -55,7 +55,26 @@ class _Diagnosis:
         wanted = self.model.evaluation.results[self.target] - self.model.steps[self.model_index]
         wanted = wanted - pace * self.adjoint(self.parameter)
         unusual = self._unusual_update(wanted)
-        return [unusual] if unusual is not None else self._judged(self.target, wanted, 0)
+        if unusual is not None:
+            return [unusual]
+        found = self._judged(self.target, wanted, 0)
+        if [one.node for one in found] == [self.target] and not found[0].formula:
+            return self._unusual_operand() or found
+        return found
+
+    def _unusual_operand(self) -> list[Mistake]:
+        """The one cell that an update reads that is built otherwise than what right updates of its build read there."""
+        graph, read = self.graph, self.graph.operands(self.target).tolist()
+        for other in self.model.targets[self.descent.members[self.descent.is_right]].tolist():
+            if skeleton(graph, other) != skeleton(graph, self.target):
+                continue
+            pairs = zip(read, graph.operands(other).tolist(), strict=True)
+            unlike = [(one, usual) for one, usual in pairs if skeleton(graph, one) != skeleton(graph, usual)]
+            if len(unlike) == 1 and unlike[0][0] != self.parameter and graph.is_formula(unlike[0][0]):
+                node, usual = unlike[0]
+                words = f"is built otherwise than {told(graph, usual, self.sheet)}"
+                return [Mistake(node, "wrong_formula", words, "", self.parameter)]
+        return []
 
     def _unusual_update(self, wanted: Array) -> Mistake | None:
         """What is wrong in an update that is built otherwise than all right ones, where built like them it is right."""
@@ -178,19 +197,29 @@ class _Diagnosis:
 
     def _gradients(self) -> list[Array]:
         """The derivative by the parameter, with the sign and factor with which right updates beside it read theirs."""
-        found: dict[float, Array] = {}
-        own = self.adjoint(self.parameter)
+        own = self.step.adjoints.get(self.parameter)
+        if own is None:
+            return []
+        rate, seen = self._rate(), self.model.evaluation.seen
+        paces = [np.ones_like(own), *([seen[rate]] if rate > TEXT else [])]
+        found = {
+            (number, factor): own * pace * factor
+            for number, pace in enumerate(paces)
+            for factor in (1.0, self.descent.factor)
+        }
         for index, member in enumerate(self.descent.members.tolist()):
             target, parameter = int(self.model.targets[member]), int(self.model.parameters[member])
-            if not self.descent.is_right[index] or target not in self.step.updates:
+            slope = self.step.adjoints.get(parameter)
+            if not self.descent.is_right[index] or target not in self.step.updates or slope is None:
                 continue
             for operand in self.graph.operands(target).tolist():
                 if operand not in self.step.values or operand == parameter or not self.model.depends[operand]:
                     continue
-                with np.errstate(all="ignore"):
-                    factor = self.step.values[operand] / self.adjoint(parameter)
-                if bool(alike(factor, np.full_like(factor, factor[0]))):
-                    found.setdefault(float(f"{factor[0]:.9g}"), own * factor[0])
+                for number, pace in enumerate(paces):
+                    with np.errstate(all="ignore"):
+                        factor = self.step.values[operand] / slope / pace
+                    if bool(alike(factor, np.full_like(factor, factor[0]))):
+                        found.setdefault((number, float(f"{factor[0]:.9g}")), own * pace * factor[0])
         return list(found.values())
 
     def _is_right_elsewhere(self, node: int, operand: int, wanted: Array) -> bool:

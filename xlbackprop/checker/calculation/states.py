@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph, skeleton
-from xlbackprop.checker.calculation.threads import Move
+from xlbackprop.checker.calculation.threads import Back, Move
 from xlbackprop.checker.file.formula import UnsupportedError
 
 Flags = npt.NDArray[np.bool_]
@@ -40,13 +40,17 @@ def with_states(
         depends: all that parameters change.
         moves: from a step to the next one, by the name of the sheet.
     """
-    slots: dict[int, int] = {}
+    alike: dict[tuple[str, int], list[int]] = defaultdict(list)
     for number, kind in enumerate(graph.kinds):
-        if is_backward[kind.cells].any():
-            slot = _carried(graph, number, depends, moves)
-            if slot is not None:
-                slots.update(dict.fromkeys(kind.cells.tolist(), slot))
-    slots |= _odd(graph, slots, is_backward)
+        if depends[kind.cells].any():
+            for slot in _going_on(graph, number, depends, moves):
+                alike[skeleton(graph, int(kind.cells[0])), slot].append(number)
+    slots: dict[int, int] = {}
+    for (build, slot), numbers in alike.items():
+        is_used = any(is_backward[graph.kinds[number].cells].any() for number in numbers)
+        if is_used and _is_carried(graph, numbers, slot, build):
+            slots.update((node, slot) for number in numbers for node in graph.kinds[number].cells.tolist())
+    slots |= _odd(graph, slots, is_backward, moves)
     positions, operands_of = list(graph.positions), {int(graph.kind_of[node]) for node in slots}
     kinds = [
         replace(kind, operands=kind.operands.copy()) if number in operands_of else kind
@@ -69,66 +73,50 @@ def with_states(
     return extended, tuple(states)
 
 
-def _carried(graph: Graph, number: int, depends: Flags, moves: Mapping[str, Move]) -> int | None:
-    """Which operand of a kind of formula is the same thing one step before, of which a fixed share is kept.
+def _going_on(graph: Graph, number: int, depends: Flags, moves: Mapping[str, Move]) -> Iterator[int]:
+    """Which operands of a kind of formula belong to the step before, a fixed share of them being kept.
 
     Something of the step itself, which parameters change, is added to it.
     """
     kind = graph.kinds[number]
-    build = skeleton(graph, int(kind.cells[0]))
     for slot in (slot.start for slot in kind.program.slots if not slot.is_range and slot.size == 1):
-        if not depends[np.delete(kind.operands, slot, axis=1)].any():
-            continue
-        operands = kind.operands[:, slot].tolist()
-        pairs = [pair for pair in zip(operands, kind.cells.tolist(), strict=True) if pair[0] > TEXT]
-        if 2 * sum(_is_step_back(graph, moves, *pair) for pair in pairs) <= len(pairs):
-            continue
-        roots = [graph.link(node) if node > TEXT else BLANK for node in operands]
-        carried = [graph.is_formula(root) and skeleton(graph, root) == build for root in roots if root > TEXT]
-        starts = [root <= TEXT or not graph.is_formula(root) for root in roots]
-        is_chain = 2 * (sum(carried) + sum(starts)) > len(roots) or 2 * sum(carried) >= len(roots)
-        if any(carried) and is_chain and _is_share(graph, number, slot):
-            return slot
-    return None
+        if depends[np.delete(kind.operands, slot, axis=1)].any():
+            pairs = zip(kind.operands[:, slot].tolist(), kind.cells.tolist(), strict=True)
+            back = [_is_step_back(graph, moves, *pair) for pair in pairs if pair[0] > TEXT]
+            if 2 * sum(back) > len(back) and _is_share(graph, number, slot):
+                yield slot
+
+
+def _is_carried(graph: Graph, numbers: Iterable[int], slot: int, build: str) -> bool:
+    """Whether an operand of formulas of one build is the same thing one step before."""
+    operands = np.concatenate([graph.kinds[number].operands[:, slot] for number in numbers]).tolist()
+    roots = [graph.link(node) if node > TEXT else BLANK for node in operands]
+    carried = [graph.is_formula(root) and skeleton(graph, root) == build for root in roots if root > TEXT]
+    starts = [root <= TEXT or not graph.is_formula(root) for root in roots]
+    return any(carried) and (2 * (sum(carried) + sum(starts)) > len(roots) or 2 * sum(carried) >= len(roots))
 
 
 def _is_step_back(graph: Graph, moves: Mapping[str, Move], earlier: int, later: int) -> bool:
     """Whether a cell belongs to the step before that of another one, as far as that is known."""
-    (sheet, row, column), (other, down, across) = graph.positions[earlier], graph.positions[later]
+    (sheet, row, column), (other, down, across) = graph.positions[graph.link(earlier)], graph.positions[later]
     over, rows, columns = moves.get(other, (1, 0, 0))
-    if not moves or sheet != other or graph.link(earlier) != earlier:
-        return not moves or bool(over) or sheet == other
-    return not over and (down - row == rows if rows else across - column == columns)
+    if not moves or over:
+        return not moves or sheet != other
+    return sheet == other and (down - row == rows if rows else across - column == columns)
 
 
-def _odd(graph: Graph, slots: Mapping[int, int], is_backward: Flags) -> dict[int, int]:
+def _odd(graph: Graph, slots: Mapping[int, int], is_backward: Flags, moves: Mapping[str, Move]) -> dict[int, int]:
     """Cells of other formulas between states that read the one before them, each with the slot of this one."""
-    before = {node: int(graph.operands(node)[slot]) for node, slot in slots.items()}
-    move = usual_move(graph, before)
+    steps = {sheet: Back(graph, move) for sheet, move in moves.items()}
     found = {}
-    if move is None:
-        return {}
     for node in slots:
-        sheet, row, column = graph.positions[node]
-        later = graph.node((sheet, row + move[0], column + move[1]))
+        sheet = graph.positions[node][0]
+        later = steps[sheet].after(node) if sheet in steps else 0
         if later > TEXT and later not in slots and is_backward[later]:
             places = np.flatnonzero(graph.operands(later) == node)
             if len(places) == 1:
                 found[later] = int(places[0])
     return found
-
-
-def usual_move(graph: Graph, before: Mapping[int, int]) -> tuple[int, int] | None:
-    """How many rows and columns lie between most cells and those before them; None where that is not one sheet's."""
-    counts = Counter(
-        (here[1] - there[1], here[2] - there[2])
-        for here, there in ((graph.positions[node], graph.positions[other]) for node, other in before.items())
-        if here[0] == there[0]
-    )
-    if not counts:
-        return None
-    (move, count), *_ = counts.most_common(1)
-    return move if 2 * count > len(before) else None
 
 
 def _is_share(graph: Graph, number: int, slot: int) -> bool:

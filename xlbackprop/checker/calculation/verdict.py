@@ -131,7 +131,8 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     for descent in found:
         wrong += [*mistakes(model, descent, trials), *rate_mistakes(model, descent)]
     if found:
-        wrong += [*carrying_mistakes(model, found), *strangers(model, {one.node for one in wrong})]
+        wrong += carrying_mistakes(model, found, {one.node for one in wrong})
+        wrong += strangers(model, {one.node for one in wrong})
     wrong += list(_in_line(model, wrong))
     trainings = [training for descent in found for training in _trainings(model, descent)]
     proven = _proven(model, found, wrong)
