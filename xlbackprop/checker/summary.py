@@ -75,7 +75,8 @@ def summary(
         if not (findings or recalculated.problem)
         and (unread_places := unread_cells(verdict.table, recalculated.values))
     ]
-    not_judged = (*unread, *numbers.doubts, *held.doubts, *_not_judged(verdicts, trainings, calculation))
+    told_not = (*unread, *numbers.doubts, *held.doubts, *_not_judged(verdicts, trainings, calculation))
+    not_judged = tuple(dict.fromkeys(told_not))
     doubts = [*unread, *numbers.doubts, *held.doubts, *(() if calculation is None else _loose(calculation, ours))]
     if not found:
         declined = _declined(book, verdicts, calculation, recalculated.values)

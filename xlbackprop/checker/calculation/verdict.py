@@ -126,6 +126,8 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
         others = descents(stateful)
         if _right_of(others) > _right_of(found):
             model, found = stateful, others
+    doubts = {descent: tuple(rule_doubts(model, descent.loss)) for descent in found}
+    found = [descent for descent in found if not doubts[descent]]  # the sheet has another loss than these descend
     wrong = list(crossed_mistakes(model)) if found else []
     trials = Tries(_MOST_TRIALS)
     for descent in found:
@@ -139,10 +141,11 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
     explained = dependents(model.evaluation, sources)
     explained[sources] = False
-    doubts = tuple(
-        words for descent in found for words in (*rate_doubts(model, descent), *rule_doubts(model, descent.loss))
+    words = [word for told in doubts.values() for word in told]
+    words += [word for descent in found for word in rate_doubts(model, descent)]
+    return CalculationVerdict(
+        graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings), tuple(words)
     )
-    return CalculationVerdict(graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings), doubts)
 
 
 def _right_of(found: Iterable[Descent]) -> int:
@@ -305,6 +308,7 @@ def judged_words(verdict: CalculationVerdict) -> Iterator[str]:
 
 def not_judged_words(verdict: CalculationVerdict) -> Iterator[str]:
     """What was not judged, and why."""
+    yield from verdict.doubts
     graph, model = verdict.graph, verdict.model
     followed = {int(member) for descent in verdict.descents for member in descent.members.tolist()}
     left: dict[str, list[int]] = defaultdict(list)
