@@ -96,7 +96,7 @@ def _told(step: Step, change: Change, right: Array, parameter: int) -> Mistake:
 
 def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Iterator[Change]:
     graph, forward = model.graph, [node for node in step.forward if node in set(step.nodes)]
-    for node in dict.fromkeys([*forward, *(node for node in step.nodes if node not in step.updates)]):
+    for node in dict.fromkeys([*forward, *step.nodes]):
         text = _usual(graph, node)
         known = graph.read(text, node) if text else None
         if known is not None:

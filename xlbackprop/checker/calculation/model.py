@@ -75,6 +75,8 @@ class Descent(Struct, eq=False):
     """Which updates of the model belong to it."""
     adjoint: Array
     """The derivatives of the loss by all nodes."""
+    reached: Flags
+    """Whether the loss depends on the parameter."""
     factor: float
     """What all gradients are multiplied by, beside the learning rate: a convention such as ½ or 2."""
     is_right: Flags

@@ -230,7 +230,7 @@ def _followed(
     """The losses that updates descend, best first; these updates are left no more."""
     candidates = list(trials)
     while left.any() and candidates:
-        best = max(candidates, key=lambda one: _score(model, one[0], one[1], left, sample))
+        best = max(candidates, key=lambda one: _score(one[0], one[1], left, sample))
         if not (best[0].is_right & left[sample]).any():
             break
         candidates.remove(best)
@@ -246,6 +246,7 @@ def _followed(
             whole.loss,
             chosen,
             whole.adjoint,
+            whole.reached[chosen],
             whole.factor,
             whole.is_right[chosen],
             whole.is_right_here[chosen],
@@ -285,17 +286,15 @@ def _near(model: Model, sample: Identities) -> tuple[Flags, Evaluation]:
     return near, Evaluation(graph, whole.seen, whole.is_cut, order)
 
 
-def _score(model: Model, one: Descent, loss: Loss, left: Flags, sample: Identities) -> tuple[int, bool, int, int]:
+def _score(one: Descent, loss: Loss, left: Flags, sample: Identities) -> tuple[int, bool, int, int]:
     """How well a loss explains some updates; of two that explain as many, the one that all of them change is better."""
-    changed = (np.nan_to_num(one.adjoint[model.parameters[sample]]) != 0).any(axis=1)
     right = int((one.is_right & left[sample]).sum())
-    return right, abs(one.factor - 1) < CLOSENESS, int(changed.sum()), -len(loss.cells)
+    return right, abs(one.factor - 1) < CLOSENESS, int(one.reached.sum()), -len(loss.cells)
 
 
 def _reached(model: Model, one: Descent) -> Flags:
     """The updates of parameters that a loss depends on, and those beside them that look alike."""
-    adjoint = one.adjoint[model.parameters]
-    reached: Flags = (np.nan_to_num(adjoint) != 0).any(axis=1)
+    reached = one.reached.copy()
     alike = {_place(model, int(index)) for index in np.flatnonzero(one.is_right)}
     for index in np.flatnonzero(~reached):
         reached[index] = _place(model, int(index)) in alike
@@ -338,6 +337,7 @@ def _sets(graph: Graph, nodes: Identities, near: Flags) -> Iterator[tuple[int, .
 
 def _descent(model: Model, loss: Loss, members: Identities, evaluation: Evaluation) -> Descent:
     adjoint = evaluation.adjoint_of(loss.slopes(model.evaluation.seen))
+    reached = (np.nan_to_num(adjoint[model.parameters[members]]) != 0).any(axis=1)
     decayed = _decay(model, adjoint, members)
     adjoint[model.parameters[members]] += decayed
     with np.errstate(all="ignore"):
@@ -350,7 +350,9 @@ def _descent(model: Model, loss: Loss, members: Identities, evaluation: Evaluati
     is_right &= ~(adjoint[rates] != 0).any(axis=1)  # a number that the loss is calculated from is no learning rate
     is_right &= ~_lacks_rate(model, members, rates, is_right)
     is_right_here = _explained_here(model, ratio, factor, members, _usual_rates(model, members, rates, is_right))
-    return Descent(loss, members, adjoint, factor, is_right, is_right_here, rates, factors, bool(decayed.any()))
+    return Descent(
+        loss, members, adjoint, reached, factor, is_right, is_right_here, rates, factors, bool(decayed.any())
+    )
 
 
 def _decay(model: Model, adjoint: Array, members: Identities) -> Array:
