@@ -83,8 +83,6 @@ def checked(
         book = read_book(path)
         definition = None if table_map is not None else _definition(book)
         beyond = _beyond(definition)
-        if beyond:
-            return Checked(Report(str(path), "not_recognised", beyond), book)
         ours = None if definition is None else book.by_name.get(WALKTHROUGH)
         sheets = book.sheets if ours is None else book.with_all_they_read([ours])
         formulas = sum(sheet.formulas for sheet in sheets)
@@ -95,8 +93,14 @@ def checked(
         if wanted is not None and wanted not in book.by_name:
             missing = f'there is no sheet "{wanted}", which the map names; {did_you_mean(wanted, book.by_name)}'
             return Checked(Report(str(path), "not_recognised", missing), book)
-        calculation = judge_calculation(book) if definition is None else None
-        tables = [table for table in _find(book, table_map, definition) if not is_view(calculation, table)]
+        calculation = None
+        if beyond or definition is None:
+            calculation = judge_calculation(replace(book, sheets=tuple(sheets)))
+        if beyond and calculation is not None:
+            ours_alone = tuple(training for training in calculation.trainings if training.sheet == WALKTHROUGH)
+            calculation = replace(calculation, trainings=ours_alone)
+        found = [] if beyond else _find(book, table_map, definition)
+        tables = [table for table in found if not is_view(calculation, table)]
         understood = [understand(book, table) for table in tables]
         if not formulas:
             recalculated = recalculate.Recalculated(Values())
@@ -106,7 +110,10 @@ def checked(
         verdicts = [
             judged(book, trees, meaning, recalculated.values, budget, calculation) for trees, meaning in understood
         ]
-        return Checked(summary(path, book, verdicts, calculation, recalculated, budget), book)
+        report = summary(path, book, verdicts, calculation, recalculated, budget)
+        if beyond and report.status == "not_recognised":
+            report = replace(report, message=beyond)
+        return Checked(report, book)
     except TooLargeError:
         return Checked(Report(str(path), "not_recognised", f"too large to judge: {book.formulas:,} formulas"), book)
     except UnreadableError as error:
@@ -162,7 +169,7 @@ def _shape(definition: Definition) -> Shape:
 
 
 def _beyond(definition: Definition | None) -> str:
-    """What in a workbook of ours cannot be judged: updates that need more than the gradient of their own row."""
+    """What in a workbook of ours labels cannot judge: updates that need more than the gradient of their own row."""
     if definition is None:
         return ""
     method = definition.optimiser

@@ -141,9 +141,8 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
     for verdict in verdicts:
         is_judged = verdict.found.sheet in calculation.covered and not calculation.is_plain
         if not (verdict.table.certain or is_judged) and (unusual := _unusual_updates(calculation, verdict)):
-            doubts.append(
-                f"{verdict.found.sheet}: {count(len(unusual), 'parameter')} updated by another rule than plain"
-            )
+            number = count(len(unusual), "parameter")
+            doubts.append(f"{verdict.found.sheet}: {number} updated by another rule than plain gradient descent")
             verdict = replace(verdict, findings=tuple(item for item in verdict.findings if item not in unusual))
         if verdict.table.certain or verdict.found.sheet not in calculation.covered:
             kept.append(verdict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -129,7 +130,8 @@ class _Diagnosis:
     def _wrong_operands(self, node: int, wanted: Array) -> Sequence[tuple[int, Array]]:
         """Cells of one build that a formula reads, and the derivatives that would make it right in place of them all.
 
-        Each stands for the derivative of the loss by the cell that lies beside it as those of the others do.
+        Each stands for the derivative of the loss by the cell that lies beside it as those of the others do, or for
+        the parameter's share of that, as the samples of a batch do.
         """
         graph, step = self.graph, self.step
         forward = set(step.forward)
@@ -152,9 +154,14 @@ class _Diagnosis:
                 ]
                 if not all(other in step.adjoints for other in beside):
                     continue
-                for factor in dict.fromkeys((1.0, self.descent.factor, float(len(cells)))):
-                    for sign in (1.0, -1.0):
-                        values = [sign * factor * step.adjoints[other] for other in beside]
+                whole = [step.adjoints[other] for other in beside]
+                shares = [step.kept_slopes(other).get(self.parameter) for other in beside if graph.is_formula(other)]
+                options = [whole]
+                if len(shares) == len(whole) and all(share is not None for share in shares):
+                    options.append([one * share for one, share in zip(whole, shares, strict=True) if share is not None])
+                for option, sign in product(options, (1.0, -1.0)):
+                    for factor in dict.fromkeys((1.0, self.descent.factor, float(len(cells)))):
+                        values = [sign * factor * one for one in option]
                         trial = numbers.copy()
                         for value, places in zip(values, slots.values(), strict=True):
                             trial[places] = value

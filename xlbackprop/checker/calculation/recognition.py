@@ -24,6 +24,8 @@ CLOSENESS = 1e-7
 """Relative; a slip is off by far more with random numbers."""
 MOST_LOSSES = 60
 """Sets of cells that are tried as the loss."""
+_MOST_FULL = 3
+"""Losses that explain all updates, after which no other is tried."""
 _LARGEST_SAMPLE = 200
 """Updates that choose it."""
 _MOST_RATES = 5
@@ -211,7 +213,15 @@ def _tried(
     parts_: dict[Loss, Loss] = {}
     for loss in losses:
         parts_.setdefault(loss.within(near), loss)
-    return [(_descent(model, part, sample, evaluation), loss) for part, loss in parts_.items()]
+    found: list[Trial] = []
+    full = 0
+    for part, loss in parts_.items():
+        one = _descent(model, part, sample, evaluation)
+        found.append((one, loss))
+        full += bool((one.is_right & one.reached).all())
+        if full and (abs(one.factor - 1) < CLOSENESS or full == _MOST_FULL):
+            break
+    return found
 
 
 def _as_here(one: Descent) -> Descent:

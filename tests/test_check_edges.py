@@ -1,0 +1,177 @@
+"""`check` at the edges of a training: its last step, typed weights, other steps' rates, batches, other optimisers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from tests import handmade
+from xlbackprop.checker.checking import check
+from xlbackprop.checker.report.findings import Report
+from xlbackprop.ground.grid import address, cells_of
+
+ROWS = 8
+FIRST, LAST = handmade.FIRST, handmade.FIRST + ROWS - 1
+UNLABELLED = dict.fromkeys(handmade.CLASSIC, "")
+LABELS = {"labelled": {}, "unlabelled": UNLABELLED}
+
+
+def cells(report: Report) -> set[str]:
+    return {address(*place) for finding in report.findings for block in finding.cells for place in cells_of(block)}
+
+
+def cell(name: str, row: int) -> str:
+    return f"{handmade.LETTERS[name]}{row}"
+
+
+IN_ONE_STEP: Mapping[str, tuple[str, int, str | float]] = {
+    "a typed weight": ("w5", 36, 0.9),
+    "a gradient in the last step": ("∂E/∂w6", LAST, "=([a_o1]-[t1])*[a_o1]*(1-[a_o1])*[a_h1]"),
+    "an activation in the last step": ("a_h2", LAST, "=TANH([h2])"),
+    "a sum in the last step": ("o2", LAST, "=[w7]*[a_h1]+[w8]*[a_h1]"),
+    "a loss in the last step": ("E_total", LAST, "=[E1]+[E1]"),
+    "a loss in a step": ("E_total", 36, "=[E1]*3"),
+    "an update from two steps before": ("w5", LAST, "=[w5-]-$G$31*[∂E/∂w6-]"),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize("slip", IN_ONE_STEP)
+def test_a_slip_in_one_step_is_found_there(slip: str, labels: str, tmp_path: Path) -> None:
+    name, row, content = IN_ONE_STEP[slip]
+    report = check(handmade.write(tmp_path / "s.xlsx", {(name, row): content}, labels=LABELS[labels], rows=ROWS))
+    assert cells(report) == {cell(name, row)}
+
+
+def test_totals_below_a_table_are_no_step(tmp_path: Path) -> None:
+    below = {cell(name, LAST + 1): f"=AVERAGE({cell(name, FIRST)}:{cell(name, LAST)})" for name in ("E1", "E_total")}
+    report = check(handmade.write(tmp_path / "totals.xlsx", labels=UNLABELLED, rows=ROWS, extra=below))
+    assert (report.status, report.findings) == ("ok", ())
+
+
+@pytest.mark.parametrize("labels", LABELS)
+def test_with_other_samples_a_gradient_of_the_step_before_is_the_mistake(labels: str, tmp_path: Path) -> None:
+    """The forward pass would be consistent with it, were it to read the sample of the step before."""
+    inputs: handmade.Changes = {("i1", row): 0.1 * (row % 3 + 1) for row in range(FIRST, LAST + 1)}
+    wrong = "=" + handmade.FORMULAS["∂E/∂w1"].replace("*[i1]", "*[i1-]")
+    changes: handmade.Changes = {**inputs, ("∂E/∂w1", 36): wrong}
+    report = check(handmade.write(tmp_path / "samples.xlsx", changes, labels=LABELS[labels], rows=ROWS))
+    assert cells(report) == {cell("∂E/∂w1", 36)}
+
+
+def decaying(path: Path, late: tuple[str, ...]) -> Report:
+    """The report on a table whose learning rate has a column; some weights take the one of the next step."""
+    updates = {name: handmade.UPDATES[name].replace("$G$31", "[lr]" if name in late else "[lr-]") for name in WEIGHTS}
+    columns = [*handmade.CLASSIC, "lr"]
+    formulas = {**updates, "lr": "[lr-]*0.9"}
+    labels = dict.fromkeys(columns, "")
+    return check(
+        handmade.write(path, {("lr", FIRST): 0.5}, columns=columns, formulas=formulas, labels=labels, rows=ROWS)
+    )
+
+
+WEIGHTS = tuple(handmade.UPDATES)
+
+
+@pytest.mark.parametrize("late", [(), WEIGHTS])
+def test_a_rate_that_changes_is_that_of_either_step(late: tuple[str, ...], tmp_path: Path) -> None:
+    report = decaying(tmp_path / "rates.xlsx", late)
+    assert (report.status, report.findings) == ("ok", ())
+
+
+def test_a_rate_of_another_step_than_beside_it_is_a_mistake(tmp_path: Path) -> None:
+    report = decaying(tmp_path / "rates.xlsx", ("w3",))
+    assert cells(report) == {cell("w3", row) for row in range(FIRST + 1, LAST + 1)}
+    assert report.findings[0].expected == "=G33-AF33*Z33"
+
+
+def test_as_many_rates_of_one_step_as_of_another_are_a_question(tmp_path: Path) -> None:
+    report = decaying(tmp_path / "rates.xlsx", WEIGHTS[:4])
+    assert (report.status, report.findings) == ("not_recognised", ())
+    assert "take learning rates of different steps" in report.message
+
+
+def batches(path: Path, changed: Mapping[str, str] | None = None, loss: str = "(E{r}-C{r})^2/2") -> Report:
+    """The report on epochs below one another: four samples of one unit each, and averages of their gradients.
+
+    Args:
+        path: the workbook.
+        changed: other formulas of the samples, by column; `{r}` is their row, `{p}` that of the parameters.
+        loss: of a sample.
+    """
+    columns = {
+        "D": "$B${p}*A{r}+$C${p}*B{r}+$D${p}",
+        "E": "1/(1+EXP(-D{r}))",
+        "F": loss,
+        "G": "(E{r}-C{r})*E{r}*(1-E{r})",
+        "H": "G{r}*A{r}",
+        "I": "G{r}*B{r}",
+        "J": "G{r}",
+    } | dict(changed or {})
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet["B1"] = 0.3
+    for epoch in range(4):
+        top = 4 + 9 * epoch
+        for letter, start, gradient in zip("BCD", (0.3, -0.2, 0.1), "HIJ", strict=True):
+            sheet[f"{letter}{top}"] = start if epoch == 0 else f"={letter}{top - 9}-$B$1*{gradient}{top - 3}"
+        for row, sample in enumerate([(0.5, 1.2, 1), (-0.3, 0.8, 0), (1.1, -0.6, 1), (0.2, 0.4, 0)], top + 2):
+            for letter, number in zip("ABC", sample, strict=True):
+                sheet[f"{letter}{row}"] = number
+            for letter, rule in columns.items():
+                sheet[f"{letter}{row}"] = "=" + rule.format(r=row, p=top)
+        for letter in "FHIJ":
+            sheet[f"{letter}{top + 6}"] = f"=AVERAGE({letter}{top + 2}:{letter}{top + 5})"
+    workbook.save(path)
+    return check(path)
+
+
+def samples(letter: str, epochs: int = 4) -> set[str]:
+    return {f"{letter}{4 + 9 * epoch + row}" for epoch in range(epochs) for row in range(2, 6)}
+
+
+def test_batches_are_right(tmp_path: Path) -> None:
+    report = batches(tmp_path / "batches.xlsx")
+    assert (report.status, report.findings) == ("ok", ())
+
+
+@pytest.mark.parametrize(
+    ("letter", "rule", "epochs"),
+    [("D", "$B${p}*A{r}+$C${p}*A{r}+$D${p}", 3), ("I", "G{r}*A{r}", 4), ("J", "G{r}*C{r}", 4)],
+)
+def test_a_slip_in_every_sample_is_told_there_and_not_at_the_average(
+    letter: str, rule: str, epochs: int, tmp_path: Path
+) -> None:
+    """Nothing descends the last loss: its forward pass, which fits no less to itself, is not spoken of."""
+    report = batches(tmp_path / "batches.xlsx", {letter: rule})
+    assert samples(letter, epochs) <= cells(report) <= samples(letter)
+
+
+def test_the_gradient_of_another_loss_than_the_sheet_shows_is_not_called_right(tmp_path: Path) -> None:
+    report = batches(tmp_path / "batches.xlsx", loss="-C{r}*LN(E{r})-(1-C{r})*LN(1-E{r})")
+    assert (report.status, report.findings) == ("not_recognised", ())
+    assert "the updates go down by the derivative of ½(t − y)²" in report.message
+
+
+ADAM = "[w#-]-$G$31*([m#]/(1-0.9^[k]))/(SQRT([s#]/(1-0.999^[k]))+0.00000001)"
+OTHER_RULES: Mapping[str, Callable[[str], str]] = {
+    "Adam": lambda number: ADAM.replace("#", number),
+    "a decay of the wrong sign": lambda number: f"[w{number}-]-$G$31*([∂E/∂w{number}-]-0.01*[w{number}-])",
+}
+
+
+@pytest.mark.parametrize("rule", OTHER_RULES)
+def test_updates_by_a_rule_that_is_not_known_are_not_judged_by_their_labels(rule: str, tmp_path: Path) -> None:
+    numbers = [name[1:] for name in WEIGHTS]
+    columns = [*handmade.CLASSIC, "k", *(f"{kind}{number}" for number in numbers for kind in "ms")]
+    formulas = {f"w{number}": OTHER_RULES[rule](number) for number in numbers} | {"k": "[k-]+1"}
+    formulas |= {f"m{number}": f"0.9*[m{number}-]+0.1*[∂E/∂w{number}-]" for number in numbers}
+    formulas |= {f"s{number}": f"0.999*[s{number}-]+0.001*[∂E/∂w{number}-]^2" for number in numbers}
+    starts: handmade.Changes = {(name, FIRST): 0.0 for name in columns if name[0] in "kms"}
+    report = check(handmade.write(tmp_path / "rule.xlsx", starts, columns=columns, formulas=formulas, rows=ROWS))
+    assert (report.status, report.findings) == ("not_recognised", ())
+    assert "8 parameters updated by another rule than plain gradient descent" in report.message
