@@ -24,8 +24,8 @@ CLOSENESS = 1e-7
 """Relative; a slip is off by far more with random numbers."""
 MOST_LOSSES = 60
 """Sets of cells that are tried as the loss."""
-_MOST_FULL = 3
-"""Losses that explain all updates, after which no other is tried."""
+_MOST_FULL = 4
+"""Losses that explain all updates, of which the one with the fewest cells is taken, before no other is tried."""
 _LARGEST_SAMPLE = 200
 """Updates that choose it."""
 _MOST_RATES = 5
@@ -219,7 +219,7 @@ def _tried(
         one = _descent(model, part, sample, evaluation)
         found.append((one, loss))
         full += bool((one.is_right & one.reached).all())
-        if full and (abs(one.factor - 1) < CLOSENESS or full == _MOST_FULL):
+        if full == _MOST_FULL:
             break
     return found
 
