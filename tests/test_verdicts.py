@@ -126,7 +126,8 @@ def test_what_was_once_told_wrongly(template: str, rate: float | str, words: str
     path = build(definition, tmp_path / "book.xlsx", sheets=["learning-rates"])
     cells = judges.ironcalc_judge(path, {(TITLE, "B6"): rate})
     assert cells[TITLE, "B9"] == words
-    assert (cells.get((TITLE, "B8")) or "") == ("" if words == "no number" else "never")
+    since = "–" if template == "deep" else "never"  # the dead network is not far off, and has not learned it
+    assert (cells.get((TITLE, "B8")) or "") == ("" if words == "no number" else since)
 
 
 positive = st.floats(1e-30, 1e30)

@@ -23,7 +23,7 @@ _WHAT = (
     "A small neural network learns here, with every number in the open. All but a few of them are formulas: change "
     "one in bold blue, and the table, the diagram, the sentences and the charts follow."
 )
-_WIDTHS = {"A": 14.0, "B": 60.0, "C": 2.0, "D": 10.0, "E": 67.0}
+_WIDTHS = {"A": 14.0, "B": 61.0, "C": 2.0, "D": 10.0, "E": 69.0}
 """Characters."""
 
 _ROW_HEIGHT = 17
