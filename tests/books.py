@@ -8,9 +8,17 @@ from hashlib import sha256
 from pathlib import Path
 
 import openpyxl
+from msgspec import Struct
 from openpyxl.workbook.workbook import Workbook
 
 from tests.judges import rewritten
+
+
+class TemplateBook(Struct, frozen=True):
+    """The workbook of a template as a file, and with its values as openpyxl reads it."""
+
+    path: Path
+    values: Workbook
 
 
 def opened(path: Path, *titles: str, data_only: bool = False) -> Workbook:

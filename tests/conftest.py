@@ -4,10 +4,19 @@ import gc
 import os
 from functools import lru_cache
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from xlbackprop import build, load  # before openpyxl, as its users do
+
+# isort: split
+
+import openpyxl
 from openpyxl.formula.translate import Translator
 
-import xlbackprop  # noqa: F401  # before openpyxl, as its users do
+from tests.books import TemplateBook
+from tests.cases import thorough_but
+from xlbackprop.network.templates import names
 
 # times say nothing on a machine that is shared; generated workbooks are slow to make, and making a failing one smaller
 # takes minutes, so that the first one found is shown as it is
@@ -24,3 +33,10 @@ settings.load_profile("xlbackprop")
 # while it is read, finds none; and in each of its rows openpyxl moves the same references by as many rows
 gc.set_threshold(200_000, 20, 100)
 Translator.translate_range = staticmethod(lru_cache(1 << 17)(Translator.translate_range))
+
+
+@pytest.fixture(scope="session", params=thorough_but(names(), "classic"))
+def template_book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TemplateBook:
+    """The workbook of each template, built and read once for all tests that take it."""
+    path = build(load(request.param), tmp_path_factory.mktemp("template") / "book.xlsx")
+    return TemplateBook(path, openpyxl.load_workbook(path, data_only=True))

@@ -372,6 +372,7 @@ def _map_of(path: Path, names: Iterable[str]) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_a_sheet_whose_every_formula_is_wrong_in_another_way_is_judged_in_seconds(folder: Path) -> None:
     path = handmade.write(folder / "everywhere.xlsx", _wrong_everywhere())
     column_map = _map_of(folder / "everywhere.toml", handmade.LETTERS)
@@ -383,6 +384,7 @@ def test_a_sheet_whose_every_formula_is_wrong_in_another_way_is_judged_in_second
     assert check(path, map_file=column_map) == report  # what is remembered from before is no reason to say more
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("missing", [("w1",), ("w6", "w7", "w8"), ("w1", "w2", "w3", "w4", "w5", "w6", "w7")])
 def test_a_map_of_some_of_the_weights_is_judged_in_seconds(missing: tuple[str, ...], folder: Path) -> None:
     """The columns that the map leaves out are cells that nobody knows, and every gradient is built on them."""

@@ -85,6 +85,7 @@ BOOKS: dict[str, Callable[[Path], Path]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", BOOKS)
 def test_an_opendocument_spreadsheet_gets_the_report_of_the_workbook(name: str, tmp_path: Path) -> None:
     source = BOOKS[name](tmp_path / "book.xlsx")

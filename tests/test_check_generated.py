@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from xlbackprop.ground.grid import address, cells_of
 SETTINGS = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.thorough
 @settings(SETTINGS, max_examples=6)
 @given(network=networks())
 def test_a_right_training_is_called_right(network: Network, tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ WRITTEN: Mapping[str, tuple[object, str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", WRITTEN)
 def test_what_is_written_is_read_as_it_is_meant(what: str, tmp_path: Path) -> None:
     content, words = WRITTEN[what]
@@ -98,6 +99,7 @@ CHARTS: Mapping[str, tuple[Callable[[Path], Path], str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", CHARTS)
 def test_a_chart_is_one_thing(what: str, tmp_path: Path) -> None:
     write, words = CHARTS[what]
@@ -115,6 +117,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("formula", FUNCTIONS)
 def test_only_a_function_that_some_programs_lack_is_noted(formula: str, tmp_path: Path) -> None:
     path = handmade.write(tmp_path / "function.xlsx", extra={**RATE, "A4": f"={formula}"}, rows=4)

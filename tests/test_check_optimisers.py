@@ -66,6 +66,7 @@ def told(report: Report) -> list[tuple[tuple[str, ...], str]]:
     return [(finding.cells, finding.expected) for finding in report.findings]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("labelled", [False, True])
 @pytest.mark.parametrize("convention", MOMENTUM)
 def test_momentum_is_recognised(convention: str, labelled: bool, tmp_path: Path) -> None:
@@ -76,6 +77,7 @@ def test_momentum_is_recognised(convention: str, labelled: bool, tmp_path: Path)
     assert {note.kind for note in report.notes} <= {"recognition"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("labelled", [False, True])
 @pytest.mark.parametrize("convention", DECAY)
 def test_weight_decay_is_recognised(convention: str, labelled: bool, tmp_path: Path) -> None:

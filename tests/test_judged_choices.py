@@ -189,7 +189,7 @@ def test_absurd_choices_show_no_error_in_programs(judge, tmp_path: Path) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize(("template", "judge"), [("classic", judges.libreoffice), ("mazur", judges.gnumeric)])
 def test_spreadsheet_programs_agree_on_lesson_sheets(template: str, judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    definition = load(template, iterations=20)
+    definition = load(template, iterations=8)
     generated = build(definition, tmp_path / "book.xlsx")
     files, expected = [], []
     for name, changes, wanted in _lesson_variants(definition, generated, tmp_path, FEW_CHANGES):

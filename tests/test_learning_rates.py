@@ -184,6 +184,7 @@ def test_a_rate_that_is_no_number_has_no_curve_and_no_verdict(
         assert len(left_out) == 1, "a curve whose points are one"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["classic", "xor"])
 def test_the_working_shows_numbers_too_large_for_its_columns_by_powers_of_ten(name: str, tmp_path: Path) -> None:
     sheet = opened(build(load(name), tmp_path / "book.xlsx", sheets=["learning-rates"]), TITLE)[TITLE]

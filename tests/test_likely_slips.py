@@ -182,7 +182,7 @@ def test_a_slip_is_wrong_among_right_answers_that_are_rounded(template: str, tmp
 def test_every_slip_is_wrong_in_libreoffice(tmp_path: Path) -> None:
     definition = load("classic", iterations=4)
     path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
-    typed_rounds = list(rounds(definition))
+    typed_rounds = list(rounds(definition))[::3]  # IronCalc has them all
     files = [
         judges.changed(path, typed(path, {name: wrong for name, (wrong, _) in each.items()}), f"round-{index}")
         for index, each in enumerate(typed_rounds)

@@ -131,6 +131,7 @@ def test_a_training_that_is_too_long_for_anything() -> None:
         train(network(20, 20, 20, iterations=1_000_000))
 
 
+@pytest.mark.thorough
 def test_a_network_that_no_sheet_can_hold_is_trained_and_explained(tmp_path: Path) -> None:
     large = network(80, 80, 20)
     trace = train(large)

@@ -22,8 +22,7 @@ from openpyxl.utils import get_column_letter
 from tests import handmade
 from tests.cases import thorough_but
 from tests.test_check_files import SLIP, _with_part
-from tests.test_cli import run
-from xlbackprop import cli
+from tests.test_cli import run, run_here
 from xlbackprop.checker import checking, workers
 from xlbackprop.checker.calculation import forward, verdict
 from xlbackprop.checker.calculation.forward import Change, _Changed
@@ -52,22 +51,6 @@ def message_of(path: Path) -> str:
     (outcome,) = outcomes_of(Request(path, "ironcalc"))
     assert outcome.report.status in ("unreadable", "not_recognised"), outcome.report
     return outcome.report.message
-
-
-def run_here(
-    *arguments: str, cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> tuple[int, str]:
-    """The command line in this process: its exit code and all that it says."""
-    monkeypatch.chdir(cwd)
-    monkeypatch.setattr(sys, "argv", ["xlbackprop", *arguments])
-    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    monkeypatch.setattr(cli, "_heed_signals", lambda: None)
-    with pytest.raises(SystemExit) as ended:
-        cli.run()
-    said = capsys.readouterr()
-    assert "Traceback" not in said.err
-    assert "mistake in xlbackprop itself" not in said.err
-    return int(ended.value.code or 0), " ".join((said.out + said.err).split())
 
 
 @pytest.fixture
@@ -200,6 +183,7 @@ def test_a_folder_that_cannot_be_entered_is_one_message(command: list[str], tmp_
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.thorough
 @POSIX
 def test_names_that_are_no_text_lose_no_report(right: Path, tmp_path: Path) -> None:
     wrong = handmade.write(tmp_path / "wrong.xlsx", SLIP)
@@ -261,6 +245,7 @@ LONG_TEXTS = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", LONG_TEXTS, ids=lambda text: text[:3])
 def test_a_long_text_takes_no_time(text: str, right: Path) -> None:
     path = _with_part(right, SHEET, _above(_text_cells(*(text[:-index] for index in range(1, 20)))))
@@ -272,6 +257,7 @@ def test_a_long_text_takes_no_time(text: str, right: Path) -> None:
 LONG_FORMULAS = ["'" * 32000, '"' * 31999, "A" * 32767, "A1+" * 20000, "(" * 32767, "A" * 8000, "a." * 4000, '"' * 7999]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("formula", LONG_FORMULAS, ids=lambda formula: f"{formula[:2]} {len(formula)}")
 def test_a_long_formula_takes_no_time(formula: str, right: Path) -> None:
     escaped = formula.replace('"', "&quot;")
@@ -282,6 +268,7 @@ def test_a_long_formula_takes_no_time(formula: str, right: Path) -> None:
     assert time.process_time() - start < 3
 
 
+@pytest.mark.thorough
 def test_the_search_for_slips_has_one_budget_for_all_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     searches = []
 
@@ -301,6 +288,7 @@ def test_the_search_for_slips_has_one_budget_for_all_tables(tmp_path: Path, monk
     assert len(searches) == 2
 
 
+@pytest.mark.thorough
 def test_the_search_for_a_wrong_forward_pass_has_an_end(
     right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,6 +332,7 @@ def test_helpers_that_double_one_another_are_not_written_out(tmp_path: Path) -> 
     assert trees.problem(key) == "helper cells that read one another too often"
 
 
+@pytest.mark.thorough
 def test_sheets_that_are_one_part_and_very_many_sheets_are_refused(right: Path) -> None:
     def doubled(data: bytes) -> bytes:
         return re.sub(rb"<sheets>(.*)</sheets>", rb"<sheets>\1\1</sheets>", data)
@@ -394,6 +383,7 @@ def test_the_limits_on_memory_come_to_what_is_promised() -> None:
     assert workers.MEGABYTES + recalculate.MEGABYTES <= 500
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize("code", thorough_but([*ODD, *(IN_MEMORY if sys.platform == "linux" else ())], next(iter(ODD))))
 def test_a_file_that_ends_or_keeps_its_worker_costs_nobody_else_a_report(
@@ -440,6 +430,7 @@ def _alive(group: int) -> bool:
     return any(line.split()[0] == str(group) and "Z" not in line.split()[1] for line in listed.splitlines())
 
 
+@pytest.mark.thorough
 def test_many_files_are_reported_in_their_order(right: Path, tmp_path: Path) -> None:
     wrong = handmade.write(tmp_path / "wrong.xlsx", SLIP)
     (tmp_path / "none.xlsx").write_bytes(b"")
@@ -598,6 +589,7 @@ def test_a_libreoffice_that_hangs_is_ended_with_all_that_it_started(
 # the annotated copy
 
 
+@pytest.mark.thorough
 def test_a_merge_over_everything_is_no_copy_and_the_report_is_kept(tmp_path: Path) -> None:
     wrong = handmade.write(tmp_path / "wrong.xlsx", SLIP)
     merged = b'</sheetData><mergeCells count="1"><mergeCell ref="A1:XFD1048576"/></mergeCells>'
@@ -609,6 +601,7 @@ def test_a_merge_over_everything_is_no_copy_and_the_report_is_kept(tmp_path: Pat
     assert not (tmp_path / "copy.xlsx").exists()
 
 
+@pytest.mark.thorough
 def test_the_copy_keeps_rich_text(tmp_path: Path) -> None:
     path = handmade.write(tmp_path / "rich.xlsx", SLIP)
     bold = openpyxl.cell.text.InlineFont(b=True)

@@ -65,6 +65,7 @@ def test_negative_numbers_take_brackets_after_an_operator(values: tuple[float, f
     assert tuple(numbers.read(expression) for expression in EXPRESSIONS[:4]) == texts
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(-1e9, 1e9).filter(lambda x: x == 0 or abs(x) > 1e-11), min_size=2, max_size=30))
 @example(TRICKY)
@@ -125,6 +126,7 @@ ROUGHS = (0.0, 1e-8, 4e-6, -4e-5, 3e-4, 0.02, -0.6, 1.0)
 """How far a calculation with rounded numbers may lie from the value, as a share of it."""
 
 
+@pytest.mark.thorough
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.floats(-1e9, 1e9).filter(lambda x: x == 0 or abs(x) > 1e-11), min_size=1, max_size=8))
 @example(TRICKY)

@@ -163,6 +163,7 @@ def test_a_planted_value_does_not_survive(tmp_path: Path) -> None:
     assert judges.ironcalc_judge(planted, {})[TITLE, cell] == pytest.approx(0.0275)
 
 
+@pytest.mark.thorough
 @every_definition
 def test_every_product_stands_where_its_row_and_its_column_meet(name: str, tmp_path: Path) -> None:
     definition = DEFINITIONS[name]

@@ -93,6 +93,7 @@ def cell(line: Line, right: int) -> str:
     return address(TOP_ROW + line.row, line.column + 1 + right)
 
 
+@pytest.mark.thorough
 @every_definition
 def test_every_iteration_has_the_numbers_of_the_engine(definition: Definition, built: Built) -> None:
     derivation, trace = derive(definition), train(definition)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -283,6 +282,7 @@ def expected(definition: Definition, folder: Path) -> Cells:
     return judges.carried(build(definition, folder / "expected.xlsx", sheets=[SHEET]))
 
 
+@pytest.mark.thorough
 @every_definition
 def test_quick_judges_agree(definition: Definition, tmp_path: Path) -> None:
     generated = build(definition, tmp_path / "book.xlsx", sheets=[SHEET])
@@ -475,7 +475,7 @@ def test_every_choice_is_blue_and_limited(tmp_path: Path) -> None:
 
 
 def test_a_workbook_that_compares_nothing_has_no_such_sheet(tmp_path: Path) -> None:
-    assert TITLE not in openpyxl.load_workbook(build(load(), tmp_path / "book.xlsx")).sheetnames
+    assert TITLE not in sheets.shown(build(load(), tmp_path / "book.xlsx"))
     with pytest.raises(UserError, match="its definition compares nothing"):
         build(load(), tmp_path / "other.xlsx", sheets=[SHEET])
 

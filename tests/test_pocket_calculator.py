@@ -72,6 +72,7 @@ def calculations(text: str) -> Iterator[str]:
                 yield f"{calculation[2:]} {told.group(1)}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("iteration", [0, 3, -1])
 @pytest.mark.parametrize("name", names())
 def test_step_by_step(name: str, iteration: int, tmp_path: Path) -> None:

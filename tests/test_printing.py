@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import openpyxl
 import pytest
 from openpyxl.utils import range_boundaries
-from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from tests import judges
-from tests.books import opened
+from tests.books import TemplateBook, opened
 from tests.cases import thorough_but
 from tests.sheets import assert_seen_at_once, width_of
 from xlbackprop import build, load, train
@@ -27,12 +25,6 @@ BODY, LEAST = 11.0, 8.0
 """Points of the theme's text, and what can be read at arm's length."""
 PICTURES = ("Network",)
 """One picture on one page, however large the network is; on Handout the same network can be read."""
-
-
-@pytest.fixture(scope="module", params=thorough_but(names(), "classic"))
-def book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Workbook:
-    path = build(load(request.param), tmp_path_factory.mktemp("printing") / "book.xlsx")
-    return openpyxl.load_workbook(path, data_only=True)
 
 
 def areas(sheet: Worksheet) -> list[tuple[int, int, int, int]]:
@@ -59,14 +51,14 @@ def sizes(sheet: Worksheet) -> Iterator[float]:
             yield BODY * min(1.0, scale)
 
 
-def test_all_print_can_be_read(book: Workbook) -> None:
-    for sheet in book:
+def test_all_print_can_be_read(template_book: TemplateBook) -> None:
+    for sheet in template_book.values:
         if sheet.sheet_state == "visible" and sheet.title not in PICTURES:
             assert min(sizes(sheet)) >= LEAST, sheet.title
 
 
-def test_a_screen_shows_all_of_a_sheet_that_a_reader_looks_at(book: Workbook) -> None:
-    for sheet in book:
+def test_a_screen_shows_all_of_a_sheet_that_a_reader_looks_at(template_book: TemplateBook) -> None:
+    for sheet in template_book.values:
         if sheet.sheet_state == "visible" and sheet.title not in ("Walkthrough", TITLE):
             first, _, last, _ = areas(sheet)[0]
             assert_seen_at_once(sheet, first, last)

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import openpyxl
-import pytest
-
 from tests import judges
-from tests.cases import thorough_but
-from xlbackprop import build, load
-from xlbackprop.network.templates import names
+from tests.books import TemplateBook
 from xlbackprop.workbook.xlsx import theme
 
 EXAMPLE = ("Start here", theme.INPUT)
 """The legend shows what an input looks like; nothing depends on it."""
 
 
-@pytest.mark.parametrize("name", thorough_but(names(), "xor"))
-def test_what_can_be_typed_is_validated_and_all_else_is_protected(name: str, tmp_path: Path) -> None:
-    path = build(load(name, iterations=8), tmp_path / "book.xlsx")
-    formulas = set(judges.calculated(path))
-    for sheet in openpyxl.load_workbook(path, data_only=True):
+def test_what_can_be_typed_is_validated_and_all_else_is_protected(template_book: TemplateBook) -> None:
+    formulas = set(judges.calculated(template_book.path))
+    for sheet in template_book.values:
         protection = sheet.protection
         assert (protection.sheet, protection.password) == (True, None), sheet.title
         assert not any((protection.formatCells, protection.formatColumns, protection.selectLockedCells)), sheet.title

@@ -86,6 +86,7 @@ def test_no_such_iteration(tmp_path: Path) -> None:
         build(load(), tmp_path / "book.xlsx", iteration=68)
 
 
+@pytest.mark.thorough
 def test_sheets_from_the_command_line(tmp_path: Path) -> None:
     command = shutil.which("xlbackprop", path=sys.prefix + "/bin")
     assert command is not None

@@ -90,6 +90,7 @@ def test_the_walkthrough_opens_at_the_learning_rate(classic: Path) -> None:
     assert openpyxl.load_workbook(classic)["Walkthrough"].sheet_view.selection[-1].activeCell == "G31"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("place", "fault"), PLANTED.items())
 def test_what_they_do_not_take_is_seen(place: tuple[str, str, str], fault: str, classic: Path) -> None:
     beginning, right, wrong = place

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.books import opened
+from tests.cases import thorough_but
 from tests.networks import deep
 from xlbackprop import Definition, build, load
 from xlbackprop.network.templates import names
@@ -57,7 +58,7 @@ def test_the_notation_is_the_networks_own(definition: Definition, symbols: list[
     assert set(symbols) <= set(texts(definition, tmp_path / "book.xlsx", ["start-here"]))
 
 
-@pytest.mark.parametrize("template", names())
+@pytest.mark.parametrize("template", thorough_but(names(), "classic"))
 def test_no_text_runs_into_the_next_column(template: str, tmp_path: Path) -> None:
     """In DejaVu Sans a letter takes 0.8 of a unit of a column's width on average."""
     sheets = [sheet.name for sheet in SHEETS if sheet.title in ("Start here", "Predictions")]

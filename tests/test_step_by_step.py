@@ -31,6 +31,7 @@ def lines(path: Path) -> dict[str, Line]:
     return {str(row[0]): row[1:] for row in rows if row[4]}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("columns", ["compact", "full"])
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda definition: definition.title)
 def test_every_quantity_in_the_order_of_the_calculation(definition: Definition, columns: str, tmp_path: Path) -> None:

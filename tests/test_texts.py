@@ -43,6 +43,7 @@ def texts(pattern: str, part: str) -> list[str]:
     return [html.unescape(text) for text in re.findall(pattern, part, re.DOTALL)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", LONG)
 def test_every_text_has_room_where_it_stands(name: str, tmp_path: Path) -> None:
     text = LONG[name]

@@ -42,6 +42,7 @@ def both(definition: Definition) -> tuple[Trace, Trace, list[bool]]:
         return written, train(definition), ran
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(definition=plain)
 def test_what_is_written_down_is_what_the_matrices_compute(definition: Definition) -> None:

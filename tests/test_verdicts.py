@@ -87,6 +87,7 @@ def verdicts(cells: Cells) -> list[Any]:
 RATES = (0.0, 1e-3, 0.5, 2.0, 10.0, 100.0, 1000.0, 1e6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "definition",
     [
@@ -107,6 +108,7 @@ def test_verdicts_at_the_edges(definition: Definition, tmp_path: Path) -> None:
     assert told == [expected(replace(definition, learning_rate=rate), small) for rate in RATES]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("template", "rate", "words"),
     [

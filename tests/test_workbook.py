@@ -131,7 +131,7 @@ def test_the_small_chart_of_the_class_stands_in_free_rows(sheet: Worksheet) -> N
     assert sheet.sheet_view.zoomScale == 75
 
 
-@pytest.mark.parametrize("template", names())
+@pytest.mark.parametrize("template", thorough_but(names(), "classic"))
 def test_cause_and_effect_stand_on_one_screen(template: str, tmp_path: Path) -> None:
     """The network, η and a chart of the loss, and all of it small enough for a projector."""
     path = build(load(template, iterations=6), tmp_path / "book.xlsx", sheets=["walkthrough"])
@@ -145,7 +145,7 @@ def test_cause_and_effect_stand_on_one_screen(template: str, tmp_path: Path) -> 
     assert sum(heights) * scale / 100 * 96 / 72 <= 768 - 182  # what the bars of a program take
 
 
-@pytest.mark.parametrize("template", names())
+@pytest.mark.parametrize("template", thorough_but(names(), "classic"))
 def test_the_heads_of_the_table_stay_in_sight(template: str, tmp_path: Path) -> None:
     path = build(load(template, iterations=6), tmp_path / "book.xlsx", sheets=["walkthrough"])
     sheet = opened(path, "Walkthrough")["Walkthrough"]
@@ -195,13 +195,9 @@ def test_the_file_recalculates_when_it_is_opened(sheet: Worksheet) -> None:
     assert sheet.parent.calculation.fullCalcOnLoad
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("template", "columns"),
-    [
-        ("classic", "compact"),
-        *(pytest.param(template, "compact", marks=pytest.mark.thorough) for template in VALIDATED[1:]),
-        pytest.param("mazur", "full", marks=pytest.mark.thorough),
-    ],
+    ("template", "columns"), [*((template, "compact") for template in VALIDATED), ("mazur", "full")]
 )
 def test_parts_are_valid_against_the_schema(template: str, columns: str, tmp_path: Path) -> None:
     path = build(with_few_samples(load(template, iterations=2), 4), tmp_path / "book.xlsx", columns=columns)
