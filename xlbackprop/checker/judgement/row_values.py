@@ -95,7 +95,8 @@ class Numbers:
         together = max(1, _MOST_TOGETHER // rows)
         for start in range(0, len(distinct), together):
             moved = distinct[start : start + together]
-            up, down = (np.abs(value(moved, (len(moved), rows), by) - right) for by in (1.0, -1.0))
+            with np.errstate(all="ignore"):
+                up, down = (np.abs(value(moved, (len(moved), rows), by) - right) for by in (1.0, -1.0))
             for each in np.fmax(up, down):  # beyond a kink one of them alone differs
                 doubt = doubt + each
         return right, doubt

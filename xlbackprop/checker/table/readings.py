@@ -85,7 +85,8 @@ class _Readings:
         """The activations that most units of a layer have: more than one where that is undecided."""
         table, shape = self._trees.table, self._meaning.shape
         outputs, is_last = self._names.activations[layer], layer == len(self._names.weights) - 1
-        kinds = [*([LINEAR] if is_last else []), *ACTIVATIONS, *([SOFTMAX] if is_last and len(outputs) > 1 else [])]
+        kinds = list(dict.fromkeys([*([LINEAR] if is_last else []), *ACTIVATIONS]))
+        kinds += [SOFTMAX] if is_last and len(outputs) > 1 else []
         needed = LOSSES[shape.loss].goes_with if is_last and table.is_loss_told else None
         if table.are_activations_told or needed is not None:
             return [needed or shape.layer_activations[layer]]
@@ -98,7 +99,7 @@ class _Readings:
                     votes[kind] += self._rows_right(self._read(self._with_activation(layer, kind)), unit)
         most = max(votes.values())
         if most:
-            return [kind for kind in votes if votes[kind] > most - 1e-9]
+            return [kind for kind in kinds if votes[kind] > most - 1e-9]
         if any(unit in table.lines for unit in outputs):
             return [shape.layer_activations[layer]]
         return kinds  # without a column of their own: what uses them tells
