@@ -452,7 +452,7 @@ def test_a_mistake_in_whatever_we_generate_is_found_in_its_cell(
 
 
 @pytest.mark.thorough
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_wrong_reference_is_found_in_its_cell_and_nowhere_else(data: st.DataObject, tmp_path: Path) -> None:
     """One reference of one formula, anywhere in the table, is turned to another column."""

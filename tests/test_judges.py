@@ -106,7 +106,7 @@ def test_spreadsheet_programs_agree(template: str, columns: str, judge, tmp_path
 
 
 @pytest.mark.thorough
-@settings(max_examples=20)
+@settings(max_examples=14)
 @given(definitions(), st.sampled_from(["compact", "full"]))
 def test_generated_networks(definition: Definition, columns: str) -> None:
     _judge_generated(definition, columns, WITHOUT_CHOICES)
@@ -125,7 +125,7 @@ def test_weighted_sums_beyond_what_exp_takes(activation: str, size: float) -> No
 
 
 @pytest.mark.thorough
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(definitions())
 def test_generated_networks_with_all_sheets(definition: Definition) -> None:
     _judge_generated(definition, "compact", None)
@@ -137,7 +137,7 @@ def test_a_sample_of_generated_networks_in_programs(judge, tmp_path: Path) -> No
     files: list[Path] = []
     expected: list[Cells] = []
 
-    @settings(max_examples=12, derandomize=True, database=None)
+    @settings(max_examples=8, derandomize=True, database=None)
     @given(definitions())
     def collect(definition: Definition) -> None:
         if definition.iterations > 1:  # Gnumeric makes #REF! of INDEX in a range of one cell
