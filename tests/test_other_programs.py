@@ -80,7 +80,7 @@ def openxlsx() -> Callable[[Path], str]:
 
 def _said(command: list[str], given: str = "") -> Any:
     environment = {**os.environ, "NODE_PATH": str(PACKAGES)}
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=600, env=environment)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=1800, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 
