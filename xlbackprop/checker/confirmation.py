@@ -49,6 +49,13 @@ def is_view(calculation: CalculationVerdict | None, table: Table) -> bool:
     return any(cell is not None and cell.formula is not None for cell in cells)
 
 
+def is_block(calculation: CalculationVerdict | None, table: Table) -> bool:
+    """Whether a table of one row is one of the steps of a training, which the calculation judges together."""
+    if calculation is None or table.certain or len(table.steps) > 1:
+        return False
+    return any(training.sheet == table.sheet.name and training.steps > 1 for training in calculation.trainings)
+
+
 def judged(
     book: Book,
     trees: Trees,
@@ -154,7 +161,7 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         findings = tuple(
             item
             for item in verdict.findings
-            if not _is_contradicted(calculation, item[1], excused)
+            if not _is_contradicted(calculation, item[1], excused, doubtful)
             if calculation.is_plain or not _are_updates(calculation, item[1])
         )
         dropped = [
@@ -211,11 +218,28 @@ def _after(calculation: CalculationVerdict, findings: Iterable[Finding]) -> Flag
     return dependents(calculation.model.evaluation, np.array(sorted(nodes), dtype=np.int64))
 
 
-def _is_contradicted(calculation: CalculationVerdict, finding: Finding, excused: Callable[[Position], bool]) -> bool:
-    """Whether the calculation shows all cells of a finding to be right, or to be none of the calculation."""
+def _is_contradicted(
+    calculation: CalculationVerdict,
+    finding: Finding,
+    excused: Callable[[Position], bool],
+    doubtful: Container[int] = (),
+) -> bool:
+    """Whether the calculation shows all cells of a finding to be right, or to be none of the calculation.
+
+    A finding without a reason is none where other mistakes explain what is wrong.
+
+    Args:
+        calculation: what the formulas say.
+        finding: what the labels say.
+        excused: the cells that are shown to be right.
+        doubtful: rows or columns in which mistakes explain nothing, since the forward pass is mistaken.
+    """
     graph = calculation.graph
     for node in _nodes(calculation, finding):
         if node <= TEXT or excused(graph.positions[node]):
+            continue
+        _, *place = graph.positions[node]
+        if finding.kind in UNNAMED and calculation.consistent[node] and not any(line in doubtful for line in place):
             continue
         if graph.is_formula(node) or _is_among_formulas(calculation, node):
             return False

@@ -65,6 +65,8 @@ class CalculationVerdict(Struct, eq=False, dict=True):
     descents: tuple[Descent, ...]
     mistakes: tuple[Mistake, ...]
     proven: Flags
+    consistent: Flags
+    """The cells that are right where the mistakes are those that were found, and no others."""
     explained: Flags
     """Cells that are wrong only because a cell of the forward pass before them is."""
     trainings: tuple[Training, ...]
@@ -138,13 +140,14 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     wrong += list(_in_line(model, wrong))
     trainings = [training for descent in found for training in _trainings(model, descent)]
     proven = _proven(model, found, wrong)
+    consistent = _proven(model, found, wrong, mended=True) if wrong else proven
     sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
     explained = dependents(model.evaluation, sources)
     explained[sources] = False
     words = [word for told in doubts.values() for word in told]
     words += [word for descent in found for word in rate_doubts(model, descent)]
     return CalculationVerdict(
-        graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings), tuple(words)
+        graph, model, tuple(found), tuple(wrong), proven, consistent, explained, tuple(trainings), tuple(words)
     )
 
 
@@ -182,18 +185,27 @@ def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
             yield replace(mistake, node=node, formula=text)
 
 
-def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
-    """The cells that right updates show to be right, and those of the same kind in the same column."""
+def _proven(model: Model, found: list[Descent], wrong: list[Mistake], *, mended: bool = False) -> Flags:
+    """The cells that right updates show to be right, and those of the same kind in the same column.
+
+    Args:
+        model: the calculation.
+        found: what its updates descend.
+        wrong: its mistakes.
+        mended: whether updates that are right with what belongs in the place of mistakes count as right.
+    """
     graph, evaluation = model.graph, model.evaluation
     proven: Flags = np.zeros(graph.size, dtype=np.bool_)
     mistaken = np.zeros(graph.size, dtype=np.bool_)
-    updated = set(model.targets.tolist())
     mistaken[[mistake.node for mistake in wrong]] = True
+    parameters = [mistake.parameter for mistake in wrong if mended and mistake.formula and not mistake.is_forward]
+    unusual = _unusual(graph) if found else set()
     for descent in found:
         if descent.factor < 0 and wrong:
             continue
         is_forward = (np.nan_to_num(descent.adjoint) != 0).any(axis=1)
-        right, other = descent.members[descent.is_right], descent.members[~descent.is_right]
+        is_right = descent.is_right | np.isin(model.parameters[descent.members], parameters)
+        right, other = descent.members[is_right], descent.members[~is_right]
         backward = ancestors(evaluation, model.targets[right]) & ~is_forward & model.depends
         tainted = dependents(evaluation, model.parameters[other])
         tainted |= ancestors(evaluation, np.flatnonzero(tainted & is_forward))
@@ -202,7 +214,6 @@ def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
         proven |= backward | (is_forward & ~tainted & reached)
         proven[model.targets[right]] = True
         if 2 * descent.is_right.sum() > len(descent.members):  # what most updates descend is the loss, as it stands
-            unusual = _unusual(graph)
             for number, kind in enumerate(graph.kinds):
                 is_read = model.feeds[kind.cells].any()
                 if number not in unusual and is_forward[kind.cells].all() and not is_read:

@@ -16,6 +16,9 @@ from xlbackprop.checker.table.trees import Key, Trees
 from xlbackprop.checker.worlds import CLOSENESS, close
 from xlbackprop.engine import Array
 
+_MOST_LEAVES = 50_000
+"""Of the trees that are tried with a helper under a name; with more it stays without one."""
+
 
 def helpers_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Meaning, table: Table) -> Meaning:
     """Name the helper lines: by label, by what their formulas give, else by what the formulas that use them need."""
@@ -48,7 +51,8 @@ def helpers_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Me
                 named[line] = signed
                 break
     meaning = replace(meaning, lines=named)
-    while True:
+    left = _MOST_LEAVES
+    while left > 0:
         judge = Judge(book, trees, meaning)
         before = {name for name, key in core.items() if judge.is_right(name, key)}
         best: tuple[int, Meaning] | None = None
@@ -58,6 +62,9 @@ def helpers_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Me
                     continue
                 trial = replace(meaning, lines={**meaning.lines, line: signed})
                 attempt = Judge(book, trees, trial)
+                left -= sum(trees.size(core[name]) for name in used[line])
+                if left < 0:
+                    return meaning
                 after = {name for name in used[line] if attempt.is_right(name, core[name])}
                 cured = len(after - before)
                 if before & used[line] <= after and cured > (best[0] if best else 0):
@@ -65,6 +72,7 @@ def helpers_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Me
         if best is None:
             return meaning
         meaning = best[1]
+    return meaning
 
 
 def _is_one_of(link: Array, shown: Array) -> bool:

@@ -160,6 +160,10 @@ class Trees:
         """The tree itself."""
         return self._trees[key]
 
+    def size(self, key: Key) -> int:
+        """How many leaves the tree has with every helper written out."""
+        return self._sizes[key]
+
     def written_out(self, key: Key, is_named: Mapping[int, str]) -> Node:
         """The tree with every helper written out, but for those lines that have a name."""
         return self._written_out(self._trees[key], is_named)
