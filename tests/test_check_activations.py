@@ -128,6 +128,7 @@ WRONG_SLOPES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("slope", WRONG_SLOPES)
 def test_the_forward_pass_says_which_derivative_is_right(slope: str, tmp_path: Path) -> None:
     formulas = formulas_of("tanh", "sigmoid; half squared error")
@@ -139,6 +140,7 @@ def test_the_forward_pass_says_which_derivative_is_right(slope: str, tmp_path: P
         assert all("uses the derivative of the sigmoid for h2" in finding.message for finding in report.findings)
 
 
+@pytest.mark.thorough
 def test_an_activation_that_nobody_knows_is_no_mistake(tmp_path: Path) -> None:
     """A leaky rectifier of a tenth, with its derivative; a slip beside it is one of the calculation."""
     formulas = formulas_of("leaky relu", "sigmoid; half squared error")

@@ -284,6 +284,7 @@ LACKS: Mapping[str, tuple[str, str | float | None, str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lack", LACKS)
 @pytest.mark.parametrize("steps", [(1,), (0, 1, 2)])
 def test_right_means_that_every_number_was_compared(lack: str, steps: tuple[int, ...], tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ IN_ONE_STEP: Mapping[str, tuple[str, int, str | float]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("slip", IN_ONE_STEP)
 def test_a_slip_in_one_step_is_found_there(slip: str, labels: str, tmp_path: Path) -> None:
@@ -164,6 +165,7 @@ OTHER_RULES: Mapping[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rule", OTHER_RULES)
 def test_updates_by_a_rule_that_is_not_known_are_not_judged_by_their_labels(rule: str, tmp_path: Path) -> None:
     numbers = [name[1:] for name in WEIGHTS]

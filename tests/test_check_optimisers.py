@@ -106,6 +106,7 @@ WRONG_VELOCITIES: Mapping[str, tuple[dict[str | tuple[str, int], str], str, str]
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("slip", WRONG_VELOCITIES)
 def test_a_slip_in_momentum_is_found_at_its_cell(slip: str, tmp_path: Path) -> None:
     changed, cells, expected = WRONG_VELOCITIES[slip]

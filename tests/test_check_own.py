@@ -61,6 +61,7 @@ LINEAR = ("momentum", "nesterov")
 """Optimisers whose steps are sums of gradients, which the calculation shows to be right."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", [name for name in OPTIMISERS if name != "gradient descent"])
 def test_what_cannot_be_judged_is_said(name: str, tmp_path: Path) -> None:
     settings = {each.key: each.default for each in OPTIMISERS[name].settings} | {"weight_decay": 0.0}

@@ -61,6 +61,7 @@ def right(tmp_path: Path) -> Path:
 # what is read at all
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize("option", ["FILE", "--map", "build", "samples"])
 @pytest.mark.parametrize("kind", ["device", "endless device", "pipe", "socket", "folder"])
