@@ -162,6 +162,7 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
             item
             for item in verdict.findings
             if not _is_contradicted(calculation, item[1], excused, doubtful)
+            if not _is_said_of_forward_pass(calculation, item[1], verdict.table)
             if calculation.is_plain or not _are_updates(calculation, item[1])
         )
         dropped = [
@@ -202,6 +203,14 @@ def _steps(calculation: CalculationVerdict, table: Table, nodes: Iterable[int]) 
     """The rows, or the columns of a table that is turned, in which cells stand."""
     along = 2 if table.transposed else 1
     return {int(calculation.graph.positions[node][along]) for node in nodes if node > TEXT}
+
+
+def _is_said_of_forward_pass(calculation: CalculationVerdict, finding: Finding, table: Table) -> bool:
+    """Whether most cells of a line of the forward pass are said to be wrong without a reason: it is what it is."""
+    nodes = _nodes(calculation, finding)
+    adjoints = [descent.adjoint for descent in calculation.descents]
+    is_forward = all(any(np.nan_to_num(adjoint[node]).any() for adjoint in adjoints) for node in nodes)
+    return finding.kind in UNNAMED and is_forward and 2 * len(nodes) > len(table.steps)
 
 
 def _steps_without_proof(calculation: CalculationVerdict, table: Table, findings: Iterable[Finding]) -> set[int]:

@@ -231,9 +231,12 @@ class _Diagnosis:
 
     def _is_right_elsewhere(self, node: int, operand: int, wanted: Array) -> bool:
         """Whether a cell is right as it is, so that the formula that reads it reads the wrong one."""
+        others = [reader for reader in self.graph.readers(operand).tolist() if reader != node]
+        right = self.model.targets[self.descent.members[self.descent.is_right]]
+        if not set(others).isdisjoint(right.tolist()):
+            return True
         if not self._is_meant(self.step.values[operand]):
             return False
-        others = [reader for reader in self.graph.readers(operand).tolist() if reader != node]
         if any(bool(alike(self.step.values[other], wanted)) for other in self.step.nodes if other != node):
             return bool(others) or not self._is_filled(node)
         return any(
