@@ -177,3 +177,26 @@ def test_updates_by_a_rule_that_is_not_known_are_not_judged_by_their_labels(rule
     report = check(handmade.write(tmp_path / "rule.xlsx", starts, columns=columns, formulas=formulas, rows=ROWS))
     assert (report.status, report.findings) == ("not_recognised", ())
     assert "8 parameters updated by another rule than plain gradient descent" in report.message
+
+
+def test_a_line_of_one_unit_with_any_cell_emptied_is_never_called_right(tmp_path: Path) -> None:
+    """What is carried on from an empty cell starts from nothing; in the last step nothing else reads it."""
+
+    def regression() -> dict[str, str | float]:
+        found: dict[str, str | float] = {"E9": 0.1, "E2": 0.3, "F2": -0.2}
+        for row in range(2, 8):
+            found |= {f"A{row}": 0.1 * row, f"B{row}": 0.7 - 0.05 * row, f"C{row}": f"=E{row}*A{row}+F{row}"}
+            found |= {f"D{row}": f"=C{row}-B{row}", f"G{row}": f"=D{row}*A{row}", f"H{row}": f"=D{row}"}
+            if row > 2:
+                found |= {f"{name}{row}": f"={name}{row - 1}-$E$9*{grad}{row - 1}" for name, grad in ("EG", "FH")}
+        return found
+
+    right = regression()
+    for emptied in [place for place in right if place[0] in "CDEFGH" and place not in ("E9", "G7", "H7")]:
+        workbook = openpyxl.Workbook()
+        sheet = workbook.active
+        assert sheet is not None
+        for at, value in right.items():
+            sheet[at] = None if at == emptied else value
+        workbook.save(tmp_path / "emptied.xlsx")
+        assert check(tmp_path / "emptied.xlsx").status != "ok", emptied

@@ -110,12 +110,13 @@ class _Numbers:
         return 0 if formula is None else id(formula)
 
     def used(self, verdict: CalculationVerdict) -> list[int]:
-        """The formula cells that trainings are calculated from, and those beside these that cannot be calculated."""
+        """The formula cells that trainings are calculated from, and those beside these that lack a number."""
         ahead = [node for training in verdict.trainings for node in training.cells]
         ahead += verdict.loose.tolist()
         judged = set(ahead)
-        in_circles = np.flatnonzero(verdict.model.evaluation.order.level < 0)
-        for node in (*self.problems, *in_circles.tolist()):
+        in_circles = np.flatnonzero(verdict.model.evaluation.order.level < 0).tolist()
+        of_blanks = [kind.cells[(kind.operands == BLANK).any(axis=1)].tolist() for kind in self.graph.kinds]
+        for node in (*self.problems, *in_circles, *(node for nodes in of_blanks for node in nodes)):
             if not judged.isdisjoint(self._read(node)) or self._is_inside(node, verdict.trainings):
                 ahead.append(node)
         seen: set[int] = set()

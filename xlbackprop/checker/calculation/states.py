@@ -61,7 +61,7 @@ def with_states(
         before = int(graph.operands(node)[slot])
         states.append(State(node, slot, before, len(positions)))
         kinds[graph.kind_of[node]].operands[graph.place_of[node], slot] = len(positions)
-        positions.append(graph.positions[before])
+        positions.append(graph.positions[before if before > TEXT else node])
     extended = copy.copy(graph)
     more = len(states)
     extended.positions, extended.kinds, extended.size = positions, kinds, len(positions)
