@@ -147,7 +147,9 @@ def test_a_sample_of_generated_networks_in_programs(judge, tmp_path: Path) -> No
     collect()
     (tmp_path / "judged").mkdir()
     for file, actual, wanted in zip(files, judge(files, tmp_path / "judged"), expected, strict=True):
-        assert_agree({cell: actual.get(cell) for cell in wanted}, wanted, file.stem)
+        chance = _digits_of_roundings(file, wanted)
+        held = {cell: value for cell, value in wanted.items() if cell not in chance}
+        assert_agree({cell: actual.get(cell) for cell in held}, held, file.stem)
 
 
 def _judge_generated(definition: Definition, columns: str, sheets: Collection[str] | None) -> None:

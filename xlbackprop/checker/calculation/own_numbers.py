@@ -115,10 +115,14 @@ class _Numbers:
         ahead += verdict.loose.tolist()
         judged = set(ahead)
         in_circles = np.flatnonzero(verdict.model.evaluation.order.level < 0).tolist()
-        of_blanks = [kind.cells[(kind.operands == BLANK).any(axis=1)].tolist() for kind in self.graph.kinds]
-        for node in (*self.problems, *in_circles, *(node for nodes in of_blanks for node in nodes)):
-            if not judged.isdisjoint(self._read(node)) or self._is_inside(node, verdict.trainings):
+        for node in (*self.problems, *in_circles):
+            is_inside = self._is_inside(self.graph.positions[node], verdict.trainings)
+            if is_inside or not judged.isdisjoint(self._read(node)):
                 ahead.append(node)
+        for kind in self.graph.kinds:
+            for node in kind.cells[(kind.operands == BLANK).any(axis=1)].tolist():
+                if any(self._is_inside(where, verdict.trainings) for where in self._empty(node)):
+                    ahead.append(node)
         seen: set[int] = set()
         while ahead:
             node = ahead.pop()
@@ -127,8 +131,8 @@ class _Numbers:
                 ahead += self._read(node)
         return sorted(seen)
 
-    def _is_inside(self, node: int, trainings: Iterable[Training]) -> bool:
-        sheet, row, column = self.graph.positions[node]
+    def _is_inside(self, position: Position, trainings: Iterable[Training]) -> bool:
+        sheet, row, column = position
         return any(
             sheet == training.sheet
             and training.first[0] <= row <= training.last[0]
@@ -144,7 +148,11 @@ class _Numbers:
                 continue
             above, below = next(_sides(graph.positions[node]))
             formula = self.formula_at(above)
-            if formula and formula == self.formula_at(below) and self._is_inside(node, verdict.trainings):
+            if (
+                formula
+                and formula == self.formula_at(below)
+                and self._is_inside(graph.positions[node], verdict.trainings)
+            ):
                 yield graph.positions[node]
 
     def _read(self, node: int) -> list[int]:
