@@ -328,6 +328,7 @@ def test_each_slip_is_found_where_it_is_made_and_named(slip: str, origin: str, f
     assert {cell.rstrip("0123456789") for cell in wrong_cells(report)} == letters
 
 
+@pytest.mark.thorough
 def test_the_replacement_mends_the_sheet(folder: Path) -> None:
     """Whoever writes what the report says into the wrong cells has a right sheet, and the report says so."""
     changes: dict[str | tuple[str, int], handmade.Change] = {}
@@ -400,6 +401,7 @@ def test_one_mistake_is_told_once_and_not_again_in_what_follows_from_it(folder: 
     assert wrong_cells(report_of(path)) == {f"I{FIRST}"}
 
 
+@pytest.mark.thorough
 def test_the_first_mistake_comes_first(folder: Path) -> None:
     changes: handmade.Changes = {("E1", 36): "=[E2]", ("h2", 35): "=[h1]", ("∂E/∂w8", 35): "=[∂E/∂w7]"}
     findings = report_of(handmade.write(folder / "first.xlsx", changes)).findings

@@ -163,6 +163,7 @@ def test_where_the_loss_has_the_slip_its_derivatives_say_which_it_is(tmp_path: P
     assert all("LN(1-" in finding.expected for finding in report.findings)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("end", thorough_but([end for end in ENDS if "cross-entropy" in end], list(ENDS)[3]))
 def test_links_that_cancel_are_judged_where_they_are_shown(end: str, tmp_path: Path) -> None:
     """∂E/∂a_o and ∂a_o/∂o, of which the product is a − t; each has columns of its own."""
@@ -324,6 +325,7 @@ def test_an_output_that_is_cut_off_in_some_rows_is_a_rectifier(tmp_path: Path) -
     assert "(tanh, then relu; half squared error)" in report.notes[0].message
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("training", TRAININGS[1:5:3], ids=lambda training: ", ".join(training))
 def test_one_wrong_number_is_one_finding(training: tuple[str, str, str], tmp_path: Path) -> None:
     right = numbers_of(trained(*training), COLUMNS)

@@ -39,6 +39,7 @@ IN_ONE_STEP: Mapping[str, tuple[str, int, str | float]] = {
 
 
 @pytest.mark.thorough
+@pytest.mark.thorough
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("slip", IN_ONE_STEP)
 def test_a_slip_in_one_step_is_found_there(slip: str, labels: str, tmp_path: Path) -> None:
@@ -140,6 +141,7 @@ def test_batches_are_right(tmp_path: Path) -> None:
     assert (report.status, report.findings) == ("ok", ())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("letter", "rule", "epochs"),
     [("D", "$B${p}*A{r}+$C${p}*A{r}+$D${p}", 3), ("I", "G{r}*A{r}", 4), ("J", "G{r}*C{r}", 4)],
@@ -179,6 +181,7 @@ def test_updates_by_a_rule_that_is_not_known_are_not_judged_by_their_labels(rule
     assert "8 parameters updated by another rule than plain gradient descent" in report.message
 
 
+@pytest.mark.thorough
 def test_a_line_of_one_unit_with_any_cell_emptied_is_never_called_right(tmp_path: Path) -> None:
     """What is carried on from an empty cell starts from nothing; in the last step nothing else reads it."""
 

@@ -65,6 +65,7 @@ def mend(path: Path, findings: tuple[Finding, ...]) -> None:
     workbook.save(path)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", thorough_but(WRONG, *list(WRONG)[::4]))
 def test_the_replacements_mend_the_sheet(what: str, tmp_path: Path) -> None:
     path = WRONG[what](tmp_path / "sheet.xlsx")
