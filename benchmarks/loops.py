@@ -97,7 +97,7 @@ def python_loop(iterations: int) -> float:
 LOOPS: Mapping[str, Callable[[int], float]] = {
     "engine, 1 network": engine,
     "engine, 8 networks at once": lambda iterations: engine(iterations, 8),
-    "engine, 100 networks at once": lambda iterations: engine(iterations, 100),
+    "engine, 80 networks at once": lambda iterations: engine(iterations, 80),
     "Python loop": python_loop,
     "NumPy loop": numpy_loop,
     "PyTorch loop": torch_loop,

@@ -33,7 +33,7 @@ WRITERS = (
 LOOPS = (
     "engine, 1 network",
     "engine, 8 networks at once",
-    "engine, 100 networks at once",
+    "engine, 80 networks at once",
     "Python loop",
     "NumPy loop",
     "PyTorch loop",

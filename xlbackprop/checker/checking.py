@@ -35,6 +35,9 @@ from xlbackprop.network import (
     short_label,
 )
 
+_MOST_OF_OURS = 15_000
+"""Formulas of a walkthrough of ours with batches or another optimiser: five seconds' work."""
+
 
 class Checked(Struct, frozen=True):
     """A report, and the workbook that it is about where that could be read."""
@@ -86,6 +89,8 @@ def checked(
         ours = None if definition is None else book.by_name.get(WALKTHROUGH)
         sheets = book.sheets if ours is None else book.with_all_they_read([ours])
         formulas = sum(sheet.formulas for sheet in sheets)
+        if beyond and formulas > _MOST_OF_OURS:
+            return Checked(Report(str(path), "not_recognised", beyond), book)
         read(formulas)
         if embedded is not None and formulas:
             embedded.ask(book, sheets)
