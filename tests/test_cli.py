@@ -223,6 +223,19 @@ def test_a_copy_is_never_the_file_itself_and_the_report_is_not_lost(tmp_path: Pa
     assert (tmp_path / "a.xlsx").read_bytes() == before
 
 
+def test_what_fails_in_the_wake_of_an_interruption_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    def torn_down(**_: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise ValueError("a file is still open")
+
+    monkeypatch.setattr(cli, "app", torn_down)
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    assert ended.value.code == 130
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interrupted_build_leaves_nothing_behind(sent: str, tmp_path: Path) -> None:

@@ -348,10 +348,20 @@ def _run() -> int:
         terminal.say_to_stderr(said.getvalue())
         return 2
     except Exception as error:
+        _end_if_interrupted(error)
         terminal.give_up_printing()
         terminal.complain(message_of(error))
         return 2
     return int(code)
+
+
+def _end_if_interrupted(error: BaseException) -> None:
+    """Raise the interruption anew in whose wake something else failed, such as closing a file that is half written."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt | _EndedError):
+            raise cause
+        cause = cause.__context__
 
 
 def _heed_signals() -> None:
