@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import openpyxl
@@ -14,6 +14,7 @@ from xlbackprop.checker.report.findings import Report
 from xlbackprop.ground.grid import address, cells_of
 
 ROWS = 8
+WEIGHTS = tuple(handmade.UPDATES)
 FIRST, LAST = handmade.FIRST, handmade.FIRST + ROWS - 1
 UNLABELLED = dict.fromkeys(handmade.CLASSIC, "")
 LABELS = {"labelled": {}, "unlabelled": UNLABELLED}
@@ -39,7 +40,6 @@ IN_ONE_STEP: Mapping[str, tuple[str, int, str | float]] = {
 
 
 @pytest.mark.thorough
-@pytest.mark.thorough
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("slip", IN_ONE_STEP)
 def test_a_slip_in_one_step_is_found_there(slip: str, labels: str, tmp_path: Path) -> None:
@@ -55,13 +55,26 @@ def test_totals_below_a_table_are_no_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("labels", LABELS)
-def test_with_other_samples_a_gradient_of_the_step_before_is_the_mistake(labels: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps", [[36], range(FIRST + 1, LAST + 1)], ids=["one step", "every step"])
+def test_with_other_samples_a_gradient_of_the_step_before_is_the_mistake(
+    steps: Iterable[int], labels: str, tmp_path: Path
+) -> None:
     """The forward pass would be consistent with it, were it to read the sample of the step before."""
     inputs: handmade.Changes = {("i1", row): 0.1 * (row % 3 + 1) for row in range(FIRST, LAST + 1)}
     wrong = "=" + handmade.FORMULAS["∂E/∂w1"].replace("*[i1]", "*[i1-]")
-    changes: handmade.Changes = {**inputs, ("∂E/∂w1", 36): wrong}
+    changes: handmade.Changes = {**inputs, **{("∂E/∂w1", row): wrong for row in steps}}
     report = check(handmade.write(tmp_path / "samples.xlsx", changes, labels=LABELS[labels], rows=ROWS))
-    assert cells(report) == {cell("∂E/∂w1", 36)}
+    assert cells(report) == {cell("∂E/∂w1", row) for row in steps}
+
+
+def test_gradients_of_another_loss_than_the_labelled_one_are_wrong_by_their_own_factor(tmp_path: Path) -> None:
+    """They do descend a loss, and all go by it: what they lack is not told by the loss that they go by."""
+    losses: handmade.Changes = {
+        f"E{unit}": f"=-([t{unit}]*LN([a_o{unit}])+(1-[t{unit}])*LN(1-[a_o{unit}]))" for unit in (1, 2)
+    }
+    report = check(handmade.write(tmp_path / "loss.xlsx", losses, rows=ROWS))
+    assert cells(report) == {cell(f"∂E/∂{weight}", row) for weight in WEIGHTS for row in range(FIRST, LAST + 1)}
+    assert {finding.kind for finding in report.findings if "w5" in finding.quantity} == {"extra_factor"}
 
 
 def decaying(path: Path, late: tuple[str, ...]) -> Report:
@@ -73,9 +86,6 @@ def decaying(path: Path, late: tuple[str, ...]) -> Report:
     return check(
         handmade.write(path, {("lr", FIRST): 0.5}, columns=columns, formulas=formulas, labels=labels, rows=ROWS)
     )
-
-
-WEIGHTS = tuple(handmade.UPDATES)
 
 
 @pytest.mark.parametrize("late", [(), WEIGHTS])

@@ -14,7 +14,7 @@ from xlbackprop.checker.calculation.names import told
 from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.repair import rewritten
 from xlbackprop.checker.calculation.states import State
-from xlbackprop.checker.calculation.threads import Back
+from xlbackprop.checker.calculation.threads import Neighbours
 
 _SAME = 1e-9
 
@@ -49,13 +49,13 @@ def carrying_mistakes(model: Model, descents: list[Descent], told_: Container[in
 
 def _crossed(model: Model) -> Iterator[Mistake]:
     graph = model.graph
-    back = {sheet: Back(graph, move) for sheet, move in model.threads.usual_moves(graph).items()}
+    steps = Neighbours(graph, model.threads.usual_moves)
     states = {state.node for state in model.states}
     held = states | {graph.link(state.before) for state in model.states}
     seeds = {skeleton(graph, node) for node in held - states if graph.is_formula(node)}
     for state in model.states:
         sheet = graph.positions[state.node][0]
-        right = back[sheet](state.node) if sheet in back else 0
+        right = steps.before(state.node)
         is_start = right > TEXT and (not graph.is_formula(right) or skeleton(graph, right) in seeds)
         if graph.link(state.before) not in (right, graph.link(right)) and (right in held or is_start):
             words = f"goes on from {told(graph, state.before, sheet)} where {told(graph, right, sheet)} belongs"
@@ -90,8 +90,6 @@ def shares_of(model: Model) -> dict[State, float]:
     for state in model.states:
         kind = graph.kind(state.node)
         assert kind is not None
-        operands = seen[graph.operands(state.node)][None]
-        root, leaves = kind.program.run(operands)
-        slopes = kind.program.pull(root, leaves, np.ones((1, operands.shape[2])))[0, state.slot]
-        found[state] = float(f"{slopes[-1]:.9g}")
+        _, slopes = kind.program.differentiated(seen[graph.operands(state.node)][None])
+        found[state] = float(f"{slopes[0, state.slot, -1]:.9g}")
     return found

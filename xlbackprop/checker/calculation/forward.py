@@ -13,13 +13,14 @@ from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import place, told
 from xlbackprop.checker.calculation.program import Identities, Program
 from xlbackprop.checker.calculation.repair import repair, rewritten
-from xlbackprop.checker.calculation.step import Step, TooWideError, alike, is_descent
-from xlbackprop.checker.calculation.threads import Back
-from xlbackprop.checker.file.formula import Formulas, UnsupportedError
+from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated, calculated_from, is_descent
+from xlbackprop.checker.calculation.threads import Neighbours
+from xlbackprop.checker.file.formula import Formulas
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.engine import Array
 
 _NUMBERS_A_CELL = 1_000
+"""Calculating a cell of a step anew, with its derivatives, takes as long as comparing so many numbers."""
 _MOST_OF_A_LINE = 0.75
 """Cells with one formula that make another one in their row or column a stranger."""
 
@@ -49,7 +50,7 @@ def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -
         return None
     parameter = int(model.parameters[descent.members[index]])
     try:
-        step = Step(model, descent, _reaching(model, descent, index))
+        step = Step(model, descent, _parameter_that_is_read(model, descent, index))
     except TooWideError:
         return None
     updates = set(step.updates)
@@ -65,22 +66,16 @@ def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -
     return None
 
 
-def _reaching(model: Model, descent: Descent, index: int) -> int:
+def _parameter_that_is_read(model: Model, descent: Descent, index: int) -> int:
     """The parameter of an update, or where no forward pass reads it another one that the update is calculated from."""
     parameter = int(model.parameters[descent.members[index]])
     if np.nan_to_num(descent.adjoint[parameter]).any():
         return parameter
     parameters = set(model.parameters.tolist())
-    target = int(model.targets[descent.members[index]])
-    seen, ahead = {target}, [target]
-    while ahead:
-        node: int
-        for node in model.graph.operands(ahead.pop()).tolist():
-            if node in parameters and np.nan_to_num(descent.adjoint[node]).any():
-                return node
-            if node not in seen and model.depends[node] and not model.evaluation.is_cut[node]:
-                seen.add(node)
-                ahead.append(node)
+    for node in calculated_from(model, int(model.targets[descent.members[index]])):
+        for operand in model.graph.operands(node).tolist():
+            if operand in parameters and np.nan_to_num(descent.adjoint[operand]).any():
+                return int(operand)
     return parameter
 
 
@@ -169,19 +164,18 @@ def strangers(model: Model, told_: Container[int]) -> Iterator[Mistake]:
     The next step, where there is one, has that of those again; in the last one all that it would read is as before.
     """
     graph, kind_of = model.graph, model.graph.kind_of
-    back = {sheet: Back(graph, move) for sheet, move in model.threads.usual_moves(graph).items()}
+    steps = Neighbours(graph, model.threads.usual_moves)
     free = model.depends & ~model.feeds & ~model.evaluation.is_cut & (kind_of >= 0)
     for node in np.flatnonzero(free).tolist():
-        sheet, row, column = graph.positions[node]
-        if sheet not in back or node in told_:
+        if node in told_:
             continue
-        before = back[sheet]
-        earlier = before(node)
+        _, row, column = graph.positions[node]
+        earlier = steps.before(node)
         formula = graph.formulas[earlier]
         usual = kind_of[earlier]
-        if formula is None or usual < 0 or usual == kind_of[node] or kind_of[before(earlier)] != usual:
+        if formula is None or usual < 0 or usual == kind_of[node] or kind_of[steps.before(earlier)] != usual:
             continue
-        later = before.after(node)
+        later = steps.after(node)
         if later > TEXT and graph.is_formula(later) and kind_of[later] != usual:
             continue
         known = graph.read(text := "=" + formula.written(row, column), node)
@@ -190,10 +184,10 @@ def strangers(model: Model, told_: Container[int]) -> Iterator[Mistake]:
         program, operands = known
         read = [operand for operand in operands.tolist() if operand > TEXT and graph.is_formula(operand)]
         if kind_of[later] != usual and not (
-            read and all(skeleton(graph, one) == skeleton(graph, before(one)) for one in read)
+            read and all(skeleton(graph, one) == skeleton(graph, steps.before(one)) for one in read)
         ):
             continue
-        right, _ = _calculated(program, operands, model.evaluation.seen[operands])
+        right, _ = calculated(program, operands, model.evaluation.seen[operands])
         if not bool(alike(model.evaluation.seen[node], right)):
             words = "differs from the formula of the same cell in the steps before"
             yield Mistake(node, "wrong_formula", words, text, is_forward=True)
@@ -271,29 +265,11 @@ class _Changed:
             elif not any(operand in dirty and operand not in updates for operand in operands.tolist()):
                 continue
             dirty.add(cell)
-            numbers = np.array(
-                [
-                    step.model.evaluation.seen[n] if n in updates or n not in values else values[n]
-                    for n in operands.tolist()
-                ]
-            )
-            values[cell], slopes[cell] = _calculated(program, operands, numbers)
+            numbers = step.numbers(operands, values)
+            values[cell], slopes[cell] = calculated(program, operands, numbers)
         self.values = values
-        self._slopes = slopes
-        self._adjoint = self._derivatives([*step.loss, *[change.node] * change.is_loss])
-
-    def _derivatives(self, loss: list[int]) -> dict[int, Array]:
-        step = self.step
-        adjoint: dict[int, Array] = {node: np.ones(step.model.evaluation.worlds) for node in loss}
-        updates = set(step.updates)
-        for node in reversed(step.nodes):
-            above = adjoint.get(node)
-            if above is None or node in updates:
-                continue
-            for operand, slope in (self._slopes.get(node) or step.kept_slopes(node)).items():
-                share = above * slope
-                adjoint[operand] = adjoint[operand] + share if operand in adjoint else share
-        return adjoint
+        loss = dict.fromkeys([*step.loss, *[change.node] * change.is_loss], 1.0)
+        self._adjoint = step.derivatives(loss, slopes)
 
     def reaches(self, descent: Descent, index: int) -> bool:
         """Whether the loss of the changed step depends on the parameter of an update, as far as the step goes."""
@@ -309,20 +285,3 @@ class _Changed:
         if slope is None:
             return False
         return is_descent(model, descent, index, moved, slope)
-
-
-def _calculated(program: Program, operands: Identities, numbers: Array) -> tuple[Array, dict[int, Array]]:
-    """What a formula gives, and its derivatives by the cells that it reads."""
-    counted = (operands > TEXT)[None]
-    found: dict[int, Array] = {}
-    try:
-        with np.errstate(all="ignore"):
-            root, leaves = program.run(numbers[None], counted)
-            value = program.shown(root, numbers[None])[0]
-            pulled = program.pull(root, leaves, np.ones((1, numbers.shape[1])))[0]
-    except UnsupportedError:
-        return np.full(numbers.shape[1], np.nan), found
-    for operand, slope in zip(operands.tolist(), pulled, strict=True):
-        if operand > TEXT:
-            found[operand] = found[operand] + slope if operand in found else slope
-    return value, found

@@ -14,7 +14,7 @@ from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import place, told
 from xlbackprop.checker.calculation.repair import repair, rewritten
 from xlbackprop.checker.calculation.rules import rule_words
-from xlbackprop.checker.calculation.step import Step, TooWideError, alike, is_descent
+from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated_from, is_descent
 from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import Formulas, UnsupportedError
 from xlbackprop.checker.judgement.slip import ExhaustedError, Tries
@@ -23,7 +23,6 @@ from xlbackprop.engine import Array
 _DEEPEST = 12
 _MOST_FORWARD = 60
 """Forward cells of a step up to which every cell is tried as what another stands for."""
-"""Calculating a cell of a step anew, with its derivatives, takes as long as comparing so many numbers."""
 _MOST_STARTS = 300
 """Forward cells that are tried as what several cells stand for."""
 _WIDEST = 40
@@ -155,7 +154,7 @@ class _Diagnosis:
                 if not all(other in step.adjoints for other in beside):
                     continue
                 whole = [step.adjoints[other] for other in beside]
-                shares = [step.kept_slopes(other).get(self.parameter) for other in beside if graph.is_formula(other)]
+                shares = [step.slopes(other).get(self.parameter) for other in beside if graph.is_formula(other)]
                 options = [whole]
                 if len(shares) == len(whole) and all(share is not None for share in shares):
                     options.append([one * share for one, share in zip(whole, shares, strict=True) if share is not None])
@@ -340,40 +339,30 @@ def mistakes(model: Model, descent: Descent, trials: Tries) -> list[Mistake]:
     for index in wrong:
         if index not in mended:
             alike_[_signature(graph, int(model.targets[descent.members[index]]))].append(index)
-    moving = {signature: _reaching(model, descent, members).max() for signature, members in alike_.items()}
+    moving = {signature: _worlds_with_effect(model, descent, members).max() for signature, members in alike_.items()}
     for signature in sorted(alike_, key=lambda signature: not moving[signature]):
         told_kinds = {int(graph.kind_of[node]) for node in found}
         first = int(model.targets[descent.members[alike_[signature][0]]])
-        if not moving[signature] and not told_kinds.isdisjoint(graph.kind_of[list(_before(model, first))].tolist()):
+        if not moving[signature] and not told_kinds.isdisjoint(
+            graph.kind_of[list(calculated_from(model, first))].tolist()
+        ):
             continue  # where nothing reaches the loss, a formula that is wrong elsewhere explains enough
         for mistake in _shared_mistake(model, descent, alike_[signature]):
             found.setdefault(mistake.node, mistake)
     return list(found.values())
 
 
-def _reaching(model: Model, descent: Descent, members: list[int]) -> Array:
+def _worlds_with_effect(model: Model, descent: Descent, members: list[int]) -> Array:
     """In how many worlds each parameter changes the loss."""
     slopes = np.nan_to_num(descent.adjoint[model.parameters[descent.members[members]], :FREE])
     found: Array = (slopes != 0).sum(axis=1)
     return found
 
 
-def _before(model: Model, target: int) -> set[int]:
-    """The formula cells of a step that an update is calculated from, itself among them."""
-    graph = model.graph
-    between, ahead = {target}, [target]
-    while ahead:
-        for operand in graph.operands(ahead.pop()).tolist():
-            if operand not in between and model.depends[operand] and not model.evaluation.is_cut[operand]:
-                between.add(operand)
-                ahead.append(operand)
-    return between
-
-
 def _shared_mistake(model: Model, descent: Descent, members: list[int]) -> Iterator[Mistake]:
     """The mistake of updates whose formulas, and those of all cells that these read, are of the same kinds."""
     graph = model.graph
-    shown = members[int(np.argmax(_reaching(model, descent, members)))]
+    shown = members[int(np.argmax(_worlds_with_effect(model, descent, members)))]
     first = int(model.targets[descent.members[shown]])
     try:
         diagnosis = _Diagnosis(model, descent, shown)
@@ -413,7 +402,7 @@ def is_right_with(model: Model, descent: Descent, index: int, formulas: Mapping[
     graph, seen = model.graph, model.evaluation.seen
     member = int(descent.members[index])
     target, parameter = int(model.targets[member]), int(model.parameters[member])
-    between = _before(model, target)
+    between = calculated_from(model, target)
     values: dict[int, Array] = {}
     level = model.evaluation.order.level
     for node in sorted(between, key=lambda one: int(level[one])):

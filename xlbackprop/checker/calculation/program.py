@@ -89,6 +89,13 @@ class Program(Struct, frozen=True, eq=False):
         root, _ = self.run(operands, counted)
         return self._shown(root, operands.shape[0], operands.shape[2])
 
+    def differentiated(self, operands: Array, counted: npt.NDArray[np.bool_] | None = None) -> tuple[Array, Array]:
+        """The values of all cells, and their derivatives by their operands, of shape (cells, operands, worlds)."""
+        with np.errstate(all="ignore"):
+            root, leaves = self.run(operands, counted)
+            values = self._shown(root, operands.shape[0], operands.shape[2])
+            return values, self.pull(root, leaves, np.ones(values.shape))
+
     def _shown(self, root: Term, cells: int, worlds: int) -> Array:
         row, column = self.element
         rows, columns = root.value.shape[1:3]

@@ -35,7 +35,7 @@ def rate_doubts(model: Model, descent: Descent) -> Iterator[str]:
 def _steps(model: Model, descent: Descent) -> dict[tuple[str, int], dict[int, int]]:
     """The rate of each right update that has one in a cell, by the row or column of the updates of one step."""
     graph = model.graph
-    moves = model.threads.usual_moves(graph)
+    moves = model.threads.usual_moves
     found: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
     for index, member in enumerate(descent.members.tolist()):
         node, rate = int(model.targets[member]), int(descent.rates[index])
@@ -48,7 +48,7 @@ def _steps(model: Model, descent: Descent) -> dict[tuple[str, int], dict[int, in
 def _is_of_another_step(model: Model, rate: int, own: int) -> bool:
     """Whether two learning rates stand in one line along the steps."""
     (sheet, row, column), (other, down, across) = (model.graph.positions[node] for node in (rate, own))
-    move = model.threads.usual_moves(model.graph).get(sheet)
+    move = model.threads.usual_moves.get(sheet)
     return move is not None and sheet == other and (column == across if move[1] else row == down)
 
 

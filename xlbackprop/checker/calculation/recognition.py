@@ -61,7 +61,7 @@ def stateful_model_of(model: Model) -> Model | None:
     updated = frozenset(model.targets.tolist())
     for node in updated:  # a velocity that lacks its share is an update too, but one that no forward pass reads
         is_backward[node] |= updated.issuperset(model.graph.readers(node).tolist())
-    moves = model.threads.usual_moves(model.graph)
+    moves = model.threads.usual_moves
     graph, states = with_states(model.graph, is_backward, model.depends, moves)
     if not states:
         return None

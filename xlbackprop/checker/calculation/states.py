@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph, skeleton
-from xlbackprop.checker.calculation.threads import Back, Move
+from xlbackprop.checker.calculation.threads import Move, Neighbours
 from xlbackprop.checker.file.formula import UnsupportedError
 
 Flags = npt.NDArray[np.bool_]
@@ -107,11 +107,10 @@ def _is_step_back(graph: Graph, moves: Mapping[str, Move], earlier: int, later: 
 
 def _odd(graph: Graph, slots: Mapping[int, int], is_backward: Flags, moves: Mapping[str, Move]) -> dict[int, int]:
     """Cells of other formulas between states that read the one before them, each with the slot of this one."""
-    steps = {sheet: Back(graph, move) for sheet, move in moves.items()}
+    steps = Neighbours(graph, moves)
     found = {}
     for node in slots:
-        sheet = graph.positions[node][0]
-        later = steps[sheet].after(node) if sheet in steps else 0
+        later = steps.after(node)
         if later > TEXT and later not in slots and is_backward[later]:
             places = np.flatnonzero(graph.operands(later) == node)
             if len(places) == 1:
@@ -126,13 +125,9 @@ def _is_share(graph: Graph, number: int, slot: int) -> bool:
     nodes, first = np.unique(kind.operands[0], return_inverse=True)
     values = np.repeat(generator.uniform(0.2, 0.9, (len(nodes), 1)), 3, axis=1)
     values[first[slot]] = (0.3, 0.5, 0.8)
-    operands = values[first][None]
     try:
-        with np.errstate(all="ignore"):
-            root, leaves = kind.program.run(operands)
-            kind.program.shown(root, operands)
-            slopes = kind.program.pull(root, leaves, np.ones((1, 3)))[0]
+        _, slopes = kind.program.differentiated(values[first][None])
     except UnsupportedError:
         return False
-    own = slopes[first == first[slot]].sum(axis=0)
+    own = slopes[0, first == first[slot]].sum(axis=0)
     return bool(np.allclose(own, own[0]) and own[0] != 0)

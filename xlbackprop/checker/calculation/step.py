@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from xlbackprop.checker.calculation.graph import TEXT
 from xlbackprop.checker.calculation.model import Descent, Model
-from xlbackprop.checker.calculation.program import Program
+from xlbackprop.checker.calculation.program import Identities, Program
 from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import UnsupportedError
 from xlbackprop.engine import Array
@@ -43,6 +44,30 @@ def is_descent(model: Model, descent: Descent, index: int, step: Array, slope: A
     return False
 
 
+def calculated(program: Program, operands: Identities, numbers: Array) -> tuple[Array, dict[int, Array]]:
+    """What a formula gives, and its derivatives by the cells that it reads; none where it cannot be followed."""
+    slopes: dict[int, Array] = {}
+    try:
+        values, pulled = program.differentiated(numbers[None], (operands > TEXT)[None])
+    except UnsupportedError:
+        return np.full(numbers.shape[1], np.nan), slopes
+    for operand, slope in zip(operands.tolist(), pulled[0], strict=True):
+        if operand > TEXT:
+            slopes[operand] = slopes[operand] + slope if operand in slopes else slope
+    return values[0], slopes
+
+
+def calculated_from(model: Model, target: int) -> dict[int, None]:
+    """The formula cells of a step that an update is calculated from, itself among them, the nearest first."""
+    found, ahead = {target: None}, [target]
+    for node in ahead:
+        for operand in model.graph.operands(node).tolist():
+            if operand not in found and model.depends[operand] and not model.evaluation.is_cut[operand]:
+                found[operand] = None
+                ahead.append(operand)
+    return found
+
+
 class Step:
     """The cells of one step: those that its parameters change, and those that they are calculated with."""
 
@@ -65,8 +90,9 @@ class Step:
         self.values: dict[int, Array] = {
             node: model.evaluation.seen[node] for node in (*self.given, *self.nodes) if node > TEXT
         }
-        updated = set(model.targets.tolist())
-        self.updates = [node for node in self.nodes if node in updated]
+        targets = set(model.targets.tolist())
+        self.updates = [node for node in self.nodes if node in targets]
+        self._updated = frozenset(self.updates)
         for node in self.updates:
             self.values[node] = model.evaluation.results[node]
         self.loss = {node: slope for node, slope in descent.loss.slopes(model.evaluation.seen).items() if node in held}
@@ -105,14 +131,12 @@ class Step:
 
     def operands_of(self, node: int) -> Array:
         """The numbers that a formula reads, of shape (operands, worlds)."""
-        seen = self.model.evaluation.seen
-        held = set(self.updates)
-        return np.array(
-            [
-                seen[n] if n in held or n not in self.values else self.values[n]
-                for n in self.graph.operands(node).tolist()
-            ]
-        )
+        return self.numbers(self.graph.operands(node), self.values)
+
+    def numbers(self, operands: Identities, values: Mapping[int, Array]) -> Array:
+        """What a formula of the step reads in some cells: a parameter is as it was before its update."""
+        seen, updated = self.model.evaluation.seen, self._updated
+        return np.array([seen[n] if n in updated or n not in values else values[n] for n in operands.tolist()])
 
     def program(self, node: int) -> Program:
         """The program of a formula cell of the step."""
@@ -120,41 +144,30 @@ class Step:
         assert kind is not None
         return kind.program
 
-    def slopes(self, node: int) -> dict[int, Array]:
-        """The derivatives of a formula by the cells that it reads."""
-        nodes = self.graph.operands(node)
-        operands = self.operands_of(node)[None]
-        found: dict[int, Array] = {}
-        try:
-            with np.errstate(all="ignore"):
-                program = self.program(node)
-                root, leaves = program.run(operands, (nodes > TEXT)[None])
-                pulled = program.pull(root, leaves, np.ones((1, operands.shape[2])))[0]
-        except UnsupportedError:
-            return found
-        for operand, slope in zip(nodes.tolist(), pulled, strict=True):
-            if operand > TEXT:
-                found[operand] = found[operand] + slope if operand in found else slope
-        return found
+    def derivatives(
+        self, seeds: Mapping[int, float | Array], changed: Mapping[int, Mapping[int, Array]] = MappingProxyType({})
+    ) -> dict[int, Array]:
+        """The derivatives of a weighted sum of cells by every cell of the step that it depends on.
 
-    def derivatives(self, seeds: Mapping[int, float | Array]) -> dict[int, Array]:
-        """The derivatives of a weighted sum of cells by every cell of the step that it depends on."""
+        Args:
+            seeds: the weights, by cell.
+            changed: the derivatives of formulas that are others, by the cells that they read.
+        """
         worlds = self.model.evaluation.worlds
         adjoint: dict[int, Array] = {node: np.broadcast_to(weight, worlds) for node, weight in seeds.items()}
-        updated = set(self.updates)
         for node in reversed(self.nodes):
             above = adjoint.get(node)
-            if above is None or (node in updated and node not in seeds):
+            if above is None or (node in self._updated and node not in seeds):
                 continue
-            for operand, slope in self.kept_slopes(node).items():
+            for operand, slope in (changed.get(node) or self.slopes(node)).items():
                 share = above * slope
                 adjoint[operand] = adjoint[operand] + share if operand in adjoint else share
         return adjoint
 
-    def kept_slopes(self, node: int) -> dict[int, Array]:
-        """The same, calculated once."""
+    def slopes(self, node: int) -> dict[int, Array]:
+        """The derivatives of a formula by the cells that it reads, calculated once."""
         if node not in self._slopes:
-            self._slopes[node] = self.slopes(node)
+            _, self._slopes[node] = calculated(self.program(node), self.graph.operands(node), self.operands_of(node))
         return self._slopes[node]
 
     def tried(self, node: int, operands: Array) -> Array:

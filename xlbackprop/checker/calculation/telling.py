@@ -37,7 +37,7 @@ def findings_of(model: Model, mistakes: Sequence[Mistake], recalculated: Values)
         groups[(sheet, mistake.kind, *alike)].append(mistake)
     found = [
         _finding(graph, sorted(members, key=lambda one: graph.positions[one.node]), recalculated)
-        for members in _over_blocks(graph, model.threads.usual_moves(graph), groups.values())
+        for members in _over_blocks(graph, model.threads.usual_moves, groups.values())
     ]
     return [finding for _, finding in sorted(found, key=lambda item: item[0])]
 

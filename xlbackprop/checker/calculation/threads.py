@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.checker.calculation.graph import TEXT, Graph
+from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.file.formula import Position
 
@@ -35,13 +35,8 @@ class Threads(Struct, frozen=True):
     """Parameters with formulas that are no update, each with the parameter that it should go on from."""
     pasted: tuple[int, ...]
     """Typed numbers where all parameters beside them are updated."""
-
-    def usual_moves(self, graph: Graph) -> dict[str, Move]:
-        """The move that most parameters of a sheet have, by the name of the sheet."""
-        counts: dict[str, Counter[Move]] = defaultdict(Counter)
-        for node, move in self.moves.items():
-            counts[graph.positions[node][0]][move] += 1
-        return {sheet: moves.most_common(1)[0][0] for sheet, moves in counts.items()}
+    usual_moves: dict[str, Move]
+    """The move that most parameters of a sheet have, by the name of the sheet."""
 
 
 def is_steps_away(here: Position, there: Position, move: Move) -> bool:
@@ -56,23 +51,30 @@ def is_steps_away(here: Position, there: Position, move: Move) -> bool:
     return rest == 0 and (rows, columns) == (steps * down, steps * across)
 
 
-class Back:
-    """From a cell to the same one of the step before, or of the one after."""
+class Neighbours:
+    """The cells of other steps that correspond to a cell; a blank where there is none."""
 
-    def __init__(self, graph: Graph, move: Move) -> None:
+    def __init__(self, graph: Graph, moves: Mapping[str, Move]) -> None:
         self._graph = graph
-        self._move = move
+        self._moves = moves
         self._names = [sheet.name for sheet in graph.book.sheets]
         self._order = {name: index for index, name in enumerate(self._names)}
 
-    def __call__(self, node: int) -> int:
-        return self._graph.node(_moved(self._graph.positions[node], self._move, self._order, self._names))
+    def before(self, node: int) -> int:
+        """The same cell of the step before."""
+        return self._at(node, 1)
 
     def after(self, node: int) -> int:
         """The same cell of the next step."""
-        sheets, rows, columns = self._move
-        move = (-sheets, -rows, -columns)
-        return self._graph.node(_moved(self._graph.positions[node], move, self._order, self._names))
+        return self._at(node, -1)
+
+    def _at(self, node: int, back: int) -> int:
+        position = self._graph.positions[node]
+        if position[0] not in self._moves:
+            return BLANK
+        sheets, rows, columns = self._moves[position[0]]
+        move = (back * sheets, back * rows, back * columns)
+        return self._graph.node(_moved(position, move, self._order, self._names))
 
 
 def threads(graph: Graph, targets: Identities, parameters: Identities, passed: Mapping[int, int]) -> Threads:
@@ -128,7 +130,14 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
     if usual_moves:
         broken += _ended(graph, update_of, number_of, usual_moves[0][0], order, names)
     pasted = _pasted(graph, update_of, number_of, before, moves, order, names)
-    return Threads(before, moves, crossed, strayed, tuple(broken), pasted)
+    return Threads(before, moves, crossed, strayed, tuple(broken), pasted, _usual_moves(graph, moves))
+
+
+def _usual_moves(graph: Graph, moves: Mapping[int, Move]) -> dict[str, Move]:
+    counts: dict[str, Counter[Move]] = defaultdict(Counter)
+    for node, move in moves.items():
+        counts[graph.positions[node][0]][move] += 1
+    return {sheet: found.most_common(1)[0][0] for sheet, found in counts.items()}
 
 
 def _sheets(graph: Graph, node: int, earlier: int) -> tuple[str, str]:

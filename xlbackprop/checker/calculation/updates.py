@@ -111,12 +111,8 @@ def _parameter_slots(graph: Graph, kind: Kind) -> list[int]:
     nodes, first = np.unique(kind.operands[0], return_inverse=True)
     generator = np.random.default_rng(7)
     values = generator.uniform(0.2, 0.9, (len(nodes), _TRIALS)) * generator.choice([-1, 1], (len(nodes), _TRIALS))
-    operands = values[first][None]
     try:
-        with np.errstate(all="ignore"):
-            root, leaves = program.run(operands)
-            program.shown(root, operands)
-            slopes = program.pull(root, leaves, np.ones((1, _TRIALS)))[0]
+        _, slopes = program.differentiated(values[first][None])
     except UnsupportedError:
         return []
     ranged = [place for slot in program.slots if slot.is_range for place in range(slot.start, slot.start + slot.size)]
@@ -125,10 +121,7 @@ def _parameter_slots(graph: Graph, kind: Kind) -> list[int]:
         slot
         for slot in single
         if int(first[slot]) not in in_ranges
-        and (
-            np.allclose(slopes[first == first[slot]].sum(axis=0), 1.0, atol=1e-12)
-            or _is_decayed(graph, kind, slot, values, first)
-        )
+        and (_is_kept_whole(slopes, first == first[slot]) or _is_decayed(graph, kind, slot, values, first))
     ]
 
 
@@ -146,13 +139,14 @@ def _is_decayed(graph: Graph, kind: Kind, slot: int, values: Array, first: npt.N
             continue
         changed = values.copy()
         changed[other] = 0.0
-        operands = changed[first][None]
-        with np.errstate(all="ignore"):
-            root, leaves = kind.program.run(operands)
-            slopes = kind.program.pull(root, leaves, np.ones((1, _TRIALS)))[0]
-        if np.allclose(slopes[first == first[slot]].sum(axis=0), 1.0, atol=1e-12):
+        _, slopes = kind.program.differentiated(changed[first][None])
+        if _is_kept_whole(slopes, first == first[slot]):
             return True
     return False
+
+
+def _is_kept_whole(slopes: Array, is_own: npt.NDArray[np.bool_]) -> bool:
+    return bool(np.allclose(slopes[0, is_own].sum(axis=0), 1.0, atol=1e-12))
 
 
 def _step_depends(graph: Graph, order: Order, operands: Identities, slot: int) -> bool:

@@ -159,7 +159,7 @@ def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
     """The same mistakes where the same formula stands in the other steps, such as the last, which no update reads."""
     graph = model.graph
     told, updated = {mistake.node for mistake in wrong}, set(model.targets.tolist())
-    moves = model.threads.usual_moves(graph)
+    moves = model.threads.usual_moves
     for mistake in wrong:
         kind = graph.kind(mistake.node)
         sheet, row, column = graph.positions[mistake.node]
