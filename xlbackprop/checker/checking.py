@@ -19,7 +19,7 @@ from xlbackprop.checker.judgement.slip_search import Budget
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.checker.summary import summary
 from xlbackprop.checker.table.column_map import Map, load
-from xlbackprop.checker.table.recognise import Table, mapped
+from xlbackprop.checker.table.recognise import IterationTable, mapped
 from xlbackprop.checker.table.recognise import tables as tables_of
 from xlbackprop.checker.table.understand import understand
 from xlbackprop.checker.worlds import Shape
@@ -131,7 +131,7 @@ def checked(
             embedded.stop()
 
 
-def _find(book: Book, table_map: Map | None, definition: Definition | None) -> list[Table]:
+def _find(book: Book, table_map: Map | None, definition: Definition | None) -> list[IterationTable]:
     if table_map is not None:
         wanted = [sheet for sheet in book.sheets if table_map.sheet in (None, sheet.name)]
         return [

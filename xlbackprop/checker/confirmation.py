@@ -23,7 +23,7 @@ from xlbackprop.checker.report.findings import Finding, Note
 from xlbackprop.checker.table.given_cells import labelled_rates
 from xlbackprop.checker.table.label_doubts import label_doubts
 from xlbackprop.checker.table.meaning import Meaning
-from xlbackprop.checker.table.recognise import Table
+from xlbackprop.checker.table.recognise import IterationTable
 from xlbackprop.checker.table.trees import Trees
 from xlbackprop.ground.errors import count
 from xlbackprop.ground.grid import cells_of
@@ -41,7 +41,7 @@ class Confirmed(Struct, frozen=True):
     """What cannot be called right."""
 
 
-def is_view(calculation: CalculationVerdict | None, table: Table) -> bool:
+def is_view(calculation: CalculationVerdict | None, table: IterationTable) -> bool:
     """Whether a table with formulas stands beside the sheets that train: it shows what these calculate."""
     if calculation is None or table.certain or not calculation.covered or table.sheet.name in calculation.covered:
         return False
@@ -49,7 +49,7 @@ def is_view(calculation: CalculationVerdict | None, table: Table) -> bool:
     return any(cell is not None and cell.formula is not None for cell in cells)
 
 
-def is_block(calculation: CalculationVerdict | None, table: Table) -> bool:
+def is_block(calculation: CalculationVerdict | None, table: IterationTable) -> bool:
     """Whether a table of one row is one of the steps of a training, which the calculation judges together."""
     if calculation is None or table.certain or len(table.steps) > 1:
         return False
@@ -77,7 +77,7 @@ def judged(
 
 
 def _is_excused(
-    calculation: CalculationVerdict | None, table: Table, doubtful: Container[int] = ()
+    calculation: CalculationVerdict | None, table: IterationTable, doubtful: Container[int] = ()
 ) -> Callable[[Position], bool]:
     """Which cells of a table the calculation shows to be right, or wrong only because one before them is.
 
@@ -101,7 +101,7 @@ def _is_excused(
     return excused
 
 
-def _is_one_of_a_row_unread(calculation: CalculationVerdict, table: Table) -> bool:
+def _is_one_of_a_row_unread(calculation: CalculationVerdict, table: IterationTable) -> bool:
     """Whether nothing reads one of the inputs or targets, though all from the first to the last have a line.
 
     Then another one is read in its place, and what follows from that proves nothing.
@@ -120,7 +120,7 @@ def _is_one_of_a_row_unread(calculation: CalculationVerdict, table: Table) -> bo
     return False
 
 
-def _units_at(table: Table, letter: str) -> int:
+def _units_at(table: IterationTable, letter: str) -> int:
     return table.shape.sizes[0 if letter == "i" else -1]
 
 
@@ -172,9 +172,9 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         ]
         doubted = (*(n for n in verdict.doubted if calculation.is_plain or not _UPDATED.fullmatch(n)), *dropped)
         if doubted or not findings:
-            told = list(_label_notes(calculation.graph.book, verdict, doubted))
-            notes += told
-            if told:
+            found_notes = list(_label_notes(calculation.graph.book, verdict, doubted))
+            notes += found_notes
+            if found_notes:
                 verdict = replace(verdict, notes=tuple(note for note in verdict.notes if note.kind != "label"))
         kept.append(replace(verdict, findings=findings))
     added = tuple(_added(calculation, kept, recalculated))
@@ -199,13 +199,13 @@ def _nodes(calculation: CalculationVerdict, finding: Finding) -> list[int]:
     return [graph.node((finding.sheet, *place)) for block in finding.cells for place in cells_of(block)]
 
 
-def _steps(calculation: CalculationVerdict, table: Table, nodes: Iterable[int]) -> set[int]:
+def _steps(calculation: CalculationVerdict, table: IterationTable, nodes: Iterable[int]) -> set[int]:
     """The rows, or the columns of a table that is turned, in which cells stand."""
     along = 2 if table.transposed else 1
     return {int(calculation.graph.positions[node][along]) for node in nodes if node > TEXT}
 
 
-def _is_said_of_forward_pass(calculation: CalculationVerdict, finding: Finding, table: Table) -> bool:
+def _is_said_of_forward_pass(calculation: CalculationVerdict, finding: Finding, table: IterationTable) -> bool:
     """Whether most cells of a line of the forward pass are said to be wrong without a reason: it is what it is."""
     nodes = _nodes(calculation, finding)
     adjoints = [descent.adjoint for descent in calculation.descents]
@@ -213,7 +213,9 @@ def _is_said_of_forward_pass(calculation: CalculationVerdict, finding: Finding, 
     return finding.kind in UNNAMED and is_forward and 2 * len(nodes) > len(table.steps)
 
 
-def _steps_without_proof(calculation: CalculationVerdict, table: Table, findings: Iterable[Finding]) -> set[int]:
+def _steps_without_proof(
+    calculation: CalculationVerdict, table: IterationTable, findings: Iterable[Finding]
+) -> set[int]:
     """The steps whose forward pass is mistaken: what follows from it as it stands proves no gradient right."""
     nodes = [node for finding in findings for node in _nodes(calculation, finding)]
     adjoints = [descent.adjoint for descent in calculation.descents]
@@ -278,20 +280,20 @@ def _added(calculation: CalculationVerdict, verdicts: Sequence[Verdict], recalcu
         for mistake in calculation.mistakes
         if not accounted[mistake.node]
         and not accounted[graph.operands(mistake.node)].any()
-        and not _is_in_told_step(calculation, verdicts, mistake)
+        and not _is_in_reported_step(calculation, verdicts, mistake)
     ]
     yield from findings_of(calculation.model, left, recalculated)
 
 
-def _is_in_told_step(calculation: CalculationVerdict, verdicts: Sequence[Verdict], mistake: Mistake) -> bool:
+def _is_in_reported_step(calculation: CalculationVerdict, verdicts: Sequence[Verdict], mistake: Mistake) -> bool:
     """Whether a table's findings are about the step that a mistake is made in, or take something from that step."""
     graph = calculation.graph
     for verdict in verdicts:
         cells = [node for _, finding in verdict.findings for node in _nodes(calculation, finding) if node > TEXT]
         read = [operand for node in cells for operand in graph.operands(node).tolist() if operand > TEXT]
-        told = _steps(calculation, verdict.table, [*cells, *read])
+        reported = _steps(calculation, verdict.table, [*cells, *read])
         made = [node for node in (mistake.node, mistake.parameter) if node > TEXT]
         here = [node for node in made if graph.positions[node][0] == verdict.found.sheet]
-        if told & _steps(calculation, verdict.table, here):
+        if reported & _steps(calculation, verdict.table, here):
             return True
     return False

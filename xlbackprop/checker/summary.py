@@ -47,11 +47,11 @@ def summary(
         numbers = own_numbers(calculation, recalculated.values, in_tables)
     beside = [*numbers.findings, *(finding for finding in held.findings if finding.sheet not in numbers.unsound)]
     placed += [(order[f.sheet], next(cells_of(f.cells[0]))[0], 0, f) for f in beside]
-    told = {(f.sheet, cell) for *_, f in placed for block in f.cells for cell in cells_of(block)}
+    reported = {(f.sheet, cell) for *_, f in placed for block in f.cells for cell in cells_of(block)}
     for verdict in ours:
         for finding in numberless_cells(book, verdict.table, recalculated.values):
             held_by = {(finding.sheet, cell) for block in finding.cells for cell in cells_of(block)}
-            if not held_by & told:
+            if not held_by & reported:
                 placed.append((order[finding.sheet], min(held_by)[1][0], 0, finding))
     findings = tuple(item[3] for item in sorted(placed, key=lambda item: item[:3]))
     notes = [note for verdict in ours for note in (*_recognition(verdict), *verdict.notes, *effect(verdict))]

@@ -10,7 +10,7 @@ import numpy as np
 from xlbackprop.checker.calculation.graph import TEXT, skeleton
 from xlbackprop.checker.calculation.judgement import as_before
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
-from xlbackprop.checker.calculation.names import told
+from xlbackprop.checker.calculation.names import named
 from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.repair import rewritten
 from xlbackprop.checker.calculation.states import State
@@ -19,13 +19,13 @@ from xlbackprop.checker.calculation.threads import Neighbours
 _SAME = 1e-9
 
 
-def carrying_mistakes(model: Model, descents: list[Descent], told_: Container[int]) -> Iterator[Mistake]:
+def carrying_mistakes(model: Model, descents: list[Descent], known: Container[int]) -> Iterator[Mistake]:
     """The states that are carried on otherwise than most are, and the updates that use none where most do.
 
     Args:
         model: the calculation.
         descents: what its updates descend.
-        told_: the cells whose mistakes are known.
+        known: the cells whose mistakes are known.
     """
     if not model.states:
         return
@@ -41,7 +41,7 @@ def carrying_mistakes(model: Model, descents: list[Descent], told_: Container[in
         uses = np.array([carrying[model.graph.operands(node)].any() for node in targets.tolist()], dtype=np.bool_)
         if 2 * uses.sum() > len(targets):
             for node in targets[~uses].tolist():
-                if any(one in told_ for one in (node, *model.graph.operands(node).tolist())):
+                if any(one in known for one in (node, *model.graph.operands(node).tolist())):
                     continue
                 words = "does not use what the other parameters carry from step to step"
                 yield Mistake(node, "missing_term", words, "")
@@ -58,7 +58,7 @@ def _crossed(model: Model) -> Iterator[Mistake]:
         right = steps.before(state.node)
         is_start = right > TEXT and (not graph.is_formula(right) or skeleton(graph, right) in seeds)
         if graph.link(state.before) not in (right, graph.link(right)) and (right in held or is_start):
-            words = f"goes on from {told(graph, state.before, sheet)} where {told(graph, right, sheet)} belongs"
+            words = f"goes on from {named(graph, state.before, sheet)} where {named(graph, right, sheet)} belongs"
             yield Mistake(state.node, "wrong_cell", words, _reading(model, state, right))
 
 

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
-from xlbackprop.checker.calculation.names import place, told
+from xlbackprop.checker.calculation.names import named, place
 from xlbackprop.checker.calculation.program import Identities, Program
 from xlbackprop.checker.calculation.repair import repair, rewritten
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated, calculated_from, is_descent
 from xlbackprop.checker.calculation.threads import Neighbours
-from xlbackprop.checker.file.formula import Formulas
+from xlbackprop.checker.file.formula import FormulaReader
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.engine import Array
 
@@ -61,7 +61,7 @@ def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -
         changed = _Changed(step, change)
         reached = [place for place in here if not change.is_loss or changed.reaches(descent, place)]
         if reached and all(changed.is_right(descent, place) for place in reached):
-            found = [_told(step, one, changed.values[one.node], parameter) for one in (change, *change.others)]
+            found = [_mistake_in(step, one, changed.values[one.node], parameter) for one in (change, *change.others)]
             return found, wrong.intersection(reached)
     return None
 
@@ -79,7 +79,7 @@ def _parameter_that_is_read(model: Model, descent: Descent, index: int) -> int:
     return parameter
 
 
-def _told(step: Step, change: Change, right: Array, parameter: int) -> Mistake:
+def _mistake_in(step: Step, change: Change, right: Array, parameter: int) -> Mistake:
     kind, words = change.kind, change.words
     if not words:
         found = repair(step, change.node, right)
@@ -114,8 +114,8 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
                 changed = operands.copy()
                 changed[slot.start] = other
                 sheet = graph.positions[node][0]
-                used = told(graph, int(operands[slot.start]), sheet)
-                words = f"uses {used} where {told(graph, other, sheet)} belongs"
+                used = named(graph, int(operands[slot.start]), sheet)
+                words = f"uses {used} where {named(graph, other, sheet)} belongs"
                 text = rewritten(graph, node, program.tree, {number: other})
                 change = Change(node, program, changed, text, words)
                 yield replace(change, others=tuple(_same(graph, forward, change)))
@@ -152,13 +152,13 @@ def _same(graph: Graph, forward: list[int], change: Change) -> Iterator[Change]:
     places = graph.positions[change.node][1:]
     for node in forward:
         if node != change.node and graph.kind_of[node] == graph.kind_of[change.node]:
-            text = "=" + Formulas().read(change.text[1:], *places).written(*graph.positions[node][1:])
+            text = "=" + FormulaReader().read(change.text[1:], *places).written(*graph.positions[node][1:])
             known = graph.read(text, node)
             if known is not None:
                 yield replace(change, node=node, program=known[0], operands=known[1], text=text)
 
 
-def strangers(model: Model, told_: Container[int]) -> Iterator[Mistake]:
+def strangers(model: Model, known_mistakes: Container[int]) -> Iterator[Mistake]:
     """Cells that no update is calculated from, with another formula than the same cell of the two steps before.
 
     The next step, where there is one, has that of those again; in the last one all that it would read is as before.
@@ -167,7 +167,7 @@ def strangers(model: Model, told_: Container[int]) -> Iterator[Mistake]:
     steps = Neighbours(graph, model.threads.usual_moves)
     free = model.depends & ~model.feeds & ~model.evaluation.is_cut & (kind_of >= 0)
     for node in np.flatnonzero(free).tolist():
-        if node in told_:
+        if node in known_mistakes:
             continue
         _, row, column = graph.positions[node]
         earlier = steps.before(node)

@@ -16,7 +16,7 @@ from msgspec import Struct
 from xlbackprop.checker.calculation.program import Identities, Program, Slot, deciding_slots, selecting_slots
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell
-from xlbackprop.checker.file.formula import Formula, Formulas, Node, Position, Reference
+from xlbackprop.checker.file.formula import CellFormula, FormulaReader, Node, Position, Reference
 from xlbackprop.checker.file.formula import parts as parts_of
 from xlbackprop.ground.grid import column_number
 
@@ -38,7 +38,7 @@ class TooLargeError(Exception):
 class Kind(Struct, eq=False):
     """One kind of formula: its program, the cells that hold it, and the cells that each of these reads."""
 
-    formula: Formula
+    formula: CellFormula
     program: Program
     cells: Identities
     operands: Identities
@@ -70,9 +70,9 @@ class Graph:
         self._keys: dict[str, npt.NDArray[np.int64]] = {}
         self._identities: dict[str, Identities] = {}
         numbers: list[float] = [0.0, np.nan]
-        formulas: list[Formula | None] = [None, None]
+        formulas: list[CellFormula | None] = [None, None]
         by_formula: dict[tuple[int, str], list[int]] = defaultdict(list)
-        known: dict[int, Formula] = {}
+        known: dict[int, CellFormula] = {}
         for sheet in book.sheets:
             keys, identities = [], []
             for (row, column), cell in sheet.cells.items():
@@ -200,7 +200,7 @@ class Graph:
             node: the cell.
         """
         sheet, row, column = self.positions[node]
-        formula = Formulas().read(text.removeprefix("="), row, column)
+        formula = FormulaReader().read(text.removeprefix("="), row, column)
         tree = formula.tree
         if tree is None:
             return None
@@ -215,9 +215,9 @@ class Graph:
         """Look up anew which formulas read which cells."""
         self._readers = None
 
-    def _build(self, by_formula: dict[tuple[int, str], list[int]], known: dict[int, Formula]) -> None:
+    def _build(self, by_formula: dict[tuple[int, str], list[int]], known: dict[int, CellFormula]) -> None:
         groups: dict[tuple[object, ...], list[tuple[Identities, Identities]]] = {}
-        programs: dict[tuple[object, ...], tuple[Formula, Program]] = {}
+        programs: dict[tuple[object, ...], tuple[CellFormula, Program]] = {}
         for (number, sheet), nodes in by_formula.items():
             formula = known[number]
             tree = formula.tree
@@ -245,7 +245,7 @@ class Graph:
             self.kinds.append(Kind(formula, program, cells, operands))
 
     def _compiled(
-        self, formula: Formula, tree: Node, sheet: str, rows: Identities, columns: Identities
+        self, formula: CellFormula, tree: Node, sheet: str, rows: Identities, columns: Identities
     ) -> Iterator[tuple[tuple[object, ...], tuple[Slot, ...], npt.NDArray[np.intp], Identities]]:
         """The cells of one formula on one sheet, grouped by the sizes of the ranges that they read."""
         corners = [
@@ -278,7 +278,7 @@ class Graph:
             yield (id(formula), *shape.tolist()), tuple(slots), chosen, operands
 
     def _corner(
-        self, formula: Formula, index: int, rows: Identities, columns: Identities
+        self, formula: CellFormula, index: int, rows: Identities, columns: Identities
     ) -> tuple[str | None, tuple[Identities, Identities]]:
         reference: Reference = formula.references[index]
         if reference.sheet is not None and reference.sheet not in self._keys:

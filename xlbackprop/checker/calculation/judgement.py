@@ -11,12 +11,12 @@ import numpy as np
 from xlbackprop.checker.calculation.forward import forward_mistake
 from xlbackprop.checker.calculation.graph import TEXT, Graph, build, skeleton
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
-from xlbackprop.checker.calculation.names import place, told
+from xlbackprop.checker.calculation.names import named, place
 from xlbackprop.checker.calculation.repair import repair, rewritten
 from xlbackprop.checker.calculation.rules import rule_words
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated_from, is_descent
 from xlbackprop.checker.calculation.worlds import FREE
-from xlbackprop.checker.file.formula import Formulas, UnsupportedError
+from xlbackprop.checker.file.formula import FormulaReader, UnsupportedError
 from xlbackprop.checker.judgement.slip import ExhaustedError, Tries
 from xlbackprop.engine import Array
 
@@ -72,7 +72,7 @@ class _Diagnosis:
             unlike = [(one, usual) for one, usual in pairs if skeleton(graph, one) != skeleton(graph, usual)]
             if len(unlike) == 1 and unlike[0][0] != self.parameter and graph.is_formula(unlike[0][0]):
                 node, usual = unlike[0]
-                words = f"is built otherwise than {told(graph, usual, self.sheet)}"
+                words = f"is built otherwise than {named(graph, usual, self.sheet)}"
                 return [Mistake(node, "wrong_formula", words, "", self.parameter)]
         return []
 
@@ -82,9 +82,9 @@ class _Diagnosis:
         builds = {skeleton(graph, node) for node in right.tolist()}
         if not builds or skeleton(graph, self.target) in builds:
             return None
-        told_ = self._told(self.target, wanted)
-        known = graph.read(told_.formula, self.target) if told_.formula else None
-        return told_ if known is not None and build(known[0].tree) in builds else None
+        mistake = self._mistake_in(self.target, wanted)
+        known = graph.read(mistake.formula, self.target) if mistake.formula else None
+        return mistake if known is not None and build(known[0].tree) in builds else None
 
     @property
     def model_index(self) -> int:
@@ -109,11 +109,11 @@ class _Diagnosis:
             inner = self._wrong_operand(node, wanted)
             if inner is not None:
                 return self._judged(*inner, depth + 1)
-            told_ = self._told(node, wanted)
-            several = self._wrong_operands(node, wanted) if not told_.formula or self._adds_nonsense(node) else ()
+            mistake = self._mistake_in(node, wanted)
+            several = self._wrong_operands(node, wanted) if not mistake.formula or self._adds_nonsense(node) else ()
             found = [mistake for one in several for mistake in self._judged(*one, depth + 1)]
-            return found or [told_]
-        return [self._told(node, wanted)]
+            return found or [mistake]
+        return [self._mistake_in(node, wanted)]
 
     def _adds_nonsense(self, node: int) -> bool:
         """Whether a formula reads several cells of one kind that are nothing that belongs in a backward pass."""
@@ -281,7 +281,7 @@ class _Diagnosis:
             yield node
             yield from (n for n in self.graph.operands(node).tolist() if n in self.step.adjoints and n > TEXT)
 
-    def _told(self, node: int, wanted: Array) -> Mistake:
+    def _mistake_in(self, node: int, wanted: Array) -> Mistake:
         if not self.graph.is_formula(node):
             return Mistake(node, "pasted_value", "is a typed number where a formula belongs", "")
         found = repair(self.step, node, wanted)
@@ -294,12 +294,12 @@ class _Diagnosis:
         if self.descent.loss.errors and node == self.target:
             return f"does not change {rule_words(self.model, self.descent.loss)}"
         first = next(iter(self.step.loss), 0) if not self.descent.loss.errors else 0
-        loss = told(self.graph, first, self.sheet) if first else "the loss"
+        loss = named(self.graph, first, self.sheet) if first else "the loss"
         if node == self.target:
-            return f"does not go down by the derivative of {loss} by {told(self.graph, self.parameter, self.sheet)}"
+            return f"does not go down by the derivative of {loss} by {named(self.graph, self.parameter, self.sheet)}"
         for other in (*self.step.given, *self.step.nodes):
             if other in self.step.adjoints and bool(alike(self.step.adjoints[other], wanted)):
-                return f"is not the derivative of {loss} by {told(self.graph, other, self.sheet)}"
+                return f"is not the derivative of {loss} by {named(self.graph, other, self.sheet)}"
         return f"is not the derivative of {loss} that it stands for"
 
 
@@ -331,8 +331,8 @@ def mistakes(model: Model, descent: Descent, trials: Tries) -> list[Mistake]:
         except ExhaustedError:
             break
         if forward is not None:
-            told_, others = forward
-            found.update({mistake.node: mistake for mistake in told_ if mistake.node not in found})
+            seen, others = forward
+            found.update({mistake.node: mistake for mistake in seen if mistake.node not in found})
             mended |= others
             tried.discard(signature)
     alike_: dict[str, list[int]] = defaultdict(list)
@@ -341,9 +341,9 @@ def mistakes(model: Model, descent: Descent, trials: Tries) -> list[Mistake]:
             alike_[_signature(graph, int(model.targets[descent.members[index]]))].append(index)
     moving = {signature: _worlds_with_effect(model, descent, members).max() for signature, members in alike_.items()}
     for signature in sorted(alike_, key=lambda signature: not moving[signature]):
-        told_kinds = {int(graph.kind_of[node]) for node in found}
+        known_kinds = {int(graph.kind_of[node]) for node in found}
         first = int(model.targets[descent.members[alike_[signature][0]]])
-        if not moving[signature] and not told_kinds.isdisjoint(
+        if not moving[signature] and not known_kinds.isdisjoint(
             graph.kind_of[list(calculated_from(model, first))].tolist()
         ):
             continue  # where nothing reaches the loss, a formula that is wrong elsewhere explains enough
@@ -394,7 +394,7 @@ def _moved(graph: Graph, formula: str, start: int, end: int) -> str:
     if not formula:
         return ""
     places = [graph.positions[node][1:] for node in (start, end)]
-    return "=" + Formulas().read(formula[1:], *places[0]).written(*places[1])
+    return "=" + FormulaReader().read(formula[1:], *places[0]).written(*places[1])
 
 
 def is_right_with(model: Model, descent: Descent, index: int, formulas: Mapping[int, str]) -> bool:
@@ -479,8 +479,8 @@ def crossed_mistakes(model: Model) -> Iterator[Mistake]:
     graph = model.graph
     for node, source in model.threads.crossed.items():
         sheet = graph.positions[node][0]
-        used = told(graph, graph.link(node), sheet)
-        words = f"is carried over from {used} where {told(graph, source, sheet)} belongs"
+        used = named(graph, graph.link(node), sheet)
+        words = f"is carried over from {used} where {named(graph, source, sheet)} belongs"
         yield Mistake(node, "wrong_cell", words, f"={place(graph, source, sheet)}")
     for index, parameter in model.threads.strayed.items():
         target = int(model.targets[index])
@@ -493,10 +493,10 @@ def crossed_mistakes(model: Model) -> Iterator[Mistake]:
             for number, slot in enumerate(kind.program.slots)
             if slot.size == 1 and int(graph.operands(target)[slot.start]) == wrong
         }
-        words = f"starts from {told(graph, wrong, sheet)} where {told(graph, parameter, sheet)} belongs"
+        words = f"starts from {named(graph, wrong, sheet)} where {named(graph, parameter, sheet)} belongs"
         yield Mistake(target, "wrong_weight", words, rewritten(graph, target, kind.program.tree, slots))
     for node, earlier in model.threads.broken:
-        before = told(graph, earlier, graph.positions[node][0])
+        before = named(graph, earlier, graph.positions[node][0])
         what, words = "wrong_formula", f"is not the next value of {before}: it is not updated as others are"
         if graph.link(node) == earlier:
             what, words = "not_updated", f"repeats {before} where it should be updated"

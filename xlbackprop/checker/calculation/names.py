@@ -42,7 +42,7 @@ def place(graph: Graph, node: int, sheet: str = "") -> str:
     return prefix + address(row, column)
 
 
-def told(graph: Graph, node: int, sheet: str = "") -> str:
+def named(graph: Graph, node: int, sheet: str = "") -> str:
     """A cell by its label and its address: `w6 (C10)`."""
     text = label(graph, node)
     where = place(graph, node, sheet)

@@ -40,14 +40,14 @@ class OwnNumbers(Struct, frozen=True):
 
 
 def own_numbers(
-    verdict: CalculationVerdict, recalculated: Values, told: Container[tuple[str, Coordinates]]
+    verdict: CalculationVerdict, recalculated: Values, reported: Container[tuple[str, Coordinates]]
 ) -> OwnNumbers:
     """Hold every cell of the trainings, and all that these are calculated from, to its own recalculated number.
 
     Args:
         verdict: the trainings.
         recalculated: what the formulas give.
-        told: cells that are spoken of elsewhere, by sheet and place.
+        reported: cells that are spoken of elsewhere, by sheet and place.
     """
     graph = verdict.graph
     numbers = _Numbers(graph, recalculated)
@@ -55,14 +55,14 @@ def own_numbers(
     doubts: dict[str, dict[Position, None]] = defaultdict(dict)
     for node in numbers.used(verdict):
         position = graph.positions[node]
-        found = [lack for lack in numbers.lacks(node) if (lack[1][0], lack[1][1:]) not in told]
+        found = [lack for lack in numbers.lacks(node) if (lack[1][0], lack[1][1:]) not in reported]
         for what, where in found:
             lacks[what, where[0], 0 if what == CIRCLE else numbers.formula_at(where)][where] = None
-        if not found and (position[0], position[1:]) not in told:
+        if not found and (position[0], position[1:]) not in reported:
             for words, where in numbers.doubts(node):
                 doubts[words][where] = None
     for position in numbers.typed_among_formulas(verdict):
-        if (position[0], position[1:]) not in told:
+        if (position[0], position[1:]) not in reported:
             doubts["is a typed number among formulas"][position] = None
     if lacks or len(doubts) > 1:
         doubts.pop(_NO_NUMBER, None)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from xlbackprop.checker.calculation.graph import TEXT
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
-from xlbackprop.checker.calculation.names import told
+from xlbackprop.checker.calculation.names import named
 from xlbackprop.checker.calculation.repair import rewritten
 
 
@@ -27,7 +27,7 @@ def rate_doubts(model: Model, descent: Descent) -> Iterator[str]:
         (one, count), *rest = Counter(rates.values()).most_common()
         if rest and 2 * count == len(rates) and _is_of_another_step(model, rest[0][0], one):
             sheet = model.graph.positions[next(iter(rates))][0]
-            updates = " and ".join(told(model.graph, node, sheet) for node in rates)
+            updates = " and ".join(named(model.graph, node, sheet) for node in rates)
             yield f"{sheet}: {updates} take learning rates of different steps"
             return
 
@@ -61,5 +61,5 @@ def _mistake(model: Model, node: int, rate: int, own: int) -> Mistake:
         for number, slot in enumerate(kind.program.slots)
         if slot.size == 1 and int(graph.operands(node)[slot.start]) == rate
     }
-    words = f"uses the learning rate in {told(graph, rate, sheet)} where {told(graph, own, sheet)} belongs"
+    words = f"uses the learning rate in {named(graph, rate, sheet)} where {named(graph, own, sheet)} belongs"
     return Mistake(node, "wrong_cell", words, rewritten(graph, node, kind.program.tree, slots) if slots else "")

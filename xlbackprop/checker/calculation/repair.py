@@ -9,10 +9,10 @@ import numpy as np
 from msgspec import Struct
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph, leaves_of
-from xlbackprop.checker.calculation.names import place, told
+from xlbackprop.checker.calculation.names import named, place
 from xlbackprop.checker.calculation.program import Program
 from xlbackprop.checker.calculation.step import Step, alike
-from xlbackprop.checker.file.formula import Formula, Node, UnsupportedError, written
+from xlbackprop.checker.file.formula import CellFormula, Node, UnsupportedError, written
 from xlbackprop.checker.judgement.mutations import (
     bracketed,
     spoiled_factors,
@@ -79,8 +79,8 @@ def _other_reference(step: Step, node: int, target: Array) -> Repair | None:
     old = read[numbers[0]]
     sheet = graph.positions[node][0]
     text = rewritten(graph, node, program.tree, dict.fromkeys(numbers, other))
-    used = told(graph, old, sheet) if old > TEXT else "an empty cell"
-    return Repair("wrong_cell", f"uses {used} where {told(graph, other, sheet)} belongs", text)
+    used = named(graph, old, sheet) if old > TEXT else "an empty cell"
+    return Repair("wrong_cell", f"uses {used} where {named(graph, other, sheet)} belongs", text)
 
 
 def _distance(graph: Graph, node: int, old: int, new: int) -> tuple[int, ...]:
@@ -159,7 +159,7 @@ def _other_line(step: Step, node: int, target: Array) -> Repair | None:
                 sheet = graph.positions[node][0]
                 first, last = numbers[0], numbers[-1]
                 used, right = (
-                    f"{told(graph, which[first], sheet)} to {place(graph, which[last], sheet)}"
+                    f"{named(graph, which[first], sheet)} to {place(graph, which[last], sheet)}"
                     for which in (cells, moved)
                 )
                 text = rewritten(graph, node, program.tree, moved)
@@ -185,7 +185,7 @@ def _other_build(step: Step, node: int, target: Array) -> Repair | None:
     def leaf_name(tree: Node) -> str:
         if tree[0] == "slot" and program.slots[tree[1]].size == 1:
             operand = int(graph.operands(node)[program.slots[tree[1]].start])
-            return told(graph, operand, sheet) if operand > TEXT else shown(tree)
+            return named(graph, operand, sheet) if operand > TEXT else shown(tree)
         return shown(tree)
 
     for tree, kind, words in _builds(program.tree, leaf_name):
@@ -247,7 +247,7 @@ def _as_beside(step: Step, node: int, target: Array) -> Repair | None:
         except UnsupportedError:
             continue
         if bool(alike(value, target)[0]):
-            words = f"is built otherwise than {told(graph, other, sheet)} beside it"
+            words = f"is built otherwise than {named(graph, other, sheet)} beside it"
             return Repair("wrong_formula", words, text)
     return None
 
@@ -281,11 +281,11 @@ def _other_factor(step: Step, node: int, target: Array) -> Repair | None:
             (1 - cell**2, f"(1-{where}^2)"),
         ):
             if bool(alike(missing, factor)):
-                words = text if text != where else told(graph, other, sheet)
+                words = text if text != where else named(graph, other, sheet)
                 return Repair("missing_factor", f"lacks the factor {words}", f"={body}*{text}")
             if text == where and bool(alike(missing * factor, ones)):
                 return Repair(
-                    "extra_factor", f"has the factor {told(graph, other, sheet)} too often", f"={body}/{where}"
+                    "extra_factor", f"has the factor {named(graph, other, sheet)} too often", f"={body}/{where}"
                 )
     return None
 
@@ -320,7 +320,7 @@ def _with_dollars(cell: str, like: str) -> str:
 
 def _slot_text(graph: Graph, node: int, number: int) -> str:
     """What stands in a slot of a formula, as it is written there."""
-    formula: Formula | None = graph.formulas[node]
+    formula: CellFormula | None = graph.formulas[node]
     assert formula is not None
     assert formula.tree is not None
     leaf = list(leaves_of(formula.tree))[number]

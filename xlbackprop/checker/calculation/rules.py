@@ -9,7 +9,7 @@ import numpy as np
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph
 from xlbackprop.checker.calculation.model import Flags, Loss, Model
-from xlbackprop.checker.calculation.names import told
+from xlbackprop.checker.calculation.names import named
 from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import Node, parts
 from xlbackprop.engine import Array
@@ -89,7 +89,7 @@ def rule_doubts(model: Model, loss: Loss) -> Iterator[str]:
             if set(graph.operands(node).tolist()) == {output, target} and _is_loss(seen[node], one, other):
                 sheet = graph.positions[node][0]
                 if cell not in graph.operands(node) or not _is_square(seen[node], one, other):
-                    shown = told(graph, node, sheet)
+                    shown = named(graph, node, sheet)
                     yield f"{sheet}: the updates go down {rule_words(model, loss)}, not by that of {shown}"
                     return
 

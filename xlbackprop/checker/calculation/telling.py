@@ -12,7 +12,7 @@ from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph, skeleton
 from xlbackprop.checker.calculation.model import Mistake, Model
 from xlbackprop.checker.calculation.names import label
 from xlbackprop.checker.calculation.threads import Move
-from xlbackprop.checker.file.formula import Formula, Formulas, UnsupportedError
+from xlbackprop.checker.file.formula import CellFormula, FormulaReader, UnsupportedError
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.report.findings import Finding, Replacement, shortened
 from xlbackprop.ground.grid import address, ranges
@@ -25,7 +25,7 @@ def findings_of(model: Model, mistakes: Sequence[Mistake], recalculated: Values)
     """The findings, in the order of the sheets and of the cells on them."""
     graph = model.graph
     groups: dict[tuple[object, ...], list[Mistake]] = defaultdict(list)
-    formulas = Formulas()
+    formulas = FormulaReader()
     for mistake in mistakes:
         sheet, row, column = graph.positions[mistake.node]
         kind = int(graph.kind_of[mistake.node])
@@ -68,8 +68,8 @@ def _finding(graph: Graph, members: Sequence[Mistake], recalculated: Values) -> 
     stands = f"={formula.written(row, column)}" if formula is not None else f"{cell.value}"
     order = {other.name: index for index, other in enumerate(graph.book.sheets)}
     correct = value_of(graph, first, recalculated)
-    kinds: dict[Formula, Replacement] = {}
-    formulas = Formulas()
+    kinds: dict[CellFormula, Replacement] = {}
+    formulas = FormulaReader()
     for one in members:
         _, *place = graph.positions[one.node]
         if one.formula and value_of(graph, one, recalculated) is not None:

@@ -23,7 +23,7 @@ from xlbackprop.checker.calculation.rules import rule_doubts, rule_words
 from xlbackprop.checker.calculation.step import alike
 from xlbackprop.checker.calculation.threads import is_steps_away
 from xlbackprop.checker.file.book import Book
-from xlbackprop.checker.file.formula import Formulas, Position
+from xlbackprop.checker.file.formula import FormulaReader, Position
 from xlbackprop.checker.judgement.slip import Tries
 
 MOST_FORMULAS = 300_000
@@ -144,7 +144,7 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
     explained = dependents(model.evaluation, sources)
     explained[sources] = False
-    words = [word for told in doubts.values() for word in told]
+    words = [word for several in doubts.values() for word in several]
     words += [word for descent in found for word in rate_doubts(model, descent)]
     return CalculationVerdict(
         graph, model, tuple(found), tuple(wrong), proven, consistent, explained, tuple(trainings), tuple(words)
@@ -158,21 +158,21 @@ def _right_of(found: Iterable[Descent]) -> int:
 def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
     """The same mistakes where the same formula stands in the other steps, such as the last, which no update reads."""
     graph = model.graph
-    told, updated = {mistake.node for mistake in wrong}, set(model.targets.tolist())
+    mistaken, updated = {mistake.node for mistake in wrong}, set(model.targets.tolist())
     moves = model.threads.usual_moves
     for mistake in wrong:
         kind = graph.kind(mistake.node)
         sheet, row, column = graph.positions[mistake.node]
         if kind is None or sheet not in moves:
             continue
-        formula = Formulas().read(mistake.formula[1:], row, column) if mistake.formula else None
+        formula = FormulaReader().read(mistake.formula[1:], row, column) if mistake.formula else None
         here = graph.positions[mistake.node]
         line = [node for node in kind.cells.tolist() if is_steps_away(here, graph.positions[node], moves[sheet])]
         read = [node for node in line if model.feeds[node] or node in updated]
-        if mistake.node not in read or 2 * sum(node in told for node in read) < len(read):
+        if mistake.node not in read or 2 * sum(node in mistaken for node in read) < len(read):
             continue  # it is the one step that is unusual
         for node in line:
-            if node in told:
+            if node in mistaken:
                 continue
             _, *place = graph.positions[node]
             text = "" if formula is None else "=" + formula.written(*place)
@@ -181,7 +181,7 @@ def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
                 values = known[0].value(model.evaluation.seen[known[1]][None], known[1][None] > TEXT)
                 if bool(alike(values, model.evaluation.results[node])[0]):
                     continue  # a fixed reference is right in the step that it points to
-            told.add(node)
+            mistaken.add(node)
             yield replace(mistake, node=node, formula=text)
 
 

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from xlbackprop.checker.file.formula import Formula, Formulas, Node, UnsupportedError, parts, with_parts, written
+from xlbackprop.checker.file.formula import (
+    CellFormula,
+    FormulaReader,
+    Node,
+    UnsupportedError,
+    parts,
+    with_parts,
+    written,
+)
 from xlbackprop.ground.grid import Coordinates, column_number
 
 MOST_CELLS_OF_AN_ARRAY = 2_500
@@ -26,7 +34,7 @@ _ONE_NUMBER = frozenset(
 Shape = tuple[int, int]
 
 
-def elements(formulas: Formulas, text: str, block: str) -> Iterator[tuple[Coordinates, Formula]]:
+def elements(formulas: FormulaReader, text: str, block: str) -> Iterator[tuple[Coordinates, CellFormula]]:
     """The formula of each cell that an array formula fills, read as if it stood in that cell alone.
 
     None for a block of one cell, which is an ordinary formula, and for one too large to be followed.
@@ -61,7 +69,7 @@ def elements(formulas: Formulas, text: str, block: str) -> Iterator[tuple[Coordi
 class _Array:
     """An array formula, element by element; a reference becomes `("cell", row, column)` of its range."""
 
-    def __init__(self, formula: Formula, place: Coordinates) -> None:
+    def __init__(self, formula: CellFormula, place: Coordinates) -> None:
         self._formula = formula
         self._place = place
 

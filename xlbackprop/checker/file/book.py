@@ -12,7 +12,7 @@ from msgspec import Struct
 from xlbackprop.checker.file import delimited, opendocument
 from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.container import MOST_SHEETS, Container, Element, UnreadableError, raised
-from xlbackprop.checker.file.formula import Formulas
+from xlbackprop.checker.file.formula import FormulaReader
 from xlbackprop.checker.file.sheet_reader import read_content
 from xlbackprop.ground.grid import quoted
 
@@ -82,7 +82,7 @@ def read(path: Path) -> Book:
     targets = relationships(container, main)
     strings = next((target for kind, target in targets.values() if kind == "sharedStrings"), "")
     texts = _strings(container, strings) if strings in container.names else []
-    formulas = Formulas()
+    formulas = FormulaReader()
     sheets = []
     entries = tree.all("sheet")
     if len(entries) > MOST_SHEETS:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from xlbackprop.checker.file.formula import Formula
+from xlbackprop.checker.file.formula import CellFormula
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates
 
@@ -23,7 +23,7 @@ class Cell(Struct, gc=False):
     """As stored; an error value is its text, such as `#NUM!`."""
     other_digits: str = ""
     """The text of a number as the file has it, where that is not the shortest that says the same."""
-    formula: Formula | None = None
+    formula: CellFormula | None = None
 
     @property
     def digits(self) -> str:
@@ -42,7 +42,7 @@ class Block(Struct, frozen=True, eq=False):
     """The number of the first row."""
     places: Mapping[int, int]
     """Where each column stands in the arrays."""
-    formulas: tuple[Formula | None, ...]
+    formulas: tuple[CellFormula | None, ...]
     """Of each column."""
     numbers: Array
     """Of shape (rows, columns)."""
@@ -174,7 +174,7 @@ class Sheet(Struct, dict=True, weakref=True, eq=False):
         )
 
     @property
-    def distinct_formulas(self) -> set[Formula]:
+    def distinct_formulas(self) -> set[CellFormula]:
         """Its formulas, each once for all cells that have it."""
         found = {cell.formula for cell in self.content.alone.values()}
         found.update(formula for block in self.content.blocks for formula in block.formulas)

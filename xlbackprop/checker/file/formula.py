@@ -57,7 +57,7 @@ Node = tuple[Any, ...]
 """An operator with its operands, a number `("n", x)`, a reference `("ref", index)` or what a reader puts for one."""
 
 
-class Formula(Struct, dict=True, eq=False):
+class CellFormula(Struct, dict=True, eq=False):
     """A formula free of its place: text pieces and references in turn. Equal formulas of a column are one object."""
 
     pieces: tuple[str | Reference, ...]
@@ -125,14 +125,14 @@ _REFERENCE = re.compile(
 )
 
 
-class Formulas:
+class FormulaReader:
     """All formulas of a workbook, each kind kept once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str | Reference, ...], Formula] = {}
-        self._last: dict[int, tuple[str, Formula]] = {}
+        self._known: dict[tuple[str | Reference, ...], CellFormula] = {}
+        self._last: dict[int, tuple[str, CellFormula]] = {}
 
-    def read(self, text: str, row: int, column: int) -> Formula:
+    def read(self, text: str, row: int, column: int) -> CellFormula:
         """The formula with a text (without equals sign) in a cell.
 
         Most cells repeat the one above with other row numbers: that is tried first, since it takes no reading at all.
@@ -148,7 +148,7 @@ class Formulas:
             self._last[column] = (template, formula)
         return formula
 
-    def _read(self, text: str, row: int, column: int) -> Formula:
+    def _read(self, text: str, row: int, column: int) -> CellFormula:
         pieces: list[str | Reference] = []
         end = 0
         for match in _REFERENCE.finditer(text):
@@ -171,7 +171,7 @@ class Formulas:
         key = tuple(pieces)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = Formula(key)
+            known = self._known[key] = CellFormula(key)
         return known
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from xlbackprop.checker.file.arrays import elements
 from xlbackprop.checker.file.cells import Cell, Content, Sheet
 from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, MOST_SHEETS, Container, UnreadableError
-from xlbackprop.checker.file.formula import Formulas
+from xlbackprop.checker.file.formula import FormulaReader
 from xlbackprop.ground.grid import MOST_COLUMNS, MOST_ROWS, Coordinates, address, quoted
 
 CONTENT = "content.xml"
@@ -41,7 +41,7 @@ def _same(content: Content) -> Content:
 class _Reader:
     def __init__(self) -> None:
         self.contents: dict[str, Content] = {}
-        self._formulas = Formulas()
+        self._formulas = FormulaReader()
         self._name = ""
         self._cells: dict[Coordinates, Cell] = {}
         self._blocks: dict[str, str] = {}

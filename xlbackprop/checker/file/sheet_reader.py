@@ -12,7 +12,7 @@ from xlbackprop.checker.file.alike_rows import AlikeRows, alike_rows
 from xlbackprop.checker.file.arrays import elements
 from xlbackprop.checker.file.cells import Block, Blocks, Cell, Content
 from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, Container, UnreadableError, raised
-from xlbackprop.checker.file.formula import Formula, Formulas
+from xlbackprop.checker.file.formula import CellFormula, FormulaReader
 from xlbackprop.ground.grid import Coordinates, column_number
 
 _ADDRESS = re.compile(r"([A-Za-z]{1,3})([1-9]\d{0,6})")
@@ -32,7 +32,7 @@ _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&
 
 
 def read_content(
-    container: Container, name: str, part: str, texts: list[str], formulas: Formulas, *, in_blocks: bool = True
+    container: Container, name: str, part: str, texts: list[str], formulas: FormulaReader, *, in_blocks: bool = True
 ) -> Content:
     """Read one sheet: its ordinary cells by their pattern, which takes a third of the time, the others as any XML.
 
@@ -46,7 +46,7 @@ def read_content(
     """
     blocks: list[Block] = []
     cells: dict[Coordinates, Cell] = {}
-    shared: dict[str, tuple[Formula, int, int]] = {}
+    shared: dict[str, tuple[CellFormula, int, int]] = {}
     arrays: dict[str, str] = {}
     columns: dict[str, int] = {}
     row = column = 0
@@ -57,7 +57,7 @@ def read_content(
     parts: list[str] = []
     collecting = is_raised = False
     columns_by_code: dict[bytes, int] = {}
-    followers: dict[bytes, Formula] = {}
+    followers: dict[bytes, CellFormula] = {}
     last_row = b""
     in_block = 0
 
@@ -134,7 +134,7 @@ def read_content(
         digits = plain if isinstance(content, float) and plain != repr(content) else ""
         cells[row, column] = Cell(content, digits, rule)
 
-    def _rule(text: str) -> Formula | None:
+    def _rule(text: str) -> CellFormula | None:
         index = formula_attributes.get("si") if formula_attributes.get("t") == "shared" else None
         if index is not None and not text:
             master = shared.get(index)
@@ -201,7 +201,7 @@ def read_content(
     def keep_block(found: AlikeRows) -> bool:
         """Keep rows that were found to be alike, if it is known which formulas they share."""
         nonlocal in_block
-        rules: list[Formula | None] = []
+        rules: list[CellFormula | None] = []
         for follower in found.followers:
             attributes = dict(_ATTRIBUTE.findall(follower.decode()))
             master = shared.get(attributes.get("si", "")) if attributes.get("t") == "shared" else None

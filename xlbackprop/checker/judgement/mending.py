@@ -122,8 +122,8 @@ class Search:
                 if "neg" in (was, meant):
                     return Slip("sign", "has the wrong sign in one place")
                 kind = "sign" if {was, meant} == {"+", "-"} else "wrong_operator"
-                told = "has the wrong sign in one place: it" if kind == "sign" else "has a wrong operator: it"
-                return Slip(kind, f"{told} should {words[meant]} where it has “{was}”")
+                what = "has the wrong sign in one place: it" if kind == "sign" else "has a wrong operator: it"
+                return Slip(kind, f"{what} should {words[meant]} where it has “{was}”")
         return None
 
     def product_for_difference(self) -> Slip | None:

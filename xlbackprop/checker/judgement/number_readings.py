@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.judgement.right_formula import RightFormulas
-from xlbackprop.checker.judgement.row_values import Numbers, is_off
+from xlbackprop.checker.judgement.row_values import RowValues, is_off
 from xlbackprop.checker.table.meaning import Meaning, number
 from xlbackprop.checker.table.readings import readings
 from xlbackprop.checker.table.trees import Trees
@@ -15,7 +15,7 @@ from xlbackprop.checker.table.understand import understood_as
 
 
 def read_by_numbers(
-    book: Book, trees: Trees, meaning: Meaning, numbers: Numbers
+    book: Book, trees: Trees, meaning: Meaning, numbers: RowValues
 ) -> tuple[Trees, Meaning, tuple[Meaning, ...]]:
     """A table as its numbers tell it, and what else they may mean.
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell, Sheet
-from xlbackprop.checker.file.formula import Formula, Position
+from xlbackprop.checker.file.formula import CellFormula, Position
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.row_values import numbers_along
 from xlbackprop.checker.report.findings import Finding, shortened
-from xlbackprop.checker.table.recognise import Table
+from xlbackprop.checker.table.recognise import IterationTable
 from xlbackprop.ground.grid import Coordinates, ranges
 
 _ELSEWHERE = frozenset({"POW"})
@@ -26,7 +26,7 @@ _GIVEN = re.compile(r"[itb]\d+")
 _POWER_OF_E = re.compile(r"(?<![A-Za-z0-9_.$])[eE]\s*\^\s*(\([^()]*\)|-?[$A-Za-z0-9.]+)")
 
 
-def numberless_cells(book: Book, table: Table, recalculated: Values) -> Iterator[Finding]:
+def numberless_cells(book: Book, table: IterationTable, recalculated: Values) -> Iterator[Finding]:
     """A finding for each column, or row, of a table in which cells give no number, at the first cause."""
     groups: dict[tuple[str, str, int], list[Coordinates]] = defaultdict(list)
     step_of: dict[Coordinates, int] = {}
@@ -59,9 +59,9 @@ def numberless_cells(book: Book, table: Table, recalculated: Values) -> Iterator
         yield without_number(table.sheet, name, what, places, recalculated)
 
 
-def unread_cells(table: Table, recalculated: Values) -> list[Coordinates]:
+def unread_cells(table: IterationTable, recalculated: Values) -> list[Coordinates]:
     """The formulas of a table that give no number to compare, without those that only read others of them."""
-    found: dict[Coordinates, Formula] = {}
+    found: dict[Coordinates, CellFormula] = {}
     for name, line in table.lines.items():
         for step in np.flatnonzero(np.isnan(numbers_along(table, line, recalculated))).tolist():
             cell = table.on(line, step)
@@ -90,7 +90,7 @@ def _number_of(cell: Cell | None) -> int:
     return 0 if cell is None or cell.formula is None else id(cell.formula)
 
 
-def _lack(book: Book, table: Table, place: Coordinates, recalculated: Values, has_formulas: bool) -> str:
+def _lack(book: Book, table: IterationTable, place: Coordinates, recalculated: Values, has_formulas: bool) -> str:
     """What a cell holds in place of a number; empty where it holds one."""
     cell = table.sheet.cells.get(place)
     if cell is None:
@@ -131,7 +131,7 @@ def is_error_of(cell: Cell, value: str) -> bool:
     return not cell.formula.functions & _ELSEWHERE and (cell.value == value or cell.formula.is_followed)
 
 
-def _reads_error(book: Book, sheet: str, place: Coordinates, formula: Formula, recalculated: Values) -> bool:
+def _reads_error(book: Book, sheet: str, place: Coordinates, formula: CellFormula, recalculated: Values) -> bool:
     for reference in formula.references:
         position = reference.at(sheet, *place)
         other = book.by_name.get(position[0])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xlbackprop.checker.file.formula import Node, Position, UnsupportedError, evaluate, leaves
 from xlbackprop.checker.file.values import Values
-from xlbackprop.checker.table.recognise import Table
+from xlbackprop.checker.table.recognise import IterationTable
 from xlbackprop.checker.worlds import ELSEWHERE
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates
@@ -30,10 +30,10 @@ _MOST_TOGETHER = 10_000
 """Numbers in one array, when a formula is tried with each of its leaves moved in turn."""
 
 
-class Numbers:
+class RowValues:
     """The numbers of one table, and the half unit of the last digit that each was stored with."""
 
-    def __init__(self, table: Table, recalculated: Values) -> None:
+    def __init__(self, table: IterationTable, recalculated: Values) -> None:
         self._table = table
         self._recalculated = recalculated
         self.values: dict[str, Array] = {}
@@ -127,14 +127,14 @@ class Numbers:
         return values, doubts
 
 
-def is_off(numbers: Numbers, label: str, right: Array, doubt: Array) -> NDArray[np.bool_]:
+def is_off(numbers: RowValues, label: str, right: Array, doubt: Array) -> NDArray[np.bool_]:
     """Where the numbers of a quantity are others than the right ones, as exactly as both are known."""
     with np.errstate(all="ignore"):
         limit = _MARGIN * (doubt + numbers.doubts[label]) + _SMALLEST
         return np.asarray(np.abs(numbers.of(label) - right) > limit)
 
 
-def numbers_along(table: Table, line: int, recalculated: Values) -> Array:
+def numbers_along(table: IterationTable, line: int, recalculated: Values) -> Array:
     """What the cells of a line give, or hold where that is not known, one an iteration; nan where it is no number."""
     given = _calculated_along(table, line, recalculated)
     values = np.where(np.isnan(given), table.numbers(line), given)
@@ -146,7 +146,7 @@ def numbers_along(table: Table, line: int, recalculated: Values) -> Array:
     return values
 
 
-def _calculated_along(table: Table, line: int, recalculated: Values) -> Array:
+def _calculated_along(table: IterationTable, line: int, recalculated: Values) -> Array:
     """The numbers that the formulas of a line give, one an iteration; nan where none is known."""
 
     def one(place: Coordinates) -> float:

@@ -23,7 +23,7 @@ _QUICK = 3_000
 _FILE = 240_000
 
 
-class Setting(Struct, frozen=True):
+class ReadingContext(Struct, frozen=True):
     """The worlds and the numbering that a formula is read in."""
 
     shape: Shape
@@ -49,7 +49,7 @@ class Budget:
         """Count what a search has tried."""
         self._left -= tries
 
-    def name_slip(self, setting: Setting, name: str, tree: Node, model: Node) -> Slip:
+    def name_slip(self, setting: ReadingContext, name: str, tree: Node, model: Node) -> Slip:
         """The slip in a wrong formula.
 
         Args:
@@ -65,7 +65,7 @@ class Budget:
 
 
 @lru_cache(maxsize=512)
-def _named(setting: Setting, name: str, tree: Node, model: Node, most: int) -> tuple[Slip | None, int]:
+def _named(setting: ReadingContext, name: str, tree: Node, model: Node, most: int) -> tuple[Slip | None, int]:
     """The slip in a wrong formula, and how much was tried; what is known from another table counts as tried again.
 
     Args:

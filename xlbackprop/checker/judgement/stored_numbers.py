@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xlbackprop.checker.file.formula import Node, Position
 from xlbackprop.checker.judgement.right_formula import RightFormulas
-from xlbackprop.checker.judgement.row_values import Numbers, is_off, shifted
+from xlbackprop.checker.judgement.row_values import RowValues, is_off, shifted
 from xlbackprop.checker.judgement.slip import Agreement, Scene, Slip, Tries
 from xlbackprop.checker.judgement.slip_search import NEGATIVE, Budget
 from xlbackprop.checker.judgement.slips import name_value_slip
@@ -41,7 +41,7 @@ class StoredNumbers:
         trees: Trees,
         replacement: RightFormulas,
         meaning: Meaning,
-        numbers: Numbers,
+        numbers: RowValues,
         known: Mapping[Position, float],
         rate: float | None,
         budget: Budget,
@@ -267,7 +267,7 @@ class StoredNumbers:
         return rate
 
 
-def renumbered_by_values(trees: Trees, meaning: Meaning, numbers: Numbers) -> Meaning:
+def renumbered_by_values(trees: Trees, meaning: Meaning, numbers: RowValues) -> Meaning:
     """The numbering of the weights under which fewest of the stored numbers are wrong."""
     best, fewest = meaning, -1
     for numbering in other_numberings(meaning):
@@ -285,7 +285,7 @@ def renumbered_by_values(trees: Trees, meaning: Meaning, numbers: Numbers) -> Me
     return best
 
 
-def with_proven_rate(trees: Trees, meaning: Meaning, numbers: Numbers) -> Meaning:
+def with_proven_rate(trees: Trees, meaning: Meaning, numbers: RowValues) -> Meaning:
     """The learning rate that pasted updates prove, where a list of several stands under its label."""
     sheet = trees.table.sheet
     labelled = next((place for place, name in meaning.cells.items() if name == LEARNING_RATE), None)

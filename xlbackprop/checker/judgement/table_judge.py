@@ -12,18 +12,27 @@ from msgspec.structs import replace
 
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Sheet
-from xlbackprop.checker.file.formula import Formula, Formulas, Node, Position, leaves, parts, value_of, with_parts
+from xlbackprop.checker.file.formula import (
+    CellFormula,
+    FormulaReader,
+    Node,
+    Position,
+    leaves,
+    parts,
+    value_of,
+    with_parts,
+)
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.number_readings import read_by_numbers
 from xlbackprop.checker.judgement.right_formula import RightFormulas
-from xlbackprop.checker.judgement.row_values import Numbers
+from xlbackprop.checker.judgement.row_values import RowValues
 from xlbackprop.checker.judgement.slip import Slip
-from xlbackprop.checker.judgement.slip_search import NEGATIVE, Budget, Setting
+from xlbackprop.checker.judgement.slip_search import NEGATIVE, Budget, ReadingContext
 from xlbackprop.checker.judgement.stored_numbers import StoredNumbers, renumbered_by_values, with_proven_rate
 from xlbackprop.checker.report.findings import Finding, LearningRate, Note, Replacement, TableFound, shortened
 from xlbackprop.checker.table.given_cells import labelled_rates
 from xlbackprop.checker.table.meaning import Judge, Meaning
-from xlbackprop.checker.table.recognise import Table
+from xlbackprop.checker.table.recognise import IterationTable
 from xlbackprop.checker.table.trees import Key, Trees
 from xlbackprop.checker.worlds import ELSEWHERE, close
 from xlbackprop.derivation import Role
@@ -60,9 +69,9 @@ class Verdict(Struct, frozen=True):
     """How many cells there were to judge."""
     declined: str
     """Why the table is none of this walkthrough; empty when it is one."""
-    table: Table
+    table: IterationTable
     meaning: Meaning
-    numbers: Numbers
+    numbers: RowValues
     elsewhere: Mapping[str, float]
     """The numbers of what stands in cells beside the table, by name."""
     doubted: tuple[str, ...] = ()
@@ -76,7 +85,7 @@ class Group(Struct):
     name: str
     steps: list[int]
     slip: Slip
-    formula: Formula | None
+    formula: CellFormula | None
 
 
 def judge_table(
@@ -97,7 +106,7 @@ def judge_table(
         budget: what may still be tried in search of slips.
         is_proven: whether the calculation shows a cell to be right, whatever its label says.
     """
-    numbers = Numbers(trees.table, recalculated)
+    numbers = RowValues(trees.table, recalculated)
     trees, meaning, others = read_by_numbers(book, trees, meaning, numbers)
     if not any(True for name in trees.core for _ in trees.keys_along(trees.table.lines[name])):
         meaning = with_proven_rate(trees, renumbered_by_values(trees, meaning, numbers), numbers)
@@ -111,7 +120,7 @@ class _TableJudge:
         trees: Trees,
         meaning: Meaning,
         others: Sequence[Meaning],
-        numbers: Numbers,
+        numbers: RowValues,
         recalculated: Values,
         budget: Budget,
         is_proven: Callable[[Position], bool],
@@ -126,7 +135,7 @@ class _TableJudge:
         self._recalculated = recalculated
         self._judge = Judge(book, trees, meaning)
         self._right_formulas = RightFormulas(trees, meaning)
-        self._setting = Setting(
+        self._setting = ReadingContext(
             meaning.shape, meaning.literals, meaning.changing_samples, tuple(sorted(meaning.numbering.items()))
         )
         self._budget = budget
@@ -218,7 +227,7 @@ class _TableJudge:
             group.steps += stretch
         yield from groups.values()
 
-    def _slip_in(self, name: str, line: int, key: Key, formula: Formula, steps: Sequence[int]) -> Slip | None:
+    def _slip_in(self, name: str, line: int, key: Key, formula: CellFormula, steps: Sequence[int]) -> Slip | None:
         """The slip in a formula; None for one that is right."""
         own = self._meaning.own(name.removeprefix(NEGATIVE))
         right = self._meaning.world.value(NEGATIVE * name.startswith(NEGATIVE) + own, 0)
@@ -306,9 +315,9 @@ class _TableJudge:
         if self._typed:
             numbers = dict(self._given)
             givens = sorted({given for used in self._typed.values() for given in used})
-            told = ", ".join(f"{numbers[given]:g} for {given}" for given in givens)
+            shown = ", ".join(f"{numbers[given]:g} for {given}" for given in givens)
             message = (
-                f"{_listed(list(self._typed))}: numbers are typed in ({told}) that stand in cells of the sheet; when"
+                f"{_listed(list(self._typed))}: numbers are typed in ({shown}) that stand in cells of the sheet; when"
                 " those are changed, these stay as they are"
             )
             yield Note(self._table.sheet.name, (), "typed_number", message)
@@ -331,7 +340,7 @@ class _TableJudge:
                 inner = parts(node)
                 return with_parts(node, tuple(map(self._plain, inner))) if inner else node
 
-    def _cannot_follow(self, formula: Formula, key: Key) -> None:
+    def _cannot_follow(self, formula: CellFormula, key: Key) -> None:
         problem = formula.problem or self._trees.problem(key)
         message = f"formulas with {problem} cannot be followed; only their values are judged"
         note = Note(self._table.sheet.name, (), "not_followed", message)
@@ -393,7 +402,7 @@ class _TableJudge:
 
     def _tried(self, text: str) -> float | None:
         """What a formula gives with the numbers of the workbook; None where that is not known."""
-        formula = Formulas().read(text.removeprefix("="), 1, 1)
+        formula = FormulaReader().read(text.removeprefix("="), 1, 1)
         if not text.startswith("=") or formula.tree is None:
             return None
 
@@ -463,7 +472,7 @@ class _TableJudge:
         if not self._table.certain and len(forward) >= _FEWEST_FORWARD and 2 * len(strange) >= len(forward):
             named = ", ".join(sorted(strange))
             return f"{named} hold something else than their labels say; a --map FILE that names the columns can tell"
-        unknown = [] if self._table.are_activations_told else self._unknown_activations(strange, groups)
+        unknown = [] if self._table.are_activations_given else self._unknown_activations(strange, groups)
         return f"{', '.join(unknown)}: an activation function that check does not know" if unknown else ""
 
     def _unknown_activations(self, strange: set[str], groups: list[Group]) -> list[str]:
@@ -504,7 +513,7 @@ class _TableJudge:
             yield Note(self._table.sheet.name, (address(*place),), "label", message)
 
 
-def _undecided_note(table: Table, meaning: Meaning, others: Sequence[Meaning]) -> Iterator[Note]:
+def _undecided_note(table: IterationTable, meaning: Meaning, others: Sequence[Meaning]) -> Iterator[Note]:
     """Which activations the numbers fit as well."""
     layers = [dict.fromkeys(kinds) for kinds in zip(*(each.shape.layer_activations for each in others), strict=True)]
     for outputs, taken, kinds in zip(
@@ -535,7 +544,7 @@ def _listed_with(sheet: Sheet, place: Coordinates) -> Iterator[float]:
             yield cell.number
 
 
-def _is_fixed(leaf: Node, formula: Formula) -> bool:
+def _is_fixed(leaf: Node, formula: CellFormula) -> bool:
     """Whether the reference that stands where η belongs stays the same wherever it is copied."""
     fixed = [reference for reference in formula.references if reference.row_fixed and reference.column_fixed]
     match leaf:

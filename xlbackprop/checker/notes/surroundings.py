@@ -9,7 +9,7 @@ import numpy as np
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell, Sheet
 from xlbackprop.checker.file.container import UnreadableError
-from xlbackprop.checker.file.formula import Formula
+from xlbackprop.checker.file.formula import CellFormula
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.row_values import half_unit
 from xlbackprop.checker.judgement.slip_search import Budget
@@ -80,7 +80,7 @@ def _readable(sheet: str, notes: Iterator[Note]) -> Iterator[Note]:
 def _functions(book: Book) -> Iterator[Note]:
     for sheet in (sheet for sheet in book.sheets if sheet.is_read):
         strange: dict[str, list[tuple[int, int]]] = {}
-        names: dict[Formula | None, frozenset[str]] = {
+        names: dict[CellFormula | None, frozenset[str]] = {
             formula: formula.functions - _PORTABLE
             for formula in sheet.distinct_formulas
             if not formula.functions <= _PORTABLE

@@ -10,7 +10,7 @@ from xlbackprop.checker.file.book import Book, relationships
 from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.container import Container, Element, raised
 from xlbackprop.checker.file.formula import DEEPEST_NESTING, Node, UnsupportedError, leaves, value_of
-from xlbackprop.checker.judgement.slip_search import Budget, Setting
+from xlbackprop.checker.judgement.slip_search import Budget, ReadingContext
 from xlbackprop.checker.judgement.tree_reading import to_tree
 from xlbackprop.checker.report.findings import Note
 from xlbackprop.checker.table.labels import LIKE_PARTIAL, plain_name, quantity
@@ -51,12 +51,12 @@ def written_derivations(book: Book, sheet: Sheet, meaning: Meaning, budget: Budg
         text = cell.value
         if not isinstance(text, str) or cell.formula is not None or not 3 <= len(text) <= LONGEST_TEXT:
             continue
-        told = judge.wrong(_completed(sheet, (row, column), text))
-        if told:
-            yield Note(sheet.name, (address(row, column),), "written_formula", told)
+        words = judge.wrong(_completed(sheet, (row, column), text))
+        if words:
+            yield Note(sheet.name, (address(row, column),), "written_formula", words)
     for text in dict.fromkeys(drawing_texts(book.container, sheet.part)):
-        if 3 <= len(text) <= LONGEST_TEXT and (told := judge.wrong(text)):
-            yield Note(sheet.name, (), "written_formula", f"in a drawing: {told}")
+        if 3 <= len(text) <= LONGEST_TEXT and (words := judge.wrong(text)):
+            yield Note(sheet.name, (), "written_formula", f"in a drawing: {words}")
 
 
 def drawing_texts(container: Container, part: str) -> Iterator[str]:
@@ -94,7 +94,7 @@ class _Texts:
     def __init__(self, meaning: Meaning, budget: Budget) -> None:
         self._meaning = meaning
         self._budget = budget
-        self._setting = Setting(
+        self._setting = ReadingContext(
             meaning.shape, meaning.literals, meaning.changing_samples, tuple(sorted(meaning.numbering.items()))
         )
         labels = meaning.derivation.names

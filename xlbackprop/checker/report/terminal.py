@@ -57,17 +57,17 @@ def _findings(findings: Sequence[Finding]) -> Table:
     table.add_column("what is wrong, what stands there, what belongs there", overflow="fold", ratio=1)
     for finding in findings:
         value = finding.value if isinstance(finding.value, str) else _number(finding.value)
-        told = Text(safe_line(finding.message))
-        told.append("\n\nthere stands   ", "dim").append(safe_line(finding.found), "red")
-        told.append(f"  → {safe_line(value)}", "dim")
+        text = Text(safe_line(finding.message))
+        text.append("\n\nthere stands   ", "dim").append(safe_line(finding.found), "red")
+        text.append(f"  → {safe_line(value)}", "dim")
         if finding.expected:
-            told.append("\nthere belongs  ", "dim").append(safe_line(finding.expected), "green")
-            told.append(f"  → {_number(finding.correct_value)}", "dim")
+            text.append("\nthere belongs  ", "dim").append(safe_line(finding.expected), "green")
+            text.append(f"  → {_number(finding.correct_value)}", "dim")
         for other in finding.replacements[1:_MOST_REPLACEMENTS]:
-            told.append(f"\n{safe_line(f'and in {other.cell}'):<15}", "dim").append(safe_line(other.formula), "green")
+            text.append(f"\n{safe_line(f'and in {other.cell}'):<15}", "dim").append(safe_line(other.formula), "green")
         if len(finding.replacements) > _MOST_REPLACEMENTS:
-            told.append(f"\nand {len(finding.replacements) - _MOST_REPLACEMENTS} more", "dim")
-        table.add_row(Text(f"{safe_line(finding.sheet)}\n{shortened(finding.cells)}"), told)
+            text.append(f"\nand {len(finding.replacements) - _MOST_REPLACEMENTS} more", "dim")
+        table.add_row(Text(f"{safe_line(finding.sheet)}\n{shortened(finding.cells)}"), text)
     return table
 
 

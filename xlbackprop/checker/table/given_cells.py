@@ -15,7 +15,7 @@ from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.formula import Node, Position, leaves
 from xlbackprop.checker.table.labels import is_learning_rate, quantity
 from xlbackprop.checker.table.meaning import Judge, Meaning, deep_leaves, number
-from xlbackprop.checker.table.recognise import Table
+from xlbackprop.checker.table.recognise import IterationTable
 from xlbackprop.checker.table.trees import Key, Trees
 from xlbackprop.checker.table.weight_numbering import transposed_numbering
 from xlbackprop.ground.grid import Coordinates
@@ -66,7 +66,7 @@ def learning_rate(book: Book, trees: Trees, meaning: Meaning) -> Meaning:
     return replace(meaning, cells={place: LEARNING_RATE})
 
 
-def _unused_learning_rate(book: Book, table: Table) -> Position | None:
+def _unused_learning_rate(book: Book, table: IterationTable) -> Position | None:
     """The one cell of the sheet that is labelled as η; no formula refers to it."""
     found = labelled_rates(table.sheet)
     return (table.sheet.name, *next(iter(found))) if len(found) == 1 else None

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Node, leaves
 from xlbackprop.checker.table.meaning import Judge, Meaning
-from xlbackprop.checker.table.recognise import Table
+from xlbackprop.checker.table.recognise import IterationTable
 from xlbackprop.checker.table.trees import Key, Trees
 from xlbackprop.checker.worlds import CLOSENESS, close
 from xlbackprop.engine import Array
@@ -20,7 +20,9 @@ _MOST_LEAVES = 50_000
 """Of the trees that are tried with a helper under a name; with more it stays without one."""
 
 
-def helpers_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Meaning, table: Table) -> Meaning:
+def helpers_of(
+    book: Book, trees: Trees, typical: Mapping[str, Key], meaning: Meaning, table: IterationTable
+) -> Meaning:
     """Name the helper lines: by label, by what their formulas give, else by what the formulas that use them need."""
     core = {name: key for name, key in typical.items() if name in trees.core}
     used = _users(trees, core)

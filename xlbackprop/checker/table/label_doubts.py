@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.table.labels import quantity
 from xlbackprop.checker.table.meaning import Meaning
-from xlbackprop.checker.table.recognise import Table, renamed, shaped
+from xlbackprop.checker.table.recognise import IterationTable, renamed, shaped
 from xlbackprop.checker.table.understand import is_right_throughout, understand
 from xlbackprop.checker.worlds import derivation_of
 from xlbackprop.ground.grid import address
@@ -32,7 +32,7 @@ class LabelDoubt(Struct, frozen=True):
     name: str
 
 
-def label_doubts(book: Book, table: Table, meaning: Meaning, is_doubted: bool) -> Iterator[LabelDoubt]:
+def label_doubts(book: Book, table: IterationTable, meaning: Meaning, is_doubted: bool) -> Iterator[LabelDoubt]:
     """The labels of a table that name something else than what their column is used as.
 
     Args:
@@ -41,7 +41,7 @@ def label_doubts(book: Book, table: Table, meaning: Meaning, is_doubted: bool) -
         meaning: what stands in its columns.
         is_doubted: whether columns calculate something else than their labels say, and are right all the same.
     """
-    table = replace(shaped(table, meaning.shape), are_activations_told=True, is_loss_told=True)
+    table = replace(shaped(table, meaning.shape), are_activations_given=True, is_loss_given=True)
     said = {line: name for line in (*table.lines.values(), *table.unknown) if (name := quantity(_text(table, line)))}
     held = {line: name for name, line in table.lines.items()}
     held.update(meaning.lines)
@@ -59,7 +59,7 @@ def label_doubts(book: Book, table: Table, meaning: Meaning, is_doubted: bool) -
                 yield _doubt(table, line, other)
 
 
-def _one_exchanged(book: Book, table: Table, said: dict[int, str]) -> tuple[int, str] | None:
+def _one_exchanged(book: Book, table: IterationTable, said: dict[int, str]) -> tuple[int, str] | None:
     """The one label with which, were it another, every column would be what its label says."""
     trials: list[tuple[int, int, str]] = []
     doubled = {name for name, count in Counter(said.values()).items() if count > 1}
@@ -80,7 +80,7 @@ def _one_exchanged(book: Book, table: Table, said: dict[int, str]) -> tuple[int,
     return None
 
 
-def _missing(table: Table | None) -> list[str]:
+def _missing(table: IterationTable | None) -> list[str]:
     """The quantities of a table's network that have no line."""
     if table is None:
         return []
@@ -95,10 +95,10 @@ def _next(names: Container[str]) -> Iterator[str]:
         yield next(f"{family}{number}" for number in range(1, 100) if f"{family}{number}" not in names)
 
 
-def _doubt(table: Table, line: int, name: str) -> LabelDoubt:
+def _doubt(table: IterationTable, line: int, name: str) -> LabelDoubt:
     place = (line, table.header) if table.transposed else (table.header, line)
     return LabelDoubt(address(*place), table.sheet.text(*place), name)
 
 
-def _text(table: Table, line: int) -> str:
+def _text(table: IterationTable, line: int) -> str:
     return table.sheet.text(*((line, table.header) if table.transposed else (table.header, line)))

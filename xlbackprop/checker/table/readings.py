@@ -52,7 +52,7 @@ def readings(book: Book, trees: Trees, meaning: Meaning, rows_right: RowsRight |
         meaning: what is understood of it so far.
         rows_right: judges columns that no formula tells of.
     """
-    return _Readings(book, trees, meaning, rows_right).told()
+    return _Readings(book, trees, meaning, rows_right).shapes()
 
 
 class _Readings:
@@ -66,19 +66,19 @@ class _Readings:
         self._followed: Mapping[str, Key] = {n: k for n, k in trees.typical.items() if trees.is_followed(k)}
         self._judges: dict[Shape, Judge] = {}
 
-    def told(self) -> tuple[Shape, ...]:
+    def shapes(self) -> tuple[Shape, ...]:
         shape = self._meaning.shape
         if not self._followed and self._rows_right is None:
             return (shape,)
-        told = [list(self._activations(layer)) for layer in range(len(self._names.weights))]
+        options = [list(self._activations(layer)) for layer in range(len(self._names.weights))]
         trials = [
-            trial for chosen in product(*told) for trial in self._with_losses(replace(shape, activations=chosen))
+            trial for chosen in product(*options) for trial in self._with_losses(replace(shape, activations=chosen))
         ][:_MOST_READINGS]
         scores = [self._score(trial) for trial in trials] if len(trials) > 1 else [0.0]
         best = trials[scores.index(max(scores))]
         if self._rows_right is None:
             return (best,)
-        others = [replace(best, activations=chosen) for chosen in product(*told) if chosen != best.activations]
+        others = [replace(best, activations=chosen) for chosen in product(*options) if chosen != best.activations]
         return (best, *others)
 
     def _activations(self, layer: int) -> list[str]:
@@ -87,8 +87,8 @@ class _Readings:
         outputs, is_last = self._names.activations[layer], layer == len(self._names.weights) - 1
         kinds = list(dict.fromkeys([*([LINEAR] if is_last else []), *ACTIVATIONS]))
         kinds += [SOFTMAX] if is_last and len(outputs) > 1 else []
-        needed = LOSSES[shape.loss].goes_with if is_last and table.is_loss_told else None
-        if table.are_activations_told or needed is not None:
+        needed = LOSSES[shape.loss].goes_with if is_last and table.is_loss_given else None
+        if table.are_activations_given or needed is not None:
             return [needed or shape.layer_activations[layer]]
         votes = dict.fromkeys(kinds, 0.0)
         for kind, share in self._votes_of_formulas(layer, kinds):
@@ -132,7 +132,7 @@ class _Readings:
     def _with_losses(self, shape: Shape) -> list[Shape]:
         """The losses that the loss columns may be, those that fit them, and each as it is known."""
         labels = [name for name in (*self._names.losses, self._names.total_loss) if name in self._trees.table.lines]
-        options = list(_losses(shape, self._meaning.shape.loss if self._trees.table.is_loss_told else None))
+        options = list(_losses(shape, self._meaning.shape.loss if self._trees.table.is_loss_given else None))
         fits = {option: sum(self._right(option, label) for label in labels) for option in options}
         most = max(fits.values())
         kinds = {option.loss for option in options if fits[option] > most - _AS_GOOD}
@@ -174,11 +174,11 @@ def _activation(kind: str, sums: list[Array | None], index: int) -> Array:
     return softmax.softmax(known.T).T[index] if kind == SOFTMAX else ACTIVATIONS[kind].value(known[index])
 
 
-def _losses(shape: Shape, told: str | None) -> Iterator[Shape]:
+def _losses(shape: Shape, given: str | None) -> Iterator[Shape]:
     """The losses that go with the activations of the outputs, with the constant factors that people give them."""
     outputs = shape.sizes[-1]
     last = shape.layer_activations[-1]
-    wanted = SQUARES if told == MEAN_OF_SQUARES else told
+    wanted = SQUARES if given == MEAN_OF_SQUARES else given
     for loss, entry in LOSSES.items():
         if loss == MEAN_OF_SQUARES or wanted not in (None, loss) or entry.goes_with not in (None, last):
             continue

@@ -28,7 +28,7 @@ _MOST_UNITS = 9
 _OTHER_WEIGHT = re.compile(r"[wvuθ]['_ ]?[a-z]{0,3}['_ ]?\d{1,2}(?:[_, ]?[a-z]{0,2}\d)?")
 
 
-class Table(Struct, dict=True):
+class IterationTable(Struct, dict=True):
     """An iteration table: one line (a column, or a row when it is transposed) a quantity, one step an iteration."""
 
     sheet: Sheet
@@ -45,9 +45,9 @@ class Table(Struct, dict=True):
     """The lines whose label is another's, with what stands there."""
     certain: bool = False
     """Whether the labels are known to mean what they say: in a file of ours, and in a map."""
-    are_activations_told: bool = False
+    are_activations_given: bool = False
     """Whether the activations of its shape are those of the table, and not what is taken where nothing is known."""
-    is_loss_told: bool = False
+    is_loss_given: bool = False
     """The same of the loss."""
 
     def place(self, name: str, step: int) -> Coordinates:
@@ -143,7 +143,7 @@ class Candidate(Struct):
     unknown: dict[int, str]
 
 
-def tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None = None) -> list[Table]:
+def tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None = None) -> list[IterationTable]:
     """Every iteration table of a sheet, from the top; transposed ones only where there is no other.
 
     Args:
@@ -166,7 +166,7 @@ def mapped(
     transposed: bool,
     activations: tuple[str, ...],
     loss: str | None,
-) -> list[Table]:
+) -> list[IterationTable]:
     """The table that a reader's map describes, or several; none when there is nothing in its lines.
 
     Args:
@@ -191,14 +191,14 @@ def mapped(
         replace(
             shaped(table, replace(table.shape, activations=activations, loss=loss or table.shape.loss)),
             certain=True,
-            are_activations_told=bool(activations),
-            is_loss_told=loss is not None,
+            are_activations_given=bool(activations),
+            is_loss_given=loss is not None,
         )
         for table in found
     ]
 
 
-def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transposed: bool) -> Iterator[Table]:
+def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transposed: bool) -> Iterator[IterationTable]:
     lines: dict[int, dict[int, str]] = {}
     for (row, column), cell in sheet.texts:
         if isinstance(cell.value, str) and not cell.value.startswith("#"):
@@ -215,13 +215,13 @@ def _tables(sheet: Sheet, known: Mapping[str, str], shape: Shape | None, transpo
             if other.header > candidate.header and _overlap(other, candidate)
         ]
         for found in _under(sheet, candidate, min(later, default=None), shape, transposed=transposed):
-            told = shape is not None
-            yield replace(found, certain=bool(known), are_activations_told=told, is_loss_told=told)
+            is_given = shape is not None
+            yield replace(found, certain=bool(known), are_activations_given=is_given, is_loss_given=is_given)
 
 
 def _under(
     sheet: Sheet, candidate: Candidate, end: int | None, shape: Shape | None, *, transposed: bool
-) -> list[Table]:
+) -> list[IterationTable]:
     """The table under a header; more than one where the training begins again without a header of its own."""
     whole = _table(sheet, candidate, end, shape, transposed=transposed)
     if whole is None:
@@ -231,7 +231,7 @@ def _under(
     return [replace(whole, steps=steps) for steps in pieces]
 
 
-def _restarts(table: Table) -> list[int]:
+def _restarts(table: IterationTable) -> list[int]:
     """The steps at which the initial weights are typed in once more, though they are calculated elsewhere."""
     weights = [name for name in table.lines if re.fullmatch(r"w\d+", name)]
     first = [cell.number if (cell := table.cell(name, 0)) is not None else None for name in weights]
@@ -255,7 +255,7 @@ def _restarts(table: Table) -> list[int]:
 
 def _table(
     sheet: Sheet, candidate: Candidate, end: int | None, shape: Shape | None, *, transposed: bool
-) -> Table | None:
+) -> IterationTable | None:
     """All rows under a header; None when there are none, or its numbers of units fit no network."""
     steps = _steps(sheet, candidate, end, transposed)
     named = _with_numbered_biases(candidate.lines)
@@ -271,10 +271,10 @@ def _table(
     for line, name in _weights_in_order(unknown, lines, shape).items():
         lines[name] = line
         del unknown[line]
-    return Table(sheet, candidate.header, steps, lines, shape, transposed, unknown)
+    return IterationTable(sheet, candidate.header, steps, lines, shape, transposed, unknown)
 
 
-def shaped(table: Table, shape: Shape) -> Table:
+def shaped(table: IterationTable, shape: Shape) -> IterationTable:
     """A table with other activations or another loss: some of them have links of the chain rule that others lack."""
     before, after = derivation_of(table.shape).quantities, derivation_of(shape).quantities
     named = {line: name for line, text in table.unknown.items() if (name := quantity(text)) is not None}
@@ -285,7 +285,7 @@ def shaped(table: Table, shape: Shape) -> Table:
     return replace(table, lines=lines, shape=shape, unknown=unknown)
 
 
-def renamed(table: Table, names: Mapping[str, int]) -> Table | None:
+def renamed(table: IterationTable, names: Mapping[str, int]) -> IterationTable | None:
     """A table whose lines have other names; None when these fit no network."""
     named = _with_numbered_biases(names)
     shape = shape_of(named)
@@ -294,7 +294,7 @@ def renamed(table: Table, names: Mapping[str, int]) -> Table | None:
     if len(shape.sizes) == len(table.shape.sizes):
         shape = replace(table.shape, sizes=shape.sizes, bias_counts=shape.bias_counts)
     else:
-        table = replace(table, are_activations_told=False)
+        table = replace(table, are_activations_given=False)
         shape = replace(shape, train_biases=table.shape.train_biases)
     quantities = derivation_of(shape).quantities
     lines = {name: line for name, line in named.items() if name in quantities or name == LEARNING_RATE}

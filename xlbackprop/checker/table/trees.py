@@ -10,8 +10,8 @@ import numpy as np
 
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell
-from xlbackprop.checker.file.formula import WIDEST_RANGE, Formula, Node, Position, Reference, parts, with_parts
-from xlbackprop.checker.table.recognise import Table
+from xlbackprop.checker.file.formula import WIDEST_RANGE, CellFormula, Node, Position, Reference, parts, with_parts
+from xlbackprop.checker.table.recognise import IterationTable
 from xlbackprop.checker.worlds import ELSEWHERE, derivation_of
 from xlbackprop.derivation import Role
 from xlbackprop.ground.grid import column_number
@@ -37,7 +37,7 @@ class Trees:
     `("blank", position)` an empty cell; `("odd", why)` what gives no number; `("unknown", why)` what is not known.
     """
 
-    def __init__(self, book: Book, table: Table) -> None:
+    def __init__(self, book: Book, table: IterationTable) -> None:
         self.table = table
         self._book = book
         self._index = {step: index for index, step in enumerate(table.steps)}
@@ -52,15 +52,15 @@ class Trees:
             for name in self.core
             if name != LEARNING_RATE and quantities[name].role in (Role.INPUT, Role.TARGET) and self._is_constant(name)
         )
-        self._keys: dict[tuple[Formula, tuple[Node, ...]], Key] = {}
+        self._keys: dict[tuple[CellFormula, tuple[Node, ...]], Key] = {}
         self._trees: list[Node] = []
         self._sizes: list[int] = []
         self._cells: dict[tuple[Position, int], Key] = {}
         self._open: list[tuple[Position, int]] = []
         straight = self._last - self._first == len(table.steps) - 1 and not table.transposed
         self._inner = len(table.steps) if straight else 0
-        self._steady: dict[tuple[int, Formula], bool] = {}
-        self._steady_keys: dict[tuple[int, Formula], Key] = {}
+        self._steady: dict[tuple[int, CellFormula], bool] = {}
+        self._steady_keys: dict[tuple[int, CellFormula], Key] = {}
         self._keys_at: dict[tuple[int, int], Key] = {}
         self._copies: dict[Position, Node] = {}
         self._problems: dict[Key, str] = {}
@@ -102,7 +102,7 @@ class Trees:
                 if part and (key := self.key_at(line, part.start)) is not None:
                     yield part, key
 
-    def _is_steady(self, line: int, formula: Formula) -> bool:
+    def _is_steady(self, line: int, formula: CellFormula) -> bool:
         """Whether a formula means the same in every inner row: then it is resolved once for all of them."""
         known = self._steady.get((line, formula))
         if known is None:
@@ -208,7 +208,7 @@ class Trees:
 
     def _intern(
         self,
-        formula: Formula,
+        formula: CellFormula,
         leaves: tuple[Node, ...],
         *,
         alone: bool = False,
@@ -280,7 +280,7 @@ class Trees:
         inner = parts(node)
         return all(map(self._is_apart, inner)) if inner else node[0] in {"n", "x"}
 
-    def _copied(self, position: Position, formula: Formula, step: int) -> Node:
+    def _copied(self, position: Position, formula: CellFormula, step: int) -> Node:
         """What a cell that only repeats another one stands for."""
         known = self._copies.get(position)
         if known is None:
@@ -304,7 +304,7 @@ class Trees:
             self._same[line] = None if first is None else (self.table.sheet.name, *first)
         return self._same[line]
 
-    def _special(self, node: Node, formula: Formula, position: Position, step: int) -> Node:
+    def _special(self, node: Node, formula: CellFormula, position: Position, step: int) -> Node:
         """The leaf or leaves for a range or a defined name."""
         if node[0] == "name":
             match = _DEFINED.fullmatch(self._book.defined_names.get(node[1], ""))

@@ -13,7 +13,7 @@ from xlbackprop.checker.table.given_cells import given_numbers, learning_rate, t
 from xlbackprop.checker.table.helper_columns import helpers_of
 from xlbackprop.checker.table.meaning import Judge, Meaning
 from xlbackprop.checker.table.readings import is_plain, readings
-from xlbackprop.checker.table.recognise import Table, shaped
+from xlbackprop.checker.table.recognise import IterationTable, shaped
 from xlbackprop.checker.table.trees import Key, Trees
 from xlbackprop.checker.table.weight_numbering import numbering_of
 from xlbackprop.checker.worlds import Shape, close, derivation_of
@@ -21,7 +21,7 @@ from xlbackprop.derivation import Role
 from xlbackprop.network import LEARNING_RATE
 
 
-def understand(book: Book, table: Table) -> tuple[Trees, Meaning]:
+def understand(book: Book, table: IterationTable) -> tuple[Trees, Meaning]:
     """Find out what everything in a table means.
 
     The table's shape may gain biases that stand elsewhere, and labels that were exchanged change places.
@@ -39,7 +39,7 @@ def understand(book: Book, table: Table) -> tuple[Trees, Meaning]:
     return trees, meaning
 
 
-def _is_rate_used(book: Book, table: Table) -> bool:
+def _is_rate_used(book: Book, table: IterationTable) -> bool:
     """Whether updates refer to the column that is labelled as η; without formulas there is no telling, so it is."""
     trees = Trees(book, table)
     updates = [key for name, key in trees.typical.items() if re.fullmatch(r"[wb]\d+", name)]
@@ -72,7 +72,7 @@ def is_right_throughout(book: Book, trees: Trees, meaning: Meaning) -> bool:
     return len(_right_lines(book, trees, meaning)) == len(trees.typical)
 
 
-def _understood(book: Book, table: Table) -> tuple[Trees, Meaning]:
+def _understood(book: Book, table: IterationTable) -> tuple[Trees, Meaning]:
     plain = table.shape
     options = [plain]
     if not any(plain.bias_counts) and not table.certain:
@@ -94,14 +94,14 @@ def _understood(book: Book, table: Table) -> tuple[Trees, Meaning]:
     assert best is not None
     _, trees, meaning = best
     table = trees.table
-    is_told = table.are_activations_told and table.is_loss_told and not table.certain
+    is_told = table.are_activations_given and table.is_loss_given and not table.certain
     if is_told or is_plain(book, trees, meaning):
         return trees, meaning
     shape = readings(book, trees, meaning)[0]
     return (trees, meaning) if shape == meaning.shape else understood_as(book, table, shape)
 
 
-def understood_as(book: Book, table: Table, shape: Shape) -> tuple[Trees, Meaning]:
+def understood_as(book: Book, table: IterationTable, shape: Shape) -> tuple[Trees, Meaning]:
     """What everything in a table means whose shape is known."""
     trees = Trees(book, shaped(table, shape))
     return trees, _understand(book, trees, trees.typical, shape)
