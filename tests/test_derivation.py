@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
-from tests.networks import definitions
+from tests.networks import definitions, sized
 from xlbackprop import Definition, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Derivation, Quantity
 from xlbackprop.ground.grid import column_letter
+from xlbackprop.network.loading import parse
 from xlbackprop.network.names import ITERATION, ORDER
 from xlbackprop.symbols.expression import Symbol, symbols
 from xlbackprop.symbols.mathematics import Mathematics
@@ -136,6 +137,15 @@ def test_changing_a_definition_changes_formula_text_and_column(derivation: Deriv
 def test_a_chain_names_its_links(derivation: Derivation) -> None:
     assert equation("∂E/∂w5", derivation.chain("∂E/∂w5")) == "∂E/∂w5 = ∂E/∂a_o1 · ∂a_o1/∂o1 · ∂o1/∂w5"
     assert equation("∂E/∂w3", derivation.chain("∂E/∂w3")) == "∂E/∂w3 = ∂E/∂a_h2 · ∂a_h2/∂h2 · ∂h2/∂w3"
+
+
+@pytest.mark.parametrize("loss", ["binary cross-entropy", "mean squared error"])
+def test_a_mean_over_outputs_is_told_where_there_is_one(loss: str) -> None:
+    for outputs in (1, 2):
+        derivation = derive(parse(sized(2, 2, outputs, loss=loss), source="generated"))
+        slope = "∂E/∂o1" if loss == "binary cross-entropy" else "∂E/∂a_o1"
+        for words in (derivation["E1"].sentence, derivation[slope].reason):
+            assert words.count("divided by the number of outputs") == outputs - 1
 
 
 def test_the_reason_of_a_chain_of_three_does_not_speak_of_two(derivation: Derivation) -> None:

@@ -62,7 +62,14 @@ def test_first_iteration_below_the_threshold(tmp_path: Path) -> None:
     below = np.flatnonzero(train(load(learning_rate=0.5))["E_total"] < 0.005)
     assert cells[TITLE, "D8"] == below[0]
     assert cells[TITLE, "B8"] == "never"
-    assert cells[TITLE, "B10"] == "Small first with η = 10, from iteration 2"
+    assert cells[TITLE, "B10"] == "Trained first with η = 10, from iteration 2"
+
+
+def test_rates_that_tie_are_not_told_as_one(tmp_path: Path) -> None:
+    path = build(load(), tmp_path / "book.xlsx", sheets=["learning-rates"])
+    for change, words in ((10, "η = 10"), (2, "η = 2 and others")):
+        cells = judges.ironcalc_judge(path, {(TITLE, "H6"): change, (TITLE, "B4"): 0.005})
+        assert str(cells[TITLE, "B10"]).startswith(f"Trained first with {words}, from iteration ")
 
 
 def test_a_small_loss_that_is_stuck_was_not_never_small(tmp_path: Path) -> None:

@@ -135,10 +135,11 @@ def said(path: Path, changes: Changes) -> tuple[Any, Any, Any]:
 
 def test_the_title_follows_what_training_does(tmp_path: Path) -> None:
     path = build(load(), tmp_path / "book.xlsx", sheets=["loss-surface"])
-    titles = {rate: said(path, {("Walkthrough", "G31"): rate})[0] for rate in (1, 0, 1000)}
+    titles = {rate: said(path, {("Walkthrough", "G31"): rate})[0] for rate in (1, 0, 100, 1000)}
     assert titles == {
         1: "Loss surface: training walks downhill",
         0: "Loss surface: training does not move",
+        100: "Loss surface: training ends lower than it began",
         1000: "Loss surface: training ends higher than it began",
     }
 

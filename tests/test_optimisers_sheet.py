@@ -156,7 +156,7 @@ def test_all_three_arrive_and_gradient_descent_does_not(template: Definition, tm
     cells = filled(tmp_path, template)
     assert told(cells, row_of(cells, "optimiser"), 4) == NAMES
     assert told(cells, row_of(cells, "what happened"), 4) == ["still falling", *["converged"] * 3]
-    descent, *others = told(cells, row_of(cells, "small from epoch"), 4)
+    descent, *others = told(cells, row_of(cells, "trained from epoch"), 4)
     assert descent == "never"
     assert all(4 * first < template.iterations / 1.8 for first in others)
     last = told(cells, row_of(cells, "loss of all after 60 epochs"), 4)
@@ -190,7 +190,7 @@ def test_names_settings_and_outcomes(definition: Definition, tmp_path: Path) -> 
         assert last == pytest.approx(loss[-1], rel=1e-12)
         above = np.flatnonzero(loss >= threshold)
         since = 0 if not len(above) else above[-1] + 1
-        first = told(cells, row_of(cells, f"small from {'epoch' if several else 'iteration'}"), count)[index]
+        first = told(cells, row_of(cells, f"trained from {'epoch' if several else 'iteration'}"), count)[index]
         assert first == (since if since < len(loss) else "never")
 
 
@@ -199,10 +199,10 @@ def test_the_first_to_make_the_loss_small_is_named(tmp_path: Path) -> None:
     row = row_of(cells, "what happened") + 1
     losses = losses_of(load("optimisers").compared[2])
     since = np.flatnonzero(losses >= small(load("optimisers")))[-1] + 1
-    assert cells[TITLE, f"B{row}"] == f"Small first with RMSprop, from epoch {since}"
+    assert cells[TITLE, f"B{row}"] == f"Trained first with RMSprop, from epoch {since}"
     with sheets.small_below(0.0):
         cells = filled(tmp_path, load("optimisers"))
-    assert cells[TITLE, f"B{row}"] == "None of these optimisers makes the loss small."
+    assert cells[TITLE, f"B{row}"] == "With none of these optimisers is the network trained."
 
 
 def test_an_optimiser_that_runs_twice_is_numbered(tmp_path: Path) -> None:
@@ -395,6 +395,34 @@ def test_the_paths_begin_together_and_go_where_the_weights_go(tmp_path: Path) ->
         trace = train(compared)
         for name, numbers in zip(("w1", "w2"), (series.xVal, series.yVal), strict=True):
             np.testing.assert_allclose([float(point.v) for point in numbers.numRef.numCache.pt], trace[name])
+
+
+def test_a_path_that_leaves_does_not_flatten_the_others(tmp_path: Path) -> None:
+    """Where one flies away, the picture is that of the others; where all do, it is that of all."""
+    definition = load("optimisers", iterations=24)
+    path = build(definition, tmp_path / "book.xlsx", sheets=[SHEET])
+    sheet, derivations = opened(path, TITLE)[TITLE], runs_of(definition)
+    *_, chart = sheet._charts
+    ranges = [
+        [axis.numRef.f.rpartition("!")[2].replace("$", "") for axis in (series.xVal, series.yVal)]
+        for series in chart.series[3:]
+    ]
+
+    def drawn_and_true(rates: tuple[float, ...]) -> tuple[Any, Any]:
+        changes = {(TITLE, optimisers.setting_cell(derivations, "η", run)): rate for run, rate in enumerate(rates)}
+        cells = judges.ironcalc_judge(path, changes)
+        ways = [[[cells[TITLE, cell.coordinate] for (cell,) in sheet[each]] for each in run] for run in ranges]
+        compare = map(lambda each, rate: replace(each, learning_rate=rate), definition.compare, rates)
+        traces = [train(each) for each in replace(definition, compare=tuple(compare)).compared]
+        return np.array(ways, float), np.array([[trace["w1"], trace["w2"]] for trace in traces])
+
+    drawn, true = drawn_and_true((3.0, 0.5, 0.1, 0.5))
+    low, high = true[1:].min(axis=(0, 2)), true[1:].max(axis=(0, 2))
+    edges = low - 0.1 * (high - low), high + 0.1 * (high - low)
+    np.testing.assert_allclose(drawn, np.clip(true, *(edge[:, None] for edge in edges)), rtol=1e-9)
+    assert np.abs(true[0]).max() > 100 * np.abs(drawn).max()
+    drawn, true = drawn_and_true((1e6,) * 4)
+    np.testing.assert_allclose(drawn, true, rtol=1e-6)
 
 
 def test_behind_the_paths_are_dots_of_equal_loss_around_the_lowest(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ PARTICULAR = {
     "iris-mini": "How many of the 15 samples",
     "deep": "In which of the 4 layers",
     "dead-relu": "a_h2 is 0 for every sample",
-    "optimisers": "Which of the 4 makes the loss small first",
+    "optimisers": "Which of the 4 trains the network first",
 }
 
 

@@ -117,7 +117,16 @@ def test_the_line_between_equal_targets_is_the_target(template: str, equal: Chan
     )
     assert {line, *table(cells, load(template), "t1")} == {1.0 if equal else 0.5}
     assert words == "line: the target"
-    assert "halfway or above" in str(marks)
+    assert ("halfway or above" if equal else "the sample") in str(marks)
+
+
+@pytest.mark.parametrize(("made", "choices"), [(68, {}), (68, {"i1 to": 90}), (0, {})])
+def test_a_flat_map_says_so(made: int, choices: Typed, folder: Path) -> None:
+    cells = recalculated("classic", folder, {"after": made, **choices})
+    shown = block(cells, TOP, LEFT, STEPS, STEPS)
+    is_flat = round(shown.min(), 2) == round(shown.max(), 2)
+    assert cells[TITLE, "A3"] == ("The same everywhere here, to two decimals." if is_flat else "")
+    assert is_flat == (made == 68 and not choices)
 
 
 @pytest.mark.parametrize(("template", "offered"), [("xor", "← an output, or a hidden unit"), ("and-or", "← an output")])

@@ -34,7 +34,8 @@ def what_happened(losses: Any, slopes: tuple[float, float], small: float, *, sat
         return "did not move"
     if not bounded and last > 100 * max(first, small):
         return "flew away"
-    if saturates and last > 1e-6 * first and slopes[1] < 1e-4 * slopes[0] * math.sqrt(last / max(first, 1e-300)):
+    vanished = slopes[1] < 1e-4 * slopes[0] * math.sqrt(last / max(first, 1e-300))
+    if saturates and vanished and last > 1e-6 * first and last > 0.99 * lately[0]:
         return rose + "stuck: no gradient"
     if last < small:
         return rose + "converged"

@@ -175,10 +175,8 @@ def _outputs(names: Names) -> Outputs:
 def _loss(definition: Definition) -> Iterator[Quantity]:
     names, loss = definition.names, LOSSES[definition.loss]
     outputs = _outputs(names)
-    for index, (name, target, output) in enumerate(
-        zip(names.losses, names.targets, names.activations[-1], strict=True)
-    ):
-        words = loss.sentence.format(output=output, target=target)
+    for index, name in enumerate(names.losses):
+        words = outputs.told(loss.sentence, index)
         yield Quantity(name, Role.LOSS, words, loss.share(outputs, index))  # RHW 3
     total = sum_of([Symbol(name) for name in names.losses])
     several = len(definition.samples) > 1
@@ -235,12 +233,12 @@ def _output_deltas(definition: Definition) -> Iterator[Quantity]:
     units, activations = names.pre_activations[-1], names.activations[-1]
     outputs = _outputs(names)
     if loss.goes_with is not None:
-        for index, (unit, output) in enumerate(zip(units, activations, strict=True)):
-            why = loss.reason.format(output=output, target=names.targets[index])
+        for index, unit in enumerate(units):
+            why = outputs.told(loss.reason, index)
             yield _derivative(total, unit, loss.slope_expression(outputs, index), reason=why)
         return
     slopes = (
-        _derivative(total, output, loss.slope_expression(outputs, index), reason=loss.reason.format(output=output))
+        _derivative(total, output, loss.slope_expression(outputs, index), reason=outputs.told(loss.reason, index))
         for index, output in enumerate(activations)
     )  # RHW 4
     if definition.is_softmax:

@@ -19,6 +19,11 @@ class Outputs(Struct, frozen=True):
     pre_activations: tuple[Symbol, ...]
     activations: tuple[Symbol, ...]
 
+    def told(self, words: str, index: int) -> str:
+        """A sentence or a reason of a loss, with the names of one output."""
+        mean = ", divided by the number of outputs" if len(self.targets) > 1 else ""
+        return words.format(output=self.activations[index].name, target=self.targets[index].name, mean=mean)
+
 
 class Loss(Struct, frozen=True):
     """One loss function, told twice: in numbers for the engine, in symbols for the derivation.
@@ -35,9 +40,10 @@ class Loss(Struct, frozen=True):
     slope_expression: Callable[[Outputs, int], Expression]
     """The slope of one output as a reader writes it."""
     sentence: str
-    """What the share of an output is, where {output} and {target} stand for the names."""
+    """What the share of an output is, where {output} and {target} stand for the names, and {mean} where a mean is taken
+    for what it does."""
     reason: str
-    """Why its slope is what it is, with the same names; where it goes with an activation, that of both together."""
+    """Why its slope is what it is, with the same; where it goes with an activation, that of both together."""
     target_range: tuple[float, float] | None = None
     """Between which numbers a target has to be; None for all numbers that a definition may have."""
     goes_with: str | None = None
@@ -101,8 +107,8 @@ LOSSES: Mapping[str, Loss] = {
         slope=lambda t, a: 2.0 * (a - t) / t.shape[-1],
         share=lambda outputs, index: _mean(outputs, _squared(outputs, index)),
         slope_expression=lambda outputs, index: _mean(outputs, 2 * _off(outputs, index)),
-        sentence="the error of {output}: the squared distance from its target {target}, in the mean of all outputs",
-        reason="the square gives the 2; no other error contains {output}",
+        sentence="the error of {output}: the squared distance from its target {target}{mean}",
+        reason="the square gives the 2{mean}; no other error contains {output}",
     ),
     # Bishop (2006), eq. 5.21, as a mean over the outputs; with the sigmoid its derivative is eq. 5.18.
     "binary cross-entropy": Loss(
@@ -110,12 +116,12 @@ LOSSES: Mapping[str, Loss] = {
         slope=lambda t, a: (a - t) / t.shape[-1],
         share=_binary_share,
         slope_expression=lambda outputs, index: _mean(outputs, _off(outputs, index)),
-        sentence="the error of {output}: how surprised it is by its target {target}, in the mean of all outputs",
+        sentence="the error of {output}: how surprised it is by its target {target}{mean}",
         target_range=(0.0, 1.0),
         goes_with="sigmoid",
         reason=(
             "the derivative of the logarithm divides by {output} · (1 − {output}), the sigmoid multiplies by it: "
-            "the distance from the target is left"
+            "the distance from the target is left{mean}"
         ),
     ),
     # Bishop (2006), eq. 5.24; with the softmax its derivative is eq. 5.18, here for targets of any sum.

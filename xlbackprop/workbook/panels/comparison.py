@@ -39,18 +39,18 @@ _NOT_LEARNED = "–"
 """Stands where a loss is small, and the verdict says why that is no success."""
 NOT_CHOSEN = "no number"
 """What stands in the place of a verdict, and of a curve's name, where the reader has left no number to train with."""
-_HIGHEST_SHOWN = 2.0
+HIGHEST_SHOWN = 2.0
 """How many times the first loss the linear chart shows; what lies higher runs along its upper edge."""
 _LOWEST_POWER, _HIGHEST_POWER = 1e-10, 1e6
 """Between which multiples of the first loss the logarithmic chart shows a curve."""
-_LEAST_FIRST = 1e-12
+LEAST_FIRST = 1e-12
 """What stands for a first loss of 0, of which there are no multiples."""
 _ROWS_BETWEEN = 3
 _PATH_ROWS = 24
 _LAST_ROW_OF_A_SCREEN, _LEAST_CHART_ROWS = 25, 9
 """What the axes of the charts are called stands within a screen of 768 pixels, unless the charts got too low."""
 
-_CURVES = (
+CURVES = (
     ("1B5E93", "lgDashDotDot"),
     ("D55E00", "sysDash"),
     ("009E73", "dashDot"),
@@ -85,9 +85,9 @@ class Losses(Struct, frozen=True):
     @property
     def shown(self) -> tuple[Array, Array]:
         """As the linear and the logarithmic chart show them."""
-        first = max(_LEAST_FIRST, float(self.values[0]))
+        first = max(LEAST_FIRST, float(self.values[0]))
         low, high = _LOWEST_POWER * first, _HIGHEST_POWER * first
-        return np.minimum(_HIGHEST_SHOWN * first, self.values), np.maximum(low, np.minimum(high, self.values))
+        return np.minimum(HIGHEST_SHOWN * first, self.values), np.maximum(low, np.minimum(high, self.values))
 
     def range(self, letter: str = "", start: int = 0) -> str:
         """The absolute range of the losses, or of another column beside them, from one of them on."""
@@ -273,7 +273,7 @@ class Summary(Struct, frozen=True, dict=True):
         page.text(f"A{NAME_ROW}", name, LABEL)
         after = f"loss of all after {length:g} epochs" if several else f"loss at iteration {self.iterations - 1}"
         page.text(f"A{self.loss_row}", after, LABEL)
-        page.text(f"A{self._since_row}", f"small from {self.unit}", LABEL)
+        page.text(f"A{self._since_row}", f"trained from {self.unit}", LABEL)
         page.text(f"A{self._verdict_row}", "what happened", LABEL)
         page.height(self._verdict_row, 16 * self.verdict_lines)
 
@@ -426,7 +426,7 @@ class Summary(Struct, frozen=True, dict=True):
         is_small = f"{loss}<{absolute(THRESHOLD_CELL)}"
         number = f"(ROW()-ROW(${letter}${losses.first_row - 1})-1)"
         since = run.small_since(self.threshold)
-        first = f"MAX({_LEAST_FIRST:G},{absolute(losses.cell(0))})"
+        first = f"MAX({LEAST_FIRST:G},{absolute(losses.cell(0))})"
         page.formula(
             address(losses.first_row, run.helper_column),
             f"IF({is_small},0,{count})".format(row=losses.first_row),
@@ -437,7 +437,7 @@ class Summary(Struct, frozen=True, dict=True):
             formula = f"IF({is_small},MIN({number},{letter}{{above}}),{count})"
             page.block(Block(losses.first_row + 1, [BlockColumn(style, formula, since[1:])], run.helper_column))
         formulas = (
-            f"MIN({_HIGHEST_SHOWN:G}*{first},{loss})",
+            f"MIN({HIGHEST_SHOWN:G}*{first},{loss})",
             f"MAX({_LOWEST_POWER:G}*{first},MIN({_HIGHEST_POWER:G}*{first},{loss}))",
         )
         columns = [BlockColumn(shown, *each) for each in zip(formulas, losses.shown, strict=True)]
@@ -457,15 +457,16 @@ class Summary(Struct, frozen=True, dict=True):
         ends = runs[0].column, runs[-1].column
         firsts, names = (":".join(f"{column}{row}" for column in ends) for row in (self._since_row, NAME_ROW))
         reached = [(since, run.name) for run in runs if isinstance(since := self._since(run, self._words(run)), float)]
-        between = f", from {self.unit} "
+        between, together = f", from {self.unit} ", " and others"
         value = none
         if reached:
             since, name = min(reached, key=lambda pair: pair[0])
-            value = f"{before}{name}{between}{since:g}"
+            is_one = sum(other == since for other, _ in reached) == 1
+            value = f"{before}{name}{'' if is_one else together}{between}{since:g}"
         self.page.formula(
             f"B{self._fastest_row}",
             f'IF(COUNT({firsts})=0,"{none}","{before}"&{name_from(names, "1", f"MATCH(MIN({firsts}),{firsts},0)")}'
-            f'&"{between}"&MIN({firsts}))',
+            f'&IF(COUNTIF({firsts},MIN({firsts}))>1,"{together}","")&"{between}"&MIN({firsts}))',
             value,
             Look(theme.HEADING),
         )
@@ -483,30 +484,26 @@ class Summary(Struct, frozen=True, dict=True):
         for index, (text, left, right, axis) in enumerate(
             ((titles[0], 1, middle, "linear"), (titles[1], middle + 1, last, "logarithmic"))
         ):
-            curves = [self._curve(run, index, *look) for run, look in zip(runs, _CURVES, strict=False)]
+            curves = [self._curve(run, index, *look) for run, look in zip(runs, CURVES, strict=False)]
             chart = charts.curve_chart(text, self.unit, loss, curves, logarithmic=bool(index))
             words = f"Line chart of the loss over the {self.unit}s for every {self.kind}, on a {axis} axis"
             page.chart(chart, (top, left, bottom, right), words)
 
-    def paths(self, runs: list[Compared], weights: tuple[str, str], last_column: int, valley: Sequence[Curve]) -> None:
+    def paths(
+        self, curves: Sequence[Curve], weights: tuple[str, str], last_column: int, valley: Sequence[Curve]
+    ) -> None:
         """Draw the way of every run over two of the weights, all from one start, under the other charts.
 
         Args:
             valley: what lies behind the paths, if anything does: see `put_dots`.
         """
-        page = self.page
-        sheet, curves = f"'{page.sheet.title}'", list(valley)
-        for run, (colour, dash) in zip(runs, _CURVES, strict=False):
-            x, y = (f"{sheet}!{run.working.range(name)}" for name in weights)
-            xs, ys = (run.values[name].tolist() for name in weights)
-            label = f"{sheet}!{absolute(run.label or run.name_cell)}"
-            curves.append(Curve((label, run.name), (x, xs), (y, ys), colour, dash=dash))
-        chart = charts.scatter_chart("The paths over two weights, from one start", *weights, curves)
+        title = "The paths over two weights, from one start; one that leaves runs along the edge"
+        chart = charts.scatter_chart(title, *weights, [*valley, *curves])
         if chart.legend is not None:
             chart.legend.position = "b"
             chart.legend.legendEntry = [LegendEntry(idx=1, delete=True)] if valley else []  # dots of one kind, twice
         words = f"Chart of the path of every {self.kind} over the weights {' and '.join(weights)}"
-        page.chart(chart, (self._chart_rows[1] + 1, 1, self._last_picture_row, last_column), words)
+        self.page.chart(chart, (self._chart_rows[1] + 1, 1, self._last_picture_row, last_column), words)
 
     def _curve(self, run: Compared, index: int, colour: str, dash: str) -> Curve:
         sheet, losses = f"'{self.page.sheet.title}'", run.losses

@@ -24,8 +24,6 @@ STEPS = 21
 
 _LEVELS = 7
 """How many losses the dots stand for."""
-_MARGIN = 0.1
-"""The grid reaches beyond the paths by this share of their extent."""
 _SMALLEST_EXTENT = 0.01
 _EQUAL, _LOWEST = "dots: equal loss", "lowest loss here"
 
@@ -92,27 +90,19 @@ def _sample(lesson: Lesson, sample: int) -> dict[str, str]:
 
 
 class Extent(Struct, frozen=True):
-    """How far some paths go in the direction of one weight: the ranges of their cells, and the numbers in them."""
+    """From where to where a grid reaches in the direction of one weight: the cells of its ends, and their numbers."""
 
     weight: str
-    ranges: Sequence[str]
-    values: Sequence[Array]
+    low_cell: str
+    high_cell: str
+    low: float
+    high: float
 
-    def least_and_step(self, least_cell: str) -> list[tuple[str, str, float]]:
-        """Where the grid around them begins, and how far its points are apart: name, formula and value of each."""
-        low, high = min(each.min() for each in self.values), max(each.max() for each in self.values)
-        lowest, highest = (f"{function}({','.join(self.ranges)})" for function in ("MIN", "MAX"))
-        least = float(low - _MARGIN * (high - low))
-        end = float(high + _MARGIN * (high - low))
-        reach = f"{highest}+{_MARGIN}*({highest}-{lowest})-{least_cell}"
-        return [
-            (f"{self.weight} from", f"{lowest}-{_MARGIN}*({highest}-{lowest})", least),
-            (
-                f"{self.weight} step",
-                f"MAX({_SMALLEST_EXTENT},{reach})/{STEPS - 1}",
-                max(_SMALLEST_EXTENT, end - least) / (STEPS - 1),
-            ),
-        ]
+    @property
+    def step(self) -> tuple[str, str, float]:
+        """How far the points of the grid are apart: name, formula and value."""
+        formula = f"MAX({_SMALLEST_EXTENT},{self.high_cell}-{self.low_cell})/{STEPS - 1}"
+        return f"{self.weight} step", formula, max(_SMALLEST_EXTENT, self.high - self.low) / (STEPS - 1)
 
 
 def put_dots(
@@ -128,15 +118,15 @@ def put_dots(
         The dots, from column to column of the grid and from row to row, and the lowest point.
     """
     number = row_index(column, header_row)
-    cells = [absolute(address(header_row - 1, column + 1 + place)) for place in range(4 + 2 + _LEVELS)]
-    ends = [each for place, extent in enumerate(extents) for each in extent.least_and_step(cells[2 * place])]
-    values = [value for _, _, value in ends]
+    cells = [absolute(address(header_row - 1, column + 1 + place)) for place in range(2 + 2 + _LEVELS)]
+    steps = [extent.step for extent in extents]
+    widths = [value for _, _, value in steps]
     down, across = np.divmod(np.arange(float(STEPS * STEPS)), STEPS)
-    xs, ys = values[0] + values[1] * across, values[2] + values[3] * down
+    xs, ys = extents[0].low + widths[0] * across, extents[1].low + widths[1] * down
     names = [extent.weight for extent in extents]
     columns = {
-        names[0]: (f"{cells[0]}+{cells[1]}*MOD({number},{STEPS})", xs),
-        names[1]: (f"{cells[2]}+{cells[3]}*INT({number}/{STEPS})", ys),
+        names[0]: (f"{extents[0].low_cell}+{cells[0]}*MOD({number},{STEPS})", xs),
+        names[1]: (f"{extents[1].low_cell}+{cells[1]}*INT({number}/{STEPS})", ys),
     }
     places = put_columns(page, lesson.derivation, header_row, column, columns)
     changes = dict(zip(names, (xs, ys), strict=True))
@@ -152,7 +142,7 @@ def put_dots(
     levels = np.array([low + (high - low) * share for share in shares])
     least, most, where = f"MIN({all_losses})", f"MAX({all_losses})", f"MATCH(MIN({all_losses}),{all_losses},0)"
     choices: list[tuple[str, str, float]] = [
-        *ends,
+        *steps,
         (_LOWEST, number_from(rows.format(x_letter), where), float(xs[lowest])),
         (_LOWEST, number_from(rows.format(y_letter), where), float(ys[lowest])),
         *(
@@ -161,7 +151,7 @@ def put_dots(
         ),
     ]
     used(page, choices, header_row - 2, column)
-    level_cells = f"{cells[6]}:{cells[-1]}"
+    level_cells = f"{cells[4]}:{cells[-1]}"
     banded = np.searchsorted(levels, losses, side="right")
     plain = page.style_number(Look(theme.CALCULATION))
     page.text(address(header_row, loss_column + 1), "level", theme.COLUMN_HEAD)
@@ -186,9 +176,9 @@ def put_dots(
         contents = [(f"IF({is_there},IF(${band}{{row}}={other_band},-1,{share_formula}),-1)", share)]
         for axis, (letter, numbers) in enumerate(((x_letter, xs), (y_letter, ys))):
             is_moved = axis == place
-            step = f"-{cells[2 * axis + 1]}*${letters[0]}{{row}}" if is_moved else ""
-            value = numbers - is_moved * values[2 * axis + 1] * share
-            dot = f"IF(${letters[0]}{{row}}<0,{cells[4 + axis]},${letter}{{row}}{step})"
+            step = f"-{cells[axis]}*${letters[0]}{{row}}" if is_moved else ""
+            value = numbers - is_moved * widths[axis] * share
+            dot = f"IF(${letters[0]}{{row}}<0,{cells[2 + axis]},${letter}{{row}}{step})"
             contents.append((dot, np.where(share < 0, numbers[lowest], value)))
         page.block(Block(header_row + 1, [BlockColumn(plain, *each) for each in contents], first))
         for letter, text in zip(letters, ("share", _EQUAL, names[1]), strict=True):
@@ -198,8 +188,8 @@ def put_dots(
             for letter, (_, numbers) in zip(letters[1:], contents[1:], strict=True)
         )
         curves.append(_dots((f"{sheet}${letters[1]}${header_row}", _EQUAL), x, y, "circle", 2))
-    label = f"{sheet}{absolute(address(header_row - 2, column + 5))}"
-    x, y = ((f"{sheet}{cells[4 + axis]}", [float(numbers[lowest])]) for axis, numbers in enumerate((xs, ys)))
+    label = f"{sheet}{absolute(address(header_row - 2, column + 3))}"
+    x, y = ((f"{sheet}{cells[2 + axis]}", [float(numbers[lowest])]) for axis, numbers in enumerate((xs, ys)))
     return [*curves, _dots((label, _LOWEST), x, y, "diamond", 10)]
 
 

@@ -18,7 +18,8 @@ from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
 _DEAD = "dead: 0 for every sample, no gradient"
-_CHART_ROWS = 12
+_CHART_ROWS = 10
+"""So that the chart ends on the first screen."""
 _SMALLEST_DRAWN = 1e-16
 """A chart with powers of ten has no place for 0."""
 _SIZE = theme.POWER_FORMAT

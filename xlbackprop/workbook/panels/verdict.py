@@ -77,7 +77,8 @@ def rule(*, saturates: bool, bounded: bool) -> Expression:
         share = apply(Builtin.SQUARE_ROOT, _LAST / apply(Builtin.MAXIMUM, _SMALLEST, _FIRST))
         left = _GRADIENT - _VANISHED * _FIRST_GRADIENT * share
         missing = _AS_GOOD_AS_NOTHING * _FIRST - _LAST
-        went = conditional(apply(Builtin.MAXIMUM, left, missing), 0, _after_a_rise(NO_GRADIENT), went)
+        falling = (1 - _FLAT) * _BEFORE - _LAST
+        went = conditional(apply(Builtin.MAXIMUM, left, missing, falling), 0, _after_a_rise(NO_GRADIENT), went)
     if not bounded:
         went = conditional(_FAR * apply(Builtin.MAXIMUM, _FIRST, _SMALL), _LAST, Symbol(FLEW), went)
     return conditional((1 + _SAME) * _LOWEST, _HIGHEST, went, Symbol(UNMOVED))

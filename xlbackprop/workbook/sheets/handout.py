@@ -32,6 +32,7 @@ def handout(workbook: Workbook, lesson: Lesson) -> Page:
         page.widths([column_letter(column)], width)
     second = _iterations(page, lesson, len(paper.widths) + 2)
     page.height(1, 24)
+    page.fit_screen(column_letter(len(paper.widths)))
     page.print_setup(lesson.definition.title, "1:1")
     page.sheet.print_area = f"A1:{address(paper.last_row, len(paper.widths))},{second}"
     return page

@@ -64,7 +64,7 @@ def learning_rates(workbook: Workbook, lesson: Lesson) -> Page:
         runs.append(run)
         column += summary.width(derivation) + 1
     summary.fastest(
-        runs, f"Small first with {LEARNING_RATE} = ", "None of these rates makes the loss small.", number_from
+        runs, f"Trained first with {LEARNING_RATE} = ", "With none of these rates is the network trained.", number_from
     )
     summary.charts(runs, f"Loss for each {LEARNING_RATE}", _LAST_COLUMNS)
     page.widths("A", 30)

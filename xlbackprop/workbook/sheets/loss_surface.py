@@ -15,7 +15,7 @@ from openpyxl.workbook.workbook import Workbook
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import absolute, address, column_letter
-from xlbackprop.network import ITERATION, LARGEST_NUMBER, WALKTHROUGH, Names
+from xlbackprop.network import ITERATION, LARGEST_NUMBER, Names
 from xlbackprop.symbols import number_from, short, short_formula, text_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.loss_grid import STEPS, put_losses, row_index
@@ -57,7 +57,8 @@ _SMALLEST_OWN_REACH = 0.01
 _NUDGE = 1e-6
 """A path exactly between two points of the grid belongs to the upper one, whichever way it is rounded."""
 _TWICE, _EMPTY = "Pick two different weights.", "Centre, reach empty: follow the path."
-_DOWNHILL, _HIGHER, _UNMOVED = "training walks downhill", "training ends higher than it began", "training does not move"
+_DOWNHILL, _LOWER = "training walks downhill", "training ends lower than it began"
+_HIGHER, _UNMOVED = "training ends higher than it began", "training does not move"
 _SUBTITLE = (
     "The loss for every pair of values of two weights, while the others stay as they are at one iteration."
     " The darker, the larger the loss; in a box: training passes here."
@@ -145,7 +146,7 @@ def loss_surface(workbook: Workbook, lesson: Lesson) -> Page:
     else:
         _grid(page, points, axes)
         _end(page, lesson, points, visits, others, iteration)
-        _chart(page, axes, points, iterations)
+        _chart(page, lesson, axes, points, iterations)
     _scale(page, points)
     page.widths("A", 8)
     page.widths(map(column_letter, range(_GRID_COLUMN, _LAST_GRID_COLUMN + 1)), 5)
@@ -184,14 +185,19 @@ def view(path: Array) -> tuple[float, float]:
 
 
 def _headline(page: Page, lesson: Lesson, iterations: int) -> None:
-    first, (last, end) = _loss_after(lesson, 0), _loss_after(lesson, iterations)
-    words = {
-        f"{last}<{first[0]}*(1-{CLEARLY:G})": (_DOWNHILL, end < first[1] * (1 - CLEARLY)),
-        f"{last}>{first[0]}*(1+{CLEARLY:G})": (_HIGHER, end > first[1] * (1 + CLEARLY)),
-    }
-    title, shown = f'"{_UNMOVED}"', _UNMOVED
-    for condition, (text, holds) in words.items():
-        title, shown = f'IF({condition},"{text}",{title})', text if holds else shown
+    point = _point_after(lesson, iterations)
+    first, last, rises = _loss_cell(lesson, 0), _loss_cell(lesson, point), "0"
+    if point:
+        later, earlier = (_losses(lesson, start, start + point - 1) for start in (1, 0))
+        rises = f"SUMPRODUCT(({later}>{earlier}*(1+{CLEARLY:G}))*1)"
+    losses = lesson.curve_losses[: point + 1]
+    higher, lower = f"{last}>{first}*(1+{CLEARLY:G})", f"{last}<{first}*(1-{CLEARLY:G})"
+    title = f'IF({higher},"{_HIGHER}",IF({lower},IF({rises}=0,"{_DOWNHILL}","{_LOWER}"),"{_UNMOVED}"))'
+    shown = _UNMOVED
+    if losses[-1] > losses[0] * (1 + CLEARLY):
+        shown = _HIGHER
+    elif losses[-1] < losses[0] * (1 - CLEARLY):
+        shown = _LOWER if (losses[1:] > losses[:-1] * (1 + CLEARLY)).any() else _DOWNHILL
     page.formula("A1", f'"{TITLE}: "&{title}', f"{TITLE}: {shown}", Look(theme.TITLE))
     page.height(1, 24)
     page.text("A2", _SUBTITLE_OF_A_CURVE if _has_one_weight(lesson) else _SUBTITLE)
@@ -204,15 +210,26 @@ def _headline(page: Page, lesson: Lesson, iterations: int) -> None:
 
 def _loss_after(lesson: Lesson, iterations: int) -> tuple[str, float]:
     """The loss of all samples where some iterations of the path begin or end: its cell elsewhere, and its value."""
-    table, losses = lesson.table, lesson.curve_losses
-    if table.derivation.samples == 1:
-        index = max(0, iterations - 1)
-    else:
-        index = bisect_right(table.loss_curve.made, iterations) - 1
-    first = table.curve_losses.partition(":")[0]
-    sheet, _, cell = first.rpartition("!")
+    point = _point_after(lesson, iterations)
+    return _loss_cell(lesson, point), float(lesson.curve_losses[point])
+
+
+def _point_after(lesson: Lesson, iterations: int) -> int:
+    """The number of that loss in the loss curve, from 0."""
+    if lesson.derivation.samples == 1:
+        return max(0, iterations - 1)
+    return bisect_right(lesson.table.loss_curve.made, iterations) - 1
+
+
+def _loss_cell(lesson: Lesson, point: int) -> str:
+    sheet, _, cell = lesson.table.curve_losses.partition(":")[0].rpartition("!")
     _, letter, row = cell.split("$")
-    return f"{sheet}!${letter}${int(row) + index}", float(losses[index])
+    return f"{sheet}!${letter}${int(row) + point}"
+
+
+def _losses(lesson: Lesson, first: int, last: int) -> str:
+    """The range of losses of the loss curve."""
+    return f"{_loss_cell(lesson, first)}:{_loss_cell(lesson, last).rpartition('!')[2]}"
 
 
 def _choose(page: Page, lesson: Lesson, weights: Sequence[str], iteration: int) -> None:
@@ -425,12 +442,11 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
     if lesson.derivation.samples == 1:  # else the way is told from epoch to epoch, not from iteration to iteration
         label = address(_LEGEND_ROW, _WORKING_COLUMN + 1)
         page.text(label, "training", theme.COLUMN_HEAD)
-        first, last = (_loss_after(lesson, made)[0].rpartition("!")[2] for made in (0, iterations))
         curves.append(
             charts.Curve(
                 (f"'{TITLE}'!{absolute(label)}", "training"),
                 (f"'{TITLE}'!{_path_range(0, iterations)}", across.path.tolist()),
-                (f"{WALKTHROUGH}!{first}:{last}", lesson.curve_losses[:iterations].tolist()),
+                (_losses(lesson, 0, iterations - 1), lesson.curve_losses[:iterations].tolist()),
                 _PATH,
                 marker="circle",
             )
@@ -555,7 +571,7 @@ _CORNERS = ((0, 0), (-1, 0), (-1, -1), (0, -1), (0, 0))
 """The first and the last point of the grid each way."""
 
 
-def _chart(page: Page, axes: tuple[_Axis, _Axis], points: _Points, iterations: int) -> None:
+def _chart(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], points: _Points, iterations: int) -> None:
     """The path in the plane of the two weights, its start and its end marked, within the edge of the map."""
     across, upwards = axes
     letters = [column_letter(_WORKING_COLUMN + column) for column in (1, 2)]
@@ -584,7 +600,8 @@ def _chart(page: Page, axes: tuple[_Axis, _Axis], points: _Points, iterations: i
     page.text(label_cell, edge, theme.COLUMN_HEAD)
     corners = _edge(page, axes, points.next_column + 1)
     curves.append(charts.Curve((f"'{TITLE}'!{absolute(label_cell)}", edge), *corners, theme.FAINT, dash="sysDash"))
-    chart = charts.scatter_chart("Path of the training", "weight across", "weight upwards", curves)
+    of = "the training" if iterations == lesson.table.iterations else f"the first {iterations} iterations"
+    chart = charts.scatter_chart(f"Path of {of}", "weight across", "weight upwards", curves)
     for drawn, axis in ((chart.x_axis, across), (chart.y_axis, upwards)):
         charts.name_axis(drawn, f"'{TITLE}'!{axis.name_cell}", axis.weight)
     chart.legend.position = "b"

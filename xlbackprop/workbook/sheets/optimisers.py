@@ -15,7 +15,8 @@ from xlbackprop.network import LEARNING_RATE, OPTIMISERS, SETTINGS
 from xlbackprop.symbols import text_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.comparison import NAME_ROW, Compared, Summary
-from xlbackprop.workbook.panels.loss_grid import Extent, point_columns, put_dots
+from xlbackprop.workbook.panels.loss_grid import point_columns, put_dots
+from xlbackprop.workbook.panels.paths import put_paths
 from xlbackprop.workbook.panels.run import begin, put_setting, setting_references
 from xlbackprop.workbook.panels.working import bounded, given, used
 from xlbackprop.workbook.sheets.loss_surface import varied_weights
@@ -67,20 +68,17 @@ def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
         summary.put(run)
         runs.append(run)
         column += summary.width(derivations[index]) + 1
-    summary.fastest(runs, "Small first with ", "None of these optimisers makes the loss small.", text_from)
+    summary.fastest(runs, "Trained first with ", "With none of these optimisers is the network trained.", text_from)
     last = max(_FEWEST_COLUMNS, 1 + len(runs))
     summary.charts(runs, "Loss with each optimiser", (2, last))
     if summary.has_paths:
         weights, valley = varied_weights(lesson.derivation.names), list[Curve]()
+        paths = put_paths(page, runs, weights, summary.header_row, column)
         columns = lesson.derivation.samples * len(point_columns(lesson.derivation))
         # of more weights, the loss depends on more than where a path is
         if len(lesson.derivation.learned) == len(weights) and columns <= MOST_SURFACE_COLUMNS:
-            extents = [
-                Extent(name, [run.working.range(name) for run in runs], [run.values[name] for run in runs])
-                for name in weights
-            ]
-            valley = put_dots(page, lesson, places, extents, summary.header_row, column)
-        summary.paths(runs, weights, last, valley)
+            valley = put_dots(page, lesson, places, paths.extents, summary.header_row, paths.next_column)
+        summary.paths(paths.curves, weights, last, valley)
     page.widths("A", 52)
     page.widths((column_letter(index) for index in range(2, column)), 13)
     named = {*range(2, last + 1), *(run.working.first_column for run in runs)}

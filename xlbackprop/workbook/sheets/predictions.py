@@ -60,9 +60,10 @@ _MOST_GRADIENTS = 150
 _FEWEST_LAYERS = 3
 """With fewer, there is nothing to see in the gradients layer by layer."""
 
+_FLAT = "The same everywhere here, to two decimals."
 _CONTRAST = 0.1
 """A map whose numbers are within this share of the boundary has no full contrast."""
-_MAP_FORMAT, _AXIS_FORMAT = "0.00", "0.0###"
+_MAP_FORMAT, _AXIS_FORMAT, _SAID_FORMAT = "0.00", "0.0###", "0.0000"
 _RIGHT, _WRONG = "✓", "✗"
 _BEFORE = Look(theme.HEADING, align="right", indent=1)
 _AFTER = Look(theme.NOTE, align="left", indent=1)
@@ -368,7 +369,7 @@ class _Sheet:
             role = derivation[name].role
             page.text(address(layout.header_row, layout.column(name)), name, Look(theme.LABEL, role))
             if name in outputs:
-                formula, look = f"{working.letter(name)}{{row}}", Look(theme.RESULT, role, "0.0000")
+                formula, look = f"{working.letter(name)}{{row}}", Look(theme.RESULT, role, _SAID_FORMAT)
             elif derivation.samples > 1:
                 formula, look = number_from(table.samples(name), number), Look(theme.CALCULATION, role, _AXIS_FORMAT)
             else:
@@ -387,12 +388,12 @@ class _Sheet:
         distances = ",".join(
             "ABS({}{{row}}-{}{{row}})".format(*(column_letter(layout.column(name)) for name in pair)) for pair in pairs
         )
-        style = page.style_number(Look(theme.CALCULATION, Role.LOSS, "0.000"))
+        style = page.style_number(Look(theme.CALCULATION, Role.LOSS, _SAID_FORMAT))
         page.block(Block(row + 1, [BlockColumn(style, f"MAX({distances})", off)], layout.verdict + 1))
         page.text(address(row, layout.verdict + 1), "off by", theme.COLUMN_HEAD)
         page.text(address(row - 1, layout.verdict), "off by at most", Look(theme.NOTE, align="right"))
         letter = column_letter(layout.verdict + 1)
-        look = Look(theme.RESULT, Role.LOSS, number_format="0.000")
+        look = Look(theme.RESULT, Role.LOSS, number_format=_SAID_FORMAT)
         page.formula(f"{letter}{row - 1}", f"MAX({letter}{row + 1}:{letter}{last})", float(off.max()), look)
         outputs = address(row + 1, layout.column(names.activations[-1][0]))
         page.show_extreme_numbers(f"{outputs}:{letter}{last}")
@@ -437,7 +438,7 @@ class _Sheet:
         if self.layout.is_map:
             return (
                 "The network's answer to every pair of inputs, with the weights of one iteration. "
-                "Black lines: where it passes the value marked line."
+                "Black lines: where it passes the value under “line”."
             )
         if self.layout.has_picture:
             return "The curve that the network has learned, with the weights of one iteration, and the samples."
@@ -704,7 +705,12 @@ class _Sheet:
         output = f'IF({self._over(2)}>{self._over(3)},"{between}","{alone}")'
         told = f'IF({self._shown_cell}>{len(self._forward) - len(self._names.targets)},{output},"{hidden}")'
         page.formula(address(row + 1, layout.side + 4), told, between if most > least else alone, _AFTER)
+        ends = f"ROUND(MIN({whole}),2)=ROUND(MAX({whole}),2)"
+        is_flat = float(np.round(values.min(), 2)) == float(np.round(values.max(), 2))
+        page.formula("A3", f'IF({ends},"{_FLAT}","")', _FLAT if is_flat else "", Look(theme.CHECK, align="left"))
         note = f"{MARKS[1]} a sample whose target is halfway or above, {MARKS[0]} below, {MARKS[2]} both"
+        if self._derivation.samples == 1:
+            note = f"{MARKS[1]} the sample"
         page.text(address(row + 2, layout.side + 1), note, Look(theme.NOTE))
 
     # What is told beside the samples

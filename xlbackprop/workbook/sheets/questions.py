@@ -61,7 +61,7 @@ def _layers(lesson: Lesson) -> Question | None:
 def _optimisers(lesson: Lesson) -> Question | None:
     if not lesson.definition.compare:
         return None
-    words = f"Which of the {len(lesson.definition.compare)} makes the loss small first, and whose path zigzags?"
+    words = f"Which of the {len(lesson.definition.compare)} trains the network first, and whose path zigzags?"
     return Question(optimisers.TITLE, optimisers.TITLE, "A1", words)
 
 
