@@ -15,7 +15,6 @@ from xlbackprop.checker.calculation.program import Identities, Program
 from xlbackprop.checker.calculation.repair import repair, rewritten
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated, calculated_from, is_descent
 from xlbackprop.checker.calculation.threads import Neighbours
-from xlbackprop.checker.file.formula import FormulaReader
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.engine import Array
 
@@ -149,10 +148,9 @@ def _with_term(model: Model, forward: list[int], unused: list[int]) -> Iterator[
 
 def _same(graph: Graph, forward: list[int], change: Change) -> Iterator[Change]:
     """The same change of the other cells of a step that have the formula, as the samples of a batch do."""
-    places = graph.positions[change.node][1:]
     for node in forward:
         if node != change.node and graph.kind_of[node] == graph.kind_of[change.node]:
-            text = "=" + FormulaReader().read(change.text[1:], *places).written(*graph.positions[node][1:])
+            text = graph.filled(change.text, change.node, node)
             known = graph.read(text, node)
             if known is not None:
                 yield replace(change, node=node, program=known[0], operands=known[1], text=text)

@@ -17,7 +17,6 @@ from xlbackprop.checker.calculation.program import Identities, Program, Slot, de
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell
 from xlbackprop.checker.file.formula import CellFormula, FormulaReader, Node, Position, Reference
-from xlbackprop.checker.file.formula import parts as parts_of
 from xlbackprop.ground.grid import column_number
 
 MOST_OPERANDS = 20_000_000
@@ -100,6 +99,7 @@ class Graph:
         self.kinds: list[Kind] = []
         self.problems: dict[int, str] = {}
         """Formula cells that cannot be followed, and why."""
+        self._reader = FormulaReader()
         self._operands = 0
         self._readers: tuple[Identities, Identities] | None = None
         self._runs: dict[Position, tuple[list[int], list[Run]]] = {}
@@ -200,7 +200,7 @@ class Graph:
             node: the cell.
         """
         sheet, row, column = self.positions[node]
-        formula = FormulaReader().read(text.removeprefix("="), row, column)
+        formula = self._reader.read(text.removeprefix("="), row, column)
         tree = formula.tree
         if tree is None:
             return None
@@ -210,6 +210,13 @@ class Graph:
         except _UnknownError:
             return None
         return _program(tree, slots), operands[0]
+
+    def filled(self, text: str, start: int, end: int) -> str:
+        """A formula as it is when it is filled from one cell into another, with its equals sign; empty for none."""
+        if not text:
+            return ""
+        (_, *here), (_, *there) = self.positions[start], self.positions[end]
+        return "=" + self._reader.read(text.removeprefix("="), *here).written(*there)
 
     def forget_readers(self) -> None:
         """Look up anew which formulas read which cells."""
@@ -351,20 +358,7 @@ def leaves_of(node: Node) -> Iterator[Node]:
 def skeleton(graph: Graph, node: int) -> str:
     """The build of a formula, whatever cells it reads."""
     kind = graph.kind(node)
-    return "" if kind is None else build(kind.program.tree)
-
-
-def build(node: Node) -> str:
-    """The build of a tree."""
-    match node[0]:
-        case "slot":
-            return "x"
-        case "n":
-            return f"{node[1]:g}"
-        case "call":
-            return f"{node[1]}({','.join(map(build, node[2]))})"
-        case _:
-            return f"({node[0]}{','.join(map(build, parts_of(node)))})"
+    return "" if kind is None else kind.program.build
 
 
 class Order(Struct, frozen=True):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import product
 
 import numpy as np
 
 from xlbackprop.checker.calculation.forward import forward_mistake
-from xlbackprop.checker.calculation.graph import TEXT, Graph, build, skeleton
+from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import named, place
 from xlbackprop.checker.calculation.repair import repair, rewritten
 from xlbackprop.checker.calculation.rules import rule_words
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated_from, is_descent
 from xlbackprop.checker.calculation.worlds import FREE
-from xlbackprop.checker.file.formula import FormulaReader, UnsupportedError
+from xlbackprop.checker.file.formula import UnsupportedError
 from xlbackprop.checker.judgement.slip import ExhaustedError, Tries
 from xlbackprop.engine import Array
 
@@ -41,7 +42,6 @@ class _Diagnosis:
         self.step = Step(model, descent, self.parameter)
         self.graph = model.graph
         self.sheet = self.graph.positions[self.target][0]
-        self._meanings: list[Array] | None = None
 
     def adjoint(self, node: int) -> Array:
         """The derivative of the loss by a cell."""
@@ -84,7 +84,7 @@ class _Diagnosis:
             return None
         mistake = self._mistake_in(self.target, wanted)
         known = graph.read(mistake.formula, self.target) if mistake.formula else None
-        return mistake if known is not None and build(known[0].tree) in builds else None
+        return mistake if known is not None and known[0].build in builds else None
 
     @property
     def model_index(self) -> int:
@@ -177,8 +177,8 @@ class _Diagnosis:
         found: list[tuple[int, Array]] = []
         operands = self.graph.operands(node).tolist()
         program = self.step.program(node)
-        pool = self._gradients() if node == self.target else []
-        pool = pool or self._pool()
+        gradients = self._gradients() if node == self.target else []
+        pool = np.array(gradients) if gradients else self._pool
         for slot in range(program.width):
             operand = operands[slot]
             if operand <= TEXT or operand in forward or operand in parameters or operand == node:
@@ -188,7 +188,7 @@ class _Diagnosis:
                 continue
             if operands.count(operand) > 1 or operand not in self.step.values:
                 continue
-            hits = np.flatnonzero(alike(self.step.replacing(node, slot, pool), wanted))
+            hits = np.flatnonzero(alike(self.step.replacing(node, [slot], pool), wanted))
             for index in hits.tolist():
                 if bool(alike(self.step.values[operand], pool[index])):
                     return None
@@ -254,27 +254,29 @@ class _Diagnosis:
 
     def _is_meant(self, value: Array) -> bool:
         """Whether numbers are something that a cell of the backward pass may stand for."""
-        return any(bool(alike(value, one)) for one in self._pool())
+        return bool(alike(self._pool, value).any())
 
-    def _pool(self) -> list[Array]:
-        """All that a cell of the backward pass may stand for: the derivatives of the step's cells by one another."""
-        if self._meanings is None:
-            step = self.step
-            sources: list[Mapping[int, float | Array]] = [step.loss]
-            if len(step.forward) <= _MOST_FORWARD:
-                sources += [{node: 1.0} for node in step.forward if node in set(step.nodes)]
-            else:
-                sources += [{node: 1.0} for node in self._parts_of_the_loss()]
-            found: dict[tuple[float, ...], Array] = {}
-            for seeds in sources:
-                for value in step.derivatives(seeds).values():
-                    if not np.isfinite(value[:FREE]).all():
-                        continue
-                    for factor in (1.0, -1.0, *(() if self.descent.factor == 1 else (self.descent.factor,))):
-                        scaled = value * factor
-                        found.setdefault(tuple(float(f"{x:.9g}") for x in scaled[:FREE].tolist()), scaled)
-            self._meanings = list(found.values())
-        return self._meanings
+    @cached_property
+    def _pool(self) -> Array:
+        """All that a cell of the backward pass may stand for: the derivatives of the step's cells by one another.
+
+        Of shape (meanings, worlds).
+        """
+        step = self.step
+        sources: list[Mapping[int, float | Array]] = [step.loss]
+        if len(step.forward) <= _MOST_FORWARD:
+            sources += [{node: 1.0} for node in step.forward if node in set(step.nodes)]
+        else:
+            sources += [{node: 1.0} for node in self._parts_of_the_loss()]
+        found: dict[tuple[float, ...], Array] = {}
+        for seeds in sources:
+            for value in step.derivatives(seeds).values():
+                if not np.isfinite(value[:FREE]).all():
+                    continue
+                for factor in (1.0, -1.0, *(() if self.descent.factor == 1 else (self.descent.factor,))):
+                    scaled = value * factor
+                    found.setdefault(tuple(float(f"{x:.9g}") for x in scaled[:FREE].tolist()), scaled)
+        return np.array(list(found.values())).reshape(-1, self.model.evaluation.worlds)
 
     def _parts_of_the_loss(self) -> Iterator[int]:
         for node in self.step.loss:
@@ -380,21 +382,13 @@ def _shared_mistake(model: Model, descent: Descent, members: list[int]) -> Itera
             for slot in path:
                 node = int(graph.operands(node)[slot])
             nodes.append(node)
-        formulas = [_moved(graph, one.formula, one.node, node) for one, node in zip(found, nodes, strict=True)]
+        formulas = [graph.filled(one.formula, one.node, node) for one, node in zip(found, nodes, strict=True)]
         is_mended = not all(formulas) or is_right_with(model, descent, index, dict(zip(nodes, formulas, strict=True)))
         parameter = int(model.parameters[descent.members[index]])
         for mistake, node, formula in zip(found, nodes, formulas, strict=True):
             if descent.is_right_here[shown] and mistake.kind != "wrong_cell":
                 continue  # right with the numbers of the sheet, and nothing says that these may be others
             yield Mistake(node, mistake.kind, mistake.words, formula if is_mended else "", parameter)
-
-
-def _moved(graph: Graph, formula: str, start: int, end: int) -> str:
-    """A formula as it is when it is filled from one cell into another."""
-    if not formula:
-        return ""
-    places = [graph.positions[node][1:] for node in (start, end)]
-    return "=" + FormulaReader().read(formula[1:], *places[0]).written(*places[1])
 
 
 def is_right_with(model: Model, descent: Descent, index: int, formulas: Mapping[int, str]) -> bool:

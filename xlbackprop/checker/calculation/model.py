@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
@@ -67,7 +69,7 @@ class Model(Struct, eq=False):
         return program, np.where(operands == state.before, state.stand_in, operands)
 
 
-class Descent(Struct, eq=False):
+class Descent(Struct, eq=False, dict=True):
     """Updates that follow one loss; the arrays have an entry for each of its updates."""
 
     loss: Loss
@@ -88,6 +90,11 @@ class Descent(Struct, eq=False):
     """The factor of each update; nan where it descends nothing."""
     is_decayed: bool
     """Whether the gradients have a share of the parameters added: weight decay."""
+
+    @cached_property
+    def known_rates(self) -> frozenset[int]:
+        """The cells with the learning rates of its right updates; 0 for a number in the formula."""
+        return frozenset(self.rates[self.is_right].tolist())
 
 
 class Mistake(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ from xlbackprop.checker.calculation.operations import (
     power,
     subtract,
 )
-from xlbackprop.checker.file.formula import Node, UnsupportedError
+from xlbackprop.checker.file.formula import Node, UnsupportedError, parts
 from xlbackprop.engine import Array
 
 Identities = npt.NDArray[np.int64]
@@ -49,7 +50,7 @@ class Slot(Struct, frozen=True):
         return self.rows * self.columns
 
 
-class Program(Struct, frozen=True, eq=False):
+class Program(Struct, frozen=True, eq=False, dict=True):
     """A compiled kind of formula: a tree whose leaves are numbers and slots."""
 
     tree: Node
@@ -58,6 +59,11 @@ class Program(Struct, frozen=True, eq=False):
     """How many operands it has."""
     element: tuple[int, int] = (0, 0)
     """Which element of its result a cell shows: those of an array formula show one each."""
+
+    @cached_property
+    def build(self) -> str:
+        """How it is built, whatever cells it reads."""
+        return _build(self.tree)
 
     def run(self, operands: Array, counted: npt.NDArray[np.bool_] | None = None) -> tuple[Term, list[Term]]:
         """The values for operands of shape (cells, operands, worlds), and the terms of the slots.
@@ -123,6 +129,18 @@ class Program(Struct, frozen=True, eq=False):
                 part = np.broadcast_to(leaf.adjoint, shape).reshape(cells, slot.size, worlds)
                 result[:, slot.start : slot.start + slot.size] += part
         return result
+
+
+def _build(node: Node) -> str:
+    match node[0]:
+        case "slot":
+            return "x"
+        case "n":
+            return f"{node[1]:g}"
+        case "call":
+            return f"{node[1]}({','.join(map(_build, node[2]))})"
+        case _:
+            return f"({node[0]}{','.join(map(_build, parts(node)))})"
 
 
 def _evaluated(node: Node, leaves: list[Term]) -> Term:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
+import numpy.typing as npt
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.evaluation import Cut, Evaluation
@@ -331,12 +332,9 @@ def loss_candidates(model: Model, near: Flags) -> list[Loss]:
 
 def _sets(graph: Graph, nodes: Identities, near: Flags) -> Iterator[tuple[int, ...]]:
     groups: dict[object, list[int]] = defaultdict(list)
-    builds: dict[int, str] = {}
     for node in nodes.tolist():
         number = int(graph.kind_of[node])
-        build = builds.get(number)
-        if build is None:
-            build = builds[number] = skeleton(graph, node)
+        build = skeleton(graph, node)
         sheet, row, column = graph.positions[node]
         for key in (("kind", number), ("column", column, build), ("row", sheet, row, build), ("build", build)):
             groups[key].append(node)
@@ -380,20 +378,24 @@ def _decay(model: Model, adjoint: Array, members: Identities) -> Array:
             is_plain |= _steady(quotient[:, :FREE])[0]
     if is_plain.all():
         return nothing
-    is_bias = is_plain & _are_biases(model, adjoint, members)
+    is_kept = is_plain.copy()
+    is_kept[is_plain] = ~_are_biases(model, adjoint, members[is_plain])
     paces = [_given(model, members, column) for column in range(model.rate_choices.shape[1])]
-    shares = [*paces, *(one * other for index, one in enumerate(paces[1:], 1) for other in paces[index + 1 :])]
-    best, best_count = nothing, int((is_plain & ~is_bias).sum())
+    shares = np.array(
+        [*paces, *(one * other for index, one in enumerate(paces[1:], 1) for other in paces[index + 1 :])]
+    )
+    best, best_count = nothing, int(is_kept.sum())
+    other = ~is_plain
     for pace in paces:
-        for share in shares:
-            slope, decay, fits = _two_terms(steps, pace * gradients, share * parameters)
-            fits &= ~is_plain
-            count = int(fits.sum())
-            if count > best_count:
-                with np.errstate(all="ignore"):
-                    usual = _commonest((decay / slope)[fits])
-                    decays = _as_built(model, members, fits) | (is_plain & ~is_bias)[:, None]
-                    best, best_count = np.where(decays, usual * share * parameters / pace, 0.0), count
+        slope, decay, fits = _two_terms(steps[other], (pace * gradients)[other], (shares * parameters)[:, other])
+        counts = fits.sum(axis=1)
+        chosen = int(counts.argmax())
+        if counts[chosen] > best_count:
+            with np.errstate(all="ignore"):
+                usual = _commonest((decay / slope)[chosen, fits[chosen]])
+                decays = _as_built(model, members, np.flatnonzero(other)[fits[chosen]]) | is_kept[:, None]
+                best = np.where(decays, usual * shares[chosen] * parameters / pace, 0.0)
+                best_count = int(counts[chosen])
     return best
 
 
@@ -407,10 +409,10 @@ def _are_biases(model: Model, adjoint: Array, members: Identities) -> Flags:
     return np.array(found, dtype=np.bool_)
 
 
-def _as_built(model: Model, members: Identities, chosen: Flags) -> Flags:
+def _as_built(model: Model, members: Identities, chosen: npt.NDArray[np.intp]) -> Flags:
     """The updates on the sheet of some chosen ones whose formulas are built like theirs, as a column."""
     places = [_place(model, index) for index in members.tolist()]
-    wanted = {place for place, is_chosen in zip(places, chosen.tolist(), strict=True) if is_chosen}
+    wanted = {places[index] for index in chosen.tolist()}
     return np.array([[place in wanted] for place in places], dtype=np.bool_)
 
 
@@ -422,18 +424,24 @@ def _given(model: Model, members: Identities, column: int) -> Array:
 
 
 def _two_terms(steps: Array, gradients: Array, parameters: Array) -> tuple[Array, Array, Flags]:
-    """For each update how often it takes its gradient and its parameter, and whether these two explain it."""
-    gradients, parameters, steps = gradients[:, :FREE], parameters[:, :FREE], steps[:, :FREE]
+    """For each update how often it takes its gradient and its parameter, and whether these two explain it.
+
+    Args:
+        steps: what is subtracted, of shape (updates, worlds).
+        gradients: the same of the gradients.
+        parameters: several shares of the parameters, of shape (shares, updates, worlds), as the results are.
+    """
+    gradients, parameters, steps = gradients[:, :FREE], parameters[..., :FREE], steps[:, :FREE]
     with np.errstate(all="ignore"):
         gg, pp, gp = (
-            (one * other).sum(axis=1)
+            (one * other).sum(axis=-1)
             for one, other in ((gradients, gradients), (parameters, parameters), (gradients, parameters))
         )
-        gs, ps = (gradients * steps).sum(axis=1), (parameters * steps).sum(axis=1)
+        gs, ps = (gradients * steps).sum(axis=-1), (parameters * steps).sum(axis=-1)
         size = gg * pp - gp**2
         slope, decay = (gs * pp - ps * gp) / size, (ps * gg - gs * gp) / size
-        off = np.abs(slope[:, None] * gradients + decay[:, None] * parameters - steps).max(axis=1)
-        fits = (off <= CLOSENESS * np.abs(steps).max(axis=1)) & (slope > 0) & (decay > 0)
+        off = np.abs(slope[..., None] * gradients + decay[..., None] * parameters - steps).max(axis=-1)
+        fits = (off <= CLOSENESS * np.abs(steps).max(axis=-1)) & (slope > 0) & (decay > 0)
     return slope, decay, fits
 
 

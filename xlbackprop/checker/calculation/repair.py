@@ -52,15 +52,16 @@ def _other_reference(step: Step, node: int, target: Array) -> Repair | None:
     evaluation = step.model.evaluation
     level, stand_ins = evaluation.order.level, {state.stand_in for state in step.model.states}
     is_first = evaluation.is_cut[node] or level[node] < 0
+    held = set(step.nodes)
     candidates = [
         other
         for other in step.candidates()
         if other not in stand_ins and other != node
-        if is_first or level[other] < level[node] or other not in step.nodes
+        if is_first or level[other] < level[node] or other not in held
     ]
     if not candidates:
         return None
-    values = [step.values[other] for other in candidates]
+    values = np.array([step.values[other] for other in candidates])
     operands = graph.operands(node)
     single = [number for number, slot in enumerate(program.slots) if not slot.is_range and slot.size == 1]
     read = {number: int(operands[program.slots[number].start]) for number in single}

@@ -35,9 +35,8 @@ def alike(one: Array, other: Array) -> npt.NDArray[np.bool_]:
 def is_descent(model: Model, descent: Descent, index: int, step: Array, slope: Array) -> bool:
     """Whether a step is the derivative times the factor and one of the rates that right updates use."""
     member = int(descent.members[index])
-    known = {int(rate) for rate, right in zip(descent.rates, descent.is_right, strict=True) if right}
     for rate in model.rate_choices[member].tolist():
-        if rate in known or rate == 0:
+        if rate in descent.known_rates or rate == 0:
             pace = descent.factor * (model.evaluation.seen[rate] if rate > TEXT else 1.0)
             if bool(alike(step, -pace * slope)):
                 return True
@@ -179,12 +178,10 @@ class Step:
         except UnsupportedError:
             return np.full((operands.shape[0], operands.shape[2]), np.nan)
 
-    def replacing(self, node: int, slot: int | list[int], values: Sequence[Array]) -> Array:
-        """The values of a formula with each of several numbers in place of what one of its operands is."""
-        if not values:
-            return np.zeros((0, self.model.evaluation.worlds))
+    def replacing(self, node: int, slots: Sequence[int], values: Array) -> Array:
+        """The values of a formula with each of several numbers in place of what some of its operands are."""
         operands = np.repeat(self.operands_of(node)[None], len(values), axis=0)
-        operands[:, slot] = np.array(values) if isinstance(slot, int) else np.array(values)[:, None]
+        operands[:, slots] = values[:, None]
         return self.tried(node, operands)
 
     def candidates(self) -> Iterator[int]:

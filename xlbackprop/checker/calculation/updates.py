@@ -121,7 +121,7 @@ def _parameter_slots(graph: Graph, kind: Kind) -> list[int]:
         slot
         for slot in single
         if int(first[slot]) not in in_ranges
-        and (_is_kept_whole(slopes, first == first[slot]) or _is_decayed(graph, kind, slot, values, first))
+        and (_is_kept_whole(slopes, first == first[slot]).all() or _is_decayed(graph, kind, slot, values, first))
     ]
 
 
@@ -133,20 +133,19 @@ def _any_step_depends(graph: Graph, order: Order, kind: Kind, slot: int) -> bool
 
 def _is_decayed(graph: Graph, kind: Kind, slot: int, values: Array, first: npt.NDArray[np.intp]) -> bool:
     """Whether an operand is kept whole where one of the given numbers is 0, such as the learning rate of a decay."""
-    for other in np.unique(first):
-        node = int(kind.operands[0][first == other][0])
-        if other == first[slot] or node <= TEXT or graph.is_formula(node):
-            continue
-        changed = values.copy()
-        changed[other] = 0.0
-        _, slopes = kind.program.differentiated(changed[first][None])
-        if _is_kept_whole(slopes, first == first[slot]):
-            return True
-    return False
+    nodes = np.unique(kind.operands[0]).tolist()
+    given = [i for i, node in enumerate(nodes) if i != first[slot] and node > TEXT and not graph.is_formula(node)]
+    if not given:
+        return False
+    changed = np.repeat(values[None], len(given), axis=0)
+    changed[np.arange(len(given)), given] = 0.0
+    _, slopes = kind.program.differentiated(changed[:, first])
+    return bool(_is_kept_whole(slopes, first == first[slot]).any())
 
 
-def _is_kept_whole(slopes: Array, is_own: npt.NDArray[np.bool_]) -> bool:
-    return bool(np.allclose(slopes[0, is_own].sum(axis=0), 1.0, atol=1e-12))
+def _is_kept_whole(slopes: Array, is_own: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Whether an operand adds itself to a formula, in each of several mixtures of numbers."""
+    return np.asarray(np.isclose(slopes[:, is_own].sum(axis=1), 1.0, atol=1e-12).all(axis=-1))
 
 
 def _step_depends(graph: Graph, order: Order, operands: Identities, slot: int) -> bool:

@@ -23,7 +23,7 @@ from xlbackprop.checker.calculation.rules import rule_doubts, rule_words
 from xlbackprop.checker.calculation.step import alike
 from xlbackprop.checker.calculation.threads import is_steps_away
 from xlbackprop.checker.file.book import Book
-from xlbackprop.checker.file.formula import FormulaReader, Position
+from xlbackprop.checker.file.formula import Position
 from xlbackprop.checker.judgement.slip import Tries
 
 MOST_FORMULAS = 300_000
@@ -160,22 +160,21 @@ def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
     graph = model.graph
     mistaken, updated = {mistake.node for mistake in wrong}, set(model.targets.tolist())
     moves = model.threads.usual_moves
+    looked_at: set[int] = set()
     for mistake in wrong:
         kind = graph.kind(mistake.node)
-        sheet, row, column = graph.positions[mistake.node]
-        if kind is None or sheet not in moves:
-            continue
-        formula = FormulaReader().read(mistake.formula[1:], row, column) if mistake.formula else None
         here = graph.positions[mistake.node]
-        line = [node for node in kind.cells.tolist() if is_steps_away(here, graph.positions[node], moves[sheet])]
+        if kind is None or here[0] not in moves or mistake.node in looked_at:
+            continue
+        line = [node for node in kind.cells.tolist() if is_steps_away(here, graph.positions[node], moves[here[0]])]
+        looked_at.update(line)
         read = [node for node in line if model.feeds[node] or node in updated]
         if mistake.node not in read or 2 * sum(node in mistaken for node in read) < len(read):
             continue  # it is the one step that is unusual
         for node in line:
             if node in mistaken:
                 continue
-            _, *place = graph.positions[node]
-            text = "" if formula is None else "=" + formula.written(*place)
+            text = graph.filled(mistake.formula, mistake.node, node)
             known = graph.read(text, node) if text else None
             if known is not None and known[1].tolist() == graph.operands(node).tolist():
                 values = known[0].value(model.evaluation.seen[known[1]][None], known[1][None] > TEXT)

@@ -67,13 +67,16 @@ def _one_exchanged(book: Book, table: IterationTable, said: dict[int, str]) -> t
         rest = {other: at for at, other in said.items() if at != line}
         if len(rest) < len(said) - 1 or (doubled and name not in doubled):
             continue
-        for other in {*_missing(renamed(table, rest)), *_next(rest)} - {name, *rest}:
+        missing = _missing(renamed(table, rest))
+        trials += [(len(missing) - 1, line, other) for other in missing if other != name]
+        for other in {*_next(rest)} - {name, *rest, *missing}:  # with these it is a larger network
             trial = renamed(table, {**rest, other: line})
             if trial is not None and line in trial.lines.values():
                 trials.append((len(_missing(trial)), line, other))
     for _, line, name in sorted(trials)[:_MOST_TRIALS]:
         trial = renamed(table, {**{other: at for at, other in said.items() if at != line}, name: line})
-        assert trial is not None
+        if trial is None:
+            continue
         trees, meaning = understand(book, trial)
         if not (trees.table.relabelled or meaning.numbering) and is_right_throughout(book, trees, meaning):
             return line, name
