@@ -49,7 +49,7 @@ def differentiate(root: Term, adjoint: Array) -> None:
         if term.adjoint is None or term.pull is None:
             continue
         for operand, share in zip(term.operands, term.pull(term.adjoint), strict=True):
-            if share is None:
+            if share is None or operand.is_constant:
                 continue
             share = _gathered(share, operand.value.shape)
             operand.adjoint = share if operand.adjoint is None else operand.adjoint + share

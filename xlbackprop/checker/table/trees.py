@@ -10,7 +10,16 @@ import numpy as np
 
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell
-from xlbackprop.checker.file.formula import WIDEST_RANGE, CellFormula, Node, Position, Reference, parts, with_parts
+from xlbackprop.checker.file.formula import (
+    WIDEST_RANGE,
+    CellFormula,
+    Node,
+    Position,
+    Reference,
+    leaves,
+    parts,
+    with_parts,
+)
 from xlbackprop.checker.table.recognise import IterationTable
 from xlbackprop.checker.worlds import ELSEWHERE, derivation_of
 from xlbackprop.derivation import Role
@@ -64,6 +73,8 @@ class Trees:
         self._keys_at: dict[tuple[int, int], Key] = {}
         self._copies: dict[Position, Node] = {}
         self._problems: dict[Key, str] = {}
+        self._helpers: dict[Key, frozenset[int]] = {}
+        self._written: dict[tuple[Key, frozenset[int]], Node] = {}
         self._same: dict[int, Position | None] = {}
 
     def key(self, name: str, step: int) -> Key | None:
@@ -166,7 +177,23 @@ class Trees:
 
     def written_out(self, key: Key, is_named: Mapping[int, str]) -> Node:
         """The tree with every helper written out, but for those lines that have a name."""
-        return self._written_out(self._trees[key], is_named)
+        helpers = self._helpers_of(key)
+        asked = (key, helpers.intersection(is_named))
+        if asked not in self._written:
+            self._written[asked] = self._written_out(self._trees[key], is_named) if helpers else self._trees[key]
+        return self._written[asked]
+
+    def _helpers_of(self, key: Key) -> frozenset[int]:
+        """The lines of the helpers that a tree is calculated from; 0 among them where some have no line."""
+        if key not in self._helpers:
+            found: set[int] = set()
+            for leaf in leaves(self._trees[key]):
+                if leaf[0] == "cell":
+                    found |= {0, *self._helpers_of(leaf[1])}
+                elif leaf[0] == "line":
+                    found |= {leaf[1], *self._helpers_of(leaf[3])}
+            self._helpers[key] = frozenset(found)
+        return self._helpers[key]
 
     def _written_out(self, node: Node, is_named: Mapping[int, str]) -> Node:
         match node[0]:
