@@ -72,6 +72,15 @@ def test_rates_that_tie_are_not_told_as_one(tmp_path: Path) -> None:
         assert str(cells[TITLE, "B10"]).startswith(f"Trained first with {words}, from iteration ")
 
 
+def test_where_nothing_can_be_judged_nothing_is_said(tmp_path: Path) -> None:
+    path = build(load(), tmp_path / "book.xlsx", sheets=["learning-rates"])
+    nothing_to_learn = {("Walkthrough", f"{column}33"): 0.0 for column in "EFGHMNOP"}
+    for changes in (nothing_to_learn, {("Walkthrough", "A33"): "a word"}):
+        assert not judges.ironcalc_judge(path, changes)[TITLE, "B10"]
+    never = judges.ironcalc_judge(path, {(TITLE, "B4"): 0})
+    assert never[TITLE, "B10"] == "With none of these rates is the network trained."
+
+
 def test_a_small_loss_that_is_stuck_was_not_never_small(tmp_path: Path) -> None:
     cells = filled(tmp_path, load("classic-01-99"))
     told = {column: (cells[TITLE, f"{column}8"], cells[TITLE, f"{column}9"]) for column in "BHI"}

@@ -138,7 +138,7 @@ def test_the_title_follows_what_training_does(tmp_path: Path) -> None:
     titles = {rate: said(path, {("Walkthrough", "G31"): rate})[0] for rate in (1, 0, 100, 1000)}
     assert titles == {
         1: "Loss surface: training walks downhill",
-        0: "Loss surface: training does not move",
+        0: "Loss surface: training leaves the loss as it was, to six digits",
         100: "Loss surface: training ends lower than it began",
         1000: "Loss surface: training ends higher than it began",
     }
@@ -172,7 +172,7 @@ def test_the_map_says_why_it_has_another_loss_where_the_path_ends(tmp_path: Path
     assert there == pytest.approx(train(load())["E_total"][-1], rel=1e-3)
     assert here > 10 * there
     cells = judges.ironcalc_judge(path, {(TITLE, loss_surface.ITERATION_CELL): 67})
-    assert cells[TITLE, "X10"] == "here the other weights stand as at iteration 67."
+    assert cells[TITLE, "X10"] == "here the others are as at iteration 67, to the nearest cell."
     far = {(TITLE, loss_surface.input_cells(0)[1]): 500.0, (TITLE, loss_surface.input_cells(0)[2]): 1.0}
     assert said(path, far)[2] == "The path ends outside the map."
 

@@ -58,7 +58,7 @@ def test_a_sample_is_what_the_code_builds(template: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("template", names())
 def test_the_readme_shows_every_template(template: str) -> None:
     readme, definition = (HOUSE / "README.md").read_text(encoding="utf-8"), load(template)
-    row = next(line for line in readme.splitlines() if f"](output/{template}.xlsx)" in line)
+    row = next(line for line in readme.splitlines() if f"](output/{template}.xlsx?raw=true)" in line)
     assert f"{definition.title}. {definition.teaches}" in row
     pictures = re.findall(r'src="([^"]*)"', row)
     assert pictures

@@ -47,7 +47,11 @@ def what_happened(losses: Any, slopes: tuple[float, float], small: float, *, sat
         return "rising" if last > first else "fell, now rising"
     if above:
         return "stuck above its start"
-    return rose + ("fell, then flat" if last < 0.99 * first else "stuck")
+    if last < 0.99 * first:
+        return rose + "fell, then flat"
+    if rose:
+        return "went up, then back"
+    return "hardly falls" if last < first * (1 - 1e-6) else "stuck"
 
 
 def losses_of(definition: Definition) -> Any:
@@ -119,6 +123,7 @@ def test_verdicts_at_the_edges(definition: Definition, tmp_path: Path) -> None:
         ("xor", 10, "goes up and down"),
         ("classic", "a word", "no number"),
         ("classic", 0, "did not move"),
+        ("classic", 1e-4, "hardly falls"),
         ("dead-relu", 2, "stuck above its start"),
         ("optimisers", 0.05, "fell, then flat"),
         ("regression", 0.4, "fell, then flat"),

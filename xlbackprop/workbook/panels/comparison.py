@@ -451,21 +451,25 @@ class Summary(Struct, frozen=True, dict=True):
     def fastest(self, runs: list[Compared], before: str, none: str, name_from: Callable[..., str]) -> None:
         """Put down which of the runs that have converged made the loss small first, or that none did.
 
+        Nothing is said where the loss is small without any of them, or where there is no loss to judge by.
+
         Args:
             name_from: takes the name out of the row of them, `number_from` or `text_from`.
         """
         ends = runs[0].column, runs[-1].column
         firsts, names = (":".join(f"{column}{row}" for column in ends) for row in (self._since_row, NAME_ROW))
-        reached = [(since, run.name) for run in runs if isinstance(since := self._since(run, self._words(run)), float)]
+        told = [self._since(run, self._words(run)) for run in runs]
+        reached = [(since, run.name) for since, run in zip(told, runs, strict=True) if isinstance(since, float)]
         between, together = f", from {self.unit} ", " and others"
-        value = none
+        value = none if _NEVER in told else ""
         if reached:
             since, name = min(reached, key=lambda pair: pair[0])
             is_one = sum(other == since for other, _ in reached) == 1
             value = f"{before}{name}{'' if is_one else together}{between}{since:g}"
         self.page.formula(
             f"B{self._fastest_row}",
-            f'IF(COUNT({firsts})=0,"{none}","{before}"&{name_from(names, "1", f"MATCH(MIN({firsts}),{firsts},0)")}'
+            f'IF(COUNT({firsts})=0,IF(COUNTIF({firsts},"{_NEVER}")>0,"{none}",""),"{before}"&'
+            f"{name_from(names, '1', f'MATCH(MIN({firsts}),{firsts},0)')}"
             f'&IF(COUNTIF({firsts},MIN({firsts}))>1,"{together}","")&"{between}"&MIN({firsts}))',
             value,
             Look(theme.HEADING),

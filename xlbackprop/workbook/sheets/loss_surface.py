@@ -58,7 +58,7 @@ _NUDGE = 1e-6
 """A path exactly between two points of the grid belongs to the upper one, whichever way it is rounded."""
 _TWICE, _EMPTY = "Pick two different weights.", "Centre, reach empty: follow the path."
 _DOWNHILL, _LOWER = "training walks downhill", "training ends lower than it began"
-_HIGHER, _UNMOVED = "training ends higher than it began", "training does not move"
+_HIGHER, _UNMOVED = "training ends higher than it began", "training leaves the loss as it was, to six digits"
 _SUBTITLE = (
     "The loss for every pair of values of two weights, while the others stay as they are at one iteration."
     " The darker, the larger the loss; in a box: training passes here."
@@ -145,7 +145,7 @@ def loss_surface(workbook: Workbook, lesson: Lesson) -> Page:
         _curve(page, lesson, points, axes[0], iterations)
     else:
         _grid(page, points, axes)
-        _end(page, lesson, points, visits, others, iteration)
+        _end(page, lesson, axes, points, visits, others, iteration)
         _chart(page, lesson, axes, points, iterations)
     _scale(page, points)
     page.widths("A", 8)
@@ -521,8 +521,10 @@ def _scale(page: Page, points: _Points) -> None:
     )
 
 
-def _end(page: Page, lesson: Lesson, points: _Points, visits: Array, others: str, iteration: int) -> None:
-    """Why the map has another loss at the end of the path than the training: there the other weights have moved."""
+def _end(
+    page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], points: _Points, visits: Array, others: str, iteration: int
+) -> None:
+    """Why the map has another loss at the end of the path than the training: it is near, and other weights moved."""
     row, column = _LEGEND_ROW, _WORKING_COLUMN + 5
     visit = f"{column_letter(_WORKING_COLUMN + 3)}{_LISTS_ROW + len(visits)}"
     here = float(points.losses[int(visits[-1])]) if visits[-1] >= 0 else -1.0
@@ -545,10 +547,12 @@ def _end(page: Page, lesson: Lesson, points: _Points, visits: Array, others: str
         outside if here < 0 else f"{start}{short(here)}{between}{short(there)}{end}",
         Look(theme.NOTE),
     )
-    words = "here the other weights stand as at iteration "
-    page.formula(
-        address(_NOTE_ROW + 1, _SIDE_COLUMN), f'"{words}"&{others}&"."', f"{words}{iteration}.", Look(theme.NOTE)
-    )
+    place, near = address(_NOTE_ROW + 1, _SIDE_COLUMN), "to the nearest cell."
+    if len(lesson.derivation.learned) == len(axes):
+        page.text(place, f"here {near}", Look(theme.NOTE))
+        return
+    words = "here the others are as at iteration "
+    page.formula(place, f'"{words}"&{others}&", {near}"', f"{words}{iteration}, {near}", Look(theme.NOTE))
 
 
 def _edge(page: Page, axes: tuple[_Axis, _Axis], column: int) -> tuple[charts.Stored, charts.Stored]:
