@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -16,6 +17,7 @@ from tests import judges, sheets
 from tests.books import opened
 from tests.cases import thorough_but
 from tests.judges import Cells, Changes
+from tests.test_verdicts import losses_of
 from xlbackprop import Definition, build, load, train
 from xlbackprop.network.templates import names
 from xlbackprop.workbook.sheets import loss_surface
@@ -142,6 +144,17 @@ def test_the_title_follows_what_training_does(tmp_path: Path) -> None:
         100: "Loss surface: training ends lower than it began",
         1000: "Loss surface: training ends higher than it began",
     }
+
+
+@pytest.mark.parametrize("template", ["xor", "optimisers"])
+def test_the_path_of_several_samples_ends_where_the_loss_of_all_is_known(template: str, tmp_path: Path) -> None:
+    definition = load(template)
+    path = build(definition, tmp_path / "book.xlsx", sheets=["loss-surface"])
+    words = str(said(path, {})[2])
+    here, there = (float(number) for number in re.findall(r"\d+\.\d+", words))
+    losses = losses_of(definition)
+    assert there == pytest.approx(losses[24], rel=1e-4)  # after 96 iterations of four samples
+    assert here == pytest.approx(there, rel=0.1)
 
 
 def test_a_flat_map_says_so_and_is_not_shown_in_full_contrast(tmp_path: Path) -> None:

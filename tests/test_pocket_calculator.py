@@ -99,6 +99,17 @@ def test_step_by_step_live(rate: float, tmp_path: Path) -> None:
             assert_true(line)
 
 
+def test_a_weight_that_is_held_at_its_limit_is_no_result_of_its_update(tmp_path: Path) -> None:
+    definition = load("optimisers", iterations=60)
+    path = build(definition, tmp_path / "book.xlsx", sheets=["step-by-step"])
+    cells = judges.ironcalc_judge(path, {("Walkthrough", "G31"): 1000, (TITLE, ITERATION_CELL): 59})
+    lines = [str(value) for (sheet, cell), value in cells.items() if sheet == TITLE and cell.startswith("C")]
+    assert any("1E+12" in line for line in lines)
+    for line in lines:
+        if re.search(r" (=|≈) ", line):
+            assert_true(line)
+
+
 @pytest.mark.thorough
 @settings(max_examples=15, deadline=None)
 @given(definitions())

@@ -120,6 +120,15 @@ def test_the_line_between_equal_targets_is_the_target(template: str, equal: Chan
     assert ("halfway or above" if equal else "the sample") in str(marks)
 
 
+def test_numbers_too_large_for_a_column_are_shown_shorter(folder: Path) -> None:
+    sheet = opened(built("regression", folder), TITLE)[TITLE]
+    layout = Layout(load("regression"))
+    cell = address(layout.header_row + 1, layout.verdict + 1)
+    rules = [rule for cells in sheet.conditional_formatting if cell in cells.sqref for rule in cells.rules]
+    shown = [(rule.dxf.numFmt.formatCode, rule.formula[0].rpartition(">=")[2].rstrip(")")) for rule in rules]
+    assert shown == [("0E+00", "1e+06"), ("0", "100")]
+
+
 @pytest.mark.parametrize(("made", "choices"), [(68, {}), (68, {"i1 to": 90}), (0, {})])
 def test_a_flat_map_says_so(made: int, choices: Typed, folder: Path) -> None:
     cells = recalculated("classic", folder, {"after": made, **choices})

@@ -44,11 +44,11 @@ from xlbackprop.symbols import (
     Builtin,
     Entry,
     Expression,
+    Limited,
     Listed,
     Number,
     Old,
     Raised,
-    Stable,
     Symbol,
     apply,
     conditional,
@@ -350,7 +350,7 @@ def _learned(definition: Definition, parameter: str, sentence: str) -> Quantity:
     if definition.weight_limit is not None:
         limit = definition.weight_limit
         kept = apply(Builtin.MAXIMUM, -limit, apply(Builtin.MINIMUM, limit, step))
-        step = Stable(step, kept)
+        step = Limited(step, kept)
     if definition.samples_a_batch > 1:
         step = _once_a_batch(Symbol(parameter), step)
     return Quantity(parameter, Role.WEIGHT, sentence, update=step)

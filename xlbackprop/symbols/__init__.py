@@ -11,6 +11,7 @@ from xlbackprop.symbols.expression import (
     Exponential,
     Expression,
     Function,
+    Limited,
     Listed,
     Negation,
     Number,

@@ -155,6 +155,10 @@ class Stable(Expression, frozen=True):
     computed: Expression
 
 
+class Limited(Stable, frozen=True):
+    """A value that a reader writes as if it had no limit: beyond that the two tell two different numbers."""
+
+
 class Function(Struct, frozen=True):
     """A function of one variable with a symbol of its own, such as σ, and what it stands for."""
 

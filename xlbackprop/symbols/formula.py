@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from xlbackprop.symbols.expression import Builtin, Call, Conditional, Expression, Stable, Symbol, children, symbols
+from xlbackprop.symbols.expression import (
+    Builtin,
+    Call,
+    Conditional,
+    Expression,
+    Limited,
+    Stable,
+    Symbol,
+    children,
+    symbols,
+)
 from xlbackprop.symbols.reading import Binding, Reading
 
 LARGEST_EXPONENT = 709
@@ -92,7 +102,7 @@ def as_written(stable: Stable) -> Expression:
     """The telling of a value that starts from the quantities which a reader writes."""
     written, computed = ({symbol.label for symbol in symbols(each)} for each in children(stable))
     # of the same quantities both tell the same, and only one of them in every program
-    return stable.computed if written == computed else stable.written
+    return stable.computed if written == computed and not isinstance(stable, Limited) else stable.written
 
 
 class WrittenFormula(Formula):

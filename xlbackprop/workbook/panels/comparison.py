@@ -501,7 +501,7 @@ class Summary(Struct, frozen=True, dict=True):
         Args:
             valley: what lies behind the paths, if anything does: see `put_dots`.
         """
-        title = "The paths over two weights, from one start; one that leaves runs along the edge"
+        title = "The paths over two weights, from one start; one that leaves ends at the edge"
         chart = charts.scatter_chart(title, *weights, [*valley, *curves])
         if chart.legend is not None:
             chart.legend.position = "b"

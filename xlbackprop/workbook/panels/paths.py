@@ -1,4 +1,4 @@
-"""The ways of several trainings over two of their weights, cut off where one goes far beyond the others."""
+"""The ways of several trainings over two of their weights, each as far as the edge of the picture."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from xlbackprop.derivation import Role
+from xlbackprop.engine import Array
 from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.workbook.panels import verdict
 from xlbackprop.workbook.panels.comparison import CURVES, HIGHEST_SHOWN, LEAST_FIRST, Compared
@@ -32,7 +33,7 @@ class Paths(Struct, frozen=True):
 
 
 def put_paths(page: Page, runs: Sequence[Compared], weights: tuple[str, str], header_row: int, column: int) -> Paths:
-    """Put down how far the picture reaches, and every path as far as it is seen; the rest runs along its edge.
+    """Put down how far the picture reaches, and every path, which ends where it leaves the picture.
 
     The picture reaches as far as those runs whose loss the linear chart shows whole, or as all, if there is none.
     """
@@ -68,18 +69,43 @@ def put_paths(page: Page, runs: Sequence[Compared], weights: tuple[str, str], he
     style = page.style_number(Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT))
     sheet, curves = f"'{page.sheet.title}'!", list[Curve]()
     for run, (colour, dash) in zip(runs, CURVES, strict=False):
-        ways = list[Stored]()
+        ways, shown = list[Stored](), _shown(run, extents)
         for extent in extents:
             letter = column_letter(column + len(columns))
             page.text(f"{letter}{header_row}", f"{run.name}: {extent.weight}", theme.COLUMN_HEAD)
             formula = f"MAX({extent.low_cell},MIN({extent.high_cell},{run.working.letter(extent.weight)}{{row}}))"
-            shown = np.clip(run.values[extent.weight], extent.low, extent.high)
-            columns.append(BlockColumn(style, formula, shown))
+            columns.append(BlockColumn(style, formula, shown[extent.weight]))
             rows = f"${letter}${run.working.first_row}:${letter}${run.working.last_row}"
-            ways.append((f"{sheet}{rows}", shown.tolist()))
+            ways.append((f"{sheet}{rows}", shown[extent.weight].tolist()))
         label = f"{sheet}{absolute(run.label or run.name_cell)}"
         curves.append(Curve((label, run.name), ways[0], ways[1], colour, dash=dash))
-    page.block(Block(header_row + 1, columns, column))
+    first = [BlockColumn(each.style, each.formula, each.values[:1]) for each in columns]
+    page.block(Block(header_row + 1, first, column))
+    if len(columns[0].values) > 1:
+        page.block(Block(header_row + 2, _later(columns, runs, weights, column), column))
     last = address(runs[0].working.last_row, column + len(columns) - 1)
     page.show_extreme_numbers(f"{address(header_row + 1, column)}:{last}")
     return Paths(curves, extents, column + max(len(columns), len(choices) + 1) + 1)
+
+
+def _shown(run: Compared, extents: Sequence[Extent]) -> dict[str, Array]:
+    """A path up to where it leaves the picture, and that place again and again."""
+    clipped = {extent.weight: np.clip(run.values[extent.weight], extent.low, extent.high) for extent in extents}
+    outside = np.any([clipped[name] != run.values[name] for name in clipped], axis=0)
+    last = int(np.argmax(outside)) if outside.any() else len(outside) - 1
+    places = np.minimum(np.arange(len(outside)), last)
+    return {name: values[places] for name, values in clipped.items()}
+
+
+def _later(
+    columns: Sequence[BlockColumn], runs: Sequence[Compared], weights: tuple[str, str], column: int
+) -> list[BlockColumn]:
+    """The same below the first row, where a path that has left stays."""
+    found = []
+    for place, each in enumerate(columns):
+        run, letters = runs[place // 2], [column_letter(column + place // 2 * 2 + axis) for axis in (0, 1)]
+        pairs = zip(letters, map(run.working.letter, weights), strict=True)
+        has_left = ",".join(f"{shown}{{above}}<>{weight}{{above}}" for shown, weight in pairs)
+        formula = f"IF(OR({has_left}),{letters[place % 2]}{{above}},{each.formula})"
+        found.append(BlockColumn(each.style, formula, each.values[1:]))
+    return found

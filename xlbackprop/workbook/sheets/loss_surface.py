@@ -35,6 +35,7 @@ _GRID_ROW, _GRID_COLUMN = 4, 2
 _ACROSS_ROW = _GRID_ROW + STEPS
 """The row of the values across, under the grid."""
 _LAST_GRID_COLUMN = _GRID_COLUMN + STEPS - 1
+_ACROSS_CELLS = f"{address(_ACROSS_ROW, _GRID_COLUMN)}:{address(_ACROSS_ROW, _LAST_GRID_COLUMN)}"
 
 _SIDE_COLUMN = _LAST_GRID_COLUMN + 2
 _CHOICE_ROWS = (_GRID_ROW + 1, _GRID_ROW + 2)
@@ -70,7 +71,7 @@ _FULL_CONTRAST = 1.2
 """Only a map whose largest loss is this many times the smallest one has the darkest colour."""
 _PALE, _MIDDLE, _DARK = "FFFFFF", "FBDCD5", "E8937F"
 _PATH = theme.SHADES[Role.WEIGHT].dark
-_AXIS_FORMAT = "0.000"
+_AXIS_FORMAT, _LARGEST_ON_AXIS = "0.000", 1000.0
 _LOSS_FORMAT = "[<0.0001]0E+0;[<10]0.0000;0E+0"
 """Six characters at the most, for the narrow cells of the grid."""
 
@@ -134,7 +135,7 @@ ITERATION_CELL = address(_OTHERS_ROW, _SIDE_COLUMN + 1)
 def loss_surface(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the batched engine gives the values that its formulas have."""
     page = Page(workbook, TITLE)
-    iterations = min(lesson.table.iterations, MOST_PATH_ITERATIONS)
+    iterations = path_iterations(lesson)
     weights, iteration = varied_weights(lesson.derivation.names), others_from(lesson, iterations)
     _headline(page, lesson, iterations)
     _choose(page, lesson, weights, iteration)
@@ -168,6 +169,16 @@ def varied_weights(names: Names) -> tuple[str, str]:
     outputs = names.weights[-1]
     first, last = outputs[0][0], outputs[-1][-1]
     return first, last if last != first else names.weights[0][0][0]
+
+
+def path_iterations(lesson: Lesson) -> int:
+    """How many iterations the path shows; of several samples it ends where an epoch does, whose loss is known."""
+    most = min(lesson.table.iterations, MOST_PATH_ITERATIONS)
+    if lesson.derivation.samples == 1:
+        return most
+    made = lesson.table.loss_curve.made
+    whole = made[bisect_right(made, most - 1) - 1] + 1
+    return whole if whole > most // 2 else most  # else nothing would be left of a path over few or long epochs
 
 
 def others_from(lesson: Lesson, iterations: int) -> int:
@@ -218,7 +229,7 @@ def _point_after(lesson: Lesson, iterations: int) -> int:
     """The number of that loss in the loss curve, from 0."""
     if lesson.derivation.samples == 1:
         return max(0, iterations - 1)
-    return bisect_right(lesson.table.loss_curve.made, iterations) - 1
+    return bisect_right(lesson.table.loss_curve.made, max(0, iterations - 1)) - 1
 
 
 def _loss_cell(lesson: Lesson, point: int) -> str:
@@ -416,6 +427,7 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
         value = float(across.values[step])
         page.formula(address(_ACROSS_ROW, _GRID_COLUMN + step), across.value_formula(step), value, turned)
     page.height(_ACROSS_ROW, 48)
+    page.show_extreme_numbers(_ACROSS_CELLS, largest=_LARGEST_ON_AXIS)
     head, name = Look(theme.HEADING, align="center"), across.weight
     page.text(f"A{row}", "loss", head)
     page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{name} →", head)
@@ -467,6 +479,8 @@ def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
         page.formula(f"A{row}", upwards.value_formula(step), float(upwards.values[step]), axis_look)
         page.formula(address(_ACROSS_ROW, column), across.value_formula(step), float(across.values[step]), turned)
     page.height(_ACROSS_ROW, 48)
+    for cells in (_ACROSS_CELLS, f"A{_GRID_ROW}:A{_ACROSS_ROW - 1}"):
+        page.show_extreme_numbers(cells, largest=_LARGEST_ON_AXIS)
     head = Look(theme.HEADING, align="center")
     page.formula(f"A{_GRID_ROW - 1}", f'"↑ "&{upwards.name_cell}', f"↑ {upwards.weight}", head)
     page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{across.weight} →", head)

@@ -61,6 +61,9 @@ _FEWEST_LAYERS = 3
 """With fewer, there is nothing to see in the gradients layer by layer."""
 
 _FLAT = "The same everywhere here, to two decimals."
+_FORMATS = {theme.POWER_FORMAT: 1e6, theme.COUNT_FORMAT: 100.0}
+"""How numbers are shown, from which size on, that do not fit into the columns of the samples."""
+_LARGEST_ON_MAP = 1000.0
 _CONTRAST = 0.1
 """A map whose numbers are within this share of the boundary has no full contrast."""
 _MAP_FORMAT, _AXIS_FORMAT, _SAID_FORMAT = "0.00", "0.0###", "0.0000"
@@ -396,8 +399,9 @@ class _Sheet:
         look = Look(theme.RESULT, Role.LOSS, number_format=_SAID_FORMAT)
         page.formula(f"{letter}{row - 1}", f"MAX({letter}{row + 1}:{letter}{last})", float(off.max()), look)
         outputs = address(row + 1, layout.column(names.activations[-1][0]))
-        page.show_extreme_numbers(f"{outputs}:{letter}{last}")
-        page.show_extreme_numbers(f"{letter}{row - 1}")
+        for cells in (f"{outputs}:{letter}{last}", f"{letter}{row - 1}"):
+            for shown, largest in _FORMATS.items():
+                page.show_extreme_numbers(cells, largest=largest, shown=shown)
         page.height(1, 24)
         page.text("A2", self._subtitle)
         if self._lesson.definition.is_softmax:
@@ -601,6 +605,8 @@ class _Sheet:
         self._scale(values)
         corner, end = address(_PICTURE_ROW, _PICTURE_COLUMN), address(_ACROSS_ROW - 1, _LAST_PICTURE_COLUMN)
         paint(page, (corner, end), self._scale_cells, marks)
+        for cells in (f"{corner}:{end}", f"{self._scale_cells[0]}:{self._scale_cells[-1]}"):
+            page.show_extreme_numbers(cells, largest=_LARGEST_ON_MAP, smallest=0.0, shown=theme.POWER_FORMAT)
 
     def _shown_cells(self) -> None:
         """Put down, over the numbers of the points, what is shown: its column, and that of its target."""
@@ -707,7 +713,7 @@ class _Sheet:
         page.formula(address(row + 1, layout.side + 4), told, between if most > least else alone, _AFTER)
         ends = f"ROUND(MIN({whole}),2)=ROUND(MAX({whole}),2)"
         is_flat = float(np.round(values.min(), 2)) == float(np.round(values.max(), 2))
-        page.formula("A3", f'IF({ends},"{_FLAT}","")', _FLAT if is_flat else "", Look(theme.CHECK, align="left"))
+        page.formula("A3", f'IF({ends},"{_FLAT}","")', _FLAT if is_flat else "", Look(theme.NOTE))
         note = f"{MARKS[1]} a sample whose target is halfway or above, {MARKS[0]} below, {MARKS[2]} both"
         if self._derivation.samples == 1:
             note = f"{MARKS[1]} the sample"

@@ -49,6 +49,8 @@ SCREEN_WIDTH, SCREEN_HEIGHT = 127.0, 420.0
 """What a window of 1366 × 768 shows at 100 %: characters, in a font wider than the theme's, and points."""
 _SMALLEST_ZOOM = 60
 """Percent; what does not fit a screen even then is scrolled."""
+_POWER_FORMAT_NUMBER = 1000
+"""Of a format that is not built in, beyond the numbers of those of all cells."""
 
 SMALLEST_SCALE = 73
 """Percent: 11 points of text come to 8."""
@@ -203,20 +205,33 @@ class Page:
         """Give a row a height."""
         self._heights[row] = points
 
-    def show_extreme_numbers(self, cells: str, *, largest: float = theme.LARGEST_PLAIN, lit: str = "") -> None:
+    def show_extreme_numbers(
+        self,
+        cells: str,
+        *,
+        largest: float = theme.LARGEST_PLAIN,
+        smallest: float = 0.0001,
+        shown: str = theme.TINY_FORMAT,
+        lit: str = "",
+    ) -> None:
         """Let numbers that six decimals would show as zero, or that a column is too narrow for, be scientific.
 
         Args:
             largest: what is as large as this, or larger, is too large for the columns.
+            smallest: what is nearer to 0 than this is too small for them.
+            shown: their format.
             lit: a condition under which a number, of whatever size, is lit up.
         """
         first = cells.partition(":")[0]
-        shown = NumberFormat(numFmtId=builtin_format_id(theme.TINY_FORMAT), formatCode=theme.TINY_FORMAT)
-        is_extreme = f"{first}<>0,OR(ABS({first})<0.0001,ABS({first})>={largest:g})"
+        number_format = NumberFormat(numFmtId=builtin_format_id(shown) or _POWER_FORMAT_NUMBER, formatCode=shown)
+        is_extreme = f"{first}<>0,OR(ABS({first})<{smallest:g},ABS({first})>={largest:g})"
         marked: dict[str, Any] = {"fill": theme.LIT_FILL, "border": theme.LIT_BORDER}
-        styles = {is_extreme: DifferentialStyle(numFmt=shown)}
+        styles = {is_extreme: DifferentialStyle(numFmt=number_format)}
         if lit:  # in the same cells LibreOffice takes the first that holds, and no other
-            both = {f"{is_extreme},{lit}": DifferentialStyle(numFmt=shown, **marked), lit: DifferentialStyle(**marked)}
+            both = {
+                f"{is_extreme},{lit}": DifferentialStyle(numFmt=number_format, **marked),
+                lit: DifferentialStyle(**marked),
+            }
             styles = both | styles
         for condition, style in styles.items():
             rule = Rule(type="expression", dxf=style, formula=[f"AND(ISNUMBER({first}),{condition})"])
