@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
 import pytest
 
 from tests import handmade
+from tests.generated_sheets import Network, Slip, write
 from xlbackprop.checker.checking import check
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.ground.grid import address, cells_of
@@ -35,6 +37,7 @@ IN_ONE_STEP: Mapping[str, tuple[str, int, str | float]] = {
     "a sum in the last step": ("o2", LAST, "=[w7]*[a_h1]+[w8]*[a_h1]"),
     "a loss in the last step": ("E_total", LAST, "=[E1]+[E1]"),
     "a loss in a step": ("E_total", 36, "=[E1]*3"),
+    "a loss for a gradient": ("w2", 36, "=[w2-]-$G$31*[E_total-]"),
     "an update from two steps before": ("w5", LAST, "=[w5-]-$G$31*[∂E/∂w6-]"),
 }
 
@@ -168,6 +171,40 @@ def test_the_gradient_of_another_loss_than_the_sheet_shows_is_not_called_right(t
     report = batches(tmp_path / "batches.xlsx", loss="-C{r}*LN(E{r})-(1-C{r})*LN(1-E{r})")
     assert (report.status, report.findings) == ("not_recognised", ())
     assert "the updates go down by the derivative of ½(t − y)²" in report.message
+
+
+PLAIN = Network((2, 2, 2), ("linear", "linear"), "a power", "plain", False, False, "columns", "named", 3, False, 9)
+UNKNOWN_TO_LABELS: Mapping[str, tuple[Network, Slip]] = {
+    "linear units": (PLAIN, Slip("gw5", "(-([t2]-[a21]))*[a11]", None)),
+    "a velocity of another unit's gradient": (
+        replace(
+            PLAIN, sizes=(2, 2), activations=("tanh",), rule="momentum as a mean", has_biases=True, has_deltas=True
+        ),
+        Slip("gb11", "[d12]", None),
+    ),
+    "kinks": (
+        replace(
+            PLAIN,
+            sizes=(1, 1, 2),
+            activations=("leaky ReLU",) * 2,
+            loss="a square",
+            has_biases=True,
+            has_deltas=True,
+            labels="shuffled",
+            several_samples=True,
+            seed=282,
+        ),
+        Slip("d21", "2*([a11]-[t1])*IF([z21]>0,1,0.01)", 1),
+    ),
+}
+"""Networks whose labels say too little: read as one that the labels know, right cells of theirs would be wrong."""
+
+
+@pytest.mark.parametrize("case", UNKNOWN_TO_LABELS)
+def test_labels_that_are_read_as_another_network_accuse_nothing(case: str, tmp_path: Path) -> None:
+    network, slip = UNKNOWN_TO_LABELS[case]
+    planted = {place for _, place in write(tmp_path / "named.xlsx", network, slip)}
+    assert cells(check(tmp_path / "named.xlsx")) == planted
 
 
 ADAM = "[w#-]-$G$31*([m#]/(1-0.9^[k]))/(SQRT([s#]/(1-0.999^[k]))+0.00000001)"

@@ -29,6 +29,7 @@ from xlbackprop.ground.errors import count
 from xlbackprop.ground.grid import cells_of
 
 _UPDATED = re.compile(r"[wb]\d+")
+_UNIT = re.compile(r"(a_)?[ho]\d+(_\d+)?")
 
 
 class Confirmed(Struct, frozen=True):
@@ -41,19 +42,21 @@ class Confirmed(Struct, frozen=True):
     """What cannot be called right."""
 
 
-def is_view(calculation: CalculationVerdict | None, table: IterationTable) -> bool:
-    """Whether a table with formulas stands beside the sheets that train: it shows what these calculate."""
-    if calculation is None or table.certain or not calculation.covered or table.sheet.name in calculation.covered:
-        return False
-    cells = (table.cell(name, step) for name in table.lines for step in range(min(2, len(table.steps))))
-    return any(cell is not None and cell.formula is not None for cell in cells)
+def is_left_to_calculation(calculation: CalculationVerdict | None, table: IterationTable) -> bool:
+    """Whether labels add nothing to what the calculation says of a table.
 
-
-def is_block(calculation: CalculationVerdict | None, table: IterationTable) -> bool:
-    """Whether a table of one row is one of the steps of a training, which the calculation judges together."""
-    if calculation is None or table.certain or len(table.steps) > 1:
+    It stands beside the sheets that train and shows what these calculate; it is one of several steps, which are judged
+    together; or it names no unit, so that labels can only guess what lies between its weights and its losses.
+    """
+    if calculation is None or table.certain:
         return False
-    return any(training.sheet == table.sheet.name and training.steps > 1 for training in calculation.trainings)
+    if table.sheet.name not in calculation.covered:
+        cells = (table.cell(name, step) for name in table.lines for step in range(min(2, len(table.steps))))
+        return bool(calculation.covered) and any(cell is not None and cell.formula is not None for cell in cells)
+    if not any(map(_UNIT.fullmatch, table.lines)):
+        return True
+    here = [training for training in calculation.trainings if training.sheet == table.sheet.name]
+    return len(table.steps) == 1 and any(training.steps > 1 for training in here)
 
 
 def judged(
@@ -71,7 +74,7 @@ def judged(
         return verdict
     found = [finding for _, finding in verdict.findings if not _is_contradicted(calculation, finding, excused)]
     doubtful = _steps_without_proof(calculation, trees.table, found)
-    if not doubtful:
+    if verdict.doubted or not doubtful:
         return verdict
     return judge_table(book, trees, meaning, recalculated, budget, _is_excused(calculation, trees.table, doubtful))
 
@@ -163,6 +166,7 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
             for item in verdict.findings
             if not _is_contradicted(calculation, item[1], excused, doubtful)
             if not _is_said_of_forward_pass(calculation, item[1], verdict.table)
+            if not verdict.doubted or _is_shared(calculation, item[1])
             if calculation.is_plain or not _are_updates(calculation, item[1])
         )
         dropped = [
@@ -203,6 +207,11 @@ def _steps(calculation: CalculationVerdict, table: IterationTable, nodes: Iterab
     """The rows, or the columns of a table that is turned, in which cells stand."""
     along = 2 if table.transposed else 1
     return {int(calculation.graph.positions[node][along]) for node in nodes if node > TEXT}
+
+
+def _is_shared(calculation: CalculationVerdict, finding: Finding) -> bool:
+    """Whether the calculation calls a cell of a finding wrong as well."""
+    return not {mistake.node for mistake in calculation.mistakes}.isdisjoint(_nodes(calculation, finding))
 
 
 def _is_said_of_forward_pass(calculation: CalculationVerdict, finding: Finding, table: IterationTable) -> bool:

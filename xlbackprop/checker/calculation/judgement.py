@@ -245,11 +245,14 @@ class _Diagnosis:
         )
 
     def _is_filled(self, node: int) -> bool:
-        """Whether an update is filled from a right one beside it."""
-        right = self.model.targets[self.descent.members[self.descent.is_right]]
-        beside = self.step.updates
+        """Whether a formula is filled from one beside it that is, or that gives something to, a right update."""
+        right = self.model.targets[self.descent.members[self.descent.is_right]].tolist()
+        kind = self.graph.kind_of[node]
         return any(
-            other in beside and self.graph.kind_of[other] == self.graph.kind_of[node] for other in right.tolist()
+            other != node and self.graph.kind_of[other] == kind
+            for target in right
+            if target in self.step.updates
+            for other in calculated_from(self.model, target)
         )
 
     def _is_meant(self, value: Array) -> bool:

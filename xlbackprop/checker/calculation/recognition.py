@@ -322,7 +322,10 @@ def loss_candidates(model: Model, near: Flags) -> list[Loss]:
     """Sets of cells that may be the loss in all steps: those of one kind, one column, one row or one build."""
     graph = model.graph
     is_free = model.depends & (graph.kind_of >= 0) & ~model.evaluation.is_cut & (model.evaluation.order.level > 0)
-    for allowed in (is_free & ~model.feeds, is_free):
+    is_last = is_free & ~model.feeds
+    for kind in graph.kinds:  # where an update reads the loss in place of its gradient, it is the loss all the same
+        is_last[kind.cells] |= is_free[kind.cells] & (2 * model.feeds[kind.cells].sum() < len(kind.cells))
+    for allowed in (is_last, is_free):
         sets = dict.fromkeys(_sets(graph, np.flatnonzero(allowed), near))
         if sets:
             by_size = sorted(sets, key=lambda one: -int(near[list(one)].sum()))

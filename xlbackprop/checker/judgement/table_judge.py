@@ -46,6 +46,8 @@ _FEWEST_FORWARD = 4
 
 _NEAR_E = 1e-5
 """2.71828 is near enough: its effect on an activation is below a millionth."""
+_NEARLY = 1e-4
+"""What differs by less is the same quantity with a rounded constant."""
 _MOST_TYPED, _MOST_READINGS = 12, 256
 """Numbers in a formula, and readings of it in which some of them are given ones."""
 _SAME_NUMBER = 1e-6
@@ -244,7 +246,9 @@ class _TableJudge:
             return None
         proofs = steps if self._meaning.shape.has_kinks else steps[:1]  # on one side of a kink much is right
         if all(self._is_proven((self._table.sheet.name, *self._table.coordinates(line, step))) for step in proofs):
-            self._doubted[name] = None
+            is_usual = 2 * len(steps) > len(self._table.steps)
+            if is_usual and (found is None or not np.allclose(found, right, rtol=_NEARLY)):
+                self._doubted[name] = None
             return None
         broken = "#REF!" in formula.written(1 << 20, 1 << 13)
         if not broken and not self._trees.is_followed(key):
