@@ -176,7 +176,7 @@ def test_the_digits_that_have_to_be_right(
         ("∂E/∂w5", 0.0327321, "Is the factor (1 − a_o1) left out?"),
         ("∂E/∂ah1", 0.0245685, "Already updated: w5, w7? Every gradient belongs to the old weights."),
         ("new w1", 0.150317, "Plus instead of minus? w1 goes against the gradient, downhill."),
-        ("new w1", 0.15, "Is the step left out? This is w1 itself."),
+        ("new w1", 0.15, "Is the step left out, or rounded away? This is w1 itself."),
         ("new w1", 0.1497, "The step is small: give more decimals."),
         ("h1", 0.0281, "Nearly: is a number on the way rounded too much? h1 = w1 · i1 + w2 · i2"),
         ("h1", 0.5, "Too large: h1 = w1 · i1 + w2 · i2"),

@@ -66,7 +66,7 @@ def _slips(
 ) -> Iterator[LikelySlip]:
     weights = {symbol.name for symbol in symbols(expression) if symbol.name in derivation.learned}
     if name in derivation.learned:
-        yield LikelySlip(f"Is the step left out? This is {name} itself.", Symbol(name))
+        yield LikelySlip(f"Is the step left out, or rounded away? This is {name} itself.", Symbol(name))
     elif derivation[name].role is Role.GRADIENT and weights & updated.keys():
         listed = ", ".join(sorted(weights, key=derivation.learned.index))
         words = f"Already updated: {listed}? Every gradient belongs to the old weights."
