@@ -381,6 +381,11 @@ class _Sheet:
         page.block(Block(layout.header_row + 1, columns, layout.side))
         self.next_column = working.next_column + 1
 
+    @property
+    def _may_be_large(self) -> bool:
+        """Whether an activation may be any number."""
+        return self._lesson.definition.weight_limit is not None
+
     def judge(self) -> None:
         """Say of every sample how far off the network is, and where there is a right side, whether it is there."""
         self._boundaries()
@@ -400,7 +405,7 @@ class _Sheet:
         page.formula(f"{letter}{row - 1}", f"MAX({letter}{row + 1}:{letter}{last})", float(off.max()), look)
         outputs = address(row + 1, layout.column(names.activations[-1][0]))
         for cells in (f"{outputs}:{letter}{last}", f"{letter}{row - 1}"):
-            for shown, largest in _FORMATS.items():
+            for shown, largest in list(_FORMATS.items())[: 1 + self._may_be_large]:
                 page.show_extreme_numbers(cells, largest=largest, shown=shown)
         page.height(1, 24)
         page.text("A2", self._subtitle)
@@ -605,7 +610,8 @@ class _Sheet:
         self._scale(values)
         corner, end = address(_PICTURE_ROW, _PICTURE_COLUMN), address(_ACROSS_ROW - 1, _LAST_PICTURE_COLUMN)
         paint(page, (corner, end), self._scale_cells, marks)
-        for cells in (f"{corner}:{end}", f"{self._scale_cells[0]}:{self._scale_cells[-1]}"):
+        legend = f"{self._scale_cells[0]}:{self._scale_cells[-1]}"
+        for cells in (f"{corner}:{end}", legend) if self._may_be_large else ():
             page.show_extreme_numbers(cells, largest=_LARGEST_ON_MAP, smallest=0.0, shown=theme.POWER_FORMAT)
 
     def _shown_cells(self) -> None:
