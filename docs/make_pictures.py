@@ -31,6 +31,9 @@ SHEETS: Mapping[str, tuple[str, ...]] = {
     "optimisers": ("Optimisers",),
 }
 """The sheets that are shown of a template; of the others Predictions, the picture that it promises."""
+MIDDLE: Mapping[str, tuple[str, str]] = {"Optimisers": ("A200", "A32")}
+"""A cell far away, and then the one that LibreOffice shows in the middle when it comes from there, of a sheet whose
+picture lies below its first screen."""
 
 
 def main() -> int:
@@ -78,12 +81,13 @@ def waited(title: str) -> str:
 
 
 def take(sheet: str, picture: Path) -> None:
-    """Go to the top of a sheet and take its picture."""
-    do("key", "ctrl+shift+t")
-    do("key", "ctrl+a")
-    do("type", "--delay", "20", f"${quoted(sheet)}.A1")
-    do("key", "Return")
-    time.sleep(4)
+    """Go to the top of a sheet, or where its picture is, and take its picture."""
+    for cell in MIDDLE.get(sheet, ("A1",)):
+        do("key", "ctrl+shift+t")
+        do("key", "ctrl+a")
+        do("type", "--delay", "20", f"${quoted(sheet)}.{cell}")
+        do("key", "Return")
+        time.sleep(4)
     picture.parent.mkdir(exist_ok=True)
     visible = f"{WIDTH - RIGHT}x{HEIGHT - ABOVE - BELOW}+0+{ABOVE}"
     subprocess.run(["import", "-window", "root", "-crop", visible, "+repage", str(picture)], check=True)

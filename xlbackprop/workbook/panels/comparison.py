@@ -46,7 +46,8 @@ _LOWEST_POWER, _HIGHEST_POWER = 1e-10, 1e6
 LEAST_FIRST = 1e-12
 """What stands for a first loss of 0, of which there are no multiples."""
 _ROWS_BETWEEN = 3
-_PATH_ROWS = 24
+_PATH_ROWS = 20
+"""Low enough for a screen to show the paths with the losses over them."""
 _LAST_ROW_OF_A_SCREEN, _LEAST_CHART_ROWS = 25, 9
 """What the axes of the charts are called stands within a screen of 768 pixels, unless the charts got too low."""
 
