@@ -56,6 +56,7 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
     "a row that is called otherwise": _replaced('<row r="41"', '<row r="77"'),
     "cells that are called otherwise": _replaced('<c r="([A-Z]+)41"', r'<c r="\g<1>141"', COLUMNS),
     "no numbers": _replaced(rf'(<c r="O\d\d"[^>]*><f[^>]*/>){VALUE}', r"\1<v>1-2</v>", 12),
+    "numbers that no cell can hold": _replaced(rf'(<c r="O\d\d"[^>]*><f[^>]*/>){VALUE}', r"\1<v>1E309</v>", 12),
     "another spelling": _replaced(rf'(<c r="O\d\d"[^>]*><f[^>]*/>){VALUE}', r"\1<v>5.0E-1</v>", 12),
     "a row behind": _replaced("</sheetData>", '<row r="40"><c r="B40"><v>7</v></c></row></sheetData>'),
     "a fixed row": _replaced(r'(<f t="shared" ref="[^<>]*>[A-Z]+33-[^<>]*[A-Z])33</f>', r"\1$36</f>", 8),

@@ -304,6 +304,54 @@ def test_right_means_that_every_number_was_compared(lack: str, steps: tuple[int,
         assert [f"{finding.cells[0]} {finding.kind}" for finding in report.findings] == ([told] if told else [])
 
 
+def batches(change: Mapping[str, str | float | None]) -> dict[str, Cells]:
+    """A linear neuron on four samples, a block of columns a step; nothing reads the gradients of the last one."""
+    xs, ys = (0.1, 0.3, 0.5, 0.7), (0.9, 1.2, 1.2, 1.6)
+    cells: dict[str, str | float | None] = {"D8": "eta", "E8": 0.1, "E2": 0.2, "F2": 0.1}
+    for row, (x, y) in enumerate(zip(xs, ys, strict=True), 2):
+        cells |= {f"A{row}": x, f"B{row}": y}
+    for step, (output, loss, by_w, by_b) in enumerate(map(tuple, ("KLMN", "PQRS", "UVWX")), 2):
+        cells |= {
+            f"{one}{step}": f"=AVERAGE({two}2:{two}5)" for one, two in zip("GHI", (by_w, by_b, loss), strict=True)
+        }
+        if step > 2:
+            cells |= {
+                f"{one}{step}": f"={one}{step - 1}-$E$8*{two}{step - 1}" for one, two in zip("EF", "GH", strict=True)
+            }
+        for row in range(2, 6):
+            cells |= {
+                f"{output}{row}": f"=$E${step}*A{row}+$F${step}",
+                f"{loss}{row}": f"=0.5*({output}{row}-B{row})^2",
+                f"{by_w}{row}": f"=({output}{row}-B{row})*A{row}",
+                f"{by_b}{row}": f"={output}{row}-B{row}",
+            }
+    cells.update(change)
+    return {"Sheet": {place: content for place, content in cells.items() if content is not None}}
+
+
+ODD_CELLS: Mapping[str | float | None, str] = {
+    "=1/0": "error_value",
+    "=NA()": "error_value",
+    "abc": "text_value",
+    None: "empty_cell",
+    0.3: "",
+    "=A9": "",
+    "=BESSELJ(A2,0)": "",
+    "=[1]Tab!$A$1": "",
+}
+
+
+@pytest.mark.parametrize("place", ["V3", "W3", "W4", "M3", "Q4"])
+def test_a_cell_that_is_unlike_those_on_both_sides_is_not_called_right(place: str, tmp_path: Path) -> None:
+    """In the last step too, whose gradients no update reads, and where it cannot be followed beside a wrong one."""
+    assert check(write(tmp_path / "right.xlsx", batches({}))).status == "ok"
+    for number, (content, kind) in enumerate(ODD_CELLS.items()):
+        report = check(write(tmp_path / f"{number}.xlsx", batches({place: content})))
+        assert report.status != "ok"
+        if kind:
+            assert (place, kind) in {(finding.cells[0], finding.kind) for finding in report.findings}
+
+
 def test_a_typed_loss_among_formulas_is_not_called_right(tmp_path: Path) -> None:
     labels = {name: f"x{index}" for index, name in enumerate(handmade.CLASSIC)}
     report = check(handmade.write(tmp_path / "typed.xlsx", {("E_total", 36): 0.5}, labels=labels, rows=8))

@@ -168,6 +168,12 @@ def test_a_text_of_numbers_is_judged_as_pasted_numbers(
     assert [finding.cells for finding in wrong.findings] == [("W6",)]
 
 
+@pytest.mark.parametrize("content", ["", "1e309", "nan", "1_0", "\u0663", "-", "#N/A"])
+def test_what_is_no_number_among_pasted_ones_is_told(content: str, tmp_path: Path) -> None:
+    wrong = check(delimited(tmp_path / "wrong.csv", ",", ".", "utf-8", (2, "a_h1", content)))
+    assert [finding.cells for finding in wrong.findings] == [("J6",)]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

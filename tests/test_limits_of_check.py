@@ -342,6 +342,11 @@ def test_sheets_that_are_one_part_and_very_many_sheets_are_refused(right: Path) 
         return re.sub(rb"<sheets>(.*)</sheets>", lambda match: b"<sheets>" + match[1] * 20_000 + b"</sheets>", data)
 
     assert "one and the same" in message_of(_with_part(right, "xl/workbook.xml", doubled))
+    workbook = openpyxl.Workbook()
+    for name in ("Table 1", "Table 2"):
+        two = handmade.write(right.with_name("two.xlsx"), sheet=name, book=workbook)
+    same = _with_part(two, "xl/workbook.xml", lambda data: data.replace(b"Table 2", b"TABLE 1"))
+    assert "two of its sheets are called “Table 1”" in message_of(same)
     assert "20,000 sheets" in message_of(_with_part(right, "xl/workbook.xml", many))
 
 
@@ -460,6 +465,8 @@ CELLS = [
     '<c r="I1"><f aca="false">SUM(A1:B1)</f><v/></c>',
     '<c r="J1" t="e"><f>1/0</f><v>#DIV/0!</v></c>',
     '<c r="K1" t="array"><v>nan</v></c>',
+    '<c r="R1"><v>1E309</v></c>',
+    '<c r="S1"><v>-inf</v></c>',
     '<c r="L1"/>',
     "<c><v>3</v></c>",
     "<c r='N1'><v>4</v></c>",
@@ -482,6 +489,7 @@ def test_cells_are_read_alike_by_their_pattern_and_as_any_xml(chosen: list[str],
         ]
 
     assert cells("") == cells("<!-- -->")
+    assert not {"inf", "-inf", "nan"} & {value for _, value, *_ in cells("")}
     assert len(cells("")) > 300
 
 

@@ -137,7 +137,7 @@ class _Diagnosis:
         operands = graph.operands(node).tolist()
         groups: dict[str, dict[int, None]] = defaultdict(dict)
         for operand in operands:
-            if operand in step.values and graph.is_formula(operand) and operand not in forward:
+            if operand in step.values and graph.kind(operand) is not None and operand not in forward:
                 groups[skeleton(graph, operand)][operand] = None
         numbers = step.operands_of(node)
         for cells in groups.values():
@@ -154,7 +154,8 @@ class _Diagnosis:
                 if not all(other in step.adjoints for other in beside):
                     continue
                 whole = [step.adjoints[other] for other in beside]
-                shares = [step.slopes(other).get(self.parameter) for other in beside if graph.is_formula(other)]
+                followed = [other for other in beside if graph.kind(other) is not None]
+                shares = [step.slopes(other).get(self.parameter) for other in followed]
                 options = [whole]
                 if len(shares) == len(whole) and all(share is not None for share in shares):
                     options.append([one * share for one, share in zip(whole, shares, strict=True) if share is not None])

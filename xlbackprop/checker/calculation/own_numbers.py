@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,7 @@ _BESIDE = ((1, 0), (0, 1))
 _HALVES = (0.5 + 1e-6, 0.5 - 1e-6)
 """What is added before the decimals are cut off: a number halfway between two goes either way."""
 _NO_NUMBER = "gives no number"
+_ODD = {"typed": "is a typed number among formulas", "other": "is built otherwise than the cells on both sides of it"}
 _LIKE_A_NUMBER = re.compile(r"\s*[-+−]?[\d.,'\s]*\d[\d.,'\s]*%?\s*")
 
 
@@ -53,6 +54,14 @@ def own_numbers(
     numbers = _Numbers(graph, recalculated)
     lacks: dict[tuple[str, str, int], dict[Position, None]] = defaultdict(dict)
     doubts: dict[str, dict[Position, None]] = defaultdict(dict)
+    for node in numbers.beside(verdict):
+        for what, where in numbers.gaps(node):
+            if (where[0], where[1:]) in reported:
+                continue
+            if what not in _ODD:
+                lacks[what, where[0], numbers.formula_at(where)][where] = None
+            elif not verdict.model.feeds[graph.node(where)]:
+                doubts[_ODD[what]][where] = None
     for node in numbers.used(verdict):
         position = graph.positions[node]
         found = [lack for lack in numbers.lacks(node) if (lack[1][0], lack[1][1:]) not in reported]
@@ -63,7 +72,7 @@ def own_numbers(
                 doubts[words][where] = None
     for position in numbers.typed_among_formulas(verdict):
         if (position[0], position[1:]) not in reported:
-            doubts["is a typed number among formulas"][position] = None
+            doubts[_ODD["typed"]][position] = None
     if lacks or len(doubts) > 1:
         doubts.pop(_NO_NUMBER, None)
     unsound = {where[0] for places in (*lacks.values(), *doubts.values()) for where in places}
@@ -130,6 +139,51 @@ class _Numbers:
                 seen.add(node)
                 ahead += self._read(node)
         return sorted(seen)
+
+    def beside(self, verdict: CalculationVerdict) -> Iterator[int]:
+        """The formula cells between those that depend on what is trained, on the sheets where that is."""
+        graph = self.graph
+        sheets = {training.sheet for training in verdict.trainings}
+        places: dict[str, list[Coordinates]] = defaultdict(list)
+        for node in np.flatnonzero(verdict.model.depends).tolist():
+            sheet, *place = graph.positions[node]
+            if sheet in sheets and graph.is_formula(node):
+                places[sheet].append((place[0], place[1]))
+        corners = {sheet: (np.min(found, axis=0), np.max(found, axis=0)) for sheet, found in places.items()}
+        for node, (sheet, *place) in enumerate(graph.positions):
+            if sheet in corners and graph.is_formula(node):
+                first, last = corners[sheet]
+                if (first <= place).all() and (place <= last).all():
+                    yield node
+
+    def gaps(self, node: int) -> Iterator[tuple[str, Position]]:
+        """Where a formula makes an error value, and what stands between two cells with the same formula in a range that
+        it reads: `text`, nothing (`empty`), a `typed` number or an `other` formula."""
+        formula, kind = self.graph.formulas[node], self.graph.kind(node)
+        is_meant = formula is not None and formula.functions > {"NA"}
+        for what, where in () if is_meant else self.lacks(node):
+            if where == self.graph.positions[node] and what != CIRCLE:
+                yield what, where
+        for slot in () if kind is None else kind.program.slots:
+            if slot.is_range:
+                yield from self._gaps(self.graph.operands(node)[slot.start : slot.start + slot.size].tolist())
+
+    def _gaps(self, nodes: Sequence[int]) -> Iterator[tuple[str, Position]]:
+        positions = {index: self.graph.positions[node] for index, node in enumerate(nodes) if node > TEXT}
+        counts = Counter(self.formula_at(where) for where in positions.values())
+        formula, number = max(counts.items(), key=lambda item: item[1], default=(0, 0))
+        if not formula or 2 * number <= len(nodes):
+            return
+        usual = [index for index, where in positions.items() if self.formula_at(where) == formula]
+        first, last = usual[0], usual[-1]
+        start, end = positions[first], positions[last]
+        down, across = (end[1] - start[1]) // (last - first), (end[2] - start[2]) // (last - first)
+        for index in range(first + 1, last):
+            where = (start[0], start[1] + (index - first) * down, start[2] + (index - first) * across)
+            node = nodes[index]
+            if self.graph.node(where) == node and index not in usual:
+                is_typed = node > TEXT and not self.graph.is_formula(node)
+                yield "typed" if is_typed else {BLANK: "empty", TEXT: "text"}.get(node, "other"), where
 
     def _is_inside(self, position: Position, trainings: Iterable[Training]) -> bool:
         sheet, row, column = position

@@ -135,7 +135,8 @@ class Step:
     def numbers(self, operands: Identities, values: Mapping[int, Array]) -> Array:
         """What a formula of the step reads in some cells: a parameter is as it was before its update."""
         seen, updated = self.model.evaluation.seen, self._updated
-        return np.array([seen[n] if n in updated or n not in values else values[n] for n in operands.tolist()])
+        found = [seen[n] if n in updated or n not in values else values[n] for n in operands.tolist()]
+        return np.array(found).reshape(len(found), self.model.evaluation.worlds)
 
     def program(self, node: int) -> Program:
         """The program of a formula cell of the step."""

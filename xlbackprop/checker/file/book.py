@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from posixpath import dirname, join, normpath
@@ -76,7 +77,7 @@ def read(path: Path) -> Book:
         text = delimited.content_of(container.data)
         return Book(path, container, (Sheet(path.stem, "", lambda: text),), {})
     if container.kind == "ods":
-        return Book(path, container, opendocument.sheets_of(container), {})
+        return Book(path, container, _told_apart(opendocument.sheets_of(container)), {})
     main = main_part(container)
     tree = container.tree(main)
     targets = relationships(container, main)
@@ -99,7 +100,16 @@ def read(path: Path) -> Book:
     if not sheets:
         raise UnreadableError("the workbook has no sheet with cells")
     names = {element.attributes.get("name", ""): element.content() for element in tree.all("definedName")}
-    return Book(path, container, tuple(sheets), names)
+    return Book(path, container, _told_apart(sheets), names)
+
+
+def _told_apart(sheets: Sequence[Sheet]) -> tuple[Sheet, ...]:
+    """The sheets, of which no two have one name, as no spreadsheet program lets them."""
+    alike = Counter(sheet.name.casefold() for sheet in sheets)
+    double = next((sheet.name for sheet in sheets if alike[sheet.name.casefold()] > 1), None)
+    if double is not None:
+        raise UnreadableError(f"the file is damaged: two of its sheets are called “{double}”")
+    return tuple(sheets)
 
 
 def main_part(container: Container) -> str:

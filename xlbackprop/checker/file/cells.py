@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -14,6 +16,14 @@ from msgspec import Struct
 from xlbackprop.checker.file.formula import CellFormula
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates
+
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+
+
+def number_of(text: str) -> float | None:
+    """The number that a text is in a file; None where it is none, or one that no cell can hold, such as 1E309."""
+    number = float(text) if _NUMBER.fullmatch(text) else math.nan
+    return number if math.isfinite(number) else None
 
 
 class Cell(Struct, gc=False):

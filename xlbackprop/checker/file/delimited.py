@@ -7,13 +7,12 @@ import io
 import re
 from collections import Counter
 
-from xlbackprop.checker.file.cells import Cell, Content
+from xlbackprop.checker.file.cells import Cell, Content, number_of
 from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, UnreadableError
 from xlbackprop.ground.grid import MOST_COLUMNS, MOST_ROWS, Coordinates
 
 _LOOKED_AT = 50
 """Lines that tell what separates the columns."""
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _WITH_COMMA = re.compile(r"[-+]?(?:\d+,\d+|,\d+|\d+)(?:[eE][-+]?\d+)?")
 
 
@@ -71,7 +70,7 @@ def _cell(field: str, is_continental: bool) -> Cell:
     plain = field.replace("−", "-")
     if is_continental and _WITH_COMMA.fullmatch(plain):
         plain = plain.replace(",", ".")
-    if not _NUMBER.fullmatch(plain):
+    number = number_of(plain)
+    if number is None:
         return Cell(field[:LONGEST_TEXT])
-    number = float(plain)
     return Cell(number, "" if plain == repr(number) else plain)

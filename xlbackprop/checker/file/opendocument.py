@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from xlbackprop.checker.file.arrays import elements
-from xlbackprop.checker.file.cells import Cell, Content, Sheet
+from xlbackprop.checker.file.cells import Cell, Content, Sheet, number_of
 from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, MOST_SHEETS, Container, UnreadableError
 from xlbackprop.checker.file.formula import FormulaReader
 from xlbackprop.ground.grid import MOST_COLUMNS, MOST_ROWS, Coordinates, address, quoted
@@ -114,10 +114,8 @@ class _Reader:
         kind, plain = attributes.get("value-type", ""), attributes.get("value", "")
         content: float | str | None = text[:LONGEST_TEXT] or None
         if kind in {"float", "percentage", "currency"}:
-            try:
-                content = float(plain)
-            except ValueError:
-                content = plain
+            number = number_of(plain)
+            content = plain if number is None else number
         elif kind == "boolean":
             content = float(attributes.get("boolean-value") == "true")
         written = in_our_notation(attributes.get("formula", ""))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from math import isfinite
 
 import numpy as np
 
 from xlbackprop.checker.file.alike_rows import AlikeRows, alike_rows
 from xlbackprop.checker.file.arrays import elements
-from xlbackprop.checker.file.cells import Block, Blocks, Cell, Content
+from xlbackprop.checker.file.cells import Block, Blocks, Cell, Content, number_of
 from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, Container, UnreadableError, raised
 from xlbackprop.checker.file.formula import CellFormula, FormulaReader
 from xlbackprop.ground.grid import Coordinates, column_number
@@ -121,10 +122,8 @@ def read_content(
         elif kind in {"str", "inlineStr", "e", "d"}:
             content = plain
         else:
-            try:
-                content = float(plain) if plain else None
-            except ValueError:
-                content = plain
+            number = number_of(plain.strip())
+            content = (plain or None) if number is None else number
         if content is None and rule is None:
             return
         if isinstance(content, str) and not content.strip() and rule is None:
@@ -163,7 +162,7 @@ def read_content(
                 number = float(value_code)
             except ValueError:
                 return match[0]
-            if len(cells) < MOST_CELLS and b"_" not in value_code:
+            if len(cells) < MOST_CELLS and b"_" not in value_code and isfinite(number):
                 plain = value_code.decode()
                 cells[row, column] = Cell(number, "" if plain == repr(number) else plain, rule)
                 return b""
@@ -211,6 +210,8 @@ def read_content(
         try:
             numbers = found.texts.astype(np.float64)
         except ValueError:
+            return False
+        if not np.isfinite(numbers).all():
             return False
         in_block += numbers.size
         if len(cells) + in_block > MOST_CELLS:

@@ -22,6 +22,7 @@ _ELSEWHERE = frozenset({"POW"})
 _NOT_READ = "#ERROR!"
 """What IronCalc gives for a formula that it cannot read."""
 CIRCLE = "#CIRC!"
+_NOTHING = frozenset({"empty", "gap"})
 _GIVEN = re.compile(r"[itb]\d+")
 _POWER_OF_E = re.compile(r"(?<![A-Za-z0-9_.$])[eE]\s*\^\s*(\([^()]*\)|-?[$A-Za-z0-9.]+)")
 
@@ -41,10 +42,13 @@ def numberless_cells(book: Book, table: IterationTable, recalculated: Values) ->
         filled = sum(len(stretch) for stretch, cell in cells if cell is not None and cell.formula is not None)
         has_formulas = 2 * filled > len(rows)
         without = np.isnan(numbers_along(table, line, recalculated))
+        is_between = ~(np.append(True, without[:-1]) | np.append(without[1:], True))
         for step in (step for step in rows if without[step]):
             place = table.place(name, step)
-            what = _lack(book, table, place, recalculated, has_formulas)
-            if what and not (_GIVEN.fullmatch(name) and what == "empty"):
+            what = _lack(book, table, place, recalculated, has_formulas or bool(is_between[step]))
+            if what == "empty" and not has_formulas:
+                what = "gap"
+            if what and not (_GIVEN.fullmatch(name) and what in _NOTHING):
                 groups[name, what, _number_of(table.sheet.cells.get(place))].append(place)
                 step_of[place] = step
     circles = {key: min(step_of[place] for place in places) for key, places in groups.items() if key[1] == CIRCLE}
@@ -90,11 +94,11 @@ def _number_of(cell: Cell | None) -> int:
     return 0 if cell is None or cell.formula is None else id(cell.formula)
 
 
-def _lack(book: Book, table: IterationTable, place: Coordinates, recalculated: Values, has_formulas: bool) -> str:
+def _lack(book: Book, table: IterationTable, place: Coordinates, recalculated: Values, is_needed: bool) -> str:
     """What a cell holds in place of a number; empty where it holds one."""
     cell = table.sheet.cells.get(place)
     if cell is None:
-        return "empty" if has_formulas else ""
+        return "empty" if is_needed else ""
     value: float | str | None = recalculated.get((table.sheet.name, *place), cell.value)
     if not isinstance(value, str) or not value.strip():
         return ""
@@ -148,7 +152,7 @@ def without_number(sheet: Sheet, name: str, what: str, places: list[Coordinates]
     Args:
         sheet: where they stand.
         name: what they are called; may be empty.
-        what: an error value, `text` or `empty`.
+        what: an error value, `text`, `empty` where formulas stand around, or `gap` where numbers do.
         places: row and column of each.
         recalculated: what the formulas give.
     """
@@ -157,14 +161,14 @@ def without_number(sheet: Sheet, name: str, what: str, places: list[Coordinates]
     cells = ranges(places)
     subject = f"{name} in {shortened(cells)}" if name else shortened(cells)
     stands = ""
-    expected = "a number" if what == "text" else "a formula"
+    expected = "a number" if what in {"text", "gap"} else "a formula"
     if cell is not None:
         stands = f"={cell.formula.written(*first)}" if cell.formula is not None else str(cell.value)
         mended = _POWER_OF_E.sub(lambda match: f"EXP({match[1].removeprefix('(').removesuffix(')')})", stands)
         if cell.formula is not None and mended != stands:
             expected = mended
-    if what == "empty":
-        words, kind = "is empty where a formula belongs", "empty_cell"
+    if what in _NOTHING:
+        words, kind = f"is empty where {expected} belongs", "empty_cell"
     elif what == "text":
         words, kind = f"holds the text “{stands[:20]}” where a number belongs", "text_value"
     elif what == CIRCLE:
