@@ -24,7 +24,7 @@ FLEW, NO_GRADIENT, CONVERGED, UNMOVED = "flew away", "stuck: no gradient", "conv
 SWINGS, FALLING, RISING, STUCK = "goes up and down", "still falling", "rising", "stuck"
 ABOVE_FALLING, ABOVE_STUCK = "falling, still above its start", "stuck above its start"
 FELL_FLAT, FELL_RISING = "fell, then flat", "fell, now rising"
-CREEPS, RETURNED = "hardly falls", "went up, then back"
+CREEPS, RETURNED = "falls slowly", "went up, then back"
 UP_FIRST = "went up, then "
 """Comes before the outcome of a training whose loss was once higher than at its start."""
 
@@ -44,6 +44,8 @@ _SAME = 1e-12
 """Losses that differ by a smaller share than this are those of weights that have not moved."""
 _FLAT = 0.01
 """A loss that changes by a smaller share than this over the last quarter of the training is flat."""
+_GOES_ON = 0.1
+"""A loss that falls over the last quarter by more than this share of its whole fall has not become flat: it is slow."""
 _FAR = 100.0
 """A loss this many times the first one and a small one has run away."""
 _VANISHED = 1e-4
@@ -66,7 +68,8 @@ def rule(*, saturates: bool, bounded: bool) -> Expression:
     falls = conditional(ends_above, _LAST, Symbol(ABOVE_FALLING), _after_a_rise(FALLING))
     near = conditional(_LAST, (1 - CLEARLY) * _FIRST, Symbol(CREEPS), Symbol(STUCK))
     near = conditional(ends_above, _HIGHEST, Symbol(RETURNED), near)
-    stays = conditional(_LAST, (1 - _FLAT) * _FIRST, _after_a_rise(FELL_FLAT), near)
+    fell = conditional(_GOES_ON * (_FIRST - _LAST), _BEFORE - _LAST, _after_a_rise(CREEPS), _after_a_rise(FELL_FLAT))
+    stays = conditional(_LAST, (1 - _FLAT) * _FIRST, fell, near)
     stays = conditional(ends_above, _LAST, Symbol(ABOVE_STUCK), stays)
     rises = conditional(_FIRST, _LAST, Symbol(RISING), Symbol(FELL_RISING))
     went = conditional((1 + _FLAT) * _BEFORE, _LAST, rises, stays)
