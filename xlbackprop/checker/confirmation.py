@@ -164,8 +164,7 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         findings = tuple(
             item
             for item in verdict.findings
-            if not _is_contradicted(calculation, item[1], excused, doubtful)
-            if not _is_said_of_forward_pass(calculation, item[1], verdict.table)
+            if not _is_contradicted(calculation, item[1], excused)
             if not verdict.doubted or _is_shared(calculation, item[1])
             if calculation.is_plain or not _are_updates(calculation, item[1])
         )
@@ -214,14 +213,6 @@ def _is_shared(calculation: CalculationVerdict, finding: Finding) -> bool:
     return not {mistake.node for mistake in calculation.mistakes}.isdisjoint(_nodes(calculation, finding))
 
 
-def _is_said_of_forward_pass(calculation: CalculationVerdict, finding: Finding, table: IterationTable) -> bool:
-    """Whether most cells of a line of the forward pass are said to be wrong without a reason: it is what it is."""
-    nodes = _nodes(calculation, finding)
-    adjoints = [descent.adjoint for descent in calculation.descents]
-    is_forward = all(any(np.nan_to_num(adjoint[node]).any() for adjoint in adjoints) for node in nodes)
-    return finding.kind in UNNAMED and is_forward and 2 * len(nodes) > len(table.steps)
-
-
 def _steps_without_proof(
     calculation: CalculationVerdict, table: IterationTable, findings: Iterable[Finding]
 ) -> set[int]:
@@ -238,28 +229,11 @@ def _after(calculation: CalculationVerdict, findings: Iterable[Finding]) -> Flag
     return dependents(calculation.model.evaluation, np.array(sorted(nodes), dtype=np.int64))
 
 
-def _is_contradicted(
-    calculation: CalculationVerdict,
-    finding: Finding,
-    excused: Callable[[Position], bool],
-    doubtful: Container[int] = (),
-) -> bool:
-    """Whether the calculation shows all cells of a finding to be right, or to be none of the calculation.
-
-    A finding without a reason is none where other mistakes explain what is wrong.
-
-    Args:
-        calculation: what the formulas say.
-        finding: what the labels say.
-        excused: the cells that are shown to be right.
-        doubtful: rows or columns in which mistakes explain nothing, since the forward pass is mistaken.
-    """
+def _is_contradicted(calculation: CalculationVerdict, finding: Finding, excused: Callable[[Position], bool]) -> bool:
+    """Whether the calculation shows all cells of a finding to be right, or to be none of the calculation."""
     graph = calculation.graph
     for node in _nodes(calculation, finding):
         if node <= TEXT or excused(graph.positions[node]):
-            continue
-        _, *place = graph.positions[node]
-        if finding.kind in UNNAMED and calculation.consistent[node] and not any(line in doubtful for line in place):
             continue
         if graph.is_formula(node) or _is_among_formulas(calculation, node):
             return False

@@ -503,12 +503,18 @@ def _explained(model: Model, ratio: Array, members: Identities) -> tuple[Identit
 
 
 def _explained_here_alone(model: Model, ratio: Array, members: Identities) -> tuple[Identities, float]:
-    """For each update the cell with the rate, and the factor of most, by the numbers of the sheet alone."""
+    """For each update the cell with the rate, and the factor of most, by the numbers of the sheet alone.
+
+    Any cell may be the rate then; it is taken to be the one with which least is left to explain.
+    """
     rates = np.zeros(len(ratio), dtype=np.int64)
     factors = np.full(len(ratio), np.nan)
     for nodes, quotient in _quotients(model, ratio, members):
         steady, own = _steady(quotient[:, FREE:])
-        rates[steady], factors[steady] = nodes[steady], own[steady]
+        with np.errstate(all="ignore"):
+            nearer = ~(np.abs(np.log(np.abs(own))) > np.abs(np.log(np.abs(factors))))
+        chosen = steady & nearer
+        rates[chosen], factors[chosen] = nodes[chosen], own[chosen]
     return rates, _commonest(factors)
 
 

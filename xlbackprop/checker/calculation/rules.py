@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from xlbackprop.checker.calculation.graph import TEXT, Graph
+from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
 from xlbackprop.checker.calculation.model import Flags, Loss, Model
 from xlbackprop.checker.calculation.names import named
 from xlbackprop.checker.calculation.worlds import FREE
@@ -29,7 +29,7 @@ def rules(model: Model, near: Flags) -> list[Loss]:
     graph = model.graph
     is_backward = model.feeds & model.depends
     is_backward[model.targets] = True
-    found: dict[tuple[int, ...], dict[int, tuple[int, int]]] = defaultdict(dict)
+    found: dict[tuple[object, ...], dict[int, tuple[int, int]]] = defaultdict(dict)
     for kind in graph.kinds:
         places = np.flatnonzero(is_backward[kind.cells])
         beside = [place for place in places.tolist() if near[kind.cells[place]]]
@@ -46,7 +46,8 @@ def rules(model: Model, near: Flags) -> list[Loss]:
                 for error in zip(outputs, targets, strict=True):
                     cell = _followed(graph, error[0], path)
                     if cell and model.depends[cell] and graph.is_formula(cell):
-                        found[tuple(graph.kind_of[[cell, *error]].tolist())].setdefault(cell, error)
+                        builds = (skeleton(graph, node) for node in (cell, *error))
+                        found[kind.program.build, tuple(slot for _, slot in path), *builds].setdefault(cell, error)
     return [Loss(tuple(cells), tuple(cells.values())) for cells in found.values()][:MOST_RULES]
 
 
@@ -88,7 +89,7 @@ def rule_doubts(model: Model, loss: Loss) -> Iterator[str]:
         for node in np.intersect1d(graph.readers(output), graph.readers(target)).tolist():
             if set(graph.operands(node).tolist()) == {output, target} and _is_loss(seen[node], one, other):
                 sheet = graph.positions[node][0]
-                if cell not in graph.operands(node) or not _is_square(seen[node], one, other):
+                if (cell == output) != _is_square(seen[node], one, other):
                     shown = named(graph, node, sheet)
                     yield f"{sheet}: the updates go down {rule_words(model, loss)}, not by that of {shown}"
                     return
@@ -106,7 +107,8 @@ def _is_loss(values: Array, output: Array, target: Array) -> bool:
     with np.errstate(all="ignore"):
         hit = -target * np.log(output)
         entropies = (hit, hit - (1 - target) * np.log(1 - output))
-    is_entropy = any(np.allclose(values[:FREE], one[:FREE], rtol=_SAME, atol=0.0) for one in entropies)
+    worlds = slice(0, FREE), slice(FREE, None)  # one of a class that is chosen by IF is one with its own target
+    is_entropy = any(np.allclose(values[w], one[w], rtol=_SAME, atol=0.0) for one in entropies for w in worlds)
     return is_entropy or _is_square(values, output, target)
 
 

@@ -92,15 +92,17 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
             before[parameter] = int(parameters[number_of[root]])
     for target, index in number_of.items():
         before.setdefault(target, int(parameters[index]))
-    votes: dict[tuple[str, str], Counter[Move]] = defaultdict(Counter)
+    votes: dict[tuple[object, ...], Counter[Move]] = defaultdict(Counter)
     for node, earlier in before.items():
-        votes[_sheets(graph, node, earlier)][_move(order, graph, earlier, node)] += 1
+        for voters in _voters(graph, node, earlier, node in update_of):
+            votes[voters][_move(order, graph, earlier, node)] += 1
     moves: dict[int, Move] = {}
     crossed: dict[int, int] = {}
     strayed: dict[int, int] = {}
     repeating: list[tuple[int, int]] = []
     for node, earlier in before.items():
-        counts = votes[_sheets(graph, node, earlier)]
+        here, everywhere = _voters(graph, node, earlier, node in update_of)
+        counts = votes[here] if votes[here].total() > 1 else votes[everywhere]
         usual = max(counts, key=lambda move: (counts[move], move.count(0)))  # straight on, where as many go either way
         if 2 * counts[usual] < counts.total() + (usual.count(0) < 2) or counts[usual] < 2:
             continue
@@ -140,8 +142,13 @@ def _usual_moves(graph: Graph, moves: Mapping[int, Move]) -> dict[str, Move]:
     return {sheet: found.most_common(1)[0][0] for sheet, found in counts.items()}
 
 
-def _sheets(graph: Graph, node: int, earlier: int) -> tuple[str, str]:
-    return graph.positions[earlier][0], graph.positions[node][0]
+def _voters(graph: Graph, node: int, earlier: int, is_parameter: bool) -> tuple[tuple[object, ...], tuple[object, ...]]:
+    """What a cell is alike in to others that go on as it does: its sheets, or at least whether it goes to another.
+
+    New values apart from the old ones do not go on as cells do that take these over.
+    """
+    sheets = graph.positions[earlier][0], graph.positions[node][0]
+    return (*sheets, is_parameter), (sheets[0] != sheets[1], is_parameter)
 
 
 def _move(order: dict[str, int], graph: Graph, earlier: int, later: int) -> Move:

@@ -65,8 +65,6 @@ class CalculationVerdict(Struct, eq=False, dict=True):
     descents: tuple[Descent, ...]
     mistakes: tuple[Mistake, ...]
     proven: Flags
-    consistent: Flags
-    """The cells that are right where the mistakes are those that were found, and no others."""
     explained: Flags
     """Cells that are wrong only because a cell of the forward pass before them is."""
     trainings: tuple[Training, ...]
@@ -140,14 +138,13 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     wrong += list(_in_line(model, wrong))
     trainings = [training for descent in found for training in _trainings(model, descent)]
     proven = _proven(model, found, wrong)
-    consistent = _proven(model, found, wrong, mended=True) if wrong else proven
     sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
     explained = dependents(model.evaluation, sources)
     explained[sources] = False
     words = [word for several in doubts.values() for word in several]
     words += [word for descent in found for word in rate_doubts(model, descent)]
     return CalculationVerdict(
-        graph, model, tuple(found), tuple(wrong), proven, consistent, explained, tuple(trainings), tuple(words)
+        graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings), tuple(words)
     )
 
 
@@ -169,7 +166,7 @@ def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
         line = [node for node in kind.cells.tolist() if is_steps_away(here, graph.positions[node], moves[here[0]])]
         looked_at.update(line)
         read = [node for node in line if model.feeds[node] or node in updated]
-        if mistake.node not in read or 2 * sum(node in mistaken for node in read) < len(read):
+        if mistake.node not in read or 2 * sum(node in mistaken for node in read) <= len(read):
             continue  # it is the one step that is unusual
         for node in line:
             if node in mistaken:
@@ -184,27 +181,24 @@ def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
             yield replace(mistake, node=node, formula=text)
 
 
-def _proven(model: Model, found: list[Descent], wrong: list[Mistake], *, mended: bool = False) -> Flags:
+def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
     """The cells that right updates show to be right, and those of the same kind in the same column.
 
     Args:
         model: the calculation.
         found: what its updates descend.
         wrong: its mistakes.
-        mended: whether updates that are right with what belongs in the place of mistakes count as right.
     """
     graph, evaluation = model.graph, model.evaluation
     proven: Flags = np.zeros(graph.size, dtype=np.bool_)
     mistaken = np.zeros(graph.size, dtype=np.bool_)
     mistaken[[mistake.node for mistake in wrong]] = True
-    parameters = [mistake.parameter for mistake in wrong if mended and mistake.formula and not mistake.is_forward]
     unusual = _unusual(graph) if found else set()
     for descent in found:
         if descent.factor < 0 and wrong:
             continue
         is_forward = (np.nan_to_num(descent.adjoint) != 0).any(axis=1)
-        is_right = descent.is_right | np.isin(model.parameters[descent.members], parameters)
-        right, other = descent.members[is_right], descent.members[~is_right]
+        right, other = descent.members[descent.is_right], descent.members[~descent.is_right]
         backward = ancestors(evaluation, model.targets[right]) & ~is_forward & model.depends
         tainted = dependents(evaluation, model.parameters[other])
         tainted |= ancestors(evaluation, np.flatnonzero(tainted & is_forward))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from xlbackprop.checker.calculation.evaluation import Cut
@@ -57,17 +59,31 @@ def _selectors(graph: Graph, depends: Cut, used: Cut) -> Identities:
 
 
 def _keep_shares(graph: Graph, given: Array) -> None:
-    """Rows of typed numbers that sum to 1 and hold one 1, such as the targets of classes, sum to 1 in every world."""
+    """Typed numbers side by side or one below another that sum to 1 and hold one 1, such as the targets of classes.
+
+    They sum to 1 in every world.
+    """
     for sheet in graph.book.sheets:
         rows: dict[int, list[tuple[int, float]]] = {}
+        columns: dict[int, list[tuple[int, float]]] = {}
         for (row, column), cell in sheet.cells.items():
             if cell.formula is None and cell.number in (0.0, 1.0):
                 rows.setdefault(row, []).append((column, cell.number))
-        for row, cells in rows.items():
-            for run in _runs(sorted(cells)):
-                if len(run) > 1 and sum(number for _, number in run) == 1.0:
-                    nodes = [graph.node((sheet.name, row, column)) for column, _ in run]
-                    given[nodes, :FREE] /= given[nodes, :FREE].sum(axis=0)
+                columns.setdefault(column, []).append((row, cell.number))
+        runs = [[(row, column) for column in run] for row, cells in rows.items() for run in _shares(cells)]
+        across = {place for run in runs for place in run}
+        downwards = [[(row, column) for row in run] for column, cells in columns.items() for run in _shares(cells)]
+        runs += [run for run in downwards if across.isdisjoint(run)]
+        for run in runs:
+            nodes = [graph.node((sheet.name, *place)) for place in run]
+            given[nodes, :FREE] /= given[nodes, :FREE].sum(axis=0)
+
+
+def _shares(cells: list[tuple[int, float]]) -> Iterator[list[int]]:
+    """The places of the runs without a gap whose numbers sum to 1."""
+    for run in _runs(sorted(cells)):
+        if len(run) > 1 and sum(number for _, number in run) == 1.0:
+            yield [place for place, _ in run]
 
 
 def _runs(cells: list[tuple[int, float]]) -> list[list[tuple[int, float]]]:
