@@ -131,7 +131,10 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     wrong = list(crossed_mistakes(model)) if found else []
     trials = Tries(_MOST_TRIALS)
     for descent in found:
-        wrong += [*mistakes(model, descent, trials), *rate_mistakes(model, descent)]
+        here = mistakes(model, descent, trials)
+        if descent.loss.errors:  # with no loss to go by, only what one change makes right is known to be wrong
+            here = [mistake for mistake in here if mistake.formula]
+        wrong += [*here, *rate_mistakes(model, descent)]
     if found:
         wrong += carrying_mistakes(model, found, {one.node for one in wrong})
         wrong += strangers(model, {one.node for one in wrong})
