@@ -8,6 +8,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.utils import get_column_letter
 
 from tests import handmade
 from tests.generated_sheets import Network, Slip, write
@@ -250,3 +251,112 @@ def test_a_line_of_one_unit_with_any_cell_emptied_is_never_called_right(tmp_path
             sheet[at] = None if at == emptied else value
         workbook.save(tmp_path / "emptied.xlsx")
         assert check(tmp_path / "emptied.xlsx").status != "ok", emptied
+
+
+def without_loss(path: Path, network: Network) -> Report:
+    """The report on a right training whose losses are left out: its updates go by the errors of the outputs alone."""
+    write(path, network)
+    workbook = openpyxl.load_workbook(path)
+    for sheet in workbook:
+        for row in sheet.iter_rows():
+            for one in row:
+                if str(one.value) in ("E1", "E2", "E", "erro 1", "erro 2", "erro "):
+                    for other in sheet[one.row]:
+                        other.value = None
+    workbook.save(path)
+    return check(path)
+
+
+CHAIN = replace(PLAIN, sizes=(1, 1, 1, 1), activations=("sigmoid",) * 3, labels="translated", steps=5)
+
+
+@pytest.mark.parametrize("layout", ["columns", "blocks below", "sheets"])
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (2, 2, 2), (2, 2, 1)])
+def test_a_right_training_without_a_loss_is_never_accused(sizes: tuple[int, ...], layout: str, tmp_path: Path) -> None:
+    """Hidden units may have the formulas of output units: these alone have errors."""
+    activations = ("sigmoid",) * (len(sizes) - 1)
+    network = replace(CHAIN, sizes=sizes, activations=activations, layout=layout, has_deltas=sizes[-1] == 1)
+    report = without_loss(tmp_path / "errors.xlsx", network)
+    assert (report.status, report.findings) == ("ok", ())
+    assert any("½(t − y)²" in words for words in report.judged)
+
+
+APART = """A8 Schritt 1 2 3 4
+w {w_new-}
+b {b_new-}
+y 1/(1+EXP(-({w}*$B$3+{b})))
+E ({y}-$B$4)^2/2
+g ({y}-$B$4)*{y}*(1-{y})
+w_new {w}-$B$5*{g}*$B$3
+b_new {b}-$B$5*{g}"""
+
+
+def new_weights_apart(path: Path, changed: Mapping[str, str]) -> Report:
+    """The report on five steps beside one another whose new weights have rows of their own; some cells are others."""
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet["B3"], sheet["B4"], sheet["B5"], sheet["B10"], sheet["B11"] = 0.7, 0.2, 0.5, 0.3, -0.4
+    rows = {"w": 10, "b": 11, "y": 12, "E": 13, "g": 14, "w_new": 15, "b_new": 16}
+    rules = dict(line.split(" ", 1) for line in APART.splitlines()[1:])
+    for name, row in rows.items():
+        for column in range(2, 7):
+            places = {other: f"{get_column_letter(column)}{at}" for other, at in rows.items()}
+            places |= {f"{other}-": f"{get_column_letter(column - 1)}{at}" for other, at in rows.items() if column > 2}
+            if column > 2 or name not in "wb":
+                rule = rules[name]
+                for other, place in places.items():
+                    rule = rule.replace("{" + other + "}", place)
+                sheet.cell(row, column).value = "=" + rule
+    for place, formula in changed.items():
+        sheet[place] = formula
+    workbook.save(path)
+    return check(path)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"E10": "=C15"}, {"D11": "=C15"}, {"C10": "=B16", "D10": "=C16", "E10": "=D16", "F10": "=E16"}],
+    ids=["right", "of an earlier step", "of another weight", "always of another weight"],
+)
+def test_new_weights_apart_are_taken_over_from_the_step_before(changed: dict[str, str], tmp_path: Path) -> None:
+    report = new_weights_apart(tmp_path / "apart.xlsx", changed)
+    assert cells(report) == set(changed)
+    assert report.status == ("mistakes" if changed else "ok")
+
+
+def test_the_rate_that_stands_in_updates_is_meant_where_only_the_sheet_s_numbers_tell_it(tmp_path: Path) -> None:
+    """Targets of classes below one another sum to 1, or the derivative of their cross-entropy is another."""
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    cells_ = {"A2": 0.6, "A3": -0.3, "C2": 0, "C3": 1, "C4": 0, "A6": 0.1}
+    weights = [(0.4, 0.2), (-0.3, 0.8), (0.5, -0.6)]
+    formulas: dict[str, str] = {}
+    for step in range(4):
+        top = 10 + 10 * step
+        for unit, pair in enumerate(weights):
+            row = top + unit
+            for letter, start in zip("AB", pair, strict=True):
+                place = f"{letter}{row}"
+                if step:
+                    formulas[place] = f"={letter}{row - 10}-$A$6*{letter}{row - 6}"
+                else:
+                    cells_[place] = start
+            formulas[f"D{row}"] = f"=A{row}*$A$2+B{row}*$A$3"
+            formulas[f"E{row}"] = f"=EXP(D{row})"
+            formulas[f"F{row}"] = f"=E{row}/SUM(E${top}:E${top + 2})"
+            formulas[f"D{row + 4}"] = f"=F{row}-C{2 + unit}"
+            formulas[f"A{row + 4}"], formulas[f"B{row + 4}"] = f"=D{row + 4}*$A$2", f"=D{row + 4}*$A$3"
+        formulas[f"G{top}"] = f"=-($C$2*LN(F{top})+$C$3*LN(F{top + 1})+$C$4*LN(F{top + 2}))"
+    for place, value in {**cells_, **formulas}.items():
+        sheet[place] = value
+    workbook.save(tmp_path / "classes.xlsx")
+    report = check(tmp_path / "classes.xlsx")
+    assert (report.status, report.findings) == ("ok", ())
+
+
+def test_classes_chosen_by_if_have_a_cross_entropy(tmp_path: Path) -> None:
+    report = batches(tmp_path / "classes.xlsx", loss="-IF(C{r}=1,LN(E{r}),LN(1-E{r}))")
+    assert (report.status, report.findings) == ("not_recognised", ())
+    assert "the updates go down by the derivative of ½(t − y)²" in report.message

@@ -46,7 +46,7 @@ def rules(model: Model, near: Flags) -> list[Loss]:
                 for error in zip(outputs, targets, strict=True):
                     cell = _followed(graph, error[0], path)
                     if cell and model.depends[cell] and graph.is_formula(cell):
-                        builds = (skeleton(graph, node) for node in (cell, *error))
+                        builds = (skeleton(graph, graph.link(node)) for node in (cell, *error))
                         found[kind.program.build, tuple(slot for _, slot in path), *builds].setdefault(cell, error)
     return [Loss(tuple(cells), tuple(cells.values())) for cells in found.values()][:MOST_RULES]
 
