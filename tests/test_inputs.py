@@ -59,7 +59,8 @@ def test_no_extreme_that_may_be_typed_makes_an_error(name: str, tmp_path: Path) 
     path = build(walkthrough(name), tmp_path / "book.xlsx")
     cells = inputs(path)
     assert len(cells) > 20
-    rounds = _rounds(path, cells) if name in names() else []
+    # each round on about half of the templates, whose sheets are alike
+    rounds = list(_rounds(path, cells))[names().index(name) % 2 :: 2] if name in names() else []
     for changes in [{}, *rounds, *(typed(index, cells) for index in range(len(COMBINED)))]:
         assert not judges.errors(judges.ironcalc_judge(path, changes)), changes
 
@@ -89,10 +90,10 @@ def _some_of_each_kind(cells: Iterable[Input]) -> list[Input]:
 @pytest.mark.slow
 def test_nor_in_libreoffice(tmp_path: Path) -> None:
     files = []
-    for name in (*names(), "step", "categorical cross-entropy, samples"):
+    for place, name in enumerate((*names(), "step", "categorical cross-entropy, samples")):
         path = build(walkthrough(name), tmp_path / "book.xlsx")
-        cells = inputs(path)
-        files += [judges.changed(path, typed(index, cells), f"{name}-{index}") for index in (1, 2)]
+        changes = typed(1 + place % 2, inputs(path))  # IronCalc has all mixtures of each
+        files.append(judges.changed(path, changes, name))
     files.append(judges.changed(path, {("Walkthrough", "G31"): "no number"}, "text"))
     *shown, as_text = judges.shown_by_libreoffice(files, tmp_path)
     assert any(map(judges.is_error, as_text["Walkthrough"]))

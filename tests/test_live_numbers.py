@@ -87,7 +87,7 @@ def test_live_numbers_in_programs(program, tmp_path: Path) -> None:  # type: ign
     (tmp_path / "judged").mkdir()
     actual = program([path], tmp_path / "judged")[0]
     for (row, column), text in expected.items():
-        assert actual["Sheet", openpyxl.utils.cell.get_column_letter(column) + str(row)] == text
+        assert str(actual["Sheet", openpyxl.utils.cell.get_column_letter(column) + str(row)]) == text
 
 
 def _sheet(values: list[float], folder: Path) -> tuple[Path, dict[tuple[int, int], str]]:
