@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 
 import openpyxl
@@ -91,12 +92,18 @@ def plant(path: Path, changes: Changes, sheet: str) -> Path:
     return path
 
 
-def _filled(rule: str, row: int, place: Callable[[str, int], str], names: Iterable[str], header: int = HEADER) -> str:
+def _filled(rule: str, row: int, place: Callable[[str, int], str], names: Container[str], header: int = HEADER) -> str:
     """A rule as the formula of a row."""
-    for name in sorted(names, key=len, reverse=True):
-        rule = rule.replace(f"[{name}-]", place(name, row - 1)).replace(f"[{name}]", place(name, row))
-        rule = rule.replace(f"[{name}+]", place(name, row + 1))
+
+    def cell(match: re.Match[str]) -> str:
+        return place(match[1], row + _ROWS_OFF[match[2]]) if match[1] in names else match[0]
+
+    rule = _QUANTITY.sub(cell, rule)
     return rule.replace("{drift}", str(31 + row - header - 2))
+
+
+_QUANTITY = re.compile(r"\[([^\[\]]+?)([-+]?)\]")
+_ROWS_OFF = {"": 0, "-": -1, "+": 1}
 
 
 def write(
