@@ -35,14 +35,8 @@ gc.set_threshold(200_000, 20, 100)
 Translator.translate_range = staticmethod(lru_cache(1 << 17)(Translator.translate_range))
 
 
-TEMPLATES = [
-    pytest.param(*each.values, marks=[*each.marks, pytest.mark.xdist_group(f"book of {each.values[0]}")])
-    for each in thorough_but(names(), "classic")
-]
-
-
-@pytest.fixture(scope="session", params=TEMPLATES)
+@pytest.fixture(scope="session", params=thorough_but(names(), "classic"))
 def template_book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TemplateBook:
-    """The workbook of each template, built and read once for all tests that take it, in one process."""
+    """The workbook of each template, built and read once for all tests that take it."""
     path = build(load(request.param), tmp_path_factory.mktemp("template") / "book.xlsx")
     return TemplateBook(path, openpyxl.load_workbook(path, data_only=True))

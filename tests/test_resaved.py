@@ -27,8 +27,6 @@ from xlbackprop.network.names import derivative
 from xlbackprop.network.templates import names
 from xlbackprop.walkthrough.arrangement import arrange
 
-pytestmark = pytest.mark.xdist_group("resaved")  # all of them compare with what is said of the same originals
-
 TEMPLATES = ("classic", "mazur-biases", "and-or")
 CUSTOM = "docProps/custom.xml"
 
