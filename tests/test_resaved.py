@@ -34,7 +34,7 @@ CUSTOM = "docProps/custom.xml"
 def rewritten(path: Path, folder: Path, change: Callable[[str, str], str | None]) -> Path:
     """A copy in which every part is what a change makes of its name and text; None leaves it out."""
     copy = folder / "resaved.xlsx"
-    with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(copy, "w") as archive:
         for name, text in parts(path).items():
             changed = change(name, text)
             if changed is not None:
