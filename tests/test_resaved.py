@@ -29,6 +29,8 @@ from xlbackprop.walkthrough.arrangement import arrange
 
 TEMPLATES = ("classic", "mazur-biases", "and-or")
 CUSTOM = "docProps/custom.xml"
+ITERATIONS = 8
+"""A few more than the row with the mistake."""
 
 
 def rewritten(path: Path, folder: Path, change: Callable[[str, str], str | None]) -> Path:
@@ -128,13 +130,13 @@ class Books(NamedTuple):
 
 @cache
 def books(template: str, folder: Path) -> Books:
-    right = build(load(template, iterations=12), folder / f"{template}.xlsx")
+    right = build(load(template, iterations=ITERATIONS), folder / f"{template}.xlsx")
     return Books(right, with_a_mistake(template, right, folder / f"{template}-wrong.xlsx"))
 
 
 def with_a_mistake(template: str, path: Path, target: Path) -> Path:
     """A copy whose fourth row has half as much again of the first gradient, before any program calculated it."""
-    definition = load(template, iterations=12)
+    definition = load(template, iterations=ITERATIONS)
     table = arrange(derive(definition), definition.iterations, "compact").table
     gradient = derivative(definition.names.total_loss, definition.names.weights[0][0][0])
     column, row = table.cell(gradient).removesuffix(str(table.first_row)), table.first_row + 3
