@@ -13,7 +13,6 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-import openpyxl
 import pytest
 from hypothesis import given, settings
 
@@ -37,9 +36,10 @@ from xlbackprop.walkthrough.arrangement import LEAST_HEADER_ROW, arrange
 from xlbackprop.walkthrough.explanation import FORMATS, explain
 from xlbackprop.walkthrough.size import fit, least_columns
 from xlbackprop.walkthrough.table import COLUMN_SETS, Table
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
-from xlbackprop.workbook.xlsx.theme import Look, add_styles
+from xlbackprop.workbook.xlsx.theme import Look
 
 
 def network(*sizes: int, **changes: Any) -> Definition:
@@ -312,8 +312,7 @@ def test_a_formula_is_held_to_every_limit() -> None:
     [("XFD1", "XFE1", "columns: found 16,385"), ("A1048576", "A1048577", "rows: found 1,048,577")],
 )
 def test_a_page_ends_where_a_sheet_does(within: str, beyond: str, message: str) -> None:
-    workbook = openpyxl.Workbook()
-    add_styles(workbook)
+    workbook = Workbook()
     page = Page(workbook, "Page")
     page.number(within, 1.0)
     with pytest.raises(NoRoomError, match=f"{message}, expected .*; 1 too many"):
@@ -321,8 +320,7 @@ def test_a_page_ends_where_a_sheet_does(within: str, beyond: str, message: str) 
 
 
 def test_a_page_refuses_a_formula_beyond_the_limits() -> None:
-    workbook = openpyxl.Workbook()
-    add_styles(workbook)
+    workbook = Workbook()
     page = Page(workbook, "Page")
     page.formula("A1", "1" * (MOST_CHARACTERS - 1), 1.0, Look())
     with pytest.raises(NoRoomError, match=r"the formula in A2: found 8,193 characters, expected .*; 1 too many"):

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from openpyxl.workbook.workbook import Workbook
 
 from tests import judges
 from xlbackprop.ground.grid import address
 from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, spelled
 from xlbackprop.workbook.xlsx.theme import Look
@@ -27,8 +27,6 @@ LOOK = Look(theme.CALCULATION)
 
 def book(folder: Path, name: str) -> tuple[Workbook, Page, Path]:
     workbook = Workbook()
-    workbook.remove(workbook.active)
-    theme.add_styles(workbook)
     return workbook, Page(workbook, "Sheet"), folder / f"{name}.xlsx"
 
 
@@ -58,7 +56,7 @@ def test_a_block_is_its_cells(
                     row = first_row + step
                     text = formula.format(row=row, above=row - 1)
                     page.formula(address(row, first_column + index), text, value, LOOK)
-        save(workbook, {"Sheet": page.content()}, path)
+        save(workbook, [page.content()], path)
         read.append((judges.formula_cells(path), judges.stored(path)))
     assert read[0] == read[1]
     assert len(read[0][0]) == rows * len(FORMULAS)
@@ -76,7 +74,7 @@ def test_what_spreadsheets_cannot_tell_from_0_is_0(value: float, tmp_path: Path)
     page.number("A1", value)
     page.formula("B1", "0", value, LOOK)
     page.block(Block(2, [BlockColumn(page.style_number(LOOK), None, np.array([value]))]))
-    save(workbook, {"Sheet": page.content()}, path)
+    save(workbook, [page.content()], path)
     with zipfile.ZipFile(path) as archive:
         assert re.findall("<v>(.*?)</v>", archive.read("xl/worksheets/sheet1.xml").decode()) == ["0.0"] * 3
 
@@ -86,4 +84,4 @@ def test_what_is_no_number_is_not_written(value: float, tmp_path: Path) -> None:
     workbook, page, path = book(tmp_path, "book")
     page.block(Block(2, [BlockColumn(page.style_number(LOOK), None, np.array([1.0, value]))]))
     with pytest.raises(ValueError, match="cannot stand in a spreadsheet cell"):
-        save(workbook, {"Sheet": page.content()}, path)
+        save(workbook, [page.content()], path)

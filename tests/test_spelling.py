@@ -13,7 +13,6 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from openpyxl.workbook.workbook import Workbook
 
 from tests import judges
 from tests.anatomy import faults, parts
@@ -22,7 +21,7 @@ from tests.networks import WIDE, named, sized
 from xlbackprop import build, load
 from xlbackprop.network.loading import parse
 from xlbackprop.network.templates import names
-from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.writer import save
 
@@ -103,11 +102,9 @@ def test_what_they_do_not_take_is_seen(place: tuple[str, str, str], fault: str, 
 
 def test_a_text_keeps_the_spaces_around_it(tmp_path: Path) -> None:
     workbook = Workbook()
-    workbook.remove(workbook.active)
-    theme.add_styles(workbook)
     page = Page(workbook, "Sheet")
     page.text("A1", " spaced \n")
-    save(workbook, {"Sheet": page.content()}, tmp_path / "book.xlsx")
+    save(workbook, [page.content()], tmp_path / "book.xlsx")
     assert openpyxl.load_workbook(tmp_path / "book.xlsx")["Sheet"]["A1"].value == " spaced \n"
 
 

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from openpyxl.workbook.workbook import Workbook
 
 from tests import judges
 from xlbackprop import build, load
 from xlbackprop.ground.errors import DefinitionError
 from xlbackprop.ground.grid import NoRoomError, cut, formula_problem, length, text_problem
 from xlbackprop.network.embedded import from_workbook, to_cells, to_properties
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.theme import Look, add_styles
+from xlbackprop.workbook.xlsx.theme import Look
 
 LONG = {
     "emoji": "\U0001f600" * 200,
@@ -110,7 +110,6 @@ def test_what_is_cut_is_a_beginning(text: str, most: int) -> None:
 
 def test_a_text_that_no_cell_takes_is_refused() -> None:
     book = Workbook()
-    add_styles(book)
     page = Page(book, "Step by step")
     page.text("A1", "\U0001f600" * 16_383)
     page.formula("A2", "1", "a" * 32_767, Look())

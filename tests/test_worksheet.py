@@ -10,7 +10,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from openpyxl.workbook.workbook import Workbook
 
 from tests import judges
 from tests.cases import thorough_but
@@ -22,6 +21,7 @@ from xlbackprop.walkthrough import Lesson, fit, updated_name
 from xlbackprop.workbook.build import empty_workbook, opening_iteration
 from xlbackprop.workbook.printing import handout
 from xlbackprop.workbook.sheets.worksheet import put_worksheet, tasks
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.rows import SheetContent
 from xlbackprop.workbook.xlsx.writer import save
 
@@ -82,7 +82,7 @@ def test_its_parts_are_xml_and_its_network_has_arrows(solved: bool, tmp_path: Pa
     lesson = lesson_of("classic")
     workbook = empty(lesson)
     pages = put_worksheet(workbook, lesson, solved=solved)
-    save(workbook, {page.sheet.title: page.content() for page in pages}, tmp_path / "book.xlsx", nobody)
+    save(workbook, [page.content() for page in pages], tmp_path / "book.xlsx", nobody)
     with zipfile.ZipFile(tmp_path / "book.xlsx") as archive:
         parts = {name: ElementTree.fromstring(archive.read(name)) for name in archive.namelist()}
     (drawing,) = (part for name, part in parts.items() if name.startswith("xl/drawings/drawing"))

@@ -134,6 +134,12 @@ Coordinates = tuple[int, int]
 """Row and column, counted from 1."""
 
 
+def coordinates(cell: str) -> Coordinates:
+    """The row and the column of an address without dollar signs."""
+    letters = cell.rstrip("0123456789")
+    return int(cell[len(letters) :]), column_number(letters)
+
+
 def ranges(cells: list[Coordinates]) -> tuple[str, ...]:
     """The fewest ranges, column by column, that hold exactly these cells; equal neighbours become one block."""
     runs: list[tuple[int, int, int]] = []

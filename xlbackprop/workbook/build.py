@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import SupportsIndex
 
 from msgspec.structs import replace
-from openpyxl.packaging.core import DocumentProperties
-from openpyxl.packaging.custom import StringProperty
-from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import train
@@ -22,12 +18,9 @@ from xlbackprop.ground.progress import Listener, nobody
 from xlbackprop.network import Definition, to_cells, to_properties, validated
 from xlbackprop.walkthrough import Lesson, fit
 from xlbackprop.workbook.sheets.registry import SHEETS, Sheet, name_of
-from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.writer import save
-
-_NO_TIME = datetime(2000, 1, 1)
-"""The real time of writing would make equal workbooks differ."""
 
 
 def _ignored(title: str, reason: str) -> None:
@@ -73,8 +66,7 @@ def build(
     lesson = Lesson(definition, arrangement, train(definition, listener=listener), iteration=iteration)
     required = [sheet for sheet in chosen if sheet.is_read_by_others or sheets is not None]
     workbook, pages = _filled(lesson, chosen, required, left_out)
-    pages[0].sheet.sheet_view.tabSelected = True
-    save(workbook, {page.sheet.title: page.content() for page in pages}, path, listener)
+    save(workbook, [page.content() for page in pages], path, listener)
     return path
 
 
@@ -114,22 +106,15 @@ def _filled(
 
 
 def empty_workbook(definition: Definition) -> Workbook:
-    """A workbook without a sheet, with the theme and what the file says of itself."""
-    workbook = Workbook()
-    workbook.remove(workbook.active)
-    workbook.properties = _properties(definition)
-    for name, text in to_properties(definition).items():
-        workbook.custom_doc_props.append(StringProperty(name=name, value=text))
-    workbook.security = None  # openpyxl would write an empty element, which Gnumeric warns of
-    workbook.calculation.fullCalcOnLoad = True
-    theme.add_styles(workbook)
-    return workbook
+    """A workbook without a sheet, with what the file says of itself."""
+    title, description = (cut(text, LONGEST_PROPERTY) for text in (definition.title, definition.teaches))
+    return Workbook(title, description, to_properties(definition))
 
 
 def _definition_page(workbook: Workbook, definition: Definition) -> Page:
     """A hidden sheet that holds the definition for those who check the workbook after other programs have saved it."""
     page = Page(workbook, "Definition")
-    page.sheet.sheet_state = "hidden"
+    page.frame.is_hidden = True
     page.text("A1", "What this workbook was made from, for `xlbackprop check`.")
     for row, text in enumerate(to_cells(definition), 2):
         page.text(f"A{row}", text)
@@ -166,14 +151,3 @@ def _chosen(
         for sheet in SHEETS
         if sheet.name in asked or (sheet.is_read_by_others and sheet.reason_against(definition, derivation) is None)
     ]
-
-
-def _properties(definition: Definition) -> DocumentProperties:
-    return DocumentProperties(
-        title=cut(definition.title, LONGEST_PROPERTY),
-        description=cut(definition.teaches, LONGEST_PROPERTY),
-        creator="xlbackprop",
-        language="en",
-        created=_NO_TIME,
-        modified=_NO_TIME,
-    )

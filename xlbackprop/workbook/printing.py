@@ -16,7 +16,6 @@ from xlbackprop.ground.errors import UserError
 from xlbackprop.ground.files import atomic_write
 from xlbackprop.ground.grid import column_letter
 from xlbackprop.ground.programs import LIBREOFFICE, convert, find, run
-from xlbackprop.ground.progress import nobody
 from xlbackprop.network import WALKTHROUGH, Definition, validated
 from xlbackprop.walkthrough import Lesson, fit
 from xlbackprop.workbook.build import empty_workbook, opening_iteration
@@ -99,7 +98,7 @@ def handout(definition: Definition, name: str, folder: str | Path, *, iteration:
             workbook = empty_workbook(definition)
             pages = put_worksheet(workbook, lesson, solved=solved)
             path = Path(scratch) / f"{name}-{kind}.xlsx"
-            save(workbook, {page.sheet.title: page.content() for page in pages}, path, nobody)
+            save(workbook, [page.content() for page in pages], path)
             printed += render(path, folder)
     return printed
 

@@ -93,12 +93,12 @@ def put_arrows(page: Page, area: Area, pairs: Sequence[Pair], row: int, column: 
     curves = []
     for place, (colour, width, opacity) in zip((0, 2, 4), colours, strict=True):
         x, y = (f"{column_letter(column + place + right)}" for right in (0, 1))
-        across, down = (f"{page.sheet.title}!${letter}${rows[0]}:${letter}${rows[1]}" for letter in (x, y))
-        name = f"{page.sheet.title}!${y}${row}"
+        across, down = (f"{page.title}!${letter}${rows[0]}:${letter}${rows[1]}" for letter in (x, y))
+        name = f"{page.title}!${y}${row}"
         xs, ys = values[place : place + 2]
         curves.append(Curve((name, _HEADS[place + 1]), (across, xs), (down, ys), colour, width=width, opacity=opacity))
-    chart = charts.LinesChart(curves, area.width, area.height)
-    page.chart(chart, (area.row, area.column, area.last_row, area.column), description)
+    chart = charts.lines_chart(curves, area.width, area.height)
+    page.drawing.chart(chart, (area.row, area.column, area.last_row, area.column), description)
 
 
 def _put_line(

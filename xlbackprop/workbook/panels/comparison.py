@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
-from openpyxl.chart.legend import LegendEntry
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, Trace
@@ -492,7 +491,7 @@ class Summary(Struct, frozen=True, dict=True):
             curves = [self._curve(run, index, *look) for run, look in zip(runs, CURVES, strict=False)]
             chart = charts.curve_chart(text, self.unit, loss, curves, logarithmic=bool(index))
             words = f"Line chart of the loss over the {self.unit}s for every {self.kind}, on a {axis} axis"
-            page.chart(chart, (top, left, bottom, right), words)
+            page.drawing.chart(chart, (top, left, bottom, right), words)
 
     def paths(
         self, curves: Sequence[Curve], weights: tuple[str, str], last_column: int, valley: Sequence[Curve]
@@ -503,15 +502,13 @@ class Summary(Struct, frozen=True, dict=True):
             valley: what lies behind the paths, if anything does: see `put_dots`.
         """
         title = "The paths over two weights, from one start; one that leaves ends at the edge"
-        chart = charts.scatter_chart(title, *weights, [*valley, *curves])
-        if chart.legend is not None:
-            chart.legend.position = "b"
-            chart.legend.legendEntry = [LegendEntry(idx=1, delete=True)] if valley else []  # dots of one kind, twice
+        twice = 1 if valley else None  # dots of one kind
+        chart = charts.scatter_chart(title, *weights, [*valley, *curves], legend="b", unnamed=twice)
         words = f"Chart of the path of every {self.kind} over the weights {' and '.join(weights)}"
-        self.page.chart(chart, (self._chart_rows[1] + 1, 1, self._last_picture_row, last_column), words)
+        self.page.drawing.chart(chart, (self._chart_rows[1] + 1, 1, self._last_picture_row, last_column), words)
 
     def _curve(self, run: Compared, index: int, colour: str, dash: str) -> Curve:
-        sheet, losses = f"'{self.page.sheet.title}'", run.losses
+        sheet, losses = f"'{self.page.title}'", run.losses
         places = column_letter(run.helper_column + _HELPERS - 1) if run.is_optional else losses.places_letter
         return Curve(
             (f"{sheet}!{absolute(run.label or run.name_cell)}", run.name),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from openpyxl.utils.cell import absolute_coordinate
 
+from xlbackprop.ground.grid import absolute
 from xlbackprop.network import WALKTHROUGH
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Given, Lesson, Table
@@ -47,7 +47,7 @@ class Choice(Struct, frozen=True):
 
 def choose_iteration(page: Page, lesson: Lesson, typed: str, used: str) -> Choice:
     """Put down a cell in which the reader types an iteration, and one that makes a usable number of it."""
-    choice, iteration = Choice(lesson.table, absolute_coordinate(used)), lesson.iteration
+    choice, iteration = Choice(lesson.table, absolute(used)), lesson.iteration
     page.number(typed, iteration, Look(theme.INPUT, number_format=theme.PLAIN_FORMAT))
     page.formula(used, whole_number(typed, 0, choice.last, 0), iteration, _OUT_OF_SIGHT)
     page.limit(typed, "Iteration", 0, choice.last, whole=True)

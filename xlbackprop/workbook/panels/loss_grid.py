@@ -158,7 +158,7 @@ def put_dots(
     formula = f"MATCH(${loss}{{row}},{level_cells},1)"
     page.block(Block(header_row + 1, [BlockColumn(plain, formula, banded.astype(float))], loss_column + 1))
 
-    sheet, curves = f"'{page.sheet.title}'!", []
+    sheet, curves = f"'{page.title}'!", []
     above = f"MAX(1,{number}-{STEPS - 1})"
     sides = (
         (1, f"MOD({number},{STEPS})>0", across > 0, (f"${loss}{{above}}", f"${band}{{above}}")),

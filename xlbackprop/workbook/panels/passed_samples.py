@@ -63,7 +63,7 @@ def put_layers(
         page.formula(cell, formula, value, look)
         drawn.append(max(value, _SMALLEST_DRAWN))
         page.formula(address(place, helper_column), f"MAX({_SMALLEST_DRAWN:G},{cell})", drawn[-1], look)
-    sheet = f"'{page.sheet.title}'"
+    sheet = f"'{page.title}'"
     numbers, sizes = (
         f"{sheet}!{absolute(address(rows[0], place))}:{absolute(address(rows[-1], place))}"
         for place in (column, helper_column)
@@ -78,7 +78,7 @@ def put_layers(
     )
     chart = charts.curve_chart("Largest gradient in each layer", "layer", "|∂E/∂w|", [curve], logarithmic=True)
     words = "Chart of the largest gradient of a weight in every layer, from first to last"
-    page.chart(chart, (row + 1, column + 2, row + _CHART_ROWS, column + columns - 1), words)
+    page.drawing.chart(chart, (row + 1, column + 2, row + _CHART_ROWS, column + columns - 1), words)
     return max(row + _CHART_ROWS, rows[-1])
 
 

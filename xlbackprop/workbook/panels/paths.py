@@ -67,7 +67,7 @@ def put_paths(page: Page, runs: Sequence[Compared], weights: tuple[str, str], he
         extents.append(Extent(name, ends[2], ends[3], low, high))
     used(page, choices, header_row - 2, column)
     style = page.style_number(Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT))
-    sheet, curves = f"'{page.sheet.title}'!", list[Curve]()
+    sheet, curves = f"'{page.title}'!", list[Curve]()
     for run, (colour, dash) in zip(runs, CURVES, strict=False):
         ways, shown = list[Stored](), _shown(run, extents)
         for extent in extents:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from openpyxl.workbook.workbook import Workbook
-
 from xlbackprop.derivation import Role
 from xlbackprop.symbols import Mathematics, Typesetter
 from xlbackprop.walkthrough import GIVEN, Given, Lesson, givens, moment
 from xlbackprop.workbook.panels.iteration_choice import Choice
 from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import ROW_HEIGHT, Page
 from xlbackprop.workbook.xlsx.theme import Look
 
@@ -42,7 +41,7 @@ def list_header(page: Page, row: int, letters: Iterable[str], headers: Iterable[
     for letter, header in zip(letters, headers, strict=True):
         page.text(f"{letter}{row}", header, Look(theme.LABEL, Role.TARGET))
     page.heights(row, 1)
-    page.sheet.freeze_panes = f"A{row + 1}"
+    page.freeze(f"A{row + 1}")
 
 
 class Lines:
@@ -91,7 +90,7 @@ class Lines:
         self._heading(GIVEN if first == everything else GIVEN_FIRST)  # beside a link it has a column's room
         if len(first) < len(everything):
             text = f"{len(everything) - len(first)} more numbers are given: from row {besides}"
-            self._page.link(f"B{self.row}", text, self._page.sheet.title, f"A{besides}", _LEADING_ON)
+            self._page.link(f"B{self.row}", text, self._page.title, f"A{besides}", _LEADING_ON)
         for each in first:
             self._put_given(each)
         stretches = [(top + 2, self.row), (besides + 1, self.last_row)]

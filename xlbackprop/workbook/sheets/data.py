@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import evaluate
@@ -16,6 +15,7 @@ from xlbackprop.walkthrough import DATA, FIRST_SAMPLE_ROW, Lesson, curve_column
 from xlbackprop.workbook.panels.all_samples import pass_columns, put_points, put_samples
 from xlbackprop.workbook.panels.working import Working, forward_columns
 from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
@@ -41,9 +41,8 @@ def data(workbook: Workbook, lesson: Lesson) -> Page:
     page.widths((column_letter(index) for index in range(1, last + 1)), _WIDTH)
     column = curve_column(lesson.derivation)
     page.widths(map(column_letter, (column - 1, column + 2)), _GAP)
-    page.sheet.freeze_panes = f"B{FIRST_SAMPLE_ROW}"
+    page.freeze(f"B{FIRST_SAMPLE_ROW}")
     page.fit_screen(shown)
-    page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
     return page
 
 
@@ -134,7 +133,8 @@ def _answers(page: Page, lesson: Lesson, answering: str) -> tuple[str, int]:
     page.formula(mean, f"AVERAGE({working.range(total)})", float(values[total].mean()), look)
     page.show_extreme_numbers(f"{working.cell(columns[0])}:{working.cell(total, derivation.samples - 1)}")
     last_row = max(working.last_row, last_point)
-    page.sheet.print_area = f"A1:{working.letter(total)}{last_row}"
+    area = f"A1:{working.letter(total)}{last_row}"
+    page.print_setup(lesson.definition.title, area, f"{_HEADER_ROW}:{_HEADER_ROW}")
     forward_column = weights_column + len(parameters) + 1
     given = {name: references[name] for name in fixed}
     return working.letter(total), _curve(page, lesson, weights_column, forward_column, given)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
-from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace, evaluate
@@ -17,6 +16,7 @@ from xlbackprop.symbols import number_from, text_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.working import Working, bounded, given, used
 from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Value
 from xlbackprop.workbook.xlsx.theme import Look
@@ -341,7 +341,6 @@ def _chart(page: Page, places: Places, values: Mapping[str, Sequence[float]]) ->
         for letter, (label, numbers), (colour, dash, marker) in zip("CD", values.items(), looks, strict=True)
     ]
     title = "Error of the measured gradient"
-    chart = charts.curve_chart(title, "ε", "error", curves, logarithmic=True, powers_across=True)
-    chart.legend.position = "b"
+    chart = charts.curve_chart(title, "ε", "error", curves, logarithmic=True, powers_across=True, legend="b")
     words = "Line chart of the error against ε: it falls with ε, then rises again"
-    page.chart(chart, (first - 1, _CHART_COLUMNS[0], last, _CHART_COLUMNS[1]), words)
+    page.drawing.chart(chart, (first - 1, _CHART_COLUMNS[0], last, _CHART_COLUMNS[1]), words)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from openpyxl.workbook.workbook import Workbook
-
 from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.network import ITERATION, WALKTHROUGH, short_label
 from xlbackprop.walkthrough import COLUMN_WIDTH, Lesson, on_paper
 from xlbackprop.workbook.sheets.walkthrough import number_look, put_box, put_diagram, put_loss_chart
 from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
@@ -33,8 +32,8 @@ def handout(workbook: Workbook, lesson: Lesson) -> Page:
     second = _iterations(page, lesson, len(paper.widths) + 2)
     page.height(1, 24)
     page.fit_screen(column_letter(len(paper.widths)))
-    page.print_setup(lesson.definition.title, "1:1")
-    page.sheet.print_area = f"A1:{address(paper.last_row, len(paper.widths))},{second}"
+    first = f"A1:{address(paper.last_row, len(paper.widths))}"
+    page.print_setup(lesson.definition.title, f"{first},{second}", "1:1")
     return page
 
 

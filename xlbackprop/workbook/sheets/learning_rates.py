@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.engine import train_all
 from xlbackprop.ground.grid import absolute, address, column_letter
@@ -14,6 +13,7 @@ from xlbackprop.workbook.panels.comparison import LABEL, NAME_ROW, NOT_CHOSEN, C
 from xlbackprop.workbook.panels.run import begin, setting_references
 from xlbackprop.workbook.panels.working import bounded, given, plain
 from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 

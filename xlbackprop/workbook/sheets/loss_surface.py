@@ -7,10 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
-from openpyxl.formatting.rule import Rule
-from openpyxl.styles import Border, Side
-from openpyxl.styles.differential import DifferentialStyle
-from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
@@ -22,8 +18,10 @@ from xlbackprop.workbook.panels.loss_grid import STEPS, put_losses, row_index
 from xlbackprop.workbook.panels.verdict import CLEARLY
 from xlbackprop.workbook.panels.working import bounded, given, used
 from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
+from xlbackprop.workbook.xlsx.styles import boxed, highlight
 from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Loss surface"
@@ -90,6 +88,11 @@ class _Axis(Struct, frozen=True):
     """The number of the weight's column in the table of the Walkthrough."""
     centre_cell: str
     reach_cell: str
+
+    @property
+    def label(self) -> charts.Label:
+        """The name of the weight, and where it stands."""
+        return f"'{TITLE}'!{self.name_cell}", self.weight
 
     @property
     def values(self) -> Array:
@@ -463,10 +466,9 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
                 marker="circle",
             )
         )
-    chart = charts.scatter_chart("The loss over the only weight", name, "loss", curves)
-    charts.name_axis(chart.x_axis, f"'{TITLE}'!{across.name_cell}", name)
+    chart = charts.scatter_chart("The loss over the only weight", across.label, "loss", curves)
     words = "Chart of the loss over the only weight, and of the way that training takes along it"
-    page.chart(chart, (_GRID_ROW, 1, row - 1, _LAST_GRID_COLUMN), words)
+    page.drawing.chart(chart, (_GRID_ROW, 1, row - 1, _LAST_GRID_COLUMN), words)
 
 
 def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
@@ -497,12 +499,8 @@ def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
     corner = address(_GRID_ROW, _GRID_COLUMN)
     picture = f"{corner}:{address(_ACROSS_ROW - 1, _LAST_GRID_COLUMN)}"
     here = f"{row_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+COLUMN()-COLUMN({absolute(corner)})+1"
-    edge = Side(style="thin", color=theme.INK)
-    on_path = DifferentialStyle(border=Border(left=edge, right=edge, top=edge, bottom=edge))
-    formatting = page.sheet.conditional_formatting
-    formatting.add(
-        picture, Rule(type="expression", dxf=on_path, formula=[f"{number_from(points.visits_range, here, '1')}>=0"])
-    )
+    on_path = f"{number_from(points.visits_range, here, '1')}>=0"
+    page.format_where(picture, on_path, highlight(border=boxed(theme.EDGE)))
     _colour(page, picture)
 
 
@@ -618,9 +616,6 @@ def _chart(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], points: _Point
     corners = _edge(page, axes, points.next_column + 1)
     curves.append(charts.Curve((f"'{TITLE}'!{absolute(label_cell)}", edge), *corners, theme.FAINT, dash="sysDash"))
     of = "the training" if iterations == lesson.table.iterations else f"the first {iterations} iterations"
-    chart = charts.scatter_chart(f"Path of {of}", "weight across", "weight upwards", curves)
-    for drawn, axis in ((chart.x_axis, across), (chart.y_axis, upwards)):
-        charts.name_axis(drawn, f"'{TITLE}'!{axis.name_cell}", axis.weight)
-    chart.legend.position = "b"
+    chart = charts.scatter_chart(f"Path of {of}", across.label, upwards.label, curves, legend="b")
     words = "Chart of the path that training takes over the two weights, from start to end"
-    page.chart(chart, (_CHART_ROW, _SIDE_COLUMN, _ACROSS_ROW, _LAST_SIDE_COLUMN), words)
+    page.drawing.chart(chart, (_CHART_ROW, _SIDE_COLUMN, _ACROSS_ROW, _LAST_SIDE_COLUMN), words)

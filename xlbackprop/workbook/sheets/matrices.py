@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from msgspec import Struct
-from openpyxl.workbook.workbook import Workbook
-from openpyxl.worksheet.pagebreak import Break
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import sample_order
@@ -40,6 +38,7 @@ from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.matrix import Matrix, counted_product, product
 from xlbackprop.workbook.panels.matrix_page import COLUMN_WIDTH, Cells, MatrixPage
 from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Value
 from xlbackprop.workbook.xlsx.theme import Look
@@ -82,7 +81,7 @@ def matrices(workbook: Workbook, lesson: Lesson) -> Page:
         _put_batch(page, lesson, choice, batch)
     for row in range(3, header_row + 1):
         page.heights(row, 1)
-    page.sheet.freeze_panes = f"A{header_row + 1}"
+    page.freeze(f"A{header_row + 1}")
     rows = _Matrices(page, lesson, choice, batch, header_row + 1)
     rows.forward()
     rows.backward()
@@ -94,10 +93,8 @@ def matrices(workbook: Workbook, lesson: Lesson) -> Page:
         page.height(row, _ROW_HEIGHT)
     page.show_extreme_numbers(f"A{header_row + 1}:{last}{sheet.row - 1}", largest=_LARGEST_SHOWN)
     page.fit_screen(last)
-    page.print_setup(lesson.definition.title, f"1:{header_row}")
-    for beginning in sheet.paper_beginnings():
-        page.sheet.row_breaks.append(Break(id=beginning - 1))
-    page.sheet.print_area = f"A1:{last}{sheet.row - 1}"
+    page.print_setup(lesson.definition.title, f"A1:{last}{sheet.row - 1}", f"1:{header_row}")
+    page.frame.breaks += sheet.paper_beginnings()
     return page
 
 

@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
-from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.ground.grid import absolute, address, column_letter
@@ -33,6 +32,7 @@ from xlbackprop.workbook.panels.arrows import Area, Pair, Strength
 from xlbackprop.workbook.panels.iteration_choice import choose_iteration
 from xlbackprop.workbook.panels.printed_number import PrintedNumber, readings
 from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import ROW_HEIGHT, SCREEN_HEIGHT, SCREEN_WIDTH, Page
 from xlbackprop.workbook.xlsx.rows import Value
 from xlbackprop.workbook.xlsx.theme import Look
@@ -429,9 +429,8 @@ class _Network:
                 marker_size=10,
             ),
         ]
-        chart = charts.curve_chart(title, unit, loss, curves)
-        chart.legend = None
-        page.chart(chart, place.curve, f"Line chart of the loss over the {unit}s, with the chosen one marked")
+        chart = charts.curve_chart(title, unit, loss, curves, legend="")
+        page.drawing.chart(chart, place.curve, f"Line chart of the loss over the {unit}s, with the chosen one marked")
 
     def factors(self) -> None:
         """The gradient of the chosen weight as what it is made of: names, numbers, and one reason each."""
@@ -502,7 +501,7 @@ class _Network:
         lines = math.ceil(max(map(len, reasons)) / room)
         page.formula(because, *shown(self._found(helper_row, 3), reason), _REASON if lines > 1 else theme.PROSE)
         if lines > 1:
-            page.sheet.merged_cells.add(f"{because}:{address(row, self._place.last_column)}")
+            page.frame.merged.append(f"{because}:{address(row, self._place.last_column)}")
             page.heights(row, lines)
         printed = self._printed(helper_row, f"SUM({cell})", number)
         sign, live_sign, written, live = "", "", rounded(number).text, printed.text

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from msgspec.structs import replace
-from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, derive
 from xlbackprop.engine import train
@@ -22,6 +21,7 @@ from xlbackprop.workbook.panels.working import bounded, given, used
 from xlbackprop.workbook.sheets.loss_surface import varied_weights
 from xlbackprop.workbook.sheets.registry import MOST_SURFACE_COLUMNS
 from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look

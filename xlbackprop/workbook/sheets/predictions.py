@@ -9,8 +9,6 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
-from openpyxl.formatting.rule import ColorScaleRule
-from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, Trace, evaluate
@@ -23,6 +21,7 @@ from xlbackprop.workbook.panels.iteration_choice import whole_number
 from xlbackprop.workbook.panels.passed_samples import Passed, put_layers, put_units
 from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, put_columns, used
 from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
@@ -581,10 +580,11 @@ class _Sheet:
             names.activations[-2] if len(names.activations) > 1 else (), _HIDDEN_DASHES, strict=False
         ):
             curves.append(curve(name, dash, theme.SHADES[Role.HIDDEN].dark))
-        chart = charts.scatter_chart("What the network says, and the samples", names.inputs[0], "says", curves)
-        chart.legend.position = "b"
+        chart = charts.scatter_chart(
+            "What the network says, and the samples", names.inputs[0], "says", curves, legend="b"
+        )
         words = "Chart of the curve that the network has learned, with the samples and its last hidden units"
-        page.chart(chart, (_CHOICE_ROW, 1, _ACROSS_ROW, _LAST_PICTURE_COLUMN), words)
+        page.drawing.chart(chart, (_CHOICE_ROW, 1, _ACROSS_ROW, _LAST_PICTURE_COLUMN), words)
 
     def map(self) -> None:
         """Put down what the network says as a picture: one input to the right, the other one up."""
@@ -759,9 +759,9 @@ class _Sheet:
                 look = Look(style, number_format=theme.COUNT_FORMAT, align="center")
                 page.formula(address(row + 1 + number, column + index), formula, value, look)
         last = row + 1 + len(names.targets)
-        cells = f"{address(row + 2, column + 1)}:{address(last, column + len(names.targets))}"
-        scale = ColorScaleRule(start_type="num", start_value=0, start_color=theme.PAPER, end_type="max", end_color=HIGH)
-        page.sheet.conditional_formatting.add(cells, scale)
+        corners = address(row + 2, column + 1), address(last, column + len(names.targets))
+        cells, fixed = ":".join(corners), ":".join(map(absolute, corners))
+        page.colour_scale((cells,), ("0", f"MAX({fixed})"), (theme.PAPER, HIGH))
         page.text(address(last + 1, column), "bold: the right name", Look(theme.NOTE))
         return last + 1
 

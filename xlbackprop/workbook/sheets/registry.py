@@ -7,11 +7,11 @@ from importlib import import_module
 from itertools import pairwise
 
 from msgspec import Struct
-from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, derive
 from xlbackprop.network import OPTIMISERS, WALKTHROUGH, Definition
 from xlbackprop.walkthrough import DATA, Lesson
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 
 MOST_GRADIENTS = 150

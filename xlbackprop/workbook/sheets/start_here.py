@@ -5,8 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from openpyxl.workbook.workbook import Workbook
-
 from xlbackprop.derivation import Role
 from xlbackprop.network import ACTIVATIONS, BATCH_SIZE, EPOCH, IN_BATCH, MEAN_LOSS, UPDATE, derivative
 from xlbackprop.symbols import Call, Mathematics, Symbol, Typesetter
@@ -14,6 +12,7 @@ from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.sheets.questions import questions
 from xlbackprop.workbook.sheets.registry import SHEETS
 from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 

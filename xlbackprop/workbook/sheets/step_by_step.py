@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from openpyxl.workbook.workbook import Workbook
-
 from xlbackprop.derivation import Role
 from xlbackprop.ground.grid import absolute
 from xlbackprop.network import LEARNING_RATE
@@ -15,6 +13,7 @@ from xlbackprop.workbook.panels.printed_number import PrintedNumber, readings
 from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
 from xlbackprop.workbook.panels.worth_it import QUESTION, SAME_WITHIN, put_answer
 from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
@@ -59,8 +58,8 @@ def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
     lines.worth_it()
     page.show_extreme_numbers(f"D{_HEADER_ROW + 1}:D{max(lines.row, lines.last_row)}")
     page.hide("FGHIJKL")
-    page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
-    page.sheet.print_area = f"A1:E{max(lines.row, lines.last_row)}"
+    area = f"A1:E{max(lines.row, lines.last_row)}"
+    page.print_setup(lesson.definition.title, area, f"{_HEADER_ROW}:{_HEADER_ROW}")
     return page
 
 

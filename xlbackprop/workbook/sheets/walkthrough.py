@@ -7,10 +7,6 @@ import textwrap
 from itertools import count
 
 import numpy as np
-from openpyxl.workbook.defined_name import DefinedName
-from openpyxl.workbook.workbook import Workbook
-from openpyxl.worksheet.table import Table as SheetTable
-from openpyxl.worksheet.table import TableColumn
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace
@@ -32,6 +28,7 @@ from xlbackprop.walkthrough import (
 from xlbackprop.workbook.panels.run import put_setting
 from xlbackprop.workbook.panels.working import plain
 from xlbackprop.workbook.xlsx import charts, theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.drawing import Point
 from xlbackprop.workbook.xlsx.page import SCREEN_HEIGHT, Page
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
@@ -76,8 +73,8 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     _charts(page, lesson, max(_NEXT_TO_RATE, note_columns + 1))
     page.zoom(min(_ZOOM, 100 * SCREEN_HEIGHT / page.top(table.settings_row + 2)))
     network = arrangement.diagram  # the boxes are arranged for paper on the sheet Handout
-    page.handout(definition.title, f"A{TOP_ROW}:{address(network.last_row, network.last_column)}")
-    page.sheet.print_title_rows = f"{table.header_row}:{table.header_row}"  # for who prints the table as well
+    heads = f"{table.header_row}:{table.header_row}"  # for who prints the table as well
+    page.handout(definition.title, f"A{TOP_ROW}:{address(network.last_row, network.last_column)}", heads)
     return page
 
 
@@ -97,7 +94,7 @@ def _heads_in_sight(page: Page, table: Table) -> None:
         look = Look(theme.LABEL, number_look(table, name).role)
         page.text(f"{table.letter(name)}{_FROZEN_ROWS}", short_label(name), look)
     # where there are several samples, the first column is the number of the iteration
-    page.sheet.freeze_panes = f"{'A' if table.derivation.samples == 1 else 'B'}{_FROZEN_ROWS + 1}"
+    page.freeze(f"{'A' if table.derivation.samples == 1 else 'B'}{_FROZEN_ROWS + 1}")
 
 
 def put_diagram(page: Page, picture: Diagram, table: Table, trace: Trace, row: int) -> None:
@@ -108,7 +105,7 @@ def put_diagram(page: Page, picture: Diagram, table: Table, trace: Trace, row: i
     has_formats = len(picture.nodes) <= _MOST_NODE_FORMATS
     for node in picture.nodes:
         place, role = address(node.row, node.column), table.derivation[node.name].role
-        cell = table.cell(node.name) if page.sheet.title == WALKTHROUGH else table.reference(node.name)
+        cell = table.cell(node.name) if page.title == WALKTHROUGH else table.reference(node.name)
         value = float(trace[node.name][0])
         if has_formats:
             page.formula(place, cell, value, Look(theme.NODE, role, number_format=_node_format(node.name)))
@@ -182,7 +179,7 @@ def _settings(page: Page, workbook: Workbook, lesson: Lesson) -> None:
         put_setting(page, cell, setting)
         hint = f"the learning rate: try {rates}" if name == LEARNING_RATE else setting.sentence
         page.text(f"H{row}", f"← {hint}")
-    workbook.defined_names["eta"] = DefinedName("eta", attr_text=f"{WALKTHROUGH}!{table.learning_rate_cell}")
+    workbook.names["eta"] = f"{WALKTHROUGH}!{table.learning_rate_cell}"
 
 
 def _last_loss(page: Page, lesson: Lesson) -> None:
@@ -230,8 +227,7 @@ def _table(page: Page, table: Table, trace: Trace, target_range: tuple[float, fl
 def _name_columns(page: Page, table: Table) -> None:
     """Make the cells a table in Excel's sense: it shows the headers as column letters to who scrolls past them."""
     cells = f"A{table.header_row}:{column_letter(len(table.columns))}{table.last_row}"
-    columns = [TableColumn(id=index, name=short_label(name)) for index, name in enumerate(table.columns, 1)]
-    page.sheet.add_table(SheetTable(displayName="iterations", ref=cells, tableColumns=columns))
+    page.table("iterations", cells, [short_label(name) for name in table.columns])
 
 
 def number_look(table: Table, name: str) -> Look:
@@ -270,4 +266,4 @@ def put_loss_chart(page: Page, lesson: Lesson, place: tuple[int, int, int, int],
     title = "Loss of all samples" if several else "Loss"
     named = f"{title} by {table.curve_unit}" if small else title
     chart = charts.curve_chart(named, table.curve_unit, loss, [curve], small=small)
-    page.chart(chart, place, f"Line chart of the loss over the {table.curve_unit}s: {loss}")
+    page.drawing.chart(chart, place, f"Line chart of the loss over the {table.curve_unit}s: {loss}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgspec import Struct
-from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Role
 from xlbackprop.ground.grid import column_letter
@@ -15,6 +14,7 @@ from xlbackprop.walkthrough import GIVEN, UPDATE, Lesson, givens, moment, on_pap
 from xlbackprop.workbook.sheets.walkthrough import put_arrow
 from xlbackprop.workbook.sheets.your_turn import questions
 from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
@@ -152,6 +152,5 @@ def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
             page.heights(row, max(lines))
             if task.is_asked and not solved:
                 page.height(row, max(_ROOM, max(lines) * 15.0 + 5.0))
-    page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}", landscape=False)
-    page.sheet.print_area = f"A1:D{row}"
+    page.print_setup(lesson.definition.title, f"A1:D{row}", f"{_HEADER_ROW}:{_HEADER_ROW}", landscape=False)
     return page

@@ -7,9 +7,6 @@ import textwrap
 from collections.abc import Sequence
 
 from msgspec import Struct
-from openpyxl.formatting.rule import CellIsRule
-from openpyxl.styles import Font, PatternFill
-from openpyxl.workbook.workbook import Workbook
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.ground.grid import column_letter, column_number
@@ -30,7 +27,9 @@ from xlbackprop.walkthrough import (
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration, whole_number
 from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
 from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import DECIMAL_MARK, Page
+from xlbackprop.workbook.xlsx.styles import highlight
 from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Your turn"
@@ -107,8 +106,8 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
     _colour_marks(page, f"D{first}:D{exercise.row}")
     last_helper = column_letter(column_number(_FIRST_SLIP) + MOST_SLIPS - 1)
     page.hide(column_letter(column) for column in range(column_number(_TRUE), column_number(last_helper) + 1))
-    page.print_setup(lesson.definition.title, f"{_HEADER_ROW}:{_HEADER_ROW}")
-    page.sheet.print_area = f"A1:E{max(exercise.row, exercise.last_row)}"
+    area = f"A1:E{max(exercise.row, exercise.last_row)}"
+    page.print_setup(lesson.definition.title, area, f"{_HEADER_ROW}:{_HEADER_ROW}")
     return page
 
 
@@ -170,14 +169,10 @@ def _progress(page: Page, marks: str, number: str, asked: int) -> None:
 
 
 def _colour_marks(page: Page, marks: str) -> None:
+    first = marks.partition(":")[0]
     for mark, role in ((RIGHT, Role.HIDDEN), (WRONG, Role.LOSS)):
-        rule = CellIsRule(
-            operator="equal",
-            formula=[f'"{mark}"'],
-            font=Font(bold=True, color=theme.SHADES[role].dark),
-            fill=PatternFill("solid", bgColor=theme.SHADES[role].light),
-        )
-        page.sheet.conditional_formatting.add(marks, rule)
+        shade = theme.SHADES[role]
+        page.format_where(marks, f'{first}="{mark}"', highlight(bold=shade.dark, fill=shade.light))
 
 
 class _Exercise(Lines):

@@ -1,4 +1,4 @@
-"""Charts: openpyxl's charts of points with visible titled axes, and with the numbers it shows stored in it."""
+"""Charts as text: points and the curves through them, with visible titled axes, and with the numbers stored in them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,11 @@ import math
 from collections.abc import Sequence
 
 from msgspec import Struct
-from openpyxl.chart import ScatterChart
-from openpyxl.chart._chart import ChartBase
-from openpyxl.chart.axis import NumericAxis
-from openpyxl.chart.data_source import StrData, StrRef, StrVal
-from openpyxl.chart.shapes import GraphicalProperties
-from openpyxl.chart.text import Text
-from openpyxl.chart.title import Title
-from openpyxl.drawing.line import LineProperties
-from openpyxl.drawing.text import CharacterProperties, ParagraphProperties
-from openpyxl.xml.constants import CHART_NS, DRAWING_NS
 
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.drawing import EMU_A_POINT
 from xlbackprop.workbook.xlsx.rows import spelled
-from xlbackprop.workbook.xlsx.spelling import DECLARATION, escaped, part
+from xlbackprop.workbook.xlsx.spelling import CHART, DECLARATION, DRAWING, escaped
 
 _MOST_STORED = 32_000
 """Points of a curve beyond which its numbers are not stored in the chart as well: spreadsheets once drew no more."""
@@ -29,6 +19,8 @@ _MOST_TICKS = 10
 _TITLE, _SMALL_TITLE = 1200, 900
 """Hundredths of a point."""
 
+Label = tuple[str, str]
+"""The reference of a cell with a text, and the text."""
 
 Stored = tuple[str, Sequence[float]]
 """The reference of some cells, and the numbers in them."""
@@ -37,7 +29,7 @@ Stored = tuple[str, Sequence[float]]
 class Curve(Struct, frozen=True):
     """One line of a chart: its label, its places and its values, each with where it stands."""
 
-    label: tuple[str, str]
+    label: Label
     x: Stored
     y: Stored
     colour: str
@@ -55,17 +47,6 @@ class Curve(Struct, frozen=True):
     """From 0 to 1: how little of what lies under it is seen."""
 
 
-class CurveChart(ScatterChart):
-    """openpyxl's chart, but for its curves: as text they take a third of the time that its objects take."""
-
-    tagname = ScatterChart.tagname
-    __elements__ = ScatterChart.__elements__
-    curves: Sequence[Curve] = ()
-
-
-CurveChart.__nested__ = ScatterChart.__nested__  # openpyxl gathers it from the body of a class alone
-
-
 def curve_chart(
     title: str,
     x_title: str,
@@ -75,112 +56,123 @@ def curve_chart(
     logarithmic: bool = False,
     powers_across: bool = False,
     small: bool = False,
-) -> CurveChart:
+    legend: str = "r",
+) -> str:
     """A chart of one or more curves over the same places, which begin at the left edge and end at the right one.
 
     Args:
         logarithmic: let every power of ten be as high as the next; the programs find from the data where to begin.
         powers_across: the same for the places.
         small: leave out what the axes are called, where there is hardly room for the curve.
+        legend: the side on which several curves are named, or nothing.
     """
-    chart = _points_chart(title, x_title, y_title, curves, small=small)
-    chart.x_axis.majorGridlines = None
+    ends, step = "", ""
     if not powers_across:
         first, last = curves[0].x[1][0], curves[0].x[1][-1]
-        chart.x_axis.scaling.min, chart.x_axis.scaling.max = first, max(last, first + 1)
-        chart.x_axis.majorUnit = _round_step((last - first) / (_MOST_TICKS / 2 if small else _MOST_TICKS))
-    if small:
-        chart.x_axis.title = chart.y_axis.title = None
-    for axis, other in (
-        *([(chart.y_axis, chart.x_axis)] if logarithmic else []),
-        *([(chart.x_axis, chart.y_axis)] if powers_across else []),
-    ):
-        axis.scaling.logBase = 10
-        axis.number_format = theme.POWER_FORMAT
-        other.crosses = "min"
-    return chart
+        ends = f'<max val="{max(last, first + 1):.16g}"/><min val="{first:.16g}"/>'
+        step = f'<majorUnit val="{_round_step((last - first) / (_MOST_TICKS / 2 if small else _MOST_TICKS))}"/>'
+    at_least = '<crosses val="min"/>'
+    across, up = ("", "") if small else (x_title, y_title)
+    x_axis = _axis(0, across, "", powers=powers_across, ends=ends, after=at_least * logarithmic + step)
+    y_axis = _axis(1, up, _GRID, powers=logarithmic, after=at_least * powers_across)
+    return _points_chart(title, x_axis + y_axis, curves, legend, size=_SMALL_TITLE if small else _TITLE)
 
 
-def scatter_chart(title: str, x_title: str, y_title: str, curves: Sequence[Curve]) -> CurveChart:
-    """A chart of points in the plane, joined in their order."""
-    return _points_chart(title, x_title, y_title, curves)
+def scatter_chart(
+    title: str,
+    x_title: str | Label,
+    y_title: str | Label,
+    curves: Sequence[Curve],
+    *,
+    legend: str = "r",
+    unnamed: int | None = None,
+) -> str:
+    """A chart of points in the plane, joined in their order.
+
+    Args:
+        legend: the side on which several curves are named.
+        unnamed: the index of a curve that the legend leaves out.
+    """
+    axes = _axis(0, x_title, _GRID) + _axis(1, y_title, _GRID)
+    return _points_chart(title, axes, curves, legend, unnamed=unnamed)
+
+
+def lines_chart(curves: Sequence[Curve], width: float, height: float) -> str:
+    """Nothing but lines over cells: place 0, 0 is the top left corner, `width`, `height` the bottom right one."""
+    places = "".join(f'<{side} val="{value}"/>' for side, value in (("x", 0), ("y", 0), ("w", 1), ("h", 1)))
+    layout = (
+        '<autoTitleDeleted val="1"/><plotArea><layout><manualLayout><layoutTarget val="inner"/>'
+        f'<xMode val="edge"/><yMode val="edge"/>{places}</manualLayout></layout>'
+    )
+    axes = _unseen_axis(0, "minMax", width) + _unseen_axis(1, "maxMin", height)
+    end = f'{_NOTHING}</plotArea><plotVisOnly val="0"/><dispBlanksAs val="gap"/></chart>{_NOTHING}'
+    return _chart(f"<chart>{layout}", curves, axes + end, joint="<a:round/>")
 
 
 def _points_chart(
-    title: str, x_title: str, y_title: str, curves: Sequence[Curve], *, small: bool = False
-) -> CurveChart:
-    chart = CurveChart()
-    chart.scatterStyle, chart.varyColors = "lineMarker", False
-    _dress(chart, title, x_title, y_title, small=small)
-    for axis in (chart.x_axis, chart.y_axis):
-        axis.tickLblPos = "low"
-    if len(curves) == 1:
-        chart.legend = None
-    chart.curves = curves
-    return chart
+    title: str, axes: str, curves: Sequence[Curve], legend: str, *, size: int = _TITLE, unnamed: int | None = None
+) -> str:
+    left_out = f'<legendEntry><idx val="{unnamed}"/><delete val="1"/></legendEntry>' if unnamed is not None else ""
+    named = f'<legend><legendPos val="{legend}"/>{left_out}</legend>' if legend and len(curves) > 1 else ""
+    head = _title(title, f' sz="{size}" b="1"')
+    return _chart(
+        f'<style val="2"/><chart>{head}<plotArea>',
+        curves,
+        f'{axes}</plotArea>{named}<plotVisOnly val="1"/><dispBlanksAs val="gap"/></chart>',
+    )
 
 
-class LinesChart(ChartBase):
-    """Nothing but lines over cells, spelled at once: openpyxl takes milliseconds for a chart with axes nobody sees."""
-
-    def __init__(self, curves: Sequence[Curve], width: float, height: float) -> None:
-        """Place 0, 0 is the top left corner of the chart, `width`, `height` the bottom right one."""
-        self.curves = curves
-        axes = _unseen_axis(1, 2, "minMax", width) + _unseen_axis(2, 1, "maxMin", height)
-        places = "".join(f'<{side} val="{value}"/>' for side, value in (("x", 0), ("y", 0), ("w", 1), ("h", 1)))
-        self.text = (
-            f'{DECLARATION}<chartSpace xmlns="{CHART_NS}" xmlns:a="{DRAWING_NS}"><roundedCorners val="0"/><chart>'
-            '<autoTitleDeleted val="1"/><plotArea><layout><manualLayout><layoutTarget val="inner"/>'
-            f'<xMode val="edge"/><yMode val="edge"/>{places}</manualLayout></layout><scatterChart>'
-            f'<scatterStyle val="lineMarker"/>{_BEFORE_CURVES}<axId val="1"/><axId val="2"/>'
-            f'</scatterChart>{axes}{_NOTHING}</plotArea><plotVisOnly val="0"/><dispBlanksAs val="gap"/>'
-            f"</chart>{_NOTHING}</chartSpace>"
-        )
-        """The part of the file that it is, without its curves."""
+def _chart(before: str, curves: Sequence[Curve], after: str, joint: str = "") -> str:
+    """The part of the file that a chart is: its corners are not round, which Excel makes them where it is not told."""
+    return "".join(
+        [
+            f'{DECLARATION}<chartSpace xmlns="{CHART}" xmlns:a="{DRAWING}"><roundedCorners val="0"/>{before}',
+            '<scatterChart><scatterStyle val="lineMarker"/><varyColors val="0"/>',
+            *(_series(index, curve, joint) for index, curve in enumerate(curves)),
+            f'<axId val="{_AXES[0]}"/><axId val="{_AXES[1]}"/></scatterChart>{after}</chartSpace>',
+        ]
+    )
 
 
-_BEFORE_CURVES = '<varyColors val="0"/>'
-_NOTHING = "<spPr><a:noFill/><a:ln><a:noFill/></a:ln></spPr>"
+_AXES = 10, 20
+"""The numbers of the axis across and of the one that goes up."""
 
 
-def _unseen_axis(number: int, other: int, orientation: str, end: float) -> str:
+def _axis(index: int, title: str | Label, lines: str, *, powers: bool = False, ends: str = "", after: str = "") -> str:
+    """An axis that is seen: left unsaid, recent Excel hides it."""
+    base, form = ('<logBase val="10"/>', theme.POWER_FORMAT) if powers else ("", theme.PLAIN_FORMAT)
     return (
-        f'<valAx><axId val="{number}"/><scaling><orientation val="{orientation}"/><max val="{end:g}"/>'
-        f'<min val="0"/></scaling><delete val="1"/><axPos val="{"bl"[number - 1]}"/><crossAx val="{other}"/>'
+        f'<valAx><axId val="{_AXES[index]}"/><scaling>{base}<orientation val="minMax"/>{ends}</scaling>'
+        f'<delete val="0"/><axPos val="l"/>{lines}{_title(title) if title else ""}'
+        f'<numFmt formatCode="{form}" sourceLinked="0"/><majorTickMark val="out"/><minorTickMark val="none"/>'
+        f'<tickLblPos val="low"/><spPr><a:ln>{_filled(theme.FAINT)}{_SOLID}</a:ln></spPr>'
+        f'<crossAx val="{_AXES[1 - index]}"/>{after}</valAx>'
+    )
+
+
+def _unseen_axis(index: int, orientation: str, end: float) -> str:
+    return (
+        f'<valAx><axId val="{_AXES[index]}"/><scaling><orientation val="{orientation}"/><max val="{end:g}"/>'
+        f'<min val="0"/></scaling><delete val="1"/><axPos val="{"bl"[index]}"/><crossAx val="{_AXES[1 - index]}"/>'
         "</valAx>"
     )
 
 
-def name_axis(axis: NumericAxis, reference: str, text: str) -> None:
-    """Let an axis be called what stands in a cell, and what it says now."""
-    name = StrRef(f=reference, strCache=StrData(ptCount=1, pt=[StrVal(idx=0, v=text)]))
-    axis.title = Title(tx=Text(strRef=name), overlay=False)
+def _title(title: str | Label, look: str = "") -> str:
+    """What a chart or an axis is called: words, or what a cell says."""
+    if isinstance(title, str):
+        text = (
+            f"<rich><a:bodyPr/><a:p><a:pPr><a:defRPr{look}/></a:pPr><a:r><a:t>{escaped(title)}</a:t></a:r></a:p></rich>"
+        )
+    else:
+        text = _reference(title)
+    return f'<title><tx>{text}</tx><overlay val="0"/></title>'
 
 
-def _dress(chart: CurveChart, title: str, x_title: str, y_title: str, *, small: bool) -> None:
-    chart.title = title
-    chart.title.overlay = False
-    size = _SMALL_TITLE if small else _TITLE
-    for paragraph in chart.title.tx.rich.paragraphs:
-        paragraph.pPr = ParagraphProperties(defRPr=CharacterProperties(sz=size, b=True))
-    chart.style = 2
-    chart.roundedCorners = False  # left unsaid, Excel rounds them
-    chart.x_axis.title, chart.y_axis.title = x_title, y_title
-    for axis in (chart.x_axis, chart.y_axis):
-        axis.delete = False  # openpyxl leaves this unsaid, and recent Excel then hides the axis
-        axis.title.overlay = False
-        axis.majorTickMark = "out"
-        axis.number_format = theme.PLAIN_FORMAT
-        axis.graphicalProperties = GraphicalProperties(ln=LineProperties(solidFill=theme.FAINT))
-        if axis.majorGridlines:
-            axis.majorGridlines.spPr = GraphicalProperties(ln=LineProperties(solidFill="E0E0E0"))
-
-
-def written(chart: CurveChart | LinesChart) -> str:
-    """The part of the file that a chart is."""
-    text, joint = (chart.text, "<a:round/>") if isinstance(chart, LinesChart) else (part(chart._write()), "")
-    before, curves, after = text.partition(_BEFORE_CURVES)
-    return "".join([before, curves, *(_series(index, curve, joint) for index, curve in enumerate(chart.curves)), after])
+def _reference(label: Label) -> str:
+    """What stands in a cell, and what it says now."""
+    cell, text = map(escaped, label)
+    return f'<strRef><f>{cell}</f><strCache><ptCount val="1"/><pt idx="0"><v>{text}</v></pt></strCache></strRef>'
 
 
 def _series(number: int, curve: Curve, joint: str) -> str:
@@ -196,8 +188,7 @@ def _series(number: int, curve: Curve, joint: str) -> str:
         filled = _filled(curve.colour)
         marker = f'<size val="{curve.marker_size}"/><spPr>{filled}<a:ln>{filled}{_SOLID}</a:ln></spPr>'
     return (
-        f'<ser><idx val="{number}"/><order val="{number}"/><tx><strRef><f>{escaped(curve.label[0])}</f>'
-        f'<strCache><ptCount val="1"/><pt idx="0"><v>{escaped(curve.label[1])}</v></pt></strCache></strRef></tx>'
+        f'<ser><idx val="{number}"/><order val="{number}"/><tx>{_reference(curve.label)}</tx>'
         f'<spPr>{line}</spPr><marker><symbol val="{curve.marker}"/>{marker}</marker>'
         f"<xVal>{_numbers(*curve.x)}</xVal>"
         f'<yVal>{_numbers(*curve.y)}</yVal><smooth val="0"/></ser>'
@@ -205,11 +196,16 @@ def _series(number: int, curve: Curve, joint: str) -> str:
 
 
 _SOLID = '<a:prstDash val="solid"/>'
+_NOTHING = "<spPr><a:noFill/><a:ln><a:noFill/></a:ln></spPr>"
 
 
 def _filled(colour: str, opacity: str = "") -> str:
     inside = f'<a:srgbClr val="{colour}">{opacity}</a:srgbClr>' if opacity else f'<a:srgbClr val="{colour}"/>'
     return f"<a:solidFill>{inside}</a:solidFill>"
+
+
+_GRID = f"<majorGridlines><spPr><a:ln>{_filled('E0E0E0')}{_SOLID}</a:ln></spPr></majorGridlines>"
+"""The lines that go on from the ticks of an axis."""
 
 
 def _numbers(reference: str, values: Sequence[float]) -> str:

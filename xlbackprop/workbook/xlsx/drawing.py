@@ -1,18 +1,13 @@
-"""Drawings on a sheet: openpyxl's, extended by connecting lines and by alternative texts for charts."""
+"""The drawing layer of a sheet as text: charts and arrows over its cells, each told in words as well."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec import Struct
-from openpyxl.chart._chart import ChartBase
-from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
-from openpyxl.xml.constants import DRAWING_NS
 
-from xlbackprop.workbook.xlsx.spelling import part, quoted
+from xlbackprop.workbook.xlsx.spelling import CHART, DECLARATION, DRAWING, REFERENCES, SHEET_DRAWING, quoted
 
-_FIRST_SHAPE_ID = 1001
-"""openpyxl numbers the charts of a sheet from 1; two shapes with one number make Excel repair the file."""
+_FIRST_ARROW = 1001
+"""The charts of a sheet are numbered from 1; two shapes with one number make Excel repair the file."""
 _FLIPPED = ' flipV="1"'
 
 EMU_A_POINT = 12700
@@ -35,20 +30,36 @@ class CellSize(Struct, frozen=True):
     height: int
 
 
-class Drawing(SpreadsheetDrawing):
+class Drawing:
     """The drawing layer of one sheet."""
 
-    __elements__ = SpreadsheetDrawing.__elements__
-
     def __init__(self) -> None:
-        super().__init__()
-        self._descriptions: dict[int, str] = {}
+        self.charts: list[str] = []
+        """The parts of the file that its charts are."""
+        self._frames: list[str] = []
         self._arrows: list[str] = []
-        self.relationship = ""
-        """What the sheet calls its reference to this drawing; known once it is written."""
 
     def __bool__(self) -> bool:
-        return bool(self._arrows) or super().__bool__()
+        return bool(self._frames or self._arrows)
+
+    def chart(self, chart: str, place: tuple[int, int, int, int], description: str) -> None:
+        """Let a chart cover the cells from its top left to its bottom right one.
+
+        Args:
+            place: the row and the column of the first cell, then of the last one.
+            description: what it shows, for readers who do not see it.
+        """
+        self.charts.append(chart)
+        number = len(self.charts)
+        row, column, last_row, last_column = place
+        self._frames.append(
+            f'<xdr:twoCellAnchor editAs="oneCell"><xdr:from>{_marker(column - 1, 0, row - 1, 0)}</xdr:from>'
+            f"<xdr:to>{_marker(last_column, 0, last_row, 0)}</xdr:to><xdr:graphicFrame><xdr:nvGraphicFramePr>"
+            f'<xdr:cNvPr id="{number}" name="Chart {number}" descr="{quoted(description)}"/><xdr:cNvGraphicFramePr/>'
+            f'</xdr:nvGraphicFramePr><xdr:xfrm/><a:graphic><a:graphicData uri="{CHART}">'
+            f'<c:chart r:id="rId{number}"/></a:graphicData></a:graphic></xdr:graphicFrame><xdr:clientData/>'
+            "</xdr:twoCellAnchor>"
+        )
 
     def connect(self, start: Point, end: Point, size: CellSize, colour: str, description: str) -> None:
         """Draw an arrow from one place to another that lies no further left, over cells of one size.
@@ -57,7 +68,7 @@ class Drawing(SpreadsheetDrawing):
             colour: six hexadecimal digits.
             description: what the arrow says, for readers who do not see it.
         """
-        number = _FIRST_SHAPE_ID + len(self._arrows)
+        number = _FIRST_ARROW + len(self._arrows)
         upward = (end.row, end.down) < (start.row, start.down)
         top, bottom = (end, start) if upward else (start, end)
         left, high = _place(start.column, start.right, size.width), _place(top.row, top.down, size.height)
@@ -73,35 +84,32 @@ class Drawing(SpreadsheetDrawing):
             f'<a:prstGeom prst="line"/>{line}</xdr:spPr>'
         )
         self._arrows.append(
-            f"<xdr:twoCellAnchor><xdr:from>{_marker(top.row, start.column, top.down, start.right, size)}</xdr:from>"
-            f"<xdr:to>{_marker(bottom.row, end.column, bottom.down, end.right, size)}</xdr:to>"
+            f"<xdr:twoCellAnchor><xdr:from>{_within(start.column, start.right, top.row, top.down, size)}</xdr:from>"
+            f"<xdr:to>{_within(end.column, end.right, bottom.row, bottom.down, size)}</xdr:to>"
             f'<xdr:cxnSp macro=""><xdr:nvCxnSpPr>{shape}</xdr:cxnSp><xdr:clientData/></xdr:twoCellAnchor>'
         )
 
     def written(self) -> str:
-        """The part of the file that the drawing of a sheet is."""
-        before, root, after = part(self._write()).partition("<xdr:wsDr")
-        names, end, charts = after.partition(">")
-        if names.endswith("/"):  # no chart: the root is empty, and does not know the names that arrows use
-            names, charts = f'{names[:-1]} xmlns:a="{DRAWING_NS}"', "</xdr:wsDr>"
-        return "".join([before, root, names, end, *self._arrows, charts])
+        """The part of the file that it is; it refers to its charts in their order."""
+        return "".join([_OPENS, *self._arrows, *self._frames, "</xdr:wsDr>"])
 
-    def describe(self, chart: ChartBase, description: str) -> None:
-        """Give a chart of this sheet its alternative text."""
-        self._descriptions[id(chart)] = description
 
-    def _chart_frame(self, idx: int) -> Any:
-        frame = super()._chart_frame(idx)
-        frame.nvGraphicFramePr.cNvPr.descr = self._descriptions.get(id(self.charts[idx - 1]))
-        return frame
+_OPENS = (
+    f'{DECLARATION}<xdr:wsDr xmlns:c="{CHART}" xmlns:a="{DRAWING}" xmlns:xdr="{SHEET_DRAWING}" xmlns:r="{REFERENCES}">'
+)
 
 
 def _place(index: int, inside: float, size: int) -> int:
     return round((index - 1 + inside) * size)
 
 
-def _marker(row: int, column: int, down: float, right: float, size: CellSize) -> str:
+def _marker(column: int, right: int, row: int, down: int) -> str:
+    """A corner of a shape: the cell, counted from 0, and how far into it."""
     return (
-        f"<xdr:col>{column - 1}</xdr:col><xdr:colOff>{round(right * size.width)}</xdr:colOff>"
-        f"<xdr:row>{row - 1}</xdr:row><xdr:rowOff>{round(down * size.height)}</xdr:rowOff>"
+        f"<xdr:col>{column}</xdr:col><xdr:colOff>{right}</xdr:colOff>"
+        f"<xdr:row>{row}</xdr:row><xdr:rowOff>{down}</xdr:rowOff>"
     )
+
+
+def _within(column: int, right: float, row: int, down: float, size: CellSize) -> str:
+    return _marker(column - 1, round(right * size.width), row - 1, round(down * size.height))

@@ -4,20 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
-from weakref import WeakKeyDictionary
-
-from openpyxl.cell.cell import Cell as StyledCell
-from openpyxl.chart._chart import ChartBase
-from openpyxl.drawing.spreadsheet_drawing import AnchorMarker, TwoCellAnchor
-from openpyxl.formatting.rule import ColorScaleRule, Rule
-from openpyxl.styles.differential import DifferentialStyle
-from openpyxl.styles.numbers import NumberFormat, builtin_format_id
-from openpyxl.utils.cell import coordinate_to_tuple, range_boundaries
-from openpyxl.workbook.workbook import Workbook
-from openpyxl.worksheet.datavalidation import DataValidation
-from openpyxl.worksheet.hyperlink import Hyperlink
-from openpyxl.worksheet.views import Selection
 
 from xlbackprop.ground.errors import Problem, at_most
 from xlbackprop.ground.grid import (
@@ -27,16 +13,20 @@ from xlbackprop.ground.grid import (
     NoRoomError,
     column_letter,
     column_number,
+    coordinates,
     cut,
     formula_problem,
     length,
     text_problem,
 )
 from xlbackprop.symbols import Piece
-from xlbackprop.workbook.xlsx import theme
+from xlbackprop.workbook.xlsx import frame, theme
+from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.drawing import EMU_A_POINT, CellSize, Drawing
+from xlbackprop.workbook.xlsx.frame import Frame, Paper
 from xlbackprop.workbook.xlsx.rows import Block, Calculation, Cell, Column, SheetContent, Style, Value
-from xlbackprop.workbook.xlsx.spelling import literal
+from xlbackprop.workbook.xlsx.spelling import escaped, literal, quoted
+from xlbackprop.workbook.xlsx.styles import BUILT_IN_FORMATS, highlight
 from xlbackprop.workbook.xlsx.theme import Look
 
 ROW_HEIGHT = 15.0
@@ -60,10 +50,6 @@ _POINTS_A_PIXEL = 0.75
 
 _CHARACTERS_A_UNIT = 1.05
 """Widths are counted in digits; letters are narrower on average."""
-_STYLES: WeakKeyDictionary[Workbook, dict[tuple[Look, bool], Style]] = WeakKeyDictionary()
-"""What each look comes to in a workbook, for texts that could be taken for formulas and for all other contents;
-openpyxl takes a tenth of a millisecond to find it out."""
-
 _FORMULA_SIGNS = ("=", "+", "-", "@")
 """What makes a spreadsheet program take the text that begins with it for a formula, once it has been edited."""
 
@@ -80,22 +66,15 @@ class Page:
     """One sheet of the workbook being made."""
 
     def __init__(self, workbook: Workbook, title: str) -> None:
-        self.sheet = workbook.create_sheet(title)
-        self.sheet.sheet_format.defaultRowHeight = ROW_HEIGHT
-        self.sheet.sheet_format.customHeight = True
-        self.sheet.sheet_view.showGridLines = False
-        self._protect()
-        headers = self.sheet.HeaderFooter
-        headers.evenHeader = headers.evenFooter = headers.firstHeader = headers.firstFooter = None
+        self.title = title
+        self.frame = Frame(title, ROW_HEIGHT)
         self.drawing = Drawing()
+        self._workbook = workbook
         self._cells: dict[tuple[int, int], Cell] = {}
         self._blocks: list[Block] = []
-        self._links: list[Hyperlink] = []
         self._heights: dict[int, float] = {}
         self._columns: dict[int, Column] = {}
-        self._styles = _STYLES.setdefault(workbook, {})
-        self._changeable = ""
-        """The first cell that takes only what makes sense in it: the one that this sheet is about."""
+        self._table: tuple[str, str, Sequence[str]] | None = None
 
     def text(self, address: str, text: str, look: Look = _TEXT) -> None:
         """Put down a text; it stays one whatever it begins with."""
@@ -108,7 +87,7 @@ class Page:
     def link(self, address: str, text: str, sheet: str, target: str, look: Look = _LINK) -> None:
         """Put down a text that leads to a cell of a sheet of this workbook."""
         self.text(address, text, look)
-        self._links.append(Hyperlink(ref=address, location=f"'{sheet}'!{target}"))
+        self.frame.links.append(frame.link(address, sheet, target))
 
     def number(self, address: str, value: float, look: Look = _INPUT) -> None:
         """Put down a number that the reader can change."""
@@ -156,28 +135,19 @@ class Page:
             refusal: what is said to who types anything else; by default the limits, and the decimal mark.
         """
         kind = "whole " if whole else ""
-        limits = DataValidation(
-            type=kind.strip() or "decimal",
-            operator="between",
-            formula1=f"{low:.15G}",
-            formula2=f"{high:.15G}",
-            allow_blank=optional,
-        )
         mark = "" if whole else f" {DECIMAL_MARK}"
         refusal = refusal or f"A {kind}number from {_spaced(low)} to {_spaced(high)}, please.{mark}"
-        self._validate(address, limits, title, refusal)
+        bounds = f"{low:.15G}", f"{high:.15G}"
+        self._validate(address, kind.strip() or "decimal", bounds, title, refusal, is_optional=optional)
 
     def choice(self, address: str, text: str, choices: str, title: str, refusal: str) -> None:
         """Put down a text that the reader can exchange for another out of a range of cells."""
         self.text(address, text, _INPUT)
-        limits = DataValidation(type="list", formula1=choices, allow_blank=False)
-        self._validate(address, limits, title, refusal)
+        self._validate(address, "list", [choices], title, refusal)
 
-    def handout(self, title: str, area: str) -> None:
+    def handout(self, title: str, area: str, repeated_rows: str = "") -> None:
         """Print the cells of an area on one landscape page, and nothing else of the sheet."""
-        self.print_setup(title)
-        self.sheet.print_area = area
-        self.sheet.page_setup.fitToHeight = 1
+        self.print_setup(title, area, repeated_rows).pages_down = 1
 
     def style_number(self, look: Look) -> int:
         """The number under which the workbook keeps a look."""
@@ -223,54 +193,38 @@ class Page:
             lit: a condition under which a number, of whatever size, is lit up.
         """
         first = cells.partition(":")[0]
-        number_format = NumberFormat(numFmtId=builtin_format_id(shown) or _POWER_FORMAT_NUMBER, formatCode=shown)
+        number_format = BUILT_IN_FORMATS.get(shown, _POWER_FORMAT_NUMBER), shown
         is_extreme = f"{first}<>0,OR(ABS({first})<{smallest:g},ABS({first})>={largest:g})"
-        marked: dict[str, Any] = {"fill": theme.LIT_FILL, "border": theme.LIT_BORDER}
-        styles = {is_extreme: DifferentialStyle(numFmt=number_format)}
+        looks = {is_extreme: highlight(number_format=number_format)}
         if lit:  # in the same cells LibreOffice takes the first that holds, and no other
-            both = {
-                f"{is_extreme},{lit}": DifferentialStyle(numFmt=number_format, **marked),
-                lit: DifferentialStyle(**marked),
-            }
-            styles = both | styles
-        for condition, style in styles.items():
-            rule = Rule(type="expression", dxf=style, formula=[f"AND(ISNUMBER({first}),{condition})"])
-            self.sheet.conditional_formatting.add(cells, rule)
+            fill, edges = theme.LIT_FILL, theme.LIT_BORDER
+            both = highlight(number_format=number_format, fill=fill, border=edges)
+            looks = {f"{is_extreme},{lit}": both, lit: highlight(fill=fill, border=edges)} | looks
+        for condition, look in looks.items():
+            self.format_where(cells, f"AND(ISNUMBER({first}),{condition})", look)
+
+    def format_where(self, cells: str, condition: str, look: str) -> None:
+        """Let cells have another look, one that `highlight` makes, while a condition holds that names the first."""
+        number = self._workbook.styles.highlight(look)
+        self.frame.rule(cells, "expression", f' dxfId="{number}"><formula>{escaped(condition)}</formula>')
 
     def colour_scale(self, ranges: Iterable[str], ends: Sequence[str], colours: Sequence[str]) -> None:
-        """Colour cells by their numbers, from a lowest over a middle to a highest one, each of them a formula."""
-        scale: dict[str, str] = {}
-        for name, formula, colour in zip(("start", "mid", "end"), ends, colours, strict=True):
-            scale |= {f"{name}_type": "formula", f"{name}_value": formula, f"{name}_color": colour}
+        """Colour cells by their numbers, from a lowest to a highest one over others, each of them a formula."""
+        places = "".join(f'<cfvo type="formula" val="{quoted(end)}"/>' for end in ends)
+        scale = places + "".join(f'<color rgb="00{colour}"/>' for colour in colours)
         for cells in ranges:
-            self.sheet.conditional_formatting.add(cells, ColorScaleRule(**scale))
+            self.frame.rule(cells, "colorScale", f"><colorScale>{scale}</colorScale>")
 
-    def chart(self, chart: ChartBase, place: tuple[int, int, int, int], words: str) -> None:
-        """Let a chart cover the cells from its top left to its bottom right one, rows before columns, told in words."""
-        row, column, last_row, last_column = place
-        ends = AnchorMarker(col=column - 1, row=row - 1), AnchorMarker(col=last_column, row=last_row)
-        chart.anchor = TwoCellAnchor(editAs="oneCell", _from=ends[0], to=ends[1])
-        self.sheet.add_chart(chart)
-        self.drawing.describe(chart, words)
-
-    def print_setup(self, title: str, repeated_rows: str | None = None, *, landscape: bool = True) -> None:
+    def print_setup(self, title: str, area: str = "", repeated_rows: str = "", *, landscape: bool = True) -> Paper:
         """Print on A4 or Letter, as wide as the paper, under the walkthrough's title and over page numbers.
 
         Args:
+            area: the ranges that are printed, with commas between them; none for everything.
             repeated_rows: the rows that every page begins with, such as `32:32`.
         """
-        sheet = self.sheet
-        sheet.page_setup.orientation = "landscape" if landscape else "portrait"
-        sheet.page_setup.paperSize = sheet.PAPERSIZE_A4  # printers with Letter trays fit it, as the width is relative
-        sheet.page_setup.fitToHeight = 0
-        sheet.sheet_properties.pageSetUpPr.fitToPage = True
-        if repeated_rows:
-            sheet.print_title_rows = repeated_rows
-        sheet.page_margins.left = sheet.page_margins.right = 0.4
-        sheet.page_margins.top = sheet.page_margins.bottom = 0.7
-        sheet.oddHeader.left.text = _header(title, LONGEST_HEADER - len("&L&R&A"))
-        sheet.oddHeader.right.text = "&A"
-        sheet.oddFooter.center.text = "&P / &N"
+        header = f"&L{_header(title, LONGEST_HEADER - len('&L&R&A'))}&R&A"
+        self.frame.paper = Paper(header, landscape, area=area, rows=repeated_rows)
+        return self.frame.paper
 
     def cell_size(self, width: float) -> CellSize:
         """The size of a cell in a column of a width in characters and a row of the normal height."""
@@ -282,7 +236,7 @@ class Page:
 
     def zoom(self, percent: float) -> None:
         """Let the sheet open smaller than life."""
-        self.sheet.sheet_view.zoomScale = self.sheet.sheet_view.zoomScaleNormal = int(percent)
+        self.frame.zoom = int(percent)
 
     def fit_screen(self, last_column: str) -> None:
         """Let the sheet open so small, if need be, that a laptop shows it up to a column, in whatever font."""
@@ -290,63 +244,54 @@ class Page:
         width = sum(column.width for column in columns if not column.is_hidden)
         self.zoom(min(100, max(_SMALLEST_ZOOM, 100 * SCREEN_WIDTH / width)))
 
-    def _protect(self) -> None:
-        """Keep a slip of the keyboard from what is not the reader's; looks and column widths stay theirs."""
-        protection = self.sheet.protection
-        protection.enable()
-        protection.formatCells = protection.formatColumns = protection.formatRows = False
-        protection.objects = protection.scenarios = False
+    def freeze(self, cell: str) -> None:
+        """Let the rows above a cell and the columns before it stay in sight."""
+        row, column = coordinates(cell)
+        self.frame.frozen = row - 1, column - 1
 
-    def _validate(self, address: str, limits: DataValidation, title: str, refusal: str) -> None:
-        limits.showErrorMessage = True  # else nothing is refused
-        limits.errorTitle, limits.error = title, refusal
-        limits.sqref = address  # adding cells one by one, openpyxl compares each with all others
-        self._changeable = self._changeable or address.replace(" ", ":").partition(":")[0]
-        self.sheet.add_data_validation(limits)
+    def table(self, name: str, cells: str, columns: Sequence[str]) -> None:
+        """Make cells a table in Excel's sense, the only one of this sheet: its columns are called as their heads."""
+        self._table = name, cells, columns
+
+    def content(self) -> SheetContent:
+        """What the writer has to know, which opens where there is something to change."""
+        self._keep_print_legible()
+        return SheetContent(
+            self.frame, self._cells, self.drawing, self._blocks, self._heights, self._columns, self._table
+        )
+
+    def _validate(
+        self, address: str, kind: str, formulas: Sequence[str], title: str, refusal: str, *, is_optional: bool = False
+    ) -> None:
+        if not self.frame.limits:  # the sheet is about the first cell that takes only what makes sense in it
+            self.frame.selected = coordinates(address.replace(" ", ":").partition(":")[0])
+        limit = frame.limit(address, kind, formulas, is_optional=is_optional, title=title, refusal=refusal)
+        self.frame.limits.append(limit)
 
     def _keep_print_legible(self) -> None:
         """Let what would be printed smaller than 8 points take more pages: one down, a table also across."""
-        sheet = self.sheet
+        paper = self.frame.paper
+        if paper is None:
+            return
         width = height = 0.0
-        for area in sheet.print_area.split(",") if sheet.print_area else ():
-            first, top, last, bottom = range_boundaries(area.rpartition("!")[2].replace("$", ""))
+        for area in paper.area.split(",") if paper.area else ():
+            (top, first), (bottom, last) = map(coordinates, area.split(":"))
             columns = [self._columns.get(column, Column()) for column in range(first, last + 1)]
             width = max(width, sum((each.width * 7 + 5) * _POINTS_A_PIXEL for each in columns if not each.is_hidden))
             height = max(height, sum(self._heights.get(row, ROW_HEIGHT) for row in range(top, bottom + 1)))
-        is_picture = sheet.page_setup.fitToHeight == 1
+        is_picture = paper.pages_down == 1
         if height > _TALLEST_PAGE:
-            sheet.page_setup.fitToHeight = 0
+            paper.pages_down = 0
         if width > _WIDEST_PAGE and not is_picture:
-            sheet.sheet_properties.pageSetUpPr.fitToPage = False
-            sheet.page_setup.scale = SMALLEST_SCALE
-            sheet.print_title_cols = "A:A"
-
-    def content(self) -> SheetContent:
-        """What the writer has to know beside the sheet itself, which opens where there is something to change."""
-        self._keep_print_legible()
-        if self._changeable:
-            self._select(self._changeable)
-        return SheetContent(self._cells, self.drawing, self._blocks, self._links, self._heights, self._columns)
+            paper.scale, paper.columns = SMALLEST_SCALE, "A:A"
 
     def _column(self, letter: str) -> Column:
         return self._columns.setdefault(column_number(letter), Column())
 
-    def _select(self, cell: str) -> None:
-        """Open the sheet with a cell selected, in that part of it where the cell stands."""
-        view, (row, column) = self.sheet.sheet_view, coordinate_to_tuple(cell)
-        selection = Selection(activeCell=cell, sqref=cell)
-        if view.pane is None:
-            view.selection = [selection]
-            return
-        across = "Right" if view.pane.xSplit and column > view.pane.xSplit else "Left"
-        down = "bottom" if view.pane.ySplit and row > view.pane.ySplit else "top"
-        view.pane.activePane = selection.pane = f"{down}{across}"
-        view.selection = [*(each for each in view.selection if each.pane not in (None, selection.pane)), selection]
-
     def _put(
         self, address: str, look: Look, content: Value | tuple[Piece, ...] | Calculation | None, *, quoted: bool = False
     ) -> None:
-        row, column = coordinate_to_tuple(address)
+        row, column = coordinates(address)
         self._require_place(row, column)
         if isinstance(content, str | tuple):
             text = content if isinstance(content, str) else "".join(piece.text for piece in content)
@@ -362,17 +307,19 @@ class Page:
 
     def _require_room(self, problem: Problem | None) -> None:
         if problem is not None:
-            raise NoRoomError(self.sheet.title, problem)
+            raise NoRoomError(self.title, problem)
 
     def _style(self, look: Look, *, quoted: bool = False) -> Style:
-        style = self._styles.get((look, quoted))
+        styles = self._workbook.cell_styles
+        style = styles.get((look, quoted))
         if style is None:
-            cell = StyledCell(self.sheet, row=1, column=1)
-            theme.apply(look, cell)
-            if quoted:
-                cell._style.quotePrefix = 1
-            style = self._styles[look, quoted] = Style.of(int(cell.style_id), cell.font)
+            whole = theme.cell_look(look, quoted=quoted)
+            number = self._workbook.styles.number(whole, look.style)
+            style = styles[look, quoted] = Style(number, whole.font.of_run(""), whole.font.of_run(_LOW))
         return style
+
+
+_LOW = '<vertAlign val="subscript"/>'
 
 
 def _header(text: str, most: int) -> str:

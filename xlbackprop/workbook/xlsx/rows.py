@@ -9,14 +9,13 @@ from itertools import groupby, islice
 
 import numpy as np
 from msgspec import Struct, json
-from openpyxl.styles import Font
-from openpyxl.worksheet.hyperlink import Hyperlink
 
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import column_letter
 from xlbackprop.ground.progress import Listener
 from xlbackprop.symbols import Piece
 from xlbackprop.workbook.xlsx.drawing import Drawing
+from xlbackprop.workbook.xlsx.frame import Frame
 from xlbackprop.workbook.xlsx.spelling import escaped, literal, text_element
 
 Value = float | str | bool
@@ -32,22 +31,11 @@ _ROW = "\0"
 
 
 class Style(Struct, frozen=True):
-    """How a cell looks: the number under which the workbook keeps it, and its font for the pieces of a text.
-
-    A piece takes nothing from its cell, so that the cell's font is repeated in each.
-    """
+    """How a cell looks: the number under which the workbook keeps it, and its font as the pieces of a text have it."""
 
     number: int
-    emphasis: str
-    typeface: str
-
-    @classmethod
-    def of(cls, number: int, font: Font) -> Style:
-        """The style with a number and a font of openpyxl's."""
-        emphasis = "<b/>" * bool(font.b) + "<i/>" * bool(font.i)
-        return cls(
-            number, emphasis, f'<sz val="{font.sz:g}"/><color rgb="{font.color.rgb}"/><rFont val="{font.name}"/>'
-        )
+    font: str
+    subscript_font: str
 
 
 class Calculation(Struct, frozen=True):
@@ -98,17 +86,19 @@ class Block(Struct, frozen=True):
 
 
 class SheetContent(Struct, frozen=True):
-    """What openpyxl does not hold of a sheet: its cells, its blocks of rows, its shapes and its links."""
+    """A sheet as the writer takes it: its frame, its cells, its blocks of rows, its drawing."""
 
+    frame: Frame
     cells: Mapping[tuple[int, int], Cell]
     """By row and column."""
     drawing: Drawing
-    blocks: Sequence[Block] = ()
-    links: Sequence[Hyperlink] = ()
-    heights: Mapping[int, float] = {}
+    blocks: Sequence[Block]
+    heights: Mapping[int, float]
     """Of the rows that are not as high as usual, in points."""
-    columns: Mapping[int, Column] = {}
+    columns: Mapping[int, Column]
     """Those that are not as usual."""
+    table: tuple[str, str, Sequence[str]] | None
+    """The name of a table in Excel's sense, its cells, and what its columns are called."""
 
     def numerals(self) -> list[str]:
         """The addresses of texts that Excel would mark as numbers in the wrong place."""
@@ -128,7 +118,7 @@ def columns_of(columns: Mapping[int, Column]) -> str:
     return f"<cols>{content}</cols>" if content else ""
 
 
-def rows_of(title: str, content: SheetContent, listener: Listener) -> Iterator[str]:
+def rows_of(content: SheetContent, listener: Listener) -> Iterator[str]:
     """The rows of a sheet as XML, many at a time: in each row its single cells and the cells of the blocks there."""
     singles: dict[int, list[tuple[int, Cell]]] = {row: [] for row in content.heights}
     for (row, column), cell in content.cells.items():
@@ -141,7 +131,7 @@ def rows_of(title: str, content: SheetContent, listener: Listener) -> Iterator[s
     last = max([*singles, *(block.rows[-1] for block in content.blocks)], default=0)
     while chunk := list(islice(numbers, _ROWS_A_CHUNK)):
         yield "".join([_row(row, content.heights.get(row), singles.get(row, ()), blocks) for row in chunk])
-        listener(f"writing {title}", chunk[-1], last)
+        listener(f"writing {content.frame.title}", chunk[-1], last)
 
 
 def _is_numeral(text: str) -> bool:
@@ -183,8 +173,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _run(piece: Piece, style: Style) -> str:
-    place = '<vertAlign val="subscript"/>' if piece.subscript else ""
-    return f"<r><rPr>{style.emphasis}{place}{style.typeface}</rPr>{text_element(piece.text)}</r>"
+    return f"<r>{style.subscript_font if piece.subscript else style.font}{text_element(piece.text)}</r>"
 
 
 def _block_cells(block: Block, first_shared: int) -> Iterator[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from weakref import WeakKeyDictionary
+from collections.abc import Mapping
 
 from msgspec import Struct
-from openpyxl.cell.cell import Cell
-from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Protection, Side
-from openpyxl.workbook.workbook import Workbook
+from msgspec.structs import replace
 
 from xlbackprop.derivation import Role
+from xlbackprop.workbook.xlsx.styles import GENERAL, CellLook, Font, aligned, border, boxed, solid
 
 INK = "262626"
 FAINT = "7F7F7F"
@@ -49,7 +47,7 @@ LIT_ROAD, LIT_OPACITY = "F2A900", 0.45
 VALUE_FORMAT = "0.000000"
 TINY_FORMAT = "0.00E+00"
 COUNT_FORMAT = "0"
-PLAIN_FORMAT = "General"
+PLAIN_FORMAT = GENERAL
 PRECISE_FORMAT = "0.0000000E+00;-0.0000000E+00;0"
 POWER_FORMAT = "0E+00"
 
@@ -80,15 +78,13 @@ CHECK = "Check cell"
 LINK = "Link cell"
 SURFACE = "Surface cell"
 
-_FONT = "Calibri"
-
 
 class Look(Struct, frozen=True):
     """How a cell looks: a named style, and what the cell's role and place add to it."""
 
     style: str = TEXT
     role: Role | None = None
-    number_format: str = "General"
+    number_format: str = GENERAL
     align: str | None = None
     indent: int = 0
     edges: str = ""
@@ -108,108 +104,59 @@ HELPER = Look(CALCULATION)
 """A number that others are made of, out of sight."""
 
 
-def add_styles(workbook: Workbook) -> None:
-    """Give a workbook the named styles of the theme."""
-    thin = Side(style="thin", color=LINE)
-    boxed = Border(left=thin, right=thin, top=thin, bottom=thin)
-    white = Side(style="thin", color=PAPER)
-    apart = Border(left=white, right=white, top=white, bottom=white)
-    centre = Alignment(horizontal="center", vertical="center")
-    middle = Alignment(vertical="center")
-    styles = (
-        NamedStyle(TITLE, font=_font(size=16, bold=True)),
-        NamedStyle(TEXT, font=_font(), alignment=middle),
-        NamedStyle(MATHEMATICS, font=_font(size=12), alignment=middle),
-        NamedStyle(HEADING, font=_font(bold=True), alignment=middle),
-        NamedStyle(NOTE, font=_font(size=10, italic=True)),
-        NamedStyle(LABEL, font=_font(bold=True, color=PAPER), alignment=centre),
-        NamedStyle(SYMBOL, font=_font(size=12, bold=True, color=PAPER), border=apart, alignment=centre),
-        NamedStyle(
-            NODE,
-            font=_font(size=10, bold=True),
-            alignment=Alignment(horizontal="center", vertical="center", shrink_to_fit=True),
-        ),
-        NamedStyle(
-            INPUT,
-            font=_font(bold=True, color=CHANGEABLE),
-            fill=_solid("FFFBE0"),
-            border=Border(left=thin, right=thin, top=thin, bottom=Side(style="medium", color=CHANGEABLE)),
-            alignment=Alignment(horizontal="right", vertical="center"),
-            protection=Protection(locked=False),
-        ),
-        NamedStyle(CALCULATION, font=_font(), border=boxed, alignment=middle),
-        NamedStyle(RESULT, font=_font(bold=True), border=boxed, alignment=middle),
-        NamedStyle(
-            SURFACE, font=_font(size=8), alignment=Alignment(horizontal="center", vertical="center", shrink_to_fit=True)
-        ),
-        NamedStyle(
-            CHECK, font=_font(italic=True), border=Border(bottom=Side(style="medium", color=INK)), alignment=middle
-        ),
-        NamedStyle(LINK, font=_font(color=SHADES[Role.INPUT].dark, underline="single"), alignment=middle),
-    )
-    for style in styles:
-        workbook.add_named_style(style)
+_THIN = ("thin", LINE)
+_CENTRED, _MIDDLE, _SHRUNK = aligned("center"), aligned(), aligned("center", shrink=True)
+
+KINDS: Mapping[str, CellLook] = {
+    TITLE: CellLook(Font(16, INK, bold=True)),
+    TEXT: CellLook(Font(11, INK), alignment=_MIDDLE),
+    MATHEMATICS: CellLook(Font(12, INK), alignment=_MIDDLE),
+    HEADING: CellLook(Font(11, INK, bold=True), alignment=_MIDDLE),
+    NOTE: CellLook(Font(10, INK, italic=True)),
+    LABEL: CellLook(Font(11, PAPER, bold=True), alignment=_CENTRED),
+    SYMBOL: CellLook(Font(12, PAPER, bold=True), border=boxed(("thin", PAPER)), alignment=_CENTRED),
+    NODE: CellLook(Font(10, INK, bold=True), alignment=_SHRUNK),
+    INPUT: CellLook(
+        Font(11, CHANGEABLE, bold=True),
+        solid("FFFBE0"),
+        border({"left": _THIN, "right": _THIN, "top": _THIN, "bottom": ("medium", CHANGEABLE)}),
+        aligned("right"),
+        is_changeable=True,
+    ),
+    CALCULATION: CellLook(Font(11, INK), border=boxed(_THIN), alignment=_MIDDLE),
+    RESULT: CellLook(Font(11, INK, bold=True), border=boxed(_THIN), alignment=_MIDDLE),
+    SURFACE: CellLook(Font(8, INK), alignment=_SHRUNK),
+    CHECK: CellLook(Font(11, INK, italic=True), border=border({"bottom": ("medium", INK)}), alignment=_MIDDLE),
+    LINK: CellLook(Font(11, SHADES[Role.INPUT].dark, underlined=True), alignment=_MIDDLE),
+}
+"""The named styles."""
 
 
-def apply(look: Look, cell: Cell) -> None:
-    """Make a cell look as told."""
-    cell.style = look.style
-    if look.number_format != "General":
-        cell.number_format = look.number_format
-    if look.align or look.indent or look.wrap:
-        _set(cell, "alignment", _alignment, look.align, look.indent, look.wrap)
+def cell_look(look: Look, *, quoted: bool = False) -> CellLook:
+    """All that makes up a look.
+
+    Args:
+        quoted: whether a text in the cell is to stay one that begins like a formula.
+    """
+    whole = replace(KINDS[look.style], number_format=look.number_format, is_quoted=quoted)
     if look.turned:
-        _set(cell, "alignment", _alignment, "center", 0, False, 90)
+        whole = replace(whole, alignment=aligned("center", rotation=90))
+    elif look.align or look.indent or look.wrap:
+        whole = replace(whole, alignment=aligned(look.align, indent=look.indent, wrap=look.wrap))
     if look.edges:
-        _set(cell, "border", _edges, look.edges, "thin", INK)
+        whole = replace(whole, border=border({_SIDES[side]: EDGE for side in look.edges}))
     if look.shaded:
-        _set(cell, "fill", _solid, SHADING)
+        whole = replace(whole, fill=solid(SHADING))
     if look.role is not None:
         shade = SHADES[look.role]
-        _set(cell, "fill", _solid, shade.dark if look.style in (LABEL, SYMBOL) else shade.light)
+        whole = replace(whole, fill=solid(shade.dark if look.style in (LABEL, SYMBOL) else shade.light))
         if look.style == NODE:
-            _set(cell, "border", _edges, "lrtb", "medium", shade.dark)
-            _set(cell, "font", _font, 10, shade.dark, True)
-
-
-_PARTS: WeakKeyDictionary[Workbook, dict[tuple[object, ...], int]] = WeakKeyDictionary()
-"""The numbers of the parts of styles that a workbook has; openpyxl takes longer to find each than to make it."""
-
-
-def _set(cell: Cell, kind: str, make: Callable[..., object], *details: object) -> None:
-    """Give a cell a part of its style, which the workbook keeps once."""
-    workbook = cell.parent.parent
-    numbers = _PARTS.setdefault(workbook, {})
-    number = numbers.get((kind, *details))
-    if number is None:
-        number = numbers[kind, *details] = getattr(workbook, f"_{kind}s").add(make(*details))
-    setattr(cell._style, f"{kind}Id", number)
-
-
-def _alignment(horizontal: str | None, indent: int, wrap: bool, turned: int | None = None) -> Alignment:
-    return Alignment(
-        horizontal=horizontal, vertical="center", indent=indent, wrap_text=wrap or None, text_rotation=turned
-    )
-
-
-def _edges(sides: str, style: str, colour: str) -> Border:
-    edge = Side(style=style, color=colour)
-    return Border(**{_SIDES[side]: edge for side in sides})
+            whole = replace(whole, border=boxed(("medium", shade.dark)), font=Font(10, shade.dark, bold=True))
+    return whole
 
 
 _SIDES = {"l": "left", "r": "right", "t": "top", "b": "bottom"}
-
-
-def _font(
-    size: float = 11, color: str = INK, bold: bool = False, italic: bool = False, underline: str | None = None
-) -> Font:
-    return Font(name=_FONT, size=size, color=color, bold=bold, italic=italic, underline=underline)
-
-
-def _solid(colour: str) -> PatternFill:
-    return PatternFill("solid", start_color=f"FF{colour}", end_color=f"FF{colour}")
-
-
-_EDGE = Side(style="thin", color=INK)
-LIT_FILL, LIT_BORDER = PatternFill(bgColor="FFFFE27A"), Border(left=_EDGE, right=_EDGE, top=_EDGE, bottom=_EDGE)
+EDGE = ("thin", INK)
+"""A line that is to be seen."""
+LIT_FILL, LIT_BORDER = "FFE27A", boxed(EDGE)
 """Of a cell that is lit up among those of all roles."""

@@ -1,0 +1,180 @@
+"""The frame of a sheet as text: all that stands around its rows, from its panes to its print set-up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct, field
+
+from xlbackprop.ground.grid import address
+from xlbackprop.workbook.xlsx.spelling import DECLARATION, MAIN, escaped, quoted
+
+_LAST_COLUMN = 16_383
+"""Counted from 0."""
+
+
+class Paper(Struct):
+    """How a sheet is printed: on A4, which printers with Letter trays fit, as the width is relative."""
+
+    header: str
+    is_landscape: bool = True
+    pages_down: int = 0
+    """Into how many pages its height has to go; 0 for as many as it takes."""
+    scale: int = 0
+    """Percent; 0 for as wide as the paper."""
+    area: str = ""
+    """The ranges that are printed, with commas between them; everything, if there are none."""
+    rows: str = ""
+    """Those that every page begins with, such as `32:32`."""
+    columns: str = ""
+    """The same of columns."""
+
+    def names(self, title: str) -> Iterable[tuple[str, str]]:
+        """What the workbook calls the parts of the sheet with a title that are printed."""
+        repeated = [part for part in (self.columns, self.rows) if part]
+        for name, parts in (("Print_Titles", repeated), ("Print_Area", self.area.split(",") if self.area else [])):
+            if parts:
+                yield f"_xlnm.{name}", ",".join(f"'{title}'!{_fixed(part)}" for part in parts)
+
+
+class Frame(Struct):
+    """What stands around the rows of a sheet."""
+
+    title: str
+    row_height: float
+    """Points."""
+    is_hidden: bool = False
+    zoom: int = 100
+    """Percent."""
+    frozen: tuple[int, int] = (0, 0)
+    """How many rows and columns stay in sight."""
+    selected: tuple[int, int] = (1, 1)
+    """The row and the column of the cell that it opens with."""
+    merged: list[str] = field(default_factory=list)
+    rules: dict[str, list[str]] = field(default_factory=dict)
+    """The conditional formats, by the cells that they are for."""
+    limits: list[str] = field(default_factory=list)
+    """What some cells take."""
+    links: list[str] = field(default_factory=list)
+    paper: Paper | None = None
+    breaks: list[int] = field(default_factory=list)
+    """The rows before which a new page begins in print."""
+
+    def rule(self, cells: str, kind: str, content: str) -> None:
+        """Add a conditional format."""
+        number = 1 + sum(map(len, self.rules.values()))
+        written = f'<cfRule type="{kind}" priority="{number}"'
+        self.rules.setdefault(cells, []).append(f"{written}{content}</cfRule>")
+
+    def above(self, *, is_first: bool) -> str:
+        """What comes before the columns; the workbook opens with its first sheet."""
+        paper = "<pageSetUpPr" + ' fitToPage="1"' * (self.paper is not None and not self.paper.scale) + "/>"
+        shown = ' tabSelected="1"' * is_first
+        zoomed = f' zoomScale="{self.zoom}" zoomScaleNormal="{self.zoom}"' if self.zoom != 100 else ""
+        return (
+            f'<sheetPr>{paper}</sheetPr><sheetViews><sheetView showGridLines="0"{shown}{zoomed} workbookViewId="0">'
+            f'{self._panes()}</sheetView></sheetViews><sheetFormatPr defaultRowHeight="{self.row_height:g}"'
+            ' customHeight="1"/>'
+        )
+
+    def below(self, numerals: Sequence[str], drawing: str, table: str) -> str:
+        """What comes after the rows.
+
+        Args:
+            numerals: the addresses of texts that Excel would mark as numbers in the wrong place.
+            drawing: the reference to the sheet's drawing; none if it has none.
+            table: the same to its table.
+        """
+        merged = [f'<mergeCell ref="{cells}"/>' for cells in self.merged]
+        rules = [
+            f'<conditionalFormatting sqref="{cells}">{"".join(each)}</conditionalFormatting>'
+            for cells, each in self.rules.items()
+        ]
+        marks = f'<ignoredError sqref="{" ".join(numerals)}" numberStoredAsText="1"/>'
+        return "".join(
+            [
+                _PROTECTED,
+                _listed("mergeCells", merged),
+                *rules,
+                _listed("dataValidations", self.limits),
+                f"<hyperlinks>{''.join(self.links)}</hyperlinks>" if self.links else "",
+                self._print(self.paper) if self.paper else "",
+                f"<ignoredErrors>{marks}</ignoredErrors>" if numerals else "",
+                f'<drawing r:id="{drawing}"/>' if drawing else "",
+                _listed("tableParts", [f'<tablePart r:id="{table}"/>'] if table else []),
+            ]
+        )
+
+    def _panes(self) -> str:
+        """The cell that the sheet opens with, in that part of it where the cell stands."""
+        cell, (rows, columns) = address(*self.selected), self.frozen
+        selection = f'activeCell="{cell}" sqref="{cell}"/>'
+        if not (rows or columns):
+            return f"<selection {selection}"
+        panes = ["topRight"] * bool(columns) + ["bottomLeft"] * bool(rows) + ["bottomRight"] * bool(rows and columns)
+        across = "Right" if columns and self.selected[1] > columns else "Left"
+        active = f"{'bottom' if rows and self.selected[0] > rows else 'top'}{across}"
+        split = f' xSplit="{columns}"' * bool(columns) + f' ySplit="{rows}"' * bool(rows)
+        first = address(rows + 1, columns + 1)
+        others = "".join(f'<selection pane="{pane}"/>' for pane in panes if pane != active)
+        return (
+            f'<pane{split} topLeftCell="{first}" activePane="{active}" state="frozen"/>'
+            f'{others}<selection pane="{active}" {selection}'
+        )
+
+    def _print(self, paper: Paper) -> str:
+        way = "landscape" if paper.is_landscape else "portrait"
+        scaled = f' scale="{paper.scale}"' if paper.scale else ""
+        breaks = "".join(f'<brk id="{row - 1}" max="{_LAST_COLUMN}" man="1"/>' for row in self.breaks)
+        counted = f'count="{len(self.breaks)}" manualBreakCount="{len(self.breaks)}"'
+        return (
+            '<pageMargins left="0.4" right="0.4" top="0.7" bottom="0.7" header="0.5" footer="0.5"/>'
+            f'<pageSetup orientation="{way}" paperSize="9"{scaled} fitToHeight="{paper.pages_down}"/>'
+            f"<headerFooter><oddHeader>{escaped(paper.header)}</oddHeader>"
+            "<oddFooter>&amp;C&amp;P / &amp;N</oddFooter></headerFooter>"
+            f"{f'<rowBreaks {counted}>{breaks}</rowBreaks>' if breaks else ''}"
+        )
+
+
+_PROTECTED = '<sheetProtection sheet="1" formatCells="0" formatColumns="0" formatRows="0"/>'
+"""A slip of the keyboard changes nothing that is not the reader's; looks and column widths stay theirs."""
+
+
+def limit(cells: str, kind: str, formulas: Sequence[str], *, is_optional: bool, title: str, refusal: str) -> str:
+    """Let cells take only what makes sense in them, and tell who types anything else."""
+    blank = ' allowBlank="1"' * is_optional
+    bounds = "".join(f"<formula{index}>{escaped(each)}</formula{index}>" for index, each in enumerate(formulas, 1))
+    return (
+        f'<dataValidation sqref="{cells}" type="{kind}"{blank} showErrorMessage="1" errorTitle="{quoted(title)}"'
+        f' error="{quoted(refusal)}">{bounds}</dataValidation>'
+    )
+
+
+def link(cell: str, sheet: str, target: str) -> str:
+    """Let a cell lead to one of a sheet of the same workbook."""
+    return f'<hyperlink ref="{cell}" location="\'{sheet}\'!{target}"/>'
+
+
+def table(number: int, name: str, cells: str, columns: Sequence[str]) -> str:
+    """The part of the file that a table is, which says of its look that it has none."""
+    named = [f'<tableColumn id="{index}" name="{quoted(each)}"/>' for index, each in enumerate(columns, 1)]
+    no_look = " ".join(f'show{what}="0"' for what in ("FirstColumn", "LastColumn", "RowStripes", "ColumnStripes"))
+    return (
+        f'{DECLARATION}<table xmlns="{MAIN}" id="{number}" name="{name}" displayName="{name}" ref="{cells}">'
+        f"{_listed('tableColumns', named)}<tableStyleInfo {no_look}/></table>"
+    )
+
+
+def _listed(name: str, texts: Sequence[str]) -> str:
+    return f'<{name} count="{len(texts)}">{"".join(texts)}</{name}>' if texts else ""
+
+
+def _fixed(part: str) -> str:
+    """A range, or some rows or columns, with dollar signs."""
+    return ":".join(_fixed_corner(corner) for corner in part.split(":"))
+
+
+def _fixed_corner(corner: str) -> str:
+    letters = corner.rstrip("0123456789")
+    digits = corner[len(letters) :]
+    return (f"${letters}" if letters else "") + (f"${digits}" if digits else "")
