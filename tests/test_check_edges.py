@@ -356,6 +356,13 @@ def test_the_rate_that_stands_in_updates_is_meant_where_only_the_sheet_s_numbers
     assert (report.status, report.findings) == ("ok", ())
 
 
+def test_a_display_that_cannot_be_followed_is_named_and_keeps_nothing_from_being_judged(tmp_path: Path) -> None:
+    shown = {f"AH{row}": f"=MATCH(MAX(A{row}:B{row}),A{row}:B{row},0)" for row in range(FIRST, LAST + 1)}
+    report = check(handmade.write(tmp_path / "shown.xlsx", labels=UNLABELLED, rows=ROWS, extra=shown))
+    assert (report.status, report.findings) == ("ok", ())
+    assert any("MATCH" in words and "AH33:AH40" in words for words in report.not_judged)
+
+
 def test_classes_chosen_by_if_have_a_cross_entropy(tmp_path: Path) -> None:
     report = batches(tmp_path / "classes.xlsx", loss="-IF(C{r}=1,LN(E{r}),LN(1-E{r}))")
     assert (report.status, report.findings) == ("not_recognised", ())

@@ -302,6 +302,8 @@ class _Numbers:
         """Why the number of a cell could not be compared, and the cell; nothing where it is what its formula gives."""
         position = self.graph.positions[node]
         problem = self.problems.get(node)
+        if problem is not None and not len(self.graph.readers(node)):
+            return  # what only shows something to people; it is among what was not judged
         if problem is not None:
             yield f"cannot be followed ({problem or 'an unusual formula'})", position
             return

@@ -325,9 +325,10 @@ def not_judged_words(verdict: CalculationVerdict) -> Iterator[str]:
     for sheet, nodes in left.items():
         updates = "1 update" if len(nodes) == 1 else f"{len(nodes):,} updates"
         yield f"{sheet}: {updates}, since {_why_not(model, nodes)}"
-    for problem, count in Counter(graph.problems.values()).most_common(3):
+    problems = {**model.evaluation.problems, **graph.problems}
+    for problem, count in Counter(problems.values()).most_common(3):
         formulas = "1 formula" if count == 1 else f"{count:,} formulas"
-        where = cells_of_sheets(graph.positions[node] for node, why in graph.problems.items() if why == problem)
+        where = cells_of_sheets(graph.positions[node] for node, why in problems.items() if why == problem)
         yield f"{formulas} with {problem or 'what cannot be followed'} ({where})"
 
 
