@@ -38,6 +38,8 @@ IN_ONE_STEP: Mapping[str, tuple[str, int, str | float]] = {
     "a sum in the last step": ("o2", LAST, "=[w7]*[a_h1]+[w8]*[a_h1]"),
     "a loss in the last step": ("E_total", LAST, "=[E1]+[E1]"),
     "a loss in a step": ("E_total", 36, "=[E1]*3"),
+    "a pasted activation": ("a_h2", 36, 0.6),
+    "a pasted gradient": ("∂E/∂w6", 36, 0.01),
     "a loss for a gradient": ("w2", 36, "=[w2-]-$G$31*[E_total-]"),
     "an update from two steps before": ("w5", LAST, "=[w5-]-$G$31*[∂E/∂w6-]"),
 }
@@ -353,6 +355,12 @@ def test_the_rate_that_stands_in_updates_is_meant_where_only_the_sheet_s_numbers
         sheet[place] = value
     workbook.save(tmp_path / "classes.xlsx")
     report = check(tmp_path / "classes.xlsx")
+    assert (report.status, report.findings) == ("ok", ())
+
+
+def test_a_sum_of_one_cell_is_as_good_as_that_cell(tmp_path: Path) -> None:
+    changes: handmade.Changes = {"E_total": "=SUM([E1]:[E1])+[E2]"}
+    report = check(handmade.write(tmp_path / "sum.xlsx", changes, labels=UNLABELLED, rows=ROWS))
     assert (report.status, report.findings) == ("ok", ())
 
 

@@ -156,6 +156,23 @@ def _same(graph: Graph, forward: list[int], change: Change) -> Iterator[Change]:
                 yield replace(change, node=node, program=known[0], operands=known[1], text=text)
 
 
+def pasted_numbers(model: Model) -> Iterator[Mistake]:
+    """Typed numbers in the forward or backward pass where the same cell of the steps around has one formula."""
+    graph, kind_of = model.graph, model.graph.kind_of
+    steps = Neighbours(graph, model.threads.usual_moves)
+    stand_ins = {state.stand_in for state in model.states}
+    for node in np.flatnonzero(model.feeds & (kind_of < 0)).tolist():
+        if node <= TEXT or node in stand_ins or graph.is_formula(node):
+            continue
+        before = steps.before(node)
+        formula, other = graph.formulas[before], steps.after(node) or steps.before(before)
+        if formula is None or kind_of[before] < 0 or kind_of[before] != kind_of[other]:
+            continue
+        if model.depends[before] and not model.evaluation.is_cut[before]:
+            text = "=" + formula.written(*graph.positions[node][1:])
+            yield Mistake(node, "pasted_value", "is a typed number where a formula belongs", text, is_forward=True)
+
+
 def strangers(model: Model, known_mistakes: Container[int]) -> Iterator[Mistake]:
     """Cells that no update is calculated from, with another formula than the same cell of the two steps before.
 

@@ -172,7 +172,7 @@ class _Numbers:
         positions = {index: self.graph.positions[node] for index, node in enumerate(nodes) if node > TEXT}
         counts = Counter(self.formula_at(where) for where in positions.values())
         formula, number = max(counts.items(), key=lambda item: item[1], default=(0, 0))
-        if not formula or 2 * number <= len(nodes):
+        if not formula or number < 2 or 2 * number <= len(nodes):
             return
         usual = [index for index, where in positions.items() if self.formula_at(where) == formula]
         first, last = usual[0], usual[-1]

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.carrying import carrying_mistakes, shares_of
-from xlbackprop.checker.calculation.forward import strangers
+from xlbackprop.checker.calculation.forward import pasted_numbers, strangers
 from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError
 from xlbackprop.checker.calculation.judgement import crossed_mistakes, mistakes
 from xlbackprop.checker.calculation.model import Descent, Flags, Mistake, Model
@@ -129,6 +129,8 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     doubts = {descent: tuple(rule_doubts(model, descent.loss)) for descent in found}
     found = [descent for descent in found if not doubts[descent]]  # the sheet has another loss than these descend
     wrong = list(crossed_mistakes(model)) if found else []
+    pasted = list(pasted_numbers(model)) if found else []
+    after = dependents(model.evaluation, np.array([mistake.node for mistake in pasted], dtype=np.int64))
     trials = Tries(_MOST_TRIALS)
     for descent in found:
         here = mistakes(model, descent, trials)
@@ -138,6 +140,7 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     if found:
         wrong += carrying_mistakes(model, found, {one.node for one in wrong})
         wrong += strangers(model, {one.node for one in wrong})
+    wrong = [one for one in wrong if not (after[one.node] or after[model.graph.operands(one.node)].any())] + pasted
     wrong += list(_in_line(model, wrong))
     trainings = [training for descent in found for training in _trainings(model, descent)]
     proven = _proven(model, found, wrong)
