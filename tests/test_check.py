@@ -17,7 +17,8 @@ from openpyxl.utils.cell import range_boundaries
 from tests import handmade
 from tests.cases import thorough_but
 from tests.handmade import FIRST, LAST, cells
-from xlbackprop import build, check, load
+from tests.reports import check
+from xlbackprop import build, load
 from xlbackprop.checker.report.findings import Report
 
 D1, D2 = "([a_o1]-[t1])*[a_o1]*(1-[a_o1])", "([a_o2]-[t2])*[a_o2]*(1-[a_o2])"

@@ -13,7 +13,7 @@ from openpyxl.formula.translate import Translator
 
 from tests import handmade
 from tests.cases import thorough_but
-from xlbackprop.checker.checking import check
+from tests.reports import check
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.checker.worlds import Shape, derivation_of, world
 from xlbackprop.engine import Array, Trace, train

@@ -10,11 +10,11 @@ import openpyxl
 import pytest
 
 from tests import handmade
+from tests.reports import check
 from xlbackprop import build, load
 from xlbackprop.checker.calculation.evaluation import Evaluation
 from xlbackprop.checker.calculation.graph import Graph
 from xlbackprop.checker.calculation.verdict import judge_calculation
-from xlbackprop.checker.checking import check
 from xlbackprop.checker.file.book import read
 from xlbackprop.checker.report.findings import Report
 

@@ -12,7 +12,7 @@ from openpyxl.utils import get_column_letter
 
 from tests import handmade
 from tests.generated_sheets import Network, Slip, write
-from xlbackprop.checker.checking import check
+from tests.reports import check
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.ground.grid import address, cells_of
 

@@ -21,8 +21,9 @@ from typer.testing import CliRunner
 
 from tests import handmade, judges
 from tests.handmade import CLASSIC, FORMULAS, LETTERS
+from tests.reports import check
 from tests.test_check import D2, SLIPS, report_of, wrong_cells
-from xlbackprop import build, check, load, train
+from xlbackprop import build, load, train
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.values import Values
 from xlbackprop.cli import app

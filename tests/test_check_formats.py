@@ -12,9 +12,9 @@ import openpyxl
 import pytest
 
 from tests import handmade
+from tests.reports import check
 from tests.test_check_layouts import RULES, matrices
 from xlbackprop import load
-from xlbackprop.checker.checking import check
 from xlbackprop.checker.file.opendocument import in_our_notation
 from xlbackprop.engine import train
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests import handmade
+from tests.reports import check
 from tests.test_check_calculation import sheets_of, write
-from xlbackprop.checker.checking import check
 from xlbackprop.checker.report.findings import Report
 
 UNLABELLED = {name: f"x{index}" for index, name in enumerate(handmade.CLASSIC)}

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.generated_sheets import Network, networks, slips, write
-from xlbackprop.checker.checking import check
+from tests.reports import check
 from xlbackprop.ground.grid import address, cells_of
 
 SETTINGS = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])

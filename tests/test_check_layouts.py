@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from openpyxl.worksheet.formula import ArrayFormula
 
-from xlbackprop.checker.checking import check
+from tests.reports import check
 from xlbackprop.checker.file.book import read
 from xlbackprop.checker.report.findings import Report
 

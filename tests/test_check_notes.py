@@ -13,7 +13,7 @@ from openpyxl.chart import LineChart, Reference, Series
 from openpyxl.worksheet.worksheet import Worksheet
 
 from tests import handmade
-from xlbackprop.checker.checking import check
+from tests.reports import check
 
 RATE: Mapping[str, handmade.Change] = {"F31": "η =", "G31": 0.5}
 PARTS = {

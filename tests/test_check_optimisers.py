@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import handmade
-from xlbackprop.checker.checking import check
+from tests.reports import check
 from xlbackprop.checker.report.findings import Report
 
 ROWS = 7

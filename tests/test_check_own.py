@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.networks import definitions
-from xlbackprop import Definition, build, check, load
+from tests.reports import check
+from xlbackprop import Definition, build, load
 from xlbackprop.checker.checking import checked
 from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Role

@@ -11,9 +11,9 @@ from openpyxl.formula.translate import Translator
 
 from tests import handmade
 from tests.cases import thorough_but
+from tests.reports import check
 from tests.test_check_calculation import sheets_of, write
 from tests.test_check_layouts import unit
-from xlbackprop.checker.checking import check
 from xlbackprop.checker.report.findings import Finding
 from xlbackprop.ground.grid import address, cells_of
 

@@ -12,9 +12,10 @@ import msgspec
 import pytest
 
 from tests import handmade
+from tests.reports import check
 from tests.test_architecture import MODULES, ROOMS
 from tests.test_check import SLIPS
-from xlbackprop import Report, check, load, train
+from xlbackprop import Report, load, train
 from xlbackprop.checker.report.findings import EXIT_CODES
 from xlbackprop.walkthrough.size import fit
 

@@ -19,11 +19,12 @@ import openpyxl
 import pytest
 from openpyxl.utils import get_column_letter
 
-from tests import handmade
+import xlbackprop
+from tests import handmade, reports
 from tests.cases import thorough_but
 from tests.test_check_files import SLIP, _with_part
 from tests.test_cli import run, run_here
-from xlbackprop.checker import checking, workers
+from xlbackprop.checker import workers
 from xlbackprop.checker.calculation import forward, verdict
 from xlbackprop.checker.calculation.forward import Change, _Changed
 from xlbackprop.checker.calculation.step import Step
@@ -251,7 +252,7 @@ LONG_TEXTS = [
 def test_a_long_text_takes_no_time(text: str, right: Path) -> None:
     path = _with_part(right, SHEET, _above(_text_cells(*(text[:-index] for index in range(1, 20)))))
     start = time.process_time()
-    checking.check(path)
+    reports.check(path)
     assert time.process_time() - start < 3
 
 
@@ -265,7 +266,7 @@ def test_a_long_formula_takes_no_time(formula: str, right: Path) -> None:
     rows = "".join(f'<row r="{row}"><c r="A{row}"><f>{row}+{escaped}</f><v>1</v></c></row>' for row in range(1, 20))
     path = _with_part(right, SHEET, _above(rows))
     start = time.process_time()
-    checking.check(path)
+    reports.check(path)
     assert time.process_time() - start < 3
 
 
@@ -283,7 +284,7 @@ def test_the_search_for_slips_has_one_budget_for_all_tables(tmp_path: Path, monk
     for index in range(3):
         strange: handmade.Changes = {"∂E/∂w1": f"=[h1]^{index + 2}-[o2]", "∂E/∂w6": f"=[h2]/[o1]+{index}"}
         path = handmade.write(tmp_path / "tables.xlsx", strange, sheet=f"Table {index}", book=workbook)
-    report = checking.check(path)
+    report = reports.check(path)
     assert [finding.quantity for finding in report.findings] == ["∂E/∂w6", "∂E/∂w1"] * 3
     assert {finding.kind for finding in report.findings} == {"wrong_formula"}
     assert len(searches) == 2
@@ -381,6 +382,25 @@ ODD = {
     "raise RecursionError": "too deep",
 }
 IN_MEMORY = {"held = bytearray(700 << 20)": "needs more than 320 MB", "held = [[] for _ in range(1 << 27)]": "320 MB"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit on memory")
+def test_check_from_python_has_the_same_limits(slow: Callable[[str], None], tmp_path: Path) -> None:
+    slow("held = bytearray(700 << 20)")
+    odd = handmade.write(tmp_path / "odd.xlsx")
+    report = xlbackprop.check(odd)
+    assert (report.file, report.status) == (str(odd), "unreadable")
+    assert "needs more than 320 MB" in report.message
+
+
+def test_an_engine_that_ends_in_the_middle_of_its_answer_is_none(right: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import sys; sys.stdin.readline(); sys.stdout.write('{\\'known\\': 1, \\'oth')"
+    command = [sys.executable, "-c", code]
+    monkeypatch.setattr(recalculate, "_idle", [])
+    monkeypatch.setattr(recalculate, "_start", lambda: subprocess.Popen(command, stdin=-1, stdout=-1))
+    report = reports.check(right)
+    assert report.status == "ok"
+    assert [note.kind for note in report.notes if note.kind == "not_recalculated"] == ["not_recalculated"]
 
 
 def test_the_limits_on_memory_come_to_what_is_promised() -> None:
@@ -496,7 +516,7 @@ def test_cells_are_read_alike_by_their_pattern_and_as_any_xml(chosen: list[str],
 @pytest.mark.parametrize("broken", ['<c r="A1"><v>\x01</v></c>', '<c r="A1"><v>&none;</v></c>', '<c r="A1"><v>1</c>'])
 def test_what_is_no_xml_is_refused_by_either_way(broken: str, right: Path) -> None:
     path = _with_part(right, SHEET, _above(f'<row r="1">{broken}</row>'))
-    assert checking.check(path).status == "unreadable"
+    assert reports.check(path).status == "unreadable"
 
 
 # the recalculation
@@ -583,7 +603,7 @@ def test_a_libreoffice_that_hangs_is_ended_with_all_that_it_started(
     else:
         monkeypatch.setattr(recalculate, "LIBREOFFICE_TIME_LIMIT", 0.5)
         with pytest.raises(UserError) as raised:
-            checking.check(odd, engine="libreoffice")
+            reports.check(odd, engine="libreoffice")
         message = str(raised.value)
     assert message == (
         f"--engine libreoffice: LibreOffice took more than 0.5 seconds to recalculate {odd} and was stopped"

@@ -20,7 +20,8 @@ from msgspec.structs import replace
 from tests import judges
 from tests.anatomy import parts
 from tests.cases import thorough_but
-from xlbackprop import build, check, load
+from tests.reports import check
+from xlbackprop import build, load
 from xlbackprop.derivation.equations import derive
 from xlbackprop.network.embedded import from_workbook, to_cells, to_properties
 from xlbackprop.network.names import derivative

@@ -20,8 +20,8 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
 
 TYPE_CHECKING = False  # typing's own takes longer to import than all of this
 if TYPE_CHECKING:
-    from xlbackprop.checker.checking import check
     from xlbackprop.checker.report.findings import Report
+    from xlbackprop.checker.workers import check
     from xlbackprop.engine.trace import Trace
     from xlbackprop.engine.training import train
     from xlbackprop.ground.errors import DefinitionError, Problem, UnknownQuantityError, UserError
@@ -68,7 +68,7 @@ _HOMES = {
     "UnknownQuantityError": "ground.errors",
     "UserError": "ground.errors",
     "build": "workbook.build",
-    "check": "checker.checking",
+    "check": "checker.workers",
     "explain": "walkthrough.explanation",
     "load": "network.loading",
     "train": "engine.training",

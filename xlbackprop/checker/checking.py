@@ -18,7 +18,7 @@ from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.slip_search import Budget
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.checker.summary import summary
-from xlbackprop.checker.table.column_map import Map, load
+from xlbackprop.checker.table.column_map import Map
 from xlbackprop.checker.table.recognise import IterationTable, mapped
 from xlbackprop.checker.table.recognise import tables as tables_of
 from xlbackprop.checker.table.understand import understand
@@ -44,23 +44,6 @@ class Checked(Struct, frozen=True):
 
     report: Report
     book: Book | None
-
-
-def check(path: str | Path, *, engine: str = "ironcalc", map_file: str | Path | None = None) -> Report:
-    """Tell whether a backpropagation spreadsheet, ours or anybody's, is right; `docs/check.md` has every field.
-
-    A file that cannot be read or is not recognised is no error but a report whose status says so.
-
-    Args:
-        path: the workbook, `.xlsx` or `.ods`, or numbers as `.csv`.
-        engine: what recalculates it, `ironcalc` or `libreoffice`.
-        map_file: a TOML file that says which quantity stands in which column, when the labels do not.
-
-    Raises:
-        UserError: the map cannot be used, or LibreOffice was asked for and is not there.
-    """
-    table_map = None if map_file is None else load(Path(map_file))
-    return checked(Path(path), engine=engine, table_map=table_map).report
 
 
 def checked(

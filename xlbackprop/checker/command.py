@@ -12,8 +12,8 @@ import msgspec
 from msgspec.structs import replace
 
 from xlbackprop.checker.report.findings import EXIT_CODES
-from xlbackprop.checker.workers import Outcome, Request, checked_by_workers
-from xlbackprop.ground import programs, terminal
+from xlbackprop.checker.workers import Outcome, Request, checked_by_workers, requests
+from xlbackprop.ground import terminal
 from xlbackprop.ground.errors import UserError
 from xlbackprop.ground.files import atomic_write, require_ending, require_writable
 from xlbackprop.ground.progress import Listener, bar, nobody, waiting
@@ -27,16 +27,9 @@ def run(files: Sequence[Path], *, as_json: bool, annotate: Path | None, engine: 
     """
     if annotate is not None:
         _require_copy(files, annotate)
-    if engine == "libreoffice":
-        programs.require_libreoffice("--engine libreoffice", "leave the option out to use IronCalc")
-    table_map = None
-    if map_file is not None:
-        from xlbackprop.checker.table.column_map import load
-
-        table_map = load(map_file)
     with tempfile.TemporaryDirectory(prefix="xlbackprop-", ignore_cleanup_errors=True) as scratch:
         copy = None if annotate is None else Path(scratch) / "copy.xlsx"
-        outcomes = _outcomes([Request(path, engine, table_map, copy) for path in files])
+        outcomes = _outcomes(requests(files, engine, map_file, copy))
         _show(files, outcomes, as_json=as_json)
         if copy is not None and annotate is not None:
             _place(outcomes[0], copy, annotate, as_json=as_json)

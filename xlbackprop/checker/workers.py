@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.ground import programs
@@ -66,6 +67,43 @@ class Outcome(Struct, frozen=True):
     """What the marked copy could not keep; None where there is none."""
     problem: str = ""
     """Why there is no marked copy, though a report."""
+
+
+def check(path: str | Path, *, engine: str = "ironcalc", map_file: str | Path | None = None) -> Report:
+    """Tell whether a backpropagation spreadsheet, ours or anybody's, is right; `docs/check.md` has every field.
+
+    The file is read in a process of its own, within the limits on time and memory. One that cannot be read or is not
+    recognised is no error but a report whose status says so.
+
+    Args:
+        path: the workbook, `.xlsx` or `.ods`, or numbers as `.csv`.
+        engine: what recalculates it, `ironcalc` or `libreoffice`.
+        map_file: a TOML file that says which quantity stands in which column, when the labels do not.
+
+    Raises:
+        UserError: the map cannot be used, or LibreOffice was asked for and is not there.
+    """
+    with checked_by_workers(requests([Path(path)], engine, map_file)) as outcomes:
+        ((_, outcome),) = outcomes
+    return replace(outcome.report, file=str(path))
+
+
+def requests(
+    files: Sequence[Path], engine: str, map_file: str | Path | None, copy: Path | None = None
+) -> list[Request]:
+    """The requests to check files with the same options.
+
+    Raises:
+        UserError: the map cannot be used, or LibreOffice was asked for and is not there.
+    """
+    if engine == "libreoffice":
+        programs.require_libreoffice("--engine libreoffice", "leave the option out to use IronCalc")
+    table_map = None
+    if map_file is not None:
+        from xlbackprop.checker.table.column_map import load
+
+        table_map = load(Path(map_file))
+    return [Request(path, engine, table_map, copy) for path in files]
 
 
 @contextmanager

@@ -133,7 +133,7 @@ class Engine:
         found = {}
         for sheet, places in self._places:
             line = stream.readline()
-            if not line:
+            if not line.endswith(b"\n"):
                 return None
             head = json.loads(line)
             packed = stream.read(8 * head["known"])
