@@ -358,6 +358,34 @@ def test_the_rate_that_stands_in_updates_is_meant_where_only_the_sheet_s_numbers
     assert (report.status, report.findings) == ("ok", ())
 
 
+GIVEN: Mapping[str, dict[str, str | float]] = {
+    "a rate that is looked up": {"AK1": "slow", "AL1": 0.1, "AK2": "fast", "AL2": 0.5},
+    "inputs that are scaled": {"AK1": 1, "AK2": 2, "AK3": 4},
+}
+LOOKED_UP: Mapping[str, dict[str, str]] = {
+    "a rate that is looked up": {"G31": '=VLOOKUP("fast",AK1:AL2,2,FALSE)'},
+    "inputs that are scaled": {f"C{row}": "=(AK1-AVERAGE(AK1:AK3))/STDEV(AK1:AK3)" for row in (FIRST,)},
+}
+
+
+@pytest.mark.parametrize("slip", [None, "=([a_o2]-[t2])*[a_o2]*(1-[a_o2])*[a_h1]"])
+@pytest.mark.parametrize("case", GIVEN)
+def test_what_no_parameter_changes_is_given_though_it_cannot_be_followed(
+    case: str, slip: str | None, tmp_path: Path
+) -> None:
+    changes: handmade.Changes = {} if slip is None else {("∂E/∂w8", 36): slip}
+    extra = {**GIVEN[case], **LOOKED_UP[case]}
+    report = check(handmade.write(tmp_path / "given.xlsx", changes, labels=UNLABELLED, rows=ROWS, extra=extra))
+    assert cells(report) == (set() if slip is None else {cell("∂E/∂w8", 36)})
+    assert report.status == ("ok" if slip is None else "mistakes")
+    assert any(place in words for place in LOOKED_UP[case] for words in report.not_judged)
+
+
+def test_an_activation_that_cannot_be_followed_is_not_taken_as_given(tmp_path: Path) -> None:
+    changes: handmade.Changes = {"a_h1": "=FISHERINV([h1])"}
+    assert check(handmade.write(tmp_path / "s.xlsx", changes, labels=UNLABELLED, rows=ROWS)).status == "not_recognised"
+
+
 def test_a_sum_of_one_cell_is_as_good_as_that_cell(tmp_path: Path) -> None:
     changes: handmade.Changes = {"E_total": "=SUM([E1]:[E1])+[E2]"}
     report = check(handmade.write(tmp_path / "sum.xlsx", changes, labels=UNLABELLED, rows=ROWS))

@@ -20,10 +20,13 @@ class Evaluation:
     """The values of all nodes when the given nodes are what they are.
 
     `seen` is what the formulas around a node read, of shape (nodes, worlds); `results` is what its own formula gives.
-    The two differ where the graph is cut: there a formula is calculated, but a given number is read.
+    The two differ where the graph is cut: there a formula is calculated, but a given number is read. A constant, which
+    no parameter changes, is a given number where its formula cannot be followed.
     """
 
-    def __init__(self, graph: Graph, given: Array, is_cut: Cut, order: Order | None = None) -> None:
+    def __init__(
+        self, graph: Graph, given: Array, is_cut: Cut, order: Order | None = None, depends: Cut | None = None
+    ) -> None:
         self.graph = graph
         self.is_cut = is_cut
         self.order = order_of(graph, is_cut) if order is None else order
@@ -34,6 +37,7 @@ class Evaluation:
         self.seen[calculated & ~is_cut] = np.nan
         self.results[calculated] = np.nan
         self.problems: dict[int, str] = {}
+        self._given, self._depends = given, depends
         self._tapes: list[tuple[Identities, Identities, Program, Term, list[Term]] | None] = []
         with np.errstate(all="ignore"):
             self._forward()
@@ -49,6 +53,9 @@ class Evaluation:
                 values = kind.program.shown(root, operands)
             except UnsupportedError as error:
                 self.problems.update(dict.fromkeys(cells.tolist(), str(error)))
+                if self._depends is not None:
+                    constant = [node for node in cells.tolist() if self.graph.is_constant(node, self._depends)]
+                    self.seen[constant] = self.results[constant] = self._given[constant]
                 self._tapes.append(None)
                 continue
             self.results[cells] = values

@@ -211,6 +211,38 @@ class Graph:
             return None
         return _program(tree, slots), operands[0]
 
+    def named(self, node: int) -> Iterator[int]:
+        """The cells that a formula names, those of its ranges among them, also where it cannot be followed."""
+        formula = self.formulas[node]
+        sheet, row, column = self.positions[node]
+        first: Position | None = None
+        for piece in () if formula is None else formula.pieces:
+            if isinstance(piece, str):
+                first = first if piece.strip() == ":" else None
+                continue
+            last = piece.at(sheet, row, column)
+            start = last if first is None else first
+            first = last
+            rows, columns = sorted((start[1], last[1])), sorted((start[2], last[2]))
+            for down in range(rows[0], min(rows[1], rows[0] + WIDEST_RANGE) + 1):
+                for across in range(columns[0], min(columns[1], columns[0] + WIDEST_RANGE) + 1):
+                    yield self.node((start[0], down, across))
+
+    def is_constant(self, node: int, depends: npt.NDArray[np.bool_]) -> bool:
+        """Whether no parameter changes a cell, nor the cells on both sides of it: among these something else belongs.
+
+        Args:
+            node: the cell, whether or not its formula can be followed.
+            depends: which cells parameters change.
+        """
+        sheet, row, column = self.positions[node]
+        sides = (
+            [self.node((sheet, row - down, column - across)), self.node((sheet, row + down, column + across))]
+            for down, across in ((1, 0), (0, 1))
+        )
+        is_among = any(depends[pair].all() for pair in sides)
+        return not (is_among or depends[node] or depends[list(self.named(node))].any())
+
     def filled(self, text: str, start: int, end: int) -> str:
         """A formula as it is when it is filled from one cell into another, with its equals sign; empty for none."""
         if not text:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph
+from xlbackprop.checker.calculation.model import Flags
 from xlbackprop.checker.calculation.names import cells_of_sheets, label
 from xlbackprop.checker.calculation.verdict import CalculationVerdict, Training
 from xlbackprop.checker.file.formula import Node, Position, UnsupportedError, parts, with_parts
@@ -135,7 +136,7 @@ class _Numbers:
         seen: set[int] = set()
         while ahead:
             node = ahead.pop()
-            if node not in seen and self.graph.is_formula(node):
+            if node not in seen and self.graph.is_formula(node) and not self._is_given(node, verdict.model.depends):
                 seen.add(node)
                 ahead += self._read(node)
         return sorted(seen)
@@ -184,6 +185,12 @@ class _Numbers:
             if self.graph.node(where) == node and index not in usual:
                 is_typed = node > TEXT and not self.graph.is_formula(node)
                 yield "typed" if is_typed else {BLANK: "empty", TEXT: "text"}.get(node, "other"), where
+
+    def _is_given(self, node: int, depends: Flags) -> bool:
+        """Whether a cell is a number that no parameter changes, and is taken as given: its formula is not followed."""
+        if node not in self.problems or not isinstance(self.value(node), float):
+            return False
+        return self.graph.is_constant(node, depends)
 
     def _is_inside(self, position: Position, trainings: Iterable[Training]) -> bool:
         sheet, row, column = position

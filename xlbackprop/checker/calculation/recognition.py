@@ -125,7 +125,7 @@ def _model(
         given[[state.stand_in for state in states]] = 0.0
         shares = _shares(graph, states, targets)
         given[shares] = graph.numbers[shares][:, None]
-    evaluation = Evaluation(graph, given, is_cut, order)
+    evaluation = Evaluation(graph, given, is_cut, order, depends)
     steps = evaluation.results[targets] - evaluation.seen[starts]
     choices = _rate_choices(graph, targets, starts, depends)
     return Model(graph, targets, parameters, evaluation, depends, feeds, steps, threaded, choices, states)

@@ -35,7 +35,8 @@ def worlds_of(graph: Graph, is_cut: Cut, parameters: Identities, depends: Cut, f
     is_parameter = is_cut.copy()
     is_parameter[parameters] = True
     given[is_parameter] = weights[is_parameter]
-    given[[node for node in graph.problems if not is_cut[node]]] = np.nan
+    unknown = [node for node in graph.problems if not (is_cut[node] or graph.is_constant(node, depends))]
+    given[unknown] = np.nan
     given[BLANK] = 0.0
     given[TEXT] = np.nan
     return given
