@@ -386,6 +386,15 @@ def test_an_activation_that_cannot_be_followed_is_not_taken_as_given(tmp_path: P
     assert check(handmade.write(tmp_path / "s.xlsx", changes, labels=UNLABELLED, rows=ROWS)).status == "not_recognised"
 
 
+def test_a_forward_pass_under_labels_that_do_not_fit_is_not_accused_where_nothing_descends(tmp_path: Path) -> None:
+    """With one of two errors of another target no loss explains the updates; E1 and E2 are what they are."""
+    network = replace(PLAIN, activations=("linear", "tanh"), has_deltas=True)
+    write(tmp_path / "named.xlsx", network, Slip("d21", "-([t2]-[a21])*(1-[a21]^2)", None))
+    report = check(tmp_path / "named.xlsx")
+    assert not [one for one in report.findings if one.quantity.startswith("E")]
+    assert report.status != "ok"
+
+
 def test_a_sum_of_one_cell_is_as_good_as_that_cell(tmp_path: Path) -> None:
     changes: handmade.Changes = {"E_total": "=SUM([E1]:[E1])+[E2]"}
     report = check(handmade.write(tmp_path / "sum.xlsx", changes, labels=UNLABELLED, rows=ROWS))

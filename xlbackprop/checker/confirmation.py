@@ -29,6 +29,7 @@ from xlbackprop.ground.errors import count
 from xlbackprop.ground.grid import cells_of
 
 _UPDATED = re.compile(r"[wb]\d+")
+_FORWARD = re.compile(r"(a_)?[ho]\d+(_\d+)?|E\d+|E_total")
 _UNIT = re.compile(r"(a_)?[ho]\d+(_\d+)?")
 
 
@@ -155,6 +156,11 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
             doubts.append(f"{verdict.found.sheet}: {number} updated by another rule than plain gradient descent")
             verdict = replace(verdict, findings=tuple(item for item in verdict.findings if item not in unusual))
         if verdict.table.certain or verdict.found.sheet not in calculation.covered:
+            if not verdict.table.certain and len(calculation.model.targets):
+                known = tuple(
+                    item for item in verdict.findings if not _is_only_unlike_its_label(item[1], verdict.table)
+                )
+                verdict = replace(verdict, findings=known)
             kept.append(verdict)
             continue
         excused = _is_excused(calculation, verdict.table)
@@ -211,6 +217,14 @@ def _steps(calculation: CalculationVerdict, table: IterationTable, nodes: Iterab
 def _is_shared(calculation: CalculationVerdict, finding: Finding) -> bool:
     """Whether the calculation calls a cell of a finding wrong as well."""
     return not {mistake.node for mistake in calculation.mistakes}.isdisjoint(_nodes(calculation, finding))
+
+
+def _is_only_unlike_its_label(finding: Finding, table: IterationTable) -> bool:
+    """Whether most of a line of the forward pass is said to be wrong without a reason: with no loss to go by, it may be
+    what it is, under a label that is read as another quantity."""
+    cells = sum(1 for block in finding.cells for _ in cells_of(block))
+    is_forward = all(_FORWARD.fullmatch(name) for name in finding.quantities)
+    return finding.kind in UNNAMED and is_forward and 2 * cells > len(table.steps)
 
 
 def _steps_without_proof(
