@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -412,3 +413,22 @@ def test_classes_chosen_by_if_have_a_cross_entropy(tmp_path: Path) -> None:
     report = batches(tmp_path / "classes.xlsx", loss="-IF(C{r}=1,LN(E{r}),LN(1-E{r}))")
     assert (report.status, report.findings) == ("not_recognised", ())
     assert "the updates go down by the derivative of ½(t − y)²" in report.message
+
+
+def test_a_sum_of_thousands_of_numbers_in_what_may_be_an_update_takes_little_memory(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet["A1"] = 0.3
+    for row in range(1, 3001):
+        sheet.cell(row, 2).value = 0.5
+    for row in range(2, 12):
+        sheet.cell(row, 1).value = f"=A{row - 1}*0.9+SUM($B$1:$B$3000)*0.001"
+    workbook.save(tmp_path / "wide.xlsx")
+    tracemalloc.start()
+    try:
+        assert check(tmp_path / "wide.xlsx").status == "not_recognised"
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 200e6

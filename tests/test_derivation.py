@@ -145,7 +145,7 @@ def test_a_mean_over_outputs_is_told_where_there_is_one(loss: str) -> None:
         derivation = derive(parse(sized(2, 2, outputs, loss=loss), source="generated"))
         slope = "∂E/∂o1" if loss == "binary cross-entropy" else "∂E/∂a_o1"
         for words in (derivation["E1"].sentence, derivation[slope].reason):
-            assert words.count("divided by the number of outputs") == outputs - 1
+            assert words.count(f"divided by the {outputs} outputs") == outputs - 1
 
 
 def test_the_reason_of_a_chain_of_three_does_not_speak_of_two(derivation: Derivation) -> None:

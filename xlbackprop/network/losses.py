@@ -21,7 +21,7 @@ class Outputs(Struct, frozen=True):
 
     def told(self, words: str, index: int) -> str:
         """A sentence or a reason of a loss, with the names of one output."""
-        mean = ", divided by the number of outputs" if len(self.targets) > 1 else ""
+        mean = f", divided by the {len(self.targets)} outputs" if len(self.targets) > 1 else ""
         return words.format(output=self.activations[index].name, target=self.targets[index].name, mean=mean)
 
 

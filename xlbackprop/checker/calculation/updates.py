@@ -16,6 +16,8 @@ from xlbackprop.engine import Array
 _TRIALS = 8
 _MOST_LOOKED_AT = 8
 """Cells of one kind whose dependence is looked at; the others are like them."""
+_MOST_GIVEN = 32
+"""Numbers in a formula of which one may be the learning rate of a decay."""
 _FARTHEST = 8000
 """Cells that are looked at for it at most; a step of a training has fewer."""
 
@@ -134,7 +136,8 @@ def _any_step_depends(graph: Graph, order: Order, kind: Kind, slot: int) -> bool
 def _is_decayed(graph: Graph, kind: Kind, slot: int, values: Array, first: npt.NDArray[np.intp]) -> bool:
     """Whether an operand is kept whole where one of the given numbers is 0, such as the learning rate of a decay."""
     nodes = np.unique(kind.operands[0]).tolist()
-    given = [i for i, node in enumerate(nodes) if i != first[slot] and node > TEXT and not graph.is_formula(node)]
+    named = dict.fromkeys(int(first[one.start]) for one in kind.program.slots if not one.is_range)
+    given = [i for i in named if i != first[slot] and nodes[i] > TEXT and not graph.is_formula(nodes[i])][:_MOST_GIVEN]
     if not given:
         return False
     changed = np.repeat(values[None], len(given), axis=0)
