@@ -38,7 +38,6 @@ from xlbackprop.walkthrough.size import fit, least_columns
 from xlbackprop.walkthrough.table import COLUMN_SETS, Table
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 
@@ -325,6 +324,6 @@ def test_a_page_refuses_a_formula_beyond_the_limits() -> None:
     page.formula("A1", "1" * (MOST_CHARACTERS - 1), 1.0, Look())
     with pytest.raises(NoRoomError, match=r"the formula in A2: found 8,193 characters, expected .*; 1 too many"):
         page.formula("A2", "1" * MOST_CHARACTERS, 1.0, Look())
-    page.block(Block(1, [BlockColumn(0, "A{row}+" + "1" * (MOST_CHARACTERS - 4), np.zeros(9))], 2))
+    page.block(1, 2, [page.column(Look(), "A{row}+" + "1" * (MOST_CHARACTERS - 4), np.zeros(9))])
     with pytest.raises(NoRoomError, match="the formula in B10: found 8,193 characters"):
-        page.block(Block(1, [BlockColumn(0, "A{row}+" + "1" * (MOST_CHARACTERS - 4), np.zeros(10))], 2))
+        page.block(1, 2, [page.column(Look(), "A{row}+" + "1" * (MOST_CHARACTERS - 4), np.zeros(10))])

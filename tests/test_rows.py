@@ -17,7 +17,7 @@ from xlbackprop.ground.grid import address
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, spelled
+from xlbackprop.workbook.xlsx.rows import spelled
 from xlbackprop.workbook.xlsx.theme import Look
 from xlbackprop.workbook.xlsx.writer import save
 
@@ -45,11 +45,8 @@ def test_a_block_is_its_cells(
         for row in beside:
             page.text(f"A{row}", "beside", LOOK)
         if name == "block":
-            columns = [
-                BlockColumn(page.style_number(LOOK), formula, column)
-                for formula, column in zip(FORMULAS, values, strict=True)
-            ]
-            page.block(Block(first_row, columns, first_column))
+            columns = [page.column(LOOK, *each) for each in zip(FORMULAS, values, strict=True)]
+            page.block(first_row, first_column, columns)
         else:
             for index, formula in enumerate(FORMULAS):
                 for step, value in enumerate(values[index].tolist()):
@@ -73,7 +70,7 @@ def test_what_spreadsheets_cannot_tell_from_0_is_0(value: float, tmp_path: Path)
     workbook, page, path = book(tmp_path, "book")
     page.number("A1", value)
     page.formula("B1", "0", value, LOOK)
-    page.block(Block(2, [BlockColumn(page.style_number(LOOK), None, np.array([value]))]))
+    page.block(2, 1, [page.column(LOOK, None, np.array([value]))])
     save(workbook, [page.content()], path)
     with zipfile.ZipFile(path) as archive:
         assert re.findall("<v>(.*?)</v>", archive.read("xl/worksheets/sheet1.xml").decode()) == ["0.0"] * 3
@@ -82,6 +79,6 @@ def test_what_spreadsheets_cannot_tell_from_0_is_0(value: float, tmp_path: Path)
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_not_written(value: float, tmp_path: Path) -> None:
     workbook, page, path = book(tmp_path, "book")
-    page.block(Block(2, [BlockColumn(page.style_number(LOOK), None, np.array([1.0, value]))]))
+    page.block(2, 1, [page.column(LOOK, None, np.array([1.0, value]))])
     with pytest.raises(ValueError, match="cannot stand in a spreadsheet cell"):
         save(workbook, [page.content()], path)

@@ -130,6 +130,11 @@ def absolute(cell: str) -> str:
     return f"${letters}${cell[len(letters) :]}"
 
 
+def column_range(letter: str, first_row: int, last_row: int) -> str:
+    """The absolute range of some cells of a column: `$J$40:$J$107`."""
+    return f"${letter}${first_row}:${letter}${last_row}"
+
+
 Coordinates = tuple[int, int]
 """Row and column, counted from 1."""
 

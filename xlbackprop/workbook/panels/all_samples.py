@@ -9,14 +9,13 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Array
-from xlbackprop.ground.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import address, column_letter, column_range
 from xlbackprop.network import Definition, short_label
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson, LossCurve
-from xlbackprop.workbook.panels.working import Working, forward_columns, put_columns
+from xlbackprop.workbook.panels.working import Working, forward_columns, put_columns, row_index
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 _POINT, _SAMPLE = "point", "sample"
@@ -48,8 +47,7 @@ class ForwardPasses(Struct, frozen=True):
 
     @property
     def _points(self) -> str:
-        letter, first = column_letter(self.first_column), self.header_row + 1
-        return f"${letter}${first}:${letter}${self.header_row + self.rows}"
+        return column_range(column_letter(self.first_column), self.header_row + 1, self.header_row + self.rows)
 
     def mean(self, losses: str, number: str) -> str:
         """The formula of the mean loss at a point, by its number, from the range of all losses."""
@@ -59,20 +57,15 @@ class ForwardPasses(Struct, frozen=True):
 def put_samples(page: Page, lesson: Lesson, curve: LossCurve, header_row: int, first_column: int) -> ForwardPasses:
     """Put down which sample is passed at which point, for every network that takes them."""
     derivation, table = lesson.derivation, lesson.table
-    head = absolute(address(header_row, first_column))
-    number = f"(ROW()-ROW({head})-1)"
-    samples, rows = curve.samples, len(curve.made) * curve.samples
-    count = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
+    number, samples, rows = row_index(header_row, first_column), curve.samples, len(curve.made) * curve.samples
     sample_cell = f"${column_letter(first_column + 1)}{{row}}"
     sampled = np.tile(np.arange(samples), len(curve.made))
     columns = [
-        BlockColumn(count, f"INT({number}/{samples})", np.repeat(np.arange(float(len(curve.made))), samples)),
-        BlockColumn(count, f"MOD({number},{samples})+1", (sampled + 1).astype(float)),
+        page.column(theme.COUNTED, f"INT({number}/{samples})", np.repeat(np.arange(float(len(curve.made))), samples)),
+        page.column(theme.COUNTED, f"MOD({number},{samples})+1", (sampled + 1).astype(float)),
     ]
-    for index, text in enumerate((_POINT, _SAMPLE), first_column):
-        page.text(address(header_row, index), text, theme.COLUMN_HEAD)
-    assert len(columns[0].values) == rows
-    page.block(Block(header_row + 1, columns, first_column))
+    page.heads(header_row, first_column, (_POINT, _SAMPLE))
+    page.block(header_row + 1, first_column, columns)
     given = np.array([(*sample.inputs, *sample.targets) for sample in lesson.definition.samples])
     contents = {
         name: (number_from(table.samples(name), sample_cell), given[sampled, index])
@@ -159,16 +152,13 @@ def put_points(
     for index, (name, (formula, last, values)) in enumerate(learned.items(), column):
         letter, look = column_letter(index), Look(theme.CALCULATION, derivation[name].role, theme.VALUE_FORMAT)
         page.text(f"{letter}{first_row - 1}", short_label(name), Look(theme.LABEL, derivation[name].role))
-        columns.append(BlockColumn(page.style_number(look), formula, values[:-1]))
+        columns.append(page.column(look, formula, values[:-1]))
         page.formula(f"{letter}{last_row}", last, float(values[-1]), look)
-        weights[name] = f"${letter}${first_row}:${letter}${last_row}", values
-    page.block(Block(first_row, columns, column))
+        weights[name] = column_range(letter, first_row, last_row), values
+    page.block(first_row, column, columns)
     page.show_extreme_numbers(f"{address(first_row, column)}:{address(last_row, column + len(columns) - 1)}")
     losses, means = put_forward_passes(page, definition, derivation, forward, forward_column, weights, references)
-    letter = column_letter(loss_column)
     look = Look(theme.RESULT, derivation[derivation.names.total_loss].role, theme.VALUE_FORMAT)
-    number = f"(ROW()-ROW(${letter}${first_row - 1})-1)"
-    page.block(
-        Block(first_row, [BlockColumn(page.style_number(look), forward.mean(losses, number), means)], loss_column)
-    )
-    return Points(f"${letter}${first_row}:${letter}${last_row}", means)
+    number = row_index(first_row - 1, loss_column)
+    page.block(first_row, loss_column, [page.column(look, forward.mean(losses, number), means)])
+    return Points(column_range(column_letter(loss_column), first_row, last_row), means)

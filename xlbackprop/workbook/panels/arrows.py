@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from xlbackprop.ground.grid import address, column_letter
+from xlbackprop.ground.grid import column_letter, column_range
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.theme import Look
 
 COLUMNS = 6
 """That the points of the arrows over a gap take."""
@@ -34,7 +33,6 @@ _OUT_OF_SIGHT = -100.0
 _POINTS = 2 * len(_SPREAD) + 1 + len(_HEAD)
 _ROWS = _POINTS + 1
 """Of a pair of arrows; an empty one ends its lines."""
-_PLAIN = Look(theme.CALCULATION)
 _HEADS = ("lit x", "lit y", "forward x", "forward y", "backward x", "backward y")
 
 _Point = tuple[tuple[float, float], tuple[float, float]]
@@ -71,8 +69,7 @@ class Area(Struct, frozen=True):
 
 def put_arrows(page: Page, area: Area, pairs: Sequence[Pair], row: int, column: int, description: str) -> None:
     """Draw the arrows over a gap, with their points in a working whose header stands in a cell."""
-    for right, head in enumerate(_HEADS):
-        page.text(address(row, column + right), head, theme.COLUMN_HEAD)
+    page.heads(row, column, _HEADS)
     values: list[list[float]] = [[] for _ in _HEADS]
     left, right_end = _END, area.width - _END
     for number, pair in enumerate(pairs):
@@ -92,8 +89,8 @@ def put_arrows(page: Page, area: Area, pairs: Sequence[Pair], row: int, column: 
     rows = (row + 1, row + len(pairs) * _ROWS)
     curves = []
     for place, (colour, width, opacity) in zip((0, 2, 4), colours, strict=True):
-        x, y = (f"{column_letter(column + place + right)}" for right in (0, 1))
-        across, down = (f"{page.title}!${letter}${rows[0]}:${letter}${rows[1]}" for letter in (x, y))
+        x, y = (column_letter(column + place + right) for right in (0, 1))
+        across, down = (f"{page.title}!{column_range(letter, *rows)}" for letter in (x, y))
         name = f"{page.title}!${y}${row}"
         xs, ys = values[place : place + 2]
         curves.append(Curve((name, _HEADS[place + 1]), (across, xs), (down, ys), colour, width=width, opacity=opacity))
@@ -112,10 +109,10 @@ def _put_line(
             if move:
                 live = round(move, 3)
                 value = base + live * strength.value
-                page.formula(cell, f"{base:g}+{live:g}*{strength.cell}", value, _PLAIN)
+                page.formula(cell, f"{base:g}+{live:g}*{strength.cell}", value, theme.HELPER)
             else:
                 value = base
-                page.number(cell, base, _PLAIN)
+                page.number(cell, base, theme.HELPER)
             known.append(value)
     for known in values:
         known += [math.nan] * (_ROWS - len(known) % _ROWS)

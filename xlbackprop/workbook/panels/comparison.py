@@ -10,18 +10,17 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, Trace
-from xlbackprop.ground.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter, column_range
 from xlbackprop.network import EPOCH, ITERATION, LARGEST_NUMBER, LOSSES, Definition
 from xlbackprop.symbols import Expression, number_from
 from xlbackprop.walkthrough import Lesson, LossCurve
 from xlbackprop.workbook.panels import verdict
 from xlbackprop.workbook.panels.all_samples import ForwardPasses, pass_columns, put_points, put_samples
 from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS, Run, put_run, run_columns
-from xlbackprop.workbook.panels.working import Working
+from xlbackprop.workbook.panels.working import Working, row_index
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 THRESHOLD_CELL = "B4"
@@ -91,8 +90,8 @@ class Losses(Struct, frozen=True):
 
     def range(self, letter: str = "", start: int = 0) -> str:
         """The absolute range of the losses, or of another column beside them, from one of them on."""
-        letter = letter or self.letter
-        return f"${letter}${self.first_row + start}:${letter}${self.first_row + len(self.values) - 1}"
+        first, last = self.first_row + start, self.first_row + len(self.values) - 1
+        return column_range(letter or self.letter, first, last)
 
 
 class Compared(Run, frozen=True, kw_only=True):
@@ -283,18 +282,14 @@ class Summary(Struct, frozen=True, dict=True):
         page, first, points = self.page, self._points_row, len(self.curve.made)
         text = "Working: the weights after every epoch, and every sample passed through the network with them"
         page.text(f"A{first - 2}", text, Look(theme.HEADING))
-        count = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
-        plain = page.style_number(Look(theme.CALCULATION))
         made = np.array(self.curve.made, float)
-        step = int(made[1])
-        formula = f"MIN({self.iterations},(ROW()-ROW($A${first - 1})-1)*{step})"
+        formula = f"MIN({self.iterations},{row_index(first - 1, 1)}*{self.curve.made[1]})"
         columns = [
-            BlockColumn(count, formula, made),
-            BlockColumn(plain, f"$A{{row}}/{self.samples}", np.array(self.curve.epochs)),
+            page.column(theme.COUNTED, formula, made),
+            page.column(theme.HELPER, f"$A{{row}}/{self.samples}", np.array(self.curve.epochs)),
         ]
-        for letter, text in zip("AB", (ITERATION, EPOCH), strict=True):
-            page.text(f"{letter}{first - 1}", text, theme.COLUMN_HEAD)
-        page.block(Block(first, columns))
+        page.heads(first - 1, 1, (ITERATION, EPOCH))
+        page.block(first, 1, columns)
         return put_samples(page, self.lesson, self.curve, first + points + _ROWS_BETWEEN, 1)
 
     def width(self, derivation: Derivation) -> int:
@@ -387,7 +382,7 @@ class Summary(Struct, frozen=True, dict=True):
             Look(theme.CHECK, align="center", wrap=True),
         )
         since = f"{column_letter(run.helper_column)}{losses.first_row + count - 1}"
-        places = f"${losses.places_letter}${losses.first_row}:${losses.places_letter}${losses.first_row + count - 1}"
+        places = losses.range(losses.places_letter)
         small_from = (
             f'IF(RIGHT({verdict_cell},{len(verdict.CONVERGED)})="{verdict.CONVERGED}",'
             f'{number_from(places, f"MIN({count},{since}+1)")},IF({since}<{count},"{_NOT_LEARNED}","{_NEVER}"))'
@@ -418,35 +413,31 @@ class Summary(Struct, frozen=True, dict=True):
         """Since when the loss is small, and the losses as the two charts show them."""
         page, losses, count = self.page, run.losses, len(run.losses.values)
         heads = (_SMALL_SINCE, _IN_SIGHT, _ON_POWERS, *([_WHERE] if run.is_optional else []))
-        for index, text in enumerate(heads, run.helper_column):
-            page.text(address(losses.first_row - 1, index), text, theme.COLUMN_HEAD)
-        style = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
-        shown = page.style_number(Look(theme.CALCULATION, number_format=theme.TINY_FORMAT))
+        page.heads(losses.first_row - 1, run.helper_column, heads)
+        shown = Look(theme.CALCULATION, number_format=theme.TINY_FORMAT)
         loss, letter = f"{losses.letter}{{row}}", column_letter(run.helper_column)
         is_small = f"{loss}<{absolute(THRESHOLD_CELL)}"
-        number = f"(ROW()-ROW(${letter}${losses.first_row - 1})-1)"
+        number = row_index(losses.first_row - 1, run.helper_column)
         since = run.small_since(self.threshold)
         first = f"MAX({LEAST_FIRST:G},{absolute(losses.cell(0))})"
         page.formula(
             address(losses.first_row, run.helper_column),
             f"IF({is_small},0,{count})".format(row=losses.first_row),
             float(since[0]),
-            Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT),
+            theme.COUNTED,
         )
         if count > 1:
             formula = f"IF({is_small},MIN({number},{letter}{{above}}),{count})"
-            page.block(Block(losses.first_row + 1, [BlockColumn(style, formula, since[1:])], run.helper_column))
+            page.block(losses.first_row + 1, run.helper_column, [page.column(theme.COUNTED, formula, since[1:])])
         formulas = (
             f"MIN({HIGHEST_SHOWN:G}*{first},{loss})",
             f"MAX({_LOWEST_POWER:G}*{first},MIN({_HIGHEST_POWER:G}*{first},{loss}))",
         )
-        columns = [BlockColumn(shown, *each) for each in zip(formulas, losses.shown, strict=True)]
+        columns = [page.column(shown, *each) for each in zip(formulas, losses.shown, strict=True)]
         if run.is_optional:  # a curve whose points are one is none, and needs no error value
             where = run.chosen(f"${losses.places_letter}{{row}}", "0")
-            columns.append(
-                BlockColumn(page.style_number(Look(theme.CALCULATION)), where, np.array(losses.places, float))
-            )
-        page.block(Block(losses.first_row, columns, run.helper_column + 1))
+            columns.append(page.column(theme.HELPER, where, np.array(losses.places, float)))
+        page.block(losses.first_row, run.helper_column + 1, columns)
 
     def fastest(self, runs: list[Compared], before: str, none: str, name_from: Callable[..., str]) -> None:
         """Put down which of the runs that have converged made the loss small first, or that none did.
@@ -508,12 +499,12 @@ class Summary(Struct, frozen=True, dict=True):
         self.page.drawing.chart(chart, (self._chart_rows[1] + 1, 1, self._last_picture_row, last_column), words)
 
     def _curve(self, run: Compared, index: int, colour: str, dash: str) -> Curve:
-        sheet, losses = f"'{self.page.title}'", run.losses
+        page, losses = self.page, run.losses
         places = column_letter(run.helper_column + _HELPERS - 1) if run.is_optional else losses.places_letter
         return Curve(
-            (f"{sheet}!{absolute(run.label or run.name_cell)}", run.name),
-            (f"{sheet}!{losses.range(places)}", losses.places),
-            (f"{sheet}!{losses.range(column_letter(run.helper_column + 1 + index))}", losses.shown[index].tolist()),
+            (page.place(absolute(run.label or run.name_cell)), run.name),
+            (page.place(losses.range(places)), losses.places),
+            (page.place(losses.range(column_letter(run.helper_column + 1 + index))), losses.shown[index].tolist()),
             colour,
             dash=dash,
         )

@@ -12,11 +12,10 @@ from xlbackprop.engine import Array, evaluate
 from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels.working import Working, forward_columns, put_columns, used
+from xlbackprop.workbook.panels.working import Working, forward_columns, put_columns, row_index, used
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.charts import Curve, Stored
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 STEPS = 21
@@ -26,14 +25,6 @@ _LEVELS = 7
 """How many losses the dots stand for."""
 _SMALLEST_EXTENT = 0.01
 _EQUAL, _LOWEST = "dots: equal loss", "lowest loss here"
-
-
-def row_index(column: int, row: int) -> str:
-    """The number of a row under a header, counted from 0, in a formula that survives when the reader inserts rows.
-
-    The header holds no formula: a program may take even ROW of a cell for a use of its value, and see a circle.
-    """
-    return f"(ROW()-ROW({absolute(address(row, column))})-1)"
 
 
 def point_columns(derivation: Derivation) -> tuple[str, ...]:
@@ -78,7 +69,7 @@ def put_losses(
     page.text(address(header_row, column), "mean loss", theme.COLUMN_HEAD)
     mean = np.mean(losses, axis=0)
     formula = f"({'+'.join(cells)})/{derivation.samples}"
-    page.block(Block(header_row + 1, [BlockColumn(page.style_number(look), formula, mean)], column))
+    page.block(header_row + 1, column, [page.column(look, formula, mean)])
     return column, mean
 
 
@@ -117,7 +108,7 @@ def put_dots(
     Returns:
         The dots, from column to column of the grid and from row to row, and the lowest point.
     """
-    number = row_index(column, header_row)
+    number = row_index(header_row, column)
     cells = [absolute(address(header_row - 1, column + 1 + place)) for place in range(2 + 2 + _LEVELS)]
     steps = [extent.step for extent in extents]
     widths = [value for _, _, value in steps]
@@ -153,12 +144,11 @@ def put_dots(
     used(page, choices, header_row - 2, column)
     level_cells = f"{cells[4]}:{cells[-1]}"
     banded = np.searchsorted(levels, losses, side="right")
-    plain = page.style_number(Look(theme.CALCULATION))
     page.text(address(header_row, loss_column + 1), "level", theme.COLUMN_HEAD)
     formula = f"MATCH(${loss}{{row}},{level_cells},1)"
-    page.block(Block(header_row + 1, [BlockColumn(plain, formula, banded.astype(float))], loss_column + 1))
+    page.block(header_row + 1, loss_column + 1, [page.column(theme.HELPER, formula, banded.astype(float))])
 
-    sheet, curves = f"'{page.title}'!", []
+    curves = []
     above = f"MAX(1,{number}-{STEPS - 1})"
     sides = (
         (1, f"MOD({number},{STEPS})>0", across > 0, (f"${loss}{{above}}", f"${band}{{above}}")),
@@ -180,16 +170,15 @@ def put_dots(
             value = numbers - is_moved * widths[axis] * share
             dot = f"IF(${letters[0]}{{row}}<0,{cells[2 + axis]},${letter}{{row}}{step})"
             contents.append((dot, np.where(share < 0, numbers[lowest], value)))
-        page.block(Block(header_row + 1, [BlockColumn(plain, *each) for each in contents], first))
-        for letter, text in zip(letters, ("share", _EQUAL, names[1]), strict=True):
-            page.text(f"{letter}{header_row}", text, theme.COLUMN_HEAD)
+        page.block(header_row + 1, first, [page.column(theme.HELPER, *each) for each in contents])
+        page.heads(header_row, first, ("share", _EQUAL, names[1]))
         x, y = (
-            (f"{sheet}{rows.format(letter)}", numbers.tolist())
+            (page.place(rows.format(letter)), numbers.tolist())
             for letter, (_, numbers) in zip(letters[1:], contents[1:], strict=True)
         )
-        curves.append(_dots((f"{sheet}${letters[1]}${header_row}", _EQUAL), x, y, "circle", 2))
-    label = f"{sheet}{absolute(address(header_row - 2, column + 3))}"
-    x, y = ((f"{sheet}{cells[2 + axis]}", [float(numbers[lowest])]) for axis, numbers in enumerate((xs, ys)))
+        curves.append(_dots((page.place(f"${letters[1]}${header_row}"), _EQUAL), x, y, "circle", 2))
+    label = page.place(absolute(address(header_row - 2, column + 3)))
+    x, y = ((page.place(cells[2 + axis]), [float(numbers[lowest])]) for axis, numbers in enumerate((xs, ys)))
     return [*curves, _dots((label, _LOWEST), x, y, "diamond", 10)]
 
 

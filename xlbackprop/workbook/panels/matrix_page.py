@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from xlbackprop.derivation import Role
-from xlbackprop.ground.grid import address
+from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.symbols import Typesetter
 from xlbackprop.workbook.panels.matrix import Matrix
 from xlbackprop.workbook.xlsx import theme
@@ -46,9 +46,7 @@ class MatrixPage:
     def heading(self, text: str) -> None:
         """Put down a heading over the whole width, with which a page of paper may begin."""
         self._beginnings.append(self.row)
-        for column in range(1, self.last_column + 1):
-            self.page.blank(address(self.row, column), theme.SECTION)
-        self.page.text(f"A{self.row}", text, theme.SECTION)
+        self.page.section(self.row, [*map(column_letter, range(1, self.last_column + 1))], text)
         self.row += 1
 
     def caption(self, row: int, column: int, text: str, look: Look | None = None) -> int:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Trace
-from xlbackprop.ground.grid import absolute, address
+from xlbackprop.ground.grid import absolute, address, column_letter, column_range
 from xlbackprop.network import derivative
 from xlbackprop.workbook.panels.working import Working
 from xlbackprop.workbook.xlsx import charts, theme
@@ -57,19 +57,16 @@ def put_layers(
     look, drawn = Look(theme.RESULT, Role.GRADIENT, _SIZE), []
     for number, (place, gradients) in enumerate(zip(rows, layers, strict=True), 1):
         formula, value = passed.largest(gradients)
-        counted = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
-        page.formula(address(place, column), str(number), number, counted)
+        page.formula(address(place, column), str(number), number, theme.COUNTED)
         cell = address(place, column + 1)
         page.formula(cell, formula, value, look)
         drawn.append(max(value, _SMALLEST_DRAWN))
         page.formula(address(place, helper_column), f"MAX({_SMALLEST_DRAWN:G},{cell})", drawn[-1], look)
-    sheet = f"'{page.title}'"
     numbers, sizes = (
-        f"{sheet}!{absolute(address(rows[0], place))}:{absolute(address(rows[-1], place))}"
-        for place in (column, helper_column)
+        page.place(column_range(column_letter(place), rows[0], rows[-1])) for place in (column, helper_column)
     )
     curve = Curve(
-        (f"{sheet}!{absolute(address(row + 1, column + 1))}", "∂E/∂w"),
+        (page.place(absolute(address(row + 1, column + 1))), "∂E/∂w"),
         (numbers, list(map(float, range(1, len(rows) + 1)))),
         (sizes, drawn),
         theme.SHADES[Role.GRADIENT].dark,
@@ -86,8 +83,7 @@ def put_units(passed: Passed, row: int, column: int) -> int:
     """Put down what every hidden unit says over all samples, and its gradient; give the last row taken."""
     page, names = passed.page, passed.derivation.names
     page.text(address(row, column), "The hidden units, over all samples", Look(theme.HEADING))
-    for offset, text in enumerate(("unit", "least", "most", "∂E/∂w")):
-        page.text(address(row + 1, column + offset), text, theme.COLUMN_HEAD)
+    page.heads(row + 1, column, ("unit", "least", "most", "∂E/∂w"))
     last = row + 1
     for layer, units in enumerate(names.activations[:-1]):
         for index, name in enumerate(units):

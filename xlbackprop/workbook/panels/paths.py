@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
-from xlbackprop.ground.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter, column_range
 from xlbackprop.workbook.panels import verdict
 from xlbackprop.workbook.panels.comparison import CURVES, HIGHEST_SHOWN, LEAST_FIRST, Compared
 from xlbackprop.workbook.panels.loss_grid import Extent
@@ -17,7 +18,7 @@ from xlbackprop.workbook.panels.working import used
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.charts import Curve, Stored
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, Value
+from xlbackprop.workbook.xlsx.rows import BlockColumn, Value
 from xlbackprop.workbook.xlsx.theme import Look
 
 _MARGIN = 0.1
@@ -66,23 +67,23 @@ def put_paths(page: Page, runs: Sequence[Compared], weights: tuple[str, str], he
             choices.append((f"{name} {text}", f"{end}{sign}{_MARGIN}*({ends[1]}-{ends[0]})", value))
         extents.append(Extent(name, ends[2], ends[3], low, high))
     used(page, choices, header_row - 2, column)
-    style = page.style_number(Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT))
-    sheet, curves = f"'{page.title}'!", list[Curve]()
+    look = Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT)
+    curves = list[Curve]()
     for run, (colour, dash) in zip(runs, CURVES, strict=False):
         ways, shown = list[Stored](), _shown(run, extents)
         for extent in extents:
             letter = column_letter(column + len(columns))
             page.text(f"{letter}{header_row}", f"{run.name}: {extent.weight}", theme.COLUMN_HEAD)
             formula = f"MAX({extent.low_cell},MIN({extent.high_cell},{run.working.letter(extent.weight)}{{row}}))"
-            columns.append(BlockColumn(style, formula, shown[extent.weight]))
-            rows = f"${letter}${run.working.first_row}:${letter}${run.working.last_row}"
-            ways.append((f"{sheet}{rows}", shown[extent.weight].tolist()))
-        label = f"{sheet}{absolute(run.label or run.name_cell)}"
+            columns.append(page.column(look, formula, shown[extent.weight]))
+            rows = column_range(letter, run.working.first_row, run.working.last_row)
+            ways.append((page.place(rows), shown[extent.weight].tolist()))
+        label = page.place(absolute(run.label or run.name_cell))
         curves.append(Curve((label, run.name), ways[0], ways[1], colour, dash=dash))
-    first = [BlockColumn(each.style, each.formula, each.values[:1]) for each in columns]
-    page.block(Block(header_row + 1, first, column))
+    first = [replace(each, values=each.values[:1]) for each in columns]
+    page.block(header_row + 1, column, first)
     if len(columns[0].values) > 1:
-        page.block(Block(header_row + 2, _later(columns, runs, weights, column), column))
+        page.block(header_row + 2, column, _later(columns, runs, weights, column))
     last = address(runs[0].working.last_row, column + len(columns) - 1)
     page.show_extreme_numbers(f"{address(header_row + 1, column)}:{last}")
     return Paths(curves, extents, column + max(len(columns), len(choices) + 1) + 1)
@@ -107,5 +108,5 @@ def _later(
         pairs = zip(letters, map(run.working.letter, weights), strict=True)
         has_left = ",".join(f"{shown}{{above}}<>{weight}{{above}}" for shown, weight in pairs)
         formula = f"IF(OR({has_left}),{letters[place % 2]}{{above}},{each.formula})"
-        found.append(BlockColumn(each.style, formula, each.values[1:]))
+        found.append(replace(each, formula=formula, values=each.values[1:]))
     return found

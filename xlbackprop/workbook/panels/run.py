@@ -16,8 +16,6 @@ from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.working import Working, forward_columns, put_columns
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
-from xlbackprop.workbook.xlsx.theme import Look
 
 MOST_COMPARED_ITERATIONS = 1000
 """More rows than this, once for every run, make a file that no classroom opens, and curves that look no different."""
@@ -37,12 +35,10 @@ def begin(page: Page, lesson: Lesson, header_row: int, iterations: int) -> tuple
     Returns:
         The address of each of these quantities, with `{row}` in it, and the first column that is still free.
     """
-    count = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
     page.text(f"A{header_row}", ITERATION, theme.COLUMN_HEAD)
-    page.formula(f"A{header_row + 1}", "0", 0, count)
+    page.formula(f"A{header_row + 1}", "0", 0, theme.COUNTED)
     if iterations > 1:
-        counts = BlockColumn(page.style_number(count), "A{above}+1", np.arange(1.0, iterations))
-        page.block(Block(header_row + 2, [counts]))
+        page.block(header_row + 2, 1, [page.column(theme.COUNTED, "A{above}+1", np.arange(1.0, iterations))])
     places = {ITERATION: "$A{row}"}
     derivation = lesson.derivation
     order = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.ORDER]

@@ -109,7 +109,5 @@ class Lines:
     def _heading(self, text: str) -> None:
         """A line that begins a stretch of the calculation."""
         self.row += 1
-        for letter in self._letters:
-            self._page.blank(f"{letter}{self.row}", theme.SECTION)
-        self._page.text(f"A{self.row}", text, theme.SECTION)
+        self._page.section(self.row, self._letters, text)
         self._page.heights(self.row, 1)

@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Array, Trace
-from xlbackprop.ground.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter, column_range
 from xlbackprop.network import short_label
 from xlbackprop.symbols import Formula, Old, Symbol, at_the_start, number_from
 from xlbackprop.walkthrough import MOST_SYMBOLS, Lesson
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, Value
+from xlbackprop.workbook.xlsx.rows import Value
 from xlbackprop.workbook.xlsx.theme import Look
 
 Values = Trace | Mapping[str, Array]
@@ -57,7 +57,7 @@ class Working(Struct, frozen=True, dict=True):
     def range(self, name: str, rows: slice = slice(None)) -> str:
         """The absolute range of a quantity over all rows, or over some counted from 0: `$J$40:$J$107`."""
         chosen = range(self.first_row, self.last_row + 1)[rows]
-        return f"${self.letter(name)}${chosen[0]}:${self.letter(name)}${chosen[-1]}"
+        return column_range(self.letter(name), chosen[0], chosen[-1])
 
     def calculation(self, name: str, *, first: bool = False) -> str:
         """The formula of a quantity from its own row; a quantity that stands nowhere is written out in it.
@@ -90,10 +90,10 @@ class Working(Struct, frozen=True, dict=True):
         if taken:
             looks = (Look(theme.CALCULATION, self.derivation[name].role, theme.VALUE_FORMAT) for name in self.columns)
             cells = [
-                BlockColumn(page.style_number(look), formulas[name], values[name][rows])
+                page.column(look, formulas[name], values[name][rows])
                 for look, name in zip(looks, self.columns, strict=True)
             ]
-            page.block(Block(taken[0], cells, self.first_column))
+            page.block(taken[0], self.first_column, cells)
 
     @cached_property
     def _known(self) -> frozenset[str]:
@@ -110,6 +110,14 @@ class Working(Struct, frozen=True, dict=True):
         return self.letter(symbol.name) + ("{above}" if isinstance(symbol, Old) else "{row}")
 
 
+def row_index(header_row: int, column: int) -> str:
+    """The number of a row under a header, counted from 0, in a formula that survives when the reader inserts rows.
+
+    The header holds no formula: a program may take even ROW of a cell for a use of its value, and see a circle.
+    """
+    return f"(ROW()-ROW({absolute(address(header_row, column))})-1)"
+
+
 def put_columns(
     page: Page, derivation: Derivation, row: int, column: int, contents: Mapping[str, tuple[str, Array]]
 ) -> dict[str, str]:
@@ -118,11 +126,11 @@ def put_columns(
     for index, (name, (formula, values)) in enumerate(contents.items(), column):
         letter, role = column_letter(index), derivation[name].role
         page.text(f"{letter}{row}", name, Look(theme.LABEL, role))
-        style = page.style_number(Look(theme.CALCULATION, role, theme.number_format(role)))
-        columns.append(BlockColumn(style, formula, values))
+        look = Look(theme.CALCULATION, role, theme.number_format(role))
+        columns.append(page.column(look, formula, values))
         references[name] = f"${letter}{{row}}"
     if columns:
-        page.block(Block(row + 1, columns, column))
+        page.block(row + 1, column, columns)
     return references
 
 
@@ -184,7 +192,7 @@ def used(page: Page, choices: Sequence[tuple[str, str, Value]], row: int, column
     for place, (name, formula, value) in enumerate(choices, column + 1):
         cell = address(row + 1, place)
         page.text(address(row, place), name, theme.COLUMN_HEAD)
-        page.formula(cell, formula, value, Look(theme.CALCULATION))
+        page.formula(cell, formula, value, theme.HELPER)
         cells.append(absolute(cell))
     return cells
 

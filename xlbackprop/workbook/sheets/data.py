@@ -17,7 +17,6 @@ from xlbackprop.workbook.panels.working import Working, forward_columns
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 _HEADER_ROW = FIRST_SAMPLE_ROW - 1
@@ -90,8 +89,8 @@ def _order(page: Page, lesson: Lesson) -> None:
     column = 3 + len(lesson.derivation.sampled)
     order = lesson.trace[SAMPLE]
     page.text(address(_HEADER_ROW, column), ORDER, Look(theme.LABEL, Role.ORDER))
-    style = page.style_number(Look(theme.INPUT, number_format=theme.COUNT_FORMAT))
-    page.block(Block(FIRST_SAMPLE_ROW, [BlockColumn(style, None, order)], column))
+    look = Look(theme.INPUT, number_format=theme.COUNT_FORMAT)
+    page.block(FIRST_SAMPLE_ROW, column, [page.column(look, None, order)])
     cells = f"{address(FIRST_SAMPLE_ROW, column)}:{address(_HEADER_ROW + len(order), column)}"
     page.limit(cells, "Order", 1, len(lesson.definition.samples), whole=True)
 

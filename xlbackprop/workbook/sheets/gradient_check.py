@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace, evaluate
-from xlbackprop.ground.grid import address, column_letter
+from xlbackprop.ground.grid import address, column_letter, column_range
 from xlbackprop.network import ITERATION, Names, derivative
 from xlbackprop.symbols import number_from, text_from
 from xlbackprop.walkthrough import Lesson
@@ -88,7 +88,7 @@ class Places(Struct, frozen=True):
 
     def column(self, letter: str) -> str:
         """The absolute range of one column over all weights."""
-        return f"${letter}${self.rows[0]}:${letter}${self.rows[-1]}"
+        return column_range(letter, self.rows[0], self.rows[-1])
 
 
 class _Measurement(Struct, frozen=True):
@@ -213,15 +213,14 @@ class _GradientCheck:
         columns = (*places.weights, *units, *names.losses, names.total_loss)
         rows = 2 * len(self._measured)
         working = self.working = Working(self._lesson.derivation, columns, 3, row + 7, rows, references)
-        page.text(f"A{working.header_row}", "pushed", theme.COLUMN_HEAD)
-        page.text(f"B{working.header_row}", "step", theme.COLUMN_HEAD)
+        page.heads(working.header_row, 1, ("pushed", "step"))
         row = working.first_row
         for index, each in enumerate(self._measured):
             varied = index - len(places.weights)
             source = f"$A${places.rows[index]}" if varied < 0 else text_from(places.column("A"), self._weight, "1")
             size = self._epsilon if varied < 0 else f"$A${places.epsilon_rows[varied]}"
             for sign, step in (("", each.epsilon), ("-", -each.epsilon)):
-                page.formula(f"A{row}", source, each.weight, Look(theme.CALCULATION))
+                page.formula(f"A{row}", source, each.weight, theme.HELPER)
                 page.formula(f"B{row}", sign + size, step, _TINY)
                 row += 1
         formulas = {}
@@ -270,8 +269,7 @@ class _GradientCheck:
     def summary(self) -> None:
         """Put down the heads of the columns, and over them what the comparison comes to."""
         page, marks = self._page, self.places.column("I")
-        for column, header in enumerate(_HEADERS, 1):
-            page.text(address(_HEADER_ROW, column), header, theme.COLUMN_HEAD)
+        page.heads(_HEADER_ROW, 1, _HEADERS)
         page.height(_HEADER_ROW, 32)
         verdicts = [each.verdict(TOLERANCE) for each in self._own]
         all_agree = f"✓ All {len(verdicts)} gradients of the chain rule agree with the measurement."
@@ -294,8 +292,7 @@ class _GradientCheck:
         page.choice(places.choice_cell, weight, weights, "Weight", "One of the weights above, please.")
         note = "Too large an ε misses the curve of the loss, too small an ε leaves nothing but rounding."
         page.text(f"C{choice}", note, Look(theme.NOTE, align="left", indent=1))
-        for column, text in enumerate(("ε", "∂E/∂w as measured", "error", ROUNDING), 1):
-            page.text(address(header, column), text, theme.COLUMN_HEAD)
+        page.heads(header, 1, ("ε", "∂E/∂w as measured", "error", ROUNDING))
         page.height(header, 32)
         value, gradient = (number_from(places.column(letter), self._weight, "1") for letter in "BC")
         errors = [max(_SMALLEST_ERROR, each.error) for each in self._varied]
@@ -331,9 +328,9 @@ def _chart(page: Page, places: Places, values: Mapping[str, Sequence[float]]) ->
     looks = ((theme.SHADES[Role.GRADIENT].dark, "solid", "circle"), (theme.FAINT, "sysDash", "none"))
     curves = [
         charts.Curve(
-            (f"'{TITLE}'!${letter}${first - 1}", label),
-            (f"'{TITLE}'!$A${first}:$A${last}", _EPSILONS),
-            (f"'{TITLE}'!${letter}${first}:${letter}${last}", numbers),
+            (page.place(f"${letter}${first - 1}"), label),
+            (page.place(column_range("A", first, last)), _EPSILONS),
+            (page.place(column_range(letter, first, last)), numbers),
             colour,
             dash=dash,
             marker=marker,

@@ -10,17 +10,16 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
-from xlbackprop.ground.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter, column_range
 from xlbackprop.network import ITERATION, LARGEST_NUMBER, Names
 from xlbackprop.symbols import number_from, short, short_formula, text_from
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels.loss_grid import STEPS, put_losses, row_index
+from xlbackprop.workbook.panels.loss_grid import STEPS, put_losses
 from xlbackprop.workbook.panels.verdict import CLEARLY
-from xlbackprop.workbook.panels.working import bounded, given, used
+from xlbackprop.workbook.panels.working import bounded, given, row_index, used
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.styles import boxed, highlight
 from xlbackprop.workbook.xlsx.theme import Look
 
@@ -72,6 +71,7 @@ _PATH = theme.SHADES[Role.WEIGHT].dark
 _AXIS_FORMAT, _LARGEST_ON_AXIS = "0.000", 1000.0
 _LOSS_FORMAT = "[<0.0001]0E+0;[<10]0.0000;0E+0"
 """Six characters at the most, for the narrow cells of the grid."""
+_LOSS = Look(theme.SURFACE, number_format=_LOSS_FORMAT)
 
 
 class _Axis(Struct, frozen=True):
@@ -248,8 +248,7 @@ def _losses(lesson: Lesson, first: int, last: int) -> str:
 
 def _choose(page: Page, lesson: Lesson, weights: Sequence[str], iteration: int) -> None:
     """The cells in which the reader picks the weights and what part of the surface to see."""
-    for column, text in enumerate(("weight", "centre", "reach"), _SIDE_COLUMN + 1):
-        page.text(address(_GRID_ROW, column), text, theme.COLUMN_HEAD)
+    page.heads(_GRID_ROW, _SIDE_COLUMN + 1, ("weight", "centre", "reach"))
     if _has_one_weight(lesson):
         weights = weights[:1]
     for direction, (name, label) in enumerate(zip(weights, ("→ across", "↑ upwards"), strict=False)):
@@ -315,34 +314,32 @@ def _axes(
 def _path_range(column: int, iterations: int) -> str:
     """The weight across (0) or upwards (1) over the path."""
     letter = column_letter(_WORKING_COLUMN + 1 + column)
-    return f"${letter}${_LISTS_ROW + 1}:${letter}${_LISTS_ROW + iterations}"
+    return column_range(letter, _LISTS_ROW + 1, _LISTS_ROW + iterations)
 
 
 def _path(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], iterations: int) -> Array:
     """Put down the path, and give the number of the grid's point that it visits in every iteration, or −1."""
     across, upwards = axes
     letters = [column_letter(_WORKING_COLUMN + column) for column in range(4)]
-    for letter, text in zip(letters, (ITERATION, "across", "upwards", "point"), strict=True):
-        page.text(f"{letter}{_LISTS_ROW}", text, theme.COLUMN_HEAD)
-    count = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
-    weight = page.style_number(Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT))
+    page.heads(_LISTS_ROW, _WORKING_COLUMN, (ITERATION, "across", "upwards", "point"))
+    weight = Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT)
     first = _LISTS_ROW + 1
     cells = [f"${letter}{{row}}" for letter in letters]
     area = lesson.table.area(iterations)
     column, row = across.step_formula(cells[1]), upwards.step_formula(cells[2])
     inside = ",".join(f"{step}>=0,{step}<{STEPS}" for step in (column, row))
     formulas = (
-        (count, row_index(_WORKING_COLUMN, _LISTS_ROW)),
+        (theme.COUNTED, row_index(_LISTS_ROW, _WORKING_COLUMN)),
         (weight, number_from(area, f"{cells[0]}+1", across.table_column_cell)),
         (weight, number_from(area, f"{cells[0]}+1", upwards.table_column_cell)),
-        (count, f"IF(AND({inside}),({STEPS - 1}-{row})*{STEPS}+{column},-1)"),
+        (theme.COUNTED, f"IF(AND({inside}),({STEPS - 1}-{row})*{STEPS}+{column},-1)"),
     )
     columns, rows = across.steps, upwards.steps
     within = (columns >= 0) & (columns < STEPS) & (rows >= 0) & (rows < STEPS)
     visits = np.where(within, (STEPS - 1 - rows) * STEPS + columns, -1.0)
     values = (np.arange(float(iterations)), across.path, upwards.path, visits)
-    listed = [BlockColumn(*each, value) for each, value in zip(formulas, values, strict=True)]
-    page.block(Block(first, listed, _WORKING_COLUMN))
+    listed = [page.column(*each, value) for each, value in zip(formulas, values, strict=True)]
+    page.block(first, _WORKING_COLUMN, listed)
     return visits
 
 
@@ -355,8 +352,8 @@ def _points(
     references = given(page, lesson, _GIVEN_ROW, _WORKING_COLUMN) | _weights(
         page, lesson, axes, letters, others, iteration
     )
-    first, number = _LISTS_ROW + 1, row_index(_POINTS_COLUMN, _LISTS_ROW)
-    weight = page.style_number(Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT))
+    first, number = _LISTS_ROW + 1, row_index(_LISTS_ROW, _POINTS_COLUMN)
+    weight = Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT)
     grid_columns = [column_letter(column) for column in (_GRID_COLUMN, _LAST_GRID_COLUMN)]
     x_values = "${}${row}:${}${row}".format(*grid_columns, row=_ACROSS_ROW)
     y_values = f"$A${_GRID_ROW}:$A${_ACROSS_ROW - 1}"
@@ -365,18 +362,16 @@ def _points(
     if _has_one_weight(lesson):
         y, upwards_formula = np.zeros_like(y), "0"
     coordinates = [
-        BlockColumn(weight, number_from(x_values, "1", f"MOD({number},{STEPS})+1"), x),
-        BlockColumn(weight, upwards_formula, y),
+        page.column(weight, number_from(x_values, "1", f"MOD({number},{STEPS})+1"), x),
+        page.column(weight, upwards_formula, y),
     ]
-    page.block(Block(first, coordinates, _POINTS_COLUMN))
-    for letter, text in zip(letters, ("across", "upwards"), strict=True):
-        page.text(f"{letter}{_LISTS_ROW}", text, theme.COLUMN_HEAD)
+    page.block(first, _POINTS_COLUMN, coordinates)
+    page.heads(_LISTS_ROW, _POINTS_COLUMN, ("across", "upwards"))
 
     changes = {name: np.full(STEPS * STEPS, lesson.trace[name][iteration]) for name in lesson.derivation.learned}
     changes |= {upwards.weight: y} | {across.weight: x}
     column, losses = put_losses(page, lesson, references, changes, _LISTS_ROW, _POINTS_COLUMN + 2)
 
-    count = page.style_number(Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
     visit_column = column_letter(column + 1)
     page.text(f"{visit_column}{_LISTS_ROW}", "visited at", theme.COLUMN_HEAD)
     formula = f"IFERROR(MATCH({number},{_path_range(2, len(visits))},0)-1,-1)"
@@ -384,9 +379,9 @@ def _points(
     for moment, point in reversed(list(enumerate(visits.astype(int).tolist()))):
         if point >= 0:
             visited[point] = moment
-    page.block(Block(first, [BlockColumn(count, formula, visited)], column + 1))
-    rows = f"${first}", f"${first + STEPS * STEPS - 1}"
-    loss, visit = (":".join(f"${letter}{row}" for row in rows) for letter in (column_letter(column), visit_column))
+    page.block(first, column + 1, [page.column(theme.COUNTED, formula, visited)])
+    last = first + STEPS * STEPS - 1
+    loss, visit = (column_range(letter, first, last) for letter in (column_letter(column), visit_column))
     return _Points(loss, visit, column + 2, losses)
 
 
@@ -398,7 +393,6 @@ def _weights(
     rows = [_WEIGHTS_ROW + 1 + row for row in range(3)]
     for row, text in zip(rows, ("kept:", "across:", "upwards:"), strict=True):
         page.text(address(row, _WORKING_COLUMN), text, Look(theme.TEXT, align="right"))
-    count = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
     expressions = {}
     for column, name in enumerate(lesson.derivation.learned, _WORKING_COLUMN + 1):
         letter = column_letter(column)
@@ -414,8 +408,8 @@ def _weights(
             0.0 if any(varied) else float(lesson.trace[name][iteration]),
             Look(theme.CALCULATION, role, theme.VALUE_FORMAT),
         )
-        page.formula(f"{letter}{rows[1]}", f"IF({is_across},1,0)", int(varied[0]), count)
-        page.formula(f"{letter}{rows[2]}", f"IF({is_across},0,IF({is_upwards},1,0))", int(varied[1]), count)
+        page.formula(f"{letter}{rows[1]}", f"IF({is_across},1,0)", int(varied[0]), theme.COUNTED)
+        page.formula(f"{letter}{rows[2]}", f"IF({is_across},0,IF({is_upwards},1,0))", int(varied[1]), theme.COUNTED)
         kept, by_x, by_y = (f"${letter}${row}" for row in rows)
         expressions[name] = f"({kept}+{by_x}*${letters[0]}{{row}}+{by_y}*${letters[1]}{{row}})"
     return expressions
@@ -434,21 +428,20 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
     head, name = Look(theme.HEADING, align="center"), across.weight
     page.text(f"A{row}", "loss", head)
     page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{name} →", head)
-    style = page.style_number(Look(theme.SURFACE, number_format=_LOSS_FORMAT))
     columns = [
-        BlockColumn(style, number_from(points.losses_range, str(number), "1"), losses[number - 1 : number])
+        page.column(_LOSS, number_from(points.losses_range, str(number), "1"), losses[number - 1 : number])
         for number in range(1, STEPS + 1)
     ]
-    page.block(Block(row, columns, _GRID_COLUMN))
+    page.block(row, _GRID_COLUMN, columns)
     ends = [column_letter(column) for column in (_GRID_COLUMN, _LAST_GRID_COLUMN)]
     _colour(page, f"{ends[0]}{row}:{ends[1]}{row}")
 
     def whole(line: int) -> str:
-        return f"'{TITLE}'!${ends[0]}${line}:${ends[1]}${line}"
+        return page.place(f"${ends[0]}${line}:${ends[1]}${line}")
 
     curves = [
         charts.Curve(
-            (f"'{TITLE}'!$A${row}", "loss"),
+            (page.place(f"$A${row}"), "loss"),
             (whole(_ACROSS_ROW), across.values.tolist()),
             (whole(row), losses.tolist()),
             theme.SHADES[Role.LOSS].dark,
@@ -459,8 +452,8 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
         page.text(label, "training", theme.COLUMN_HEAD)
         curves.append(
             charts.Curve(
-                (f"'{TITLE}'!{absolute(label)}", "training"),
-                (f"'{TITLE}'!{_path_range(0, iterations)}", across.path.tolist()),
+                (page.place(absolute(label)), "training"),
+                (page.place(_path_range(0, iterations)), across.path.tolist()),
                 (_losses(lesson, 0, iterations - 1), lesson.curve_losses[:iterations].tolist()),
                 _PATH,
                 marker="circle",
@@ -486,19 +479,15 @@ def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
     page.formula(f"A{_GRID_ROW - 1}", f'"↑ "&{upwards.name_cell}', f"↑ {upwards.weight}", head)
     page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{across.weight} →", head)
 
-    style = page.style_number(Look(theme.SURFACE, number_format=_LOSS_FORMAT))
+    above = row_index(_GRID_ROW - 1, _GRID_COLUMN)
     columns = [
-        BlockColumn(
-            style,
-            number_from(points.losses_range, f"{row_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+{number}", "1"),
-            column,
-        )
+        page.column(_LOSS, number_from(points.losses_range, f"{above}*{STEPS}+{number}", "1"), column)
         for number, column in enumerate(points.losses.reshape(STEPS, STEPS).T, 1)
     ]
-    page.block(Block(_GRID_ROW, columns, _GRID_COLUMN))
+    page.block(_GRID_ROW, _GRID_COLUMN, columns)
     corner = address(_GRID_ROW, _GRID_COLUMN)
     picture = f"{corner}:{address(_ACROSS_ROW - 1, _LAST_GRID_COLUMN)}"
-    here = f"{row_index(_GRID_COLUMN, _GRID_ROW - 1)}*{STEPS}+COLUMN()-COLUMN({absolute(corner)})+1"
+    here = f"{above}*{STEPS}+COLUMN()-COLUMN({absolute(corner)})+1"
     on_path = f"{number_from(points.visits_range, here, '1')}>=0"
     page.format_where(picture, on_path, highlight(border=boxed(theme.EDGE)))
     _colour(page, picture)
@@ -519,9 +508,8 @@ def _scale(page: Page, points: _Points) -> None:
     """What the colours stand for, or that there is nothing to see."""
     losses = points.losses
     values: list[float] = np.sort(losses)[[0, len(losses) // 2, -1]].tolist()  # np.median loads NumPy's masked arrays
-    look = Look(theme.SURFACE, number_format=_LOSS_FORMAT)
     for cell, function, value in zip(SCALE_CELLS, ("MIN", "MEDIAN", "MAX"), values, strict=True):
-        page.formula(cell, f"{function}({points.losses_range})", value, look)
+        page.formula(cell, f"{function}({points.losses_range})", value, _LOSS)
     lowest, _, highest = SCALE_CELLS
     flat, colours = "flat here:", "low to high:"
     page.formula(
@@ -541,15 +529,12 @@ def _end(
     here = float(points.losses[int(visits[-1])]) if visits[-1] >= 0 else -1.0
     cell, there = _loss_after(lesson, len(visits))
     places = [address(row, column + index) for index in range(4)]
-    plain = Look(theme.CALCULATION)
-    for index, text in enumerate(("loss here", "in the training", "as text", "as text")):
-        page.text(address(row - 1, column + index), text, theme.COLUMN_HEAD)
-    page.formula(
-        places[0], f"IF({visit}>=0,{number_from(points.losses_range, f'MAX(0,{visit})+1', '1')},-1)", here, plain
-    )
-    page.formula(places[1], cell, there, plain)
+    page.heads(row - 1, column, ("loss here", "in the training", "as text", "as text"))
+    found = number_from(points.losses_range, f"MAX(0,{visit})+1", "1")
+    page.formula(places[0], f"IF({visit}>=0,{found},-1)", here, theme.HELPER)
+    page.formula(places[1], cell, there, theme.HELPER)
     for value, place, text in zip((here, there), places[:2], places[2:], strict=True):
-        page.formula(text, short_formula(place), short(value), plain)
+        page.formula(text, short_formula(place), short(value), theme.HELPER)
     outside = "The path ends outside the map."
     start, between, end = "The path ends at ", ", the training at ", ":"
     page.formula(
@@ -578,7 +563,7 @@ def _edge(page: Page, axes: tuple[_Axis, _Axis], column: int) -> tuple[charts.St
             formula = axis.value_formula(corner[index] % STEPS)
             look = Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT)
             page.formula(f"{letter}{row}", formula, value, look)
-        found.append((f"'{TITLE}'!${letter}${first}:${letter}${last}", values))
+        found.append((page.place(column_range(letter, first, last)), values))
     return found[0], found[1]
 
 
@@ -599,10 +584,10 @@ def _chart(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], points: _Point
     for index, (label, start, stop, colour, marker, size) in enumerate(parts):
         label_cell = address(_LEGEND_ROW, _WORKING_COLUMN + 1 + index)
         page.text(label_cell, label, theme.COLUMN_HEAD)
-        x, y = (f"'{TITLE}'!${letter}${_LISTS_ROW + 1 + start}:${letter}${_LISTS_ROW + stop}" for letter in letters)
+        x, y = (page.place(column_range(letter, _LISTS_ROW + 1 + start, _LISTS_ROW + stop)) for letter in letters)
         curves.append(
             charts.Curve(
-                (f"'{TITLE}'!{absolute(label_cell)}", label),
+                (page.place(absolute(label_cell)), label),
                 (x, across.path[start:stop].tolist()),
                 (y, upwards.path[start:stop].tolist()),
                 colour,
@@ -614,7 +599,7 @@ def _chart(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], points: _Point
     label_cell = address(_LEGEND_ROW, _WORKING_COLUMN + 1 + len(parts))
     page.text(label_cell, edge, theme.COLUMN_HEAD)
     corners = _edge(page, axes, points.next_column + 1)
-    curves.append(charts.Curve((f"'{TITLE}'!{absolute(label_cell)}", edge), *corners, theme.FAINT, dash="sysDash"))
+    curves.append(charts.Curve((page.place(absolute(label_cell)), edge), *corners, theme.FAINT, dash="sysDash"))
     of = "the training" if iterations == lesson.table.iterations else f"the first {iterations} iterations"
     chart = charts.scatter_chart(f"Path of {of}", across.label, upwards.label, curves, legend="b")
     words = "Chart of the path that training takes over the two weights, from start to end"

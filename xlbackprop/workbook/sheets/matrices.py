@@ -134,9 +134,8 @@ def _batch(lesson: Lesson) -> _Batch:
 
 def _put_batch(page: Page, lesson: Lesson, choice: Choice, batch: _Batch) -> None:
     page.text("A4", "its batch", Look(theme.HEADING, align="right", indent=1))
-    counted = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
-    page.formula(_FIRST_CELL, f"{choice.cell}-{choice.value(IN_BATCH)}+1", batch.first, counted)
-    page.formula(_LAST_CELL, f"{_FIRST_CELL}+{_COUNT_CELL}-1", batch.last, counted)
+    page.formula(_FIRST_CELL, f"{choice.cell}-{choice.value(IN_BATCH)}+1", batch.first, theme.COUNTED)
+    page.formula(_LAST_CELL, f"{_FIRST_CELL}+{_COUNT_CELL}-1", batch.last, theme.COUNTED)
     size = f"MIN({choice.value(BATCH_SIZE)},{lesson.table.iterations}-{_FIRST_CELL})"
     page.formula(_COUNT_CELL, size, batch.count, Look(theme.CALCULATION, number_format='"n = "0'))
     page.text("E4", "← its first and its last iteration, and n, the number of its samples", theme.PROSE)

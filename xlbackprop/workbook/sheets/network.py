@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
-from xlbackprop.ground.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter, column_range
 from xlbackprop.network import ITERATION, LEARNING_RATE, RATE_NOW, SAMPLE, WALKTHROUGH, derivative
 from xlbackprop.symbols import (
     Formula,
@@ -251,7 +251,7 @@ class _Network:
         """Everything that is learned, what is lit for it, and the places of its slopes in their list."""
         parts = (f"part {part}" for part in range(1, self._place.factors + 1))
         heads = ("weight", "lit up", "by", "slope", *parts, "number", "update")
-        self._heads(self._paths_column, heads)
+        self._page.heads(TOP_ROW, self._paths_column, heads)
         after = self._paths_column + 4 + self._place.factors
         for row, path in enumerate(self._paths, TOP_ROW + 1):
             for right, text in enumerate((path.weight, self._names_of(path), _sign(path))):
@@ -266,13 +266,8 @@ class _Network:
                 self._put(address(row, after), self._choice.value(path.weight), self._values[path.weight])
                 self._page.text(address(row, after + 1), equation(updated_name(path.weight), update))
 
-    def _heads(self, column: int, heads: Iterable[str]) -> None:
-        for right, head in enumerate(heads):
-            self._page.text(address(TOP_ROW, column + right), head, theme.COLUMN_HEAD)
-
     def _listed(self, right: int) -> str:
-        letter = column_letter(self._paths_column + right)
-        return f"${letter}${TOP_ROW + 1}:${letter}${TOP_ROW + len(self._paths)}"
+        return column_range(column_letter(self._paths_column + right), TOP_ROW + 1, TOP_ROW + len(self._paths))
 
     def _set(self, name: str) -> str:
         return "".join(piece.text for piece in self._typesetter.set(name))
@@ -287,7 +282,7 @@ class _Network:
     def slopes(self) -> None:
         """The list of the slopes of the backward pass: the number of each, what it is, and why."""
         page, column, table = self._page, self._slopes_column, self._lesson.table
-        self._heads(column, ("slope", "number", "what it is", "because"))
+        page.heads(TOP_ROW, column, ("slope", "number", "what it is", "because"))
         self._cells = {line.name: self._cell(line, 1) for line in reversed(self._picture.lines)}
         self._slope_cells = {
             name: absolute(address(row, column + 1)) for row, name in enumerate(self._slopes, TOP_ROW + 1)
@@ -308,8 +303,7 @@ class _Network:
             page.text(address(row, column + 3), quantity.reason)
 
     def _slope(self, right: int) -> str:
-        letter = column_letter(self._slopes_column + right)
-        return f"${letter}${TOP_ROW + 1}:${letter}${TOP_ROW + len(self._slopes)}"
+        return column_range(column_letter(self._slopes_column + right), TOP_ROW + 1, TOP_ROW + len(self._slopes))
 
     def _cell(self, line: Line, right: int) -> str:
         return address(TOP_ROW + line.row, line.column + 1 + right)
@@ -350,7 +344,7 @@ class _Network:
     def arrows(self) -> None:
         """The arrows across every gap, with how thick they are and which are lit."""
         links, column = self._picture.links, self._sizes_column
-        self._heads(column, ("weight", "|w|", "|∂E/∂w|", "forward", "backward", "lit"))
+        self._page.heads(TOP_ROW, column, ("weight", "|w|", "|∂E/∂w|", "forward", "backward", "lit"))
         rows = range(TOP_ROW + 1, TOP_ROW + 1 + len(links))
         sizes = [[abs(self._size(link, side)[1]) for link in links] for side in (0, 1)]
         pairs = {}
@@ -437,8 +431,7 @@ class _Network:
         page, place, path, column = self._page, self._place, self._path, self._paths_column
         row, first = place.factors_row, TOP_ROW + len(self._paths) + 3
         heads = ("place", "number", "power of ten", "digits", "as text", "in brackets", "joined", "name")
-        for right, head in enumerate(heads):
-            page.text(address(first - 1, column + right), head, theme.COLUMN_HEAD)
+        page.heads(first - 1, column, heads)
         self._position(first, 3, path.gradient)
         name, number, reason = (self._found(first, right) for right in (0, 1, 3))
         words = f"Why {path.gradient} is what it is: {self._derivation[path.gradient].reason}"
@@ -499,7 +492,7 @@ class _Network:
         room = sum(self._place.widths[each] for each in range(column + 1, self._place.last_column + 1)) * _CHARACTERS
         reasons = (self._derivation[each].reason for path in self._paths for each in path.parts[part : part + 1])
         lines = math.ceil(max(map(len, reasons)) / room)
-        page.formula(because, *shown(self._found(helper_row, 3), reason), _REASON if lines > 1 else theme.PROSE)
+        page.formula(because, *shown(self._found(helper_row, 3), reason), theme.WRAPPED if lines > 1 else theme.PROSE)
         if lines > 1:
             page.frame.merged.append(f"{because}:{address(row, self._place.last_column)}")
             page.heights(row, lines)
@@ -584,7 +577,6 @@ def _equation(derivation: Derivation, name: str) -> str:
 
 
 _HEADING = Look(theme.HEADING)
-_REASON = Look(theme.TEXT, align="left", indent=1, wrap=True)
 _MATHEMATICS = Look(theme.MATHEMATICS)
 _NUMBER = Look(theme.HEADING, None, theme.VALUE_FORMAT, align="right")
 _SLOPE = Look(theme.CALCULATION, Role.GRADIENT, theme.VALUE_FORMAT)

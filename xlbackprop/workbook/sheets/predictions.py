@@ -12,19 +12,18 @@ from numpy.typing import NDArray
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, Trace, evaluate
-from xlbackprop.ground.grid import absolute, address, column_letter
+from xlbackprop.ground.grid import absolute, address, column_letter, column_range
 from xlbackprop.network import ACTIVATIONS, LARGEST_NUMBER, Definition, short_label
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.decision_map import HIGH, MARKS, paint
 from xlbackprop.workbook.panels.iteration_choice import whole_number
 from xlbackprop.workbook.panels.passed_samples import Passed, put_layers, put_units
-from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, put_columns, used
+from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, put_columns, row_index, used
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 TITLE = "Predictions"
@@ -69,7 +68,6 @@ _MAP_FORMAT, _AXIS_FORMAT, _SAID_FORMAT = "0.00", "0.0###", "0.0000"
 _RIGHT, _WRONG = "✓", "✗"
 _BEFORE = Look(theme.HEADING, align="right", indent=1)
 _AFTER = Look(theme.NOTE, align="left", indent=1)
-_COUNT = Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT)
 
 
 class Layout(Struct, frozen=True, dict=True):
@@ -128,8 +126,7 @@ class Layout(Struct, frozen=True, dict=True):
 
     def range(self, name: str) -> str:
         """The absolute range of the same over all samples."""
-        letter = column_letter(self.column(name))
-        return f"${letter}${self.header_row + 1}:${letter}${self.last_row}"
+        return column_range(column_letter(self.column(name)), self.header_row + 1, self.last_row)
 
     @property
     def verdict(self) -> int:
@@ -365,7 +362,7 @@ class _Sheet:
         head = absolute(address(layout.header_row, layout.side))
         page.text(address(layout.header_row, layout.side), "sample", Look(theme.LABEL, Role.ORDER))
         number = f"ROW()-ROW({head})"
-        columns = [BlockColumn(page.style_number(_COUNT), number, np.arange(1.0, len(self._all) + 1))]
+        columns = [page.column(theme.COUNTED, number, np.arange(1.0, len(self._all) + 1))]
         outputs = self._names.activations[-1]
         for name in (*derivation.sampled, *outputs):
             role = derivation[name].role
@@ -376,8 +373,8 @@ class _Sheet:
                 formula, look = number_from(table.samples(name), number), Look(theme.CALCULATION, role, _AXIS_FORMAT)
             else:
                 formula, look = table.reference(name), Look(theme.CALCULATION, role, _AXIS_FORMAT)
-            columns.append(BlockColumn(page.style_number(look), formula, said[name]))
-        page.block(Block(layout.header_row + 1, columns, layout.side))
+            columns.append(page.column(look, formula, said[name]))
+        page.block(layout.header_row + 1, layout.side, columns)
         self.next_column = working.next_column + 1
 
     @property
@@ -395,8 +392,8 @@ class _Sheet:
         distances = ",".join(
             "ABS({}{{row}}-{}{{row}})".format(*(column_letter(layout.column(name)) for name in pair)) for pair in pairs
         )
-        style = page.style_number(Look(theme.CALCULATION, Role.LOSS, _SAID_FORMAT))
-        page.block(Block(row + 1, [BlockColumn(style, f"MAX({distances})", off)], layout.verdict + 1))
+        distance = Look(theme.CALCULATION, Role.LOSS, _SAID_FORMAT)
+        page.block(row + 1, layout.verdict + 1, [page.column(distance, f"MAX({distances})", off)])
         page.text(address(row, layout.verdict + 1), "off by", theme.COLUMN_HEAD)
         page.text(address(row - 1, layout.verdict), "off by at most", Look(theme.NOTE, align="right"))
         letter = column_letter(layout.verdict + 1)
@@ -421,10 +418,10 @@ class _Sheet:
         """Put down which samples the network is right about, and how many; nothing where there is no right side."""
         page, layout, column = self.page, self.layout, self.next_column
         row, count = layout.header_row, len(self._all)
-        page.block(Block(row + 1, [BlockColumn(page.style_number(_COUNT), formula, is_right.astype(float))], column))
+        page.block(row + 1, column, [page.column(theme.COUNTED, formula, is_right.astype(float))])
         for place, text in ((row, "right"), (row - 2, "judged")):
             page.text(address(place, column), text, theme.COLUMN_HEAD)
-        page.formula(address(row - 1, column), judged, int(is_judged), _COUNT)
+        page.formula(address(row - 1, column), judged, int(is_judged), theme.COUNTED)
         judged, hit = absolute(address(row - 1, column)), column_letter(column)
         self.next_column = column + 2
         for place, each in enumerate(is_right.tolist(), row + 1):
@@ -478,7 +475,7 @@ class _Sheet:
                     self._is_class[name] = most > least and not between
                     is_between = f"SUMPRODUCT(({where}>{cells[1]})*({where}<{cells[2]}))"
                     formula = f"IF(AND({cells[1]}<{cells[2]},{is_between}=0),1,0)"
-                    page.formula(cells[0], formula, int(self._is_class[name]), _COUNT)
+                    page.formula(cells[0], formula, int(self._is_class[name]), theme.COUNTED)
                     formulas = [f"MIN({where})", f"MAX({where})", f"({cells[1]}+{cells[2]})/2"]
                 look = Look(theme.CALCULATION, self._derivation[name].role, theme.VALUE_FORMAT)
                 for cell, formula, value in zip(cells[1:], formulas, (least, most, level), strict=True):
@@ -488,7 +485,7 @@ class _Sheet:
     def _classes_hit(self) -> tuple[str, NDArray[np.bool_]]:
         """With a softmax: the largest output has to be that of the largest target, clearly."""
         page, row, names = self.page, self.layout.header_row, self._names
-        columns, style = [], page.style_number(_COUNT)
+        columns = []
         for index, (text, own) in enumerate((("said", names.activations[-1]), ("class", names.targets))):
             values = np.array([self._said[name] for name in own])
             leads = values >= values.max(axis=0) - _CLEARLY
@@ -496,8 +493,8 @@ class _Sheet:
             formula = f"IF(SUMPRODUCT(({cells}>=MAX({cells})-{_CLEARLY:G})*1)=1,MATCH(MAX({cells}),{cells},0),0)"
             place = np.where(leads.sum(axis=0) == 1, values.argmax(axis=0) + 1.0, 0.0)
             page.text(address(row, self.next_column + index), text, theme.COLUMN_HEAD)
-            columns.append(BlockColumn(style, formula, place))
-        page.block(Block(row + 1, columns, self.next_column))
+            columns.append(page.column(theme.COUNTED, formula, place))
+        page.block(row + 1, self.next_column, columns)
         self._class_columns = columns
         self._class_letters = [column_letter(self.next_column + index) for index in (0, 1)]
         said, meant = (f"{letter}{{row}}" for letter in self._class_letters)
@@ -540,7 +537,7 @@ class _Sheet:
 
     def _number(self) -> str:
         """The number of a point, from 0, in a formula that survives when the reader inserts rows."""
-        return f"(ROW()-ROW({absolute(address(self.layout.header_row, self.next_column))})-1)"
+        return row_index(self.layout.header_row, self.next_column)
 
     def curves(self) -> None:
         """Draw what the outputs say over the only input, the samples, and what the last hidden units contribute."""
@@ -550,13 +547,13 @@ class _Sheet:
         x = axis.values(CURVE_STEPS)
         working, said = self._grid([x], [axis.formula(number)])
         rows = f"${working.first_row}:${{}}${working.last_row}"
-        places = f"'{TITLE}'!${x_column}{rows.format(x_column)}"
+        places = page.place(f"${x_column}{rows.format(x_column)}")
 
         def curve(name: str, dash: str, colour: str) -> Curve:
             return Curve(
-                (f"'{TITLE}'!${working.letter(name)}${layout.header_row}", short_label(name)),
+                (page.place(f"${working.letter(name)}${layout.header_row}"), short_label(name)),
                 (places, x.tolist()),
-                (f"'{TITLE}'!{working.range(name)}", said[name].tolist()),
+                (page.place(working.range(name)), said[name].tolist()),
                 colour,
                 dash=dash,
             )
@@ -567,9 +564,9 @@ class _Sheet:
         for target, marker in zip(names.targets[:_MOST_CURVES], _MARKERS, strict=False):
             curves.append(
                 Curve(
-                    (f"'{TITLE}'!{absolute(address(layout.header_row, layout.column(target)))}", target),
-                    (f"'{TITLE}'!{layout.range(names.inputs[0])}", self._said[names.inputs[0]].tolist()),
-                    (f"'{TITLE}'!{layout.range(target)}", self._said[target].tolist()),
+                    (page.place(absolute(address(layout.header_row, layout.column(target)))), target),
+                    (page.place(layout.range(names.inputs[0])), self._said[names.inputs[0]].tolist()),
+                    (page.place(layout.range(target)), self._said[target].tolist()),
                     theme.INK,
                     marker=marker,
                     marker_size=8,
@@ -598,15 +595,14 @@ class _Sheet:
         self._axis_cells(across, upwards)
         ends = working.range(self._forward[0]), working.range(self._forward[-1])
         area = f"{ends[0].partition(':')[0]}:{ends[1].rpartition(':')[2]}"
-        head = absolute(address(_PICTURE_ROW - 1, _PICTURE_COLUMN))
-        row_number = f"(ROW()-ROW({head})-1)*{STEPS}"
-        style = page.style_number(Look(theme.SURFACE, number_format=_MAP_FORMAT))
+        row_number = f"{row_index(_PICTURE_ROW - 1, _PICTURE_COLUMN)}*{STEPS}"
+        look = Look(theme.SURFACE, number_format=_MAP_FORMAT)
         values = said[self._shown].reshape(STEPS, STEPS)
         columns = [
-            BlockColumn(style, number_from(area, f"{row_number}+{place}", self._shown_cell), column)
+            page.column(look, number_from(area, f"{row_number}+{place}", self._shown_cell), column)
             for place, column in enumerate(values.T, 1)
         ]
-        page.block(Block(_PICTURE_ROW, columns, _PICTURE_COLUMN))
+        page.block(_PICTURE_ROW, _PICTURE_COLUMN, columns)
         self._scale(values)
         corner, end = address(_PICTURE_ROW, _PICTURE_COLUMN), address(_ACROSS_ROW - 1, _LAST_PICTURE_COLUMN)
         paint(page, (corner, end), self._scale_cells, marks)
@@ -623,12 +619,11 @@ class _Sheet:
         offset = len(self._forward) - len(outputs)
         place = self._forward.index(self._shown) + 1
         match = f"MATCH({layout.cell(SHOWN)},${first}${row}:${last}${row},0)"
-        page.text(address(row - 3, column), "shown", theme.COLUMN_HEAD)
-        page.formula(address(row - 2, column), f"IFERROR({match},{offset + 1})", place, _COUNT)
+        page.heads(row - 3, column, ("shown", "target"))
+        page.formula(address(row - 2, column), f"IFERROR({match},{offset + 1})", place, theme.COUNTED)
         self._shown_cell = absolute(address(row - 2, column))
-        page.text(address(row - 3, column + 1), "target", theme.COLUMN_HEAD)
         page.formula(
-            address(row - 2, column + 1), f"MAX(1,{self._shown_cell}-{offset})", max(1, place - offset), _COUNT
+            address(row - 2, column + 1), f"MAX(1,{self._shown_cell}-{offset})", max(1, place - offset), theme.COUNTED
         )
         self._target = max(0, place - offset - 1)
         self._target_cell = absolute(address(row - 2, column + 1))
@@ -659,13 +654,12 @@ class _Sheet:
         wanted = number_from(own, "1", f"{self._target_cell}+{1 + len(names.inputs)}")
         line = self._over(1, f"{self._target_cell}+{len(self._forward) - len(names.targets)}")
         is_high = f"IF({wanted}>={line},1,0)"
-        style = page.style_number(_COUNT)
-        for place, text in enumerate(("point", "above"), column):
-            page.text(address(row, place), text, theme.COLUMN_HEAD)
+        page.heads(row, column, ("point", "above"))
         point = f"IF(AND({inside}),({STEPS - 1}-{y_place})*{STEPS}+{x_place},-1)"
-        page.block(Block(row + 1, [BlockColumn(style, point, places), BlockColumn(style, is_high, high)], column))
-        letters = [column_letter(place) for place in (column, column + 1)]
-        points, highs = (f"${letter}${row + 1}:${letter}${layout.last_row}" for letter in letters)
+        contents = ((point, places), (is_high, high))
+        page.block(row + 1, column, [page.column(theme.COUNTED, *each) for each in contents])
+        letters = map(column_letter, (column, column + 1))
+        points, highs = (column_range(letter, row + 1, layout.last_row) for letter in letters)
         self.next_column = column + 3
         number, column = self._number(), self.next_column
         page.text(address(row, column), "mark", theme.COLUMN_HEAD)
@@ -674,10 +668,9 @@ class _Sheet:
         counted = np.array([np.sum(places == point) for point in range(STEPS * STEPS)])
         higher = np.array([high[places == point].sum() for point in range(STEPS * STEPS)])
         marks = np.where(counted == 0, 0, np.where(higher == 0, 1, np.where(higher == counted, 2, 3)))
-        page.block(Block(row + 1, [BlockColumn(style, formula, marks.astype(float))], column))
+        page.block(row + 1, column, [page.column(theme.COUNTED, formula, marks.astype(float))])
         self.next_column = column + 2
-        letter = column_letter(column)
-        return f"${letter}${row + 1}:${letter}${row + STEPS * STEPS}"
+        return column_range(column_letter(column), row + 1, row + STEPS * STEPS)
 
     def _axis_cells(self, across: _Axis, upwards: _Axis) -> None:
         page, names = self.page, self._names.inputs
@@ -745,7 +738,7 @@ class _Sheet:
         page.text(address(row, column), "How many of each class get which name", Look(theme.HEADING))
         page.text(address(row + 1, column), "class", theme.COLUMN_HEAD)
         said, meant = (
-            f"${letter}${self.layout.header_row + 1}:${letter}${self.layout.last_row}" for letter in self._class_letters
+            column_range(letter, self.layout.header_row + 1, self.layout.last_row) for letter in self._class_letters
         )
         named, classes = (each.values for each in self._class_columns)
         for index, name in enumerate(names.activations[-1], 1):

@@ -59,7 +59,7 @@ def start_here(workbook: Workbook, lesson: Lesson) -> Page:
 
 
 def _prose(page: Page, row: int, heading: str, text: str) -> int:
-    _heading(page, "AB", row, heading)
+    page.section(row, "AB", heading)
     for line in textwrap.wrap(text, _LINE):
         row += 1
         page.text(f"A{row}", line)
@@ -68,7 +68,7 @@ def _prose(page: Page, row: int, heading: str, text: str) -> int:
 
 def _questions(page: Page, row: int, lesson: Lesson) -> int:
     """What to predict before it is tried, each with a link to its cell."""
-    _heading(page, "AB", row, "Predict, then try")
+    page.section(row, "AB", "Predict, then try")
     for question in questions(lesson):
         row += 1
         page.link(f"A{row}", question.label, question.sheet, question.cell)
@@ -77,7 +77,7 @@ def _questions(page: Page, row: int, lesson: Lesson) -> int:
 
 
 def _sheets(page: Page, row: int, titles: tuple[str, ...]) -> int:
-    _heading(page, "AB", row, "The sheets")
+    page.section(row, "AB", "The sheets")
     for sheet in SHEETS:
         if sheet.title in titles and sheet.title != TITLE:
             row += 1
@@ -88,11 +88,11 @@ def _sheets(page: Page, row: int, titles: tuple[str, ...]) -> int:
 
 def _notation(page: Page, row: int, lesson: Lesson) -> int:
     typesetter = Typesetter(lesson.derivation.typeset)
-    _heading(page, "DE", row, "The notation")
+    page.section(row, "DE", "The notation")
     for symbol, role, words in _entries(lesson):
         row += 1
         page.typeset(f"D{row}", typesetter.set(symbol), Look(theme.SYMBOL, role))
-        page.typeset(f"E{row}", typesetter.set(words), Look(theme.TEXT, align="left", indent=1))
+        page.typeset(f"E{row}", typesetter.set(words), theme.PROSE)
     return row + 1
 
 
@@ -122,19 +122,13 @@ def _entries(lesson: Lesson) -> Iterator[tuple[str, Role, str]]:
 
 
 def _cells(page: Page, row: int) -> int:
-    _heading(page, "DE", row, "The cells")
+    page.section(row, "DE", "The cells")
     for style, example, words in _CELLS:
         row += 1
         page.text(f"D{row}", example, Look(style, align="right", indent=1))
-        page.text(f"E{row}", words, Look(theme.TEXT, align="left", indent=1))
+        page.text(f"E{row}", words, theme.PROSE)
     row += 1
     page.text(f"D{row}", "Each kind of number has its colour, the same on every sheet: see the symbols above.")
     row += 1
     page.text(f"D{row}", "All else is protected from slips; Review, Unprotect Sheet lifts that (no password).")
     return row + 1
-
-
-def _heading(page: Page, letters: str, row: int, text: str) -> None:
-    for letter in letters:
-        page.blank(f"{letter}{row}", Look(theme.HEADING, shaded=True))
-    page.text(f"{letters[0]}{row}", text, Look(theme.HEADING, shaded=True))

@@ -46,7 +46,7 @@ def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
         "E3",
         f'"← 0 to {choice.last}; this is row "&({choice.cell}+{first_row})&" of the Walkthrough"',
         f"← 0 to {choice.last}; this is row {lesson.iteration + first_row} of the Walkthrough",
-        Look(theme.TEXT, align="left", indent=1),
+        theme.PROSE,
     )
     headers = ("symbol", "mathematics", "with the numbers of this iteration", "value", "what it is")
     list_header(page, _HEADER_ROW, _WIDTHS, headers)

@@ -31,7 +31,6 @@ from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.drawing import Point
 from xlbackprop.workbook.xlsx.page import SCREEN_HEIGHT, Page
-from xlbackprop.workbook.xlsx.rows import Block, BlockColumn
 from xlbackprop.workbook.xlsx.theme import Look
 
 _MOST_NODE_FORMATS = 100
@@ -210,14 +209,14 @@ def _table(page: Page, table: Table, trace: Trace, target_range: tuple[float, fl
             given[name] = table.cell(name)
         else:
             page.formula(table.cell(name), formula.format(row=table.first_row), value, look)
-        columns.append(BlockColumn(page.style_number(look), table.formula(name), values[1:]))
+        columns.append(page.column(look, table.formula(name), values[1:]))
     targets = [cell for name, cell in given.items() if table.derivation[name].role is Role.TARGET]
     others = [cell for cell in given.values() if cell not in targets]
     for cells, (low, high) in ((others, (-LARGEST_NUMBER, LARGEST_NUMBER)), (targets, target_range)):
         if cells:
             page.limit(" ".join(cells), "The first row", low, high)
     if table.iterations > 1:
-        page.block(Block(table.first_row + 1, columns))
+        page.block(table.first_row + 1, 1, columns)
     _name_columns(page, table)
     numbers = [name for name in table.quantities if table.derivation[name].role is not Role.ORDER]
     first, last = table.cell(numbers[0]), table.cell(numbers[-1], table.iterations - 1)

@@ -130,13 +130,11 @@ def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
     def heading(text: str) -> None:
         nonlocal row
         row += 1
-        for letter in _WIDTHS:
-            page.blank(f"{letter}{row}", Look(theme.HEADING, shaded=True))
-        page.text(f"A{row}", text, Look(theme.HEADING, shaded=True))
+        page.section(row, tuple(_WIDTHS), text)
 
     heading(GIVEN)
     for given in givens(lesson.derivation):
-        line(given.label, given.role, given.sentence, Look(theme.TEXT, align="left", indent=1))
+        line(given.label, given.role, given.sentence, theme.PROSE)
         page.text(f"D{row}", short(now.value(given.symbol)), _ANSWER)
     for text, listed in tasks(lesson):
         heading(text)

@@ -156,10 +156,10 @@ def _digits(page: Page) -> None:
     page.number(DIGITS_CELL, _DIGITS, look)
     page.limit(DIGITS_CELL, "Significant digits", 1, _MOST_DIGITS, whole=True)
     used = whole_number(DIGITS_CELL, 1, _MOST_DIGITS, _DIGITS)
-    page.formula(_USED_DIGITS, used, _DIGITS, Look(theme.CALCULATION, number_format=theme.COUNT_FORMAT))
+    page.formula(_USED_DIGITS, used, _DIGITS, theme.COUNTED)
     parts = ("Right to ", " significant digits; near 0, to that share of others of its kind.")
     said = f'"{parts[0]}"&{_USED_DIGITS}&"{parts[1]}"'
-    page.formula(f"E{DIGITS_CELL[1:]}", said, str(_DIGITS).join(parts), Look(theme.TEXT, align="left", indent=1))
+    page.formula(f"E{DIGITS_CELL[1:]}", said, str(_DIGITS).join(parts), theme.PROSE)
 
 
 def _progress(page: Page, marks: str, number: str, asked: int) -> None:
@@ -304,7 +304,7 @@ class _Exercise(Lines):
             look = Look(theme.CALCULATION, role, theme.VALUE_FORMAT)
             page.formula(f"C{row}", following, value, look)
             page.show_extreme_numbers(f"C{row}")
-            page.text(f"E{row}", "worked out for you, from the numbers above", _HINT)
+            page.text(f"E{row}", "worked out for you, from the numbers above", theme.WRAPPED)
             page.heights(row, page.lines(sentence, "B"))
             self._used[question.name] = f"C{row}"
         self._true[question.name] = f"{_TRUE}{row}"
@@ -323,7 +323,7 @@ class _Exercise(Lines):
             mark, hinted = f'IF({self.waits},"",{mark})', f'IF({self.waits},"{_NOT_ASKED}",{hinted})'
             shown = _NOT_ASKED if self.is_waiting else ""
         page.formula(cells.mark, mark, "", _MARK)
-        page.formula(cells.hint, hinted, shown, _HINT)
+        page.formula(cells.hint, hinted, shown, theme.WRAPPED)
         is_used = f"IF(ISNUMBER({cells.answer}),ABS({cells.answer})<{_LARGEST_ANSWER},FALSE)"
         page.formula(f"{_USED}{row}", f"IF({is_used},{cells.answer},{_EXPECTED}{row})", value, theme.HELPER)
         page.formula(cells.reach, cells.reached(), "", theme.HELPER)
@@ -495,7 +495,6 @@ def _text_hint(answer: str) -> str:
 
 
 _MARK = Look(theme.HEADING, align="center")
-_HINT = Look(theme.TEXT, align="left", indent=1, wrap=True)
 
 
 def _literal(text: str) -> str:

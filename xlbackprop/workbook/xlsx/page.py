@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from xlbackprop.engine import Array
 from xlbackprop.ground.errors import Problem, at_most
 from xlbackprop.ground.grid import (
     LONGEST_HEADER,
@@ -24,7 +25,7 @@ from xlbackprop.workbook.xlsx import frame, theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.drawing import EMU_A_POINT, CellSize, Drawing
 from xlbackprop.workbook.xlsx.frame import Frame, Paper
-from xlbackprop.workbook.xlsx.rows import Block, Calculation, Cell, Column, SheetContent, Style, Value
+from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, Calculation, Cell, Column, SheetContent, Style, Value
 from xlbackprop.workbook.xlsx.spelling import escaped, literal, quoted
 from xlbackprop.workbook.xlsx.styles import BUILT_IN_FORMATS, highlight
 from xlbackprop.workbook.xlsx.theme import Look
@@ -93,6 +94,17 @@ class Page:
         """Put down a number that the reader can change."""
         self._put(address, look, value)
 
+    def heads(self, row: int, first_column: int, texts: Iterable[str]) -> None:
+        """Put down the headings of columns side by side."""
+        for column, text in enumerate(texts, first_column):
+            self.text(f"{column_letter(column)}{row}", text, theme.COLUMN_HEAD)
+
+    def section(self, row: int, letters: Sequence[str], text: str) -> None:
+        """Put down a heading over some columns, all of them shaded."""
+        for letter in letters:
+            self.blank(f"{letter}{row}", theme.SECTION)
+        self.text(f"{letters[0]}{row}", text, theme.SECTION)
+
     def formula(self, address: str, formula: str, value: Value, look: Look) -> None:
         """Put down a formula (without its equals sign) and the value it has now."""
         self._require_room(formula_problem(f"the formula in {address}", formula))
@@ -104,11 +116,16 @@ class Page:
         """Put down a cell with nothing in it."""
         self._put(address, look, None)
 
-    def block(self, block: Block) -> None:
-        """Put down a long run of rows."""
-        row, last_column = block.rows[-1], block.first_column + len(block.columns) - 1
-        self._require_place(row, last_column)
-        for index, column in enumerate(block.columns, block.first_column):
+    def column(self, look: Look, formula: str | None, values: Array) -> BlockColumn:
+        """A column of a block; see `BlockColumn`."""
+        return BlockColumn(self._style(look).number, formula, values)
+
+    def block(self, first_row: int, first_column: int, columns: Sequence[BlockColumn]) -> None:
+        """Put down a long run of rows, whose first cell stands in a row and a column."""
+        block = Block(first_row, columns, first_column)
+        row = block.rows[-1]
+        self._require_place(row, first_column + len(columns) - 1)
+        for index, column in enumerate(columns, first_column):
             if column.formula is not None:
                 formula = column.formula.format(row=row, above=row - 1)
                 self._require_room(formula_problem(f"the formula in {column_letter(index)}{row}", formula))
@@ -149,9 +166,9 @@ class Page:
         """Print the cells of an area on one landscape page, and nothing else of the sheet."""
         self.print_setup(title, area, repeated_rows).pages_down = 1
 
-    def style_number(self, look: Look) -> int:
-        """The number under which the workbook keeps a look."""
-        return self._style(look).number
+    def place(self, cells: str) -> str:
+        """Some cells of this sheet as a chart names them."""
+        return f"'{self.title}'!{cells}"
 
     def widths(self, letters: Iterable[str], width: float) -> None:
         """Set the width of columns, in characters."""

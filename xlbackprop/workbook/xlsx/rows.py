@@ -77,7 +77,7 @@ class Block(Struct, frozen=True):
 
     first_row: int
     columns: Sequence[BlockColumn]
-    first_column: int = 1
+    first_column: int
 
     @property
     def rows(self) -> range:

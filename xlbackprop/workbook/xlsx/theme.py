@@ -102,6 +102,8 @@ PROSE, WRAPPED = (Look(TEXT, align="left", indent=1, wrap=wrap) for wrap in (Fal
 WRITTEN = Look(MATHEMATICS, align="left", indent=1, wrap=True)
 HELPER = Look(CALCULATION)
 """A number that others are made of, out of sight."""
+COUNTED = Look(CALCULATION, number_format=COUNT_FORMAT)
+"""A whole number that is calculated."""
 
 
 _THIN = ("thin", LINE)
