@@ -68,19 +68,19 @@ class Derivation(Struct, frozen=True, dict=True):
     def __getitem__(self, name: str) -> Quantity:
         return self.quantities[name]
 
-    def expanded(self, name: str, columns: Collection[str]) -> Expression:
-        """The definition of a quantity over `columns` only: every other quantity in it is written out.
+    def expression(self, name: str) -> Expression:
+        """The definition of a quantity within an iteration.
 
         Raises:
-            ValueError: the quantity is given or learned and has no definition within an iteration.
+            ValueError: the quantity is given or learned and has none.
         """
         expression = self[name].expression
         if expression is None:
             raise ValueError(f"{name} is not calculated within an iteration")
-        return self._inlined(expression, columns)
+        return expression
 
-    def updated(self, name: str, columns: Collection[str]) -> Expression:
-        """The update of what is learned, over `columns` only: its value in the next iteration.
+    def update(self, name: str) -> Expression:
+        """The update of what is learned: its value in the next iteration.
 
         Raises:
             ValueError: the quantity is not learned.
@@ -88,7 +88,15 @@ class Derivation(Struct, frozen=True, dict=True):
         update = self[name].update
         if update is None:
             raise ValueError(f"{name} is not learned")
-        return self._inlined(update, columns)
+        return update
+
+    def expanded(self, name: str, columns: Collection[str]) -> Expression:
+        """The definition of a quantity over `columns` only: every other quantity in it is written out."""
+        return self._inlined(self.expression(name), columns)
+
+    def updated(self, name: str, columns: Collection[str]) -> Expression:
+        """The update of what is learned, over `columns` only."""
+        return self._inlined(self.update(name), columns)
 
     def chain(self, gradient: str) -> Expression:
         """A gradient as its links: ∂E/∂w5 as ∂E/∂a_o1 · ∂a_o1/∂o1 · ∂o1/∂w5."""
@@ -182,6 +190,15 @@ class Derivation(Struct, frozen=True, dict=True):
         return tuple(
             name for name, quantity in self.quantities.items() if quantity.update is None and not quantity.expression
         )
+
+    @cached_property
+    def fixed(self) -> tuple[str, ...]:
+        """The biases that are not learned."""
+        return tuple(name for name in self.constants if name not in self.sampled)
+
+    def of_role(self, role: Role) -> tuple[str, ...]:
+        """The quantities of a role, in the order of the calculation."""
+        return tuple(name for name, quantity in self.quantities.items() if quantity.role is role)
 
     @cached_property
     def sampled(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from xlbackprop.network.names import (
     Names,
     Row,
     derivative,
+    layer_title,
     short_label,
 )
 from xlbackprop.network.optimisers import (

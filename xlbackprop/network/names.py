@@ -58,6 +58,13 @@ def short_label(name: str) -> str:
     return "E_tot" if name == "E_total" else name
 
 
+def layer_title(layer: int, layers: int) -> str:
+    """What a layer is called, counted from 0: the last one, the only hidden one, or one of several of these."""
+    if layer == layers - 1:
+        return "output layer"
+    return "hidden layer" if layers == 2 else f"hidden layer {layer + 1}"
+
+
 class Names(Struct, frozen=True, dict=True):
     """The names of one network's quantities, by layer (the first hidden layer is 0) and unit."""
 

@@ -21,6 +21,7 @@ from xlbackprop.network.initial_weights import draw
 from xlbackprop.network.keys import definition_keys, layer_keys
 from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES
+from xlbackprop.network.names import layer_title
 from xlbackprop.network.optimisers import OPTIMISERS, Hyperparameter
 from xlbackprop.network.softmax import SOFTMAX
 from xlbackprop.network.validation import OPTIMISER_SETTINGS, SCHEDULE_SETTINGS
@@ -225,10 +226,8 @@ def _comparison(wish: _Wish) -> Iterator[str]:
 
 def _layers(wish: _Wish) -> Iterator[str]:
     generator = random.Random(wish.seed)
-    last = len(wish.activations) - 1
     for index, ((sources, units), activation) in enumerate(zip(pairwise(wish.sizes), wish.activations, strict=True)):
-        where = "output layer" if index == last else "hidden layer" if last == 1 else f"hidden layer {index + 1}"
-        yield from ("", f"[[layers]] # {where}")
+        yield from ("", f"[[layers]] # {layer_title(index, len(wish.activations))}")
         is_first = index == 0
         initial = str(_KEYS["initial"].default)
         if wish.is_written_out:

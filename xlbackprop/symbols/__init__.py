@@ -1,6 +1,6 @@
 """Symbolic expressions, and one file for each way to read them."""
 
-from xlbackprop.symbols.evaluation import evaluated
+from xlbackprop.symbols.evaluation import calculated, evaluated
 from xlbackprop.symbols.expression import (
     Apply,
     Builtin,

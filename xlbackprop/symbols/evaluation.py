@@ -32,28 +32,33 @@ Value = Callable[[Symbol], float]
 def evaluated(expression: Expression, value: Value) -> float | None:
     """The number that `WrittenFormula` gives, or None where a spreadsheet would show an error."""
     try:
-        result = _number(expression, value)
+        result = calculated(expression, value)
     except (ArithmeticError, ValueError):
         return None
     return result if math.isfinite(result) else None
 
 
-def _number(expression: Expression, value: Value) -> float:
+def calculated(expression: Expression, value: Value) -> float:
+    """The number of an expression.
+
+    Raises:
+        ArithmeticError, ValueError: a spreadsheet would show an error.
+    """
     match expression:
         case Symbol():
             return value(expression)
         case Number(number):
             return number
         case Call():
-            return _number(expression.body, value)
+            return calculated(expression.body, value)
         case Stable():
-            return _number(as_written(expression), value)
+            return calculated(as_written(expression), value)
         case Conditional(left, right, then, otherwise):
-            is_less = _number(left, value) < _number(right, value)
-            return _number(then if is_less else otherwise, value)
+            is_less = calculated(left, value) < calculated(right, value)
+            return calculated(then if is_less else otherwise, value)
         case Power(base, exponent):
-            return float(_number(base, value) ** exponent)
-    parts = [_number(part, value) for part in children(expression)]
+            return float(calculated(base, value) ** exponent)
+    parts = [calculated(part, value) for part in children(expression)]
     match expression:
         case Sum():
             return sum(parts)

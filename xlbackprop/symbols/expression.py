@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 
 from msgspec import Struct
@@ -232,43 +232,43 @@ def symbols(expression: Expression) -> Iterator[Symbol]:
             ahead.extend(reversed(children(each)))
 
 
+def rebuilt(expression: Expression, parts: Sequence[Expression]) -> Expression:
+    """The same kind of expression of other direct parts, in the order of `children`."""
+    match expression:
+        case Symbol() | Number():
+            return expression
+        case Sum() | Product():
+            return type(expression)(tuple(parts))
+        case Apply(function, _):
+            return Apply(function, tuple(parts))
+        case Call(named, _):
+            return Call(named, *parts)
+        case Power(_, exponent):
+            return Power(parts[0], exponent)
+        case Conditional(until=until):
+            left, right, then, otherwise = parts
+            return Conditional(left, right, then, otherwise, until)
+        case _:
+            return type(expression)(*parts)
+
+
 def substitute(expression: Expression, replace: Callable[[Symbol], Expression]) -> Expression:
     """The expression with `replace(symbol)` in the place of every symbol.
 
     Nested products and sums become one, and factors of 1 go.
     """
+    if isinstance(expression, Symbol):
+        return replace(expression)
+    parts = [substitute(part, replace) for part in children(expression)]
     match expression:
-        case Symbol():
-            return replace(expression)
-        case Sum(terms):
-            parts = [substitute(term, replace) for term in terms]
+        case Sum():
             return Sum(tuple(inner for part in parts for inner in (part.terms if isinstance(part, Sum) else (part,))))
-        case Product(factors):
-            parts = [substitute(factor, replace) for factor in factors]
+        case Product():
             inner = [each for part in parts for each in (part.factors if isinstance(part, Product) else (part,))]
             kept = tuple(factor for factor in inner if factor != _ONE)
             return Product(kept) if len(kept) > 1 else (kept or (_ONE,))[0]
-        case Difference(left, right):
-            return Difference(substitute(left, replace), substitute(right, replace))
-        case Quotient(numerator, denominator):
-            return Quotient(substitute(numerator, replace), substitute(denominator, replace))
-        case Power(base, exponent):
-            return Power(substitute(base, replace), exponent)
-        case Negation(operand):
-            return Negation(substitute(operand, replace))
-        case Exponential(exponent):
-            return Exponential(substitute(exponent, replace))
-        case Call(function, argument):
-            return Call(function, substitute(argument, replace))
-        case Apply(builtin, arguments):
-            return Apply(builtin, tuple(substitute(argument, replace) for argument in arguments))
-        case Conditional(until=until):
-            left, right, then, otherwise = (substitute(part, replace) for part in children(expression))
-            return Conditional(left, right, then, otherwise, until)
-        case Raised() | Entry() | Stable():
-            return type(expression)(*(substitute(part, replace) for part in children(expression)))
         case _:
-            return expression
+            return rebuilt(expression, parts)
 
 
 def at_the_start(expression: Expression) -> Expression:
@@ -278,29 +278,10 @@ def at_the_start(expression: Expression) -> Expression:
 
 def abridged(expression: Expression, most: int) -> Expression:
     """The expression with no more than `most` terms in a sum, or arguments of a function, and … for those between."""
-
-    def ends(parts: tuple[Expression, ...]) -> tuple[Expression, ...]:
-        shown = parts if len(parts) <= most else (*parts[: most - 1], _AND_SO_ON, parts[-1])
-        return tuple(abridged(part, most) for part in shown)
-
-    match expression:
-        case Sum(terms):
-            return Sum(ends(terms))
-        case Apply(builtin, arguments):
-            return Apply(builtin, ends(arguments))
-        case Product(factors):
-            return Product(tuple(abridged(factor, most) for factor in factors))
-        case Power(base, exponent):
-            return Power(abridged(base, most), exponent)
-        case Call(function, argument):
-            return Call(function, abridged(argument, most))
-        case Symbol() | Number():
-            return expression
-        case Conditional(until=until):
-            left, right, then, otherwise = (abridged(part, most) for part in children(expression))
-            return Conditional(left, right, then, otherwise, until)
-        case _:
-            return type(expression)(*(abridged(part, most) for part in children(expression)))
+    parts = children(expression)
+    if isinstance(expression, Sum | Apply) and len(parts) > most:
+        parts = (*parts[: most - 1], _AND_SO_ON, parts[-1])
+    return rebuilt(expression, [abridged(part, most) for part in parts])
 
 
 def without_zeros(expression: Expression) -> Expression:

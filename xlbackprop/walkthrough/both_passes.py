@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from xlbackprop.network import Names
+from xlbackprop.network import Names, layer_title
 from xlbackprop.walkthrough.diagram import Title
 
 LINE_COLUMNS = 3
@@ -107,9 +107,7 @@ def _title(index: int, count: int) -> str:
         return "inputs"
     if index == count - 1:
         return "loss"
-    if index == count - 2:
-        return "output layer"
-    return "hidden layer" if count == 4 else f"hidden layer {index}"
+    return layer_title(index - 1, count - 2)
 
 
 def _placed(cards: Sequence[_Card], column: int, height: int, *, side_by_side: bool) -> list[dict[str, Line]]:

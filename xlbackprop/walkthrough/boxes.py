@@ -8,7 +8,7 @@ from functools import partial
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
-from xlbackprop.network import RATE_NOW, derivative
+from xlbackprop.network import RATE_NOW, derivative, layer_title
 from xlbackprop.symbols import Call, Expression, Mathematics, Symbol, abridged, sum_of, symbols
 from xlbackprop.walkthrough.steps import updated_name
 
@@ -79,7 +79,7 @@ def boxes(derivation: Derivation, columns: Collection[str]) -> tuple[Box, ...]:
     ]
     written = range(last - 1, max(-1, last - 1 - _MOST_LAYERS), -1)
     for layer in written:
-        where = "hidden layer" if last == 1 else f"hidden layer {layer + 1}"
+        where = layer_title(layer, last + 1)
         outputs = [derivative(names.total_loss, unit) for unit in names.activations[layer]]
         parts = [
             name
@@ -199,16 +199,11 @@ def _expanded(derivation: Derivation, columns: Collection[str], name: str) -> st
 def _update(derivation: Derivation) -> list[str]:
     """One weight of the output layer, from its gradient to its new value; nothing where that is one plain step."""
     weight = derivation.names.weights[-1][0][0]
-    update = derivation[weight].update
-    assert update is not None
+    update = derivation.update(weight)
     needed = _needed(derivation, update)
     if not needed and len(derivation.settings) == 1:
         return []
-    lines = []
-    for name in needed:
-        expression = derivation[name].expression
-        assert expression is not None
-        lines.append(_equated(name, expression))
+    lines = [_equated(name, derivation.expression(name)) for name in needed]
     return [*lines, _equated(updated_name(weight), update)]
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from xlbackprop.network import Names
+from xlbackprop.network import Names, layer_title
 
 TOP_ROW = 4
 _UNIT_ROWS = 12
@@ -112,8 +112,7 @@ def diagram(names: Names) -> Diagram:
         weights, biases = names.weights[layer], names.biases[layer]
         if not drawn.with_weights:
             titles.append(Title(f"{weights[0][0]} … {weights[-1][-1]}", column - 1, align="left"))
-        number = f" {layer + 1}" if last > 1 else ""
-        titles.append(Title("output layer" if layer == last else f"hidden layer{number}", column + 1))
+        titles.append(Title(layer_title(layer, last + 1), column + 1))
         pitch = _OUTPUT_COLUMNS if layer == last else 1
         joined = before.columns == drawn.columns == 1 and len(sources) * len(weights) <= _MOST_ARROWS
         outputs = []

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Trace
-from xlbackprop.network import GRADIENT_DESCENT, ITERATION
+from xlbackprop.network import GRADIENT_DESCENT, ITERATION, layer_title
 from xlbackprop.symbols import Expression, Old, Symbol, symbols
 
 GIVEN = "Given in this iteration"
@@ -107,15 +107,13 @@ class Update(Struct, frozen=True):
 def updates(derivation: Derivation, trace: Trace, iteration: int) -> Iterator[Update]:
     """What every weight and bias that is learned becomes after an iteration."""
     for name in derivation.learned:
-        quantity = derivation[name]
-        assert quantity.update is not None
         value = trace.after(name, iteration)
         sentence, plain = updated_sentence(name), derivation.optimiser == GRADIENT_DESCENT.name
         yield Update(
             updated_name(name),
             sentence,
-            quantity.role,
-            quantity.update,
+            derivation[name].role,
+            derivation.update(name),
             value,
             f"{sentence}, a step {'downhill' if plain else 'on'}",
             f"{sentence}, a step {'uphill: η is below 0' if plain else 'on'}",
@@ -135,12 +133,10 @@ def _sections(derivation: Derivation) -> Iterator[Section]:
     yield Section("Forward pass", tuple(name for name in calculated if roles[name] in (Role.HIDDEN, Role.OUTPUT)))
     yield Section("Loss", tuple(name for name in calculated if roles[name] is Role.LOSS))
     backward = [name for name in calculated if roles[name] is Role.GRADIENT]
-    last = len(derivation.names.weights) - 1
-    for layer in range(last, -1, -1):
+    layers = len(derivation.names.weights)
+    for layer in reversed(range(layers)):
         end = backward.index(derivation.gradients(layer)[-1]) + 1
-        number = "" if last == 1 else f" {layer + 1}"
-        where = "output layer" if layer == last else f"hidden layer{number}"
-        yield Section(f"Backward pass: {where}", tuple(backward[:end]))
+        yield Section(f"Backward pass: {layer_title(layer, layers)}", tuple(backward[:end]))
         backward = backward[end:]
     yield Section("The mean over the batch", tuple(backward))
     yield Section("What the optimiser needs", tuple(name for name in calculated if roles[name] is Role.MEMORY))

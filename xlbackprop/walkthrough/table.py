@@ -8,7 +8,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
-from xlbackprop.ground.grid import column_letter
+from xlbackprop.ground.grid import column_letter, column_range
 from xlbackprop.network import EPOCH, ITERATION, LEARNING_RATE, ORDER, TURN, WALKTHROUGH
 from xlbackprop.symbols import Formula, Listed, Old, Symbol, at_the_start
 from xlbackprop.walkthrough.loss_curve import LossCurve
@@ -29,20 +29,19 @@ def compact(derivation: Derivation) -> tuple[str, ...]:
 
     The deltas come before the gradients where a gradient written out without them would be too long to read.
     """
-    columns = (*_order(derivation), *_forward(derivation), *_gradients(derivation), *_rest(derivation))
-    lengths = derivation.lengths(columns)
-    longest = max(lengths[gradient] for gradient in _gradients(derivation))
+    before, gradients, rest = _before(derivation), _gradients(derivation), _rest(derivation)
+    lengths = derivation.lengths((*before, *gradients, *rest))
+    longest = max(lengths[gradient] for gradient in gradients)
     deltas = derivation.deltas if longest > MOST_SYMBOLS else ()
-    return (*_order(derivation), *_forward(derivation), *deltas, *_gradients(derivation), *_rest(derivation))
+    return (*before, *deltas, *gradients, *rest)
 
 
 def full(derivation: Derivation) -> tuple[str, ...]:
     """Every quantity: the columns of the original sheet with every link of the chain rule before the gradients."""
-    forward, gradients, rest = _forward(derivation), _gradients(derivation), _rest(derivation)
-    order = _order(derivation)
-    taken = {*order, *forward, *gradients, *rest}
+    before, gradients, rest = _before(derivation), _gradients(derivation), _rest(derivation)
+    taken = {*before, *gradients, *rest}
     links = [name for name in derivation.quantities if name not in taken]
-    return (*order, *forward, *links, *gradients, *rest)
+    return (*before, *links, *gradients, *rest)
 
 
 COLUMN_SETS: Mapping[str, Callable[[Derivation], tuple[str, ...]]] = {"compact": compact, "full": full}
@@ -115,13 +114,12 @@ class Table(Struct, frozen=True, dict=True):
 
     def _curve_range(self, index: int) -> str:
         letter = column_letter(curve_column(self.derivation) + index)
-        return f"{DATA}!${letter}${FIRST_SAMPLE_ROW}:${letter}${FIRST_SAMPLE_ROW + len(self.loss_curve.made) - 1}"
+        return _data_range(letter, len(self.loss_curve.made))
 
     def last_update(self, name: str) -> str:
         """The formula of what is learned after the last iteration, as other sheets write it."""
-        update = self.derivation[name].update
-        assert update is not None
-        return Formula(lambda symbol: self._address_on_other_sheets(symbol, self.last_row)).read(update)
+        reading = Formula(lambda symbol: self._address_on_other_sheets(symbol, self.last_row))
+        return reading.read(self.derivation.update(name))
 
     @property
     def headers(self) -> str:
@@ -148,8 +146,7 @@ class Table(Struct, frozen=True, dict=True):
 
     def range(self, name: str) -> str:
         """The range of a quantity over all iterations as other sheets write it: `Walkthrough!$W$33:$W$100`."""
-        letter = self._letters[name]
-        return f"{WALKTHROUGH}!${letter}${self.first_row}:${letter}${self.last_row}"
+        return f"{WALKTHROUGH}!{column_range(self._letters[name], self.first_row, self.last_row)}"
 
     def first_formula(self, name: str) -> str | None:
         """The formula of a quantity in the first row, where `{row}` stands for the row; None for a given number."""
@@ -210,18 +207,22 @@ def samples_range(derivation: Derivation, name: str, iterations: int) -> str:
     columns = (*names.inputs, *names.targets, "", ORDER)
     letter = column_letter(2 + columns.index(name))
     count = iterations if name == ORDER else derivation.samples
-    return f"{DATA}!${letter}${FIRST_SAMPLE_ROW}:${letter}${FIRST_SAMPLE_ROW + count - 1}"
+    return _data_range(letter, count)
+
+
+def _data_range(letter: str, count: int) -> str:
+    return f"{DATA}!{column_range(letter, FIRST_SAMPLE_ROW, FIRST_SAMPLE_ROW + count - 1)}"
 
 
 def curve_column(derivation: Derivation) -> int:
     """The column of the epochs on the sheet of the data, with the loss of all samples in the next one."""
-    after_samples = 3 + len(derivation.sampled)
-    return after_samples + (2 if TURN in derivation.quantities else 0)
+    return 3 + len(derivation.sampled) + (2 if TURN in derivation.quantities else 0)
 
 
-def _forward(derivation: Derivation) -> tuple[str, ...]:
+def _before(derivation: Derivation) -> tuple[str, ...]:
+    """Where an iteration stands among the others, its sample, and the forward pass up to the loss."""
     names = derivation.names
-    columns = [*names.targets, *names.inputs]
+    columns = [*derivation.of_role(Role.ORDER), *names.targets, *names.inputs]
     for layer, rows in enumerate(names.weights):
         columns += [weight for row in rows for weight in row]
         columns += names.biases[layer]
@@ -238,10 +239,4 @@ def _gradients(derivation: Derivation) -> tuple[str, ...]:
 def _rest(derivation: Derivation) -> tuple[str, ...]:
     """What is carried from iteration to iteration."""
     means = [name for name in derivation.carried if derivation[name].role is Role.GRADIENT]
-    memory = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.MEMORY]
-    return (*means, *memory)
-
-
-def _order(derivation: Derivation) -> tuple[str, ...]:
-    """Where an iteration stands among the others."""
-    return tuple(name for name, quantity in derivation.quantities.items() if quantity.role is Role.ORDER)
+    return (*means, *derivation.of_role(Role.MEMORY))

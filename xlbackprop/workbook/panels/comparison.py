@@ -349,7 +349,7 @@ class Summary(Struct, frozen=True, dict=True):
             )
             for name in derivation.learned
         }
-        fixed = {name: working.references[name] for name in derivation.constants if name not in derivation.sampled}
+        fixed = {name: working.references[name] for name in derivation.fixed}
         points = put_points(
             self.page,
             definition,

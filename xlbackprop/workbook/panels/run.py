@@ -41,7 +41,7 @@ def begin(page: Page, lesson: Lesson, header_row: int, iterations: int) -> tuple
         page.block(header_row + 2, 1, [page.column(theme.COUNTED, "A{above}+1", np.arange(1.0, iterations))])
     places = {ITERATION: "$A{row}"}
     derivation = lesson.derivation
-    order = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.ORDER]
+    order = derivation.of_role(Role.ORDER)
     shared = [*order, *derivation.sampled] if derivation.samples > 1 else []
     contents = {
         name: (number_from(lesson.table.range(name), "$A{row}+1"), lesson.trace[name][:iterations]) for name in shared
@@ -56,7 +56,7 @@ def begin(page: Page, lesson: Lesson, header_row: int, iterations: int) -> tuple
 def run_columns(derivation: Derivation) -> tuple[str, ...]:
     """The columns of a run: what its formulas need, and no more than they need to stay short."""
     carried = [name for name in derivation.carried if derivation[name].role is not Role.ORDER]
-    memory = [name for name, quantity in derivation.quantities.items() if quantity.role is Role.MEMORY]
+    memory = derivation.of_role(Role.MEMORY)
     rest = [*memory, *(name for name in carried if name not in memory)]
     forward = forward_columns(derivation, derivation.deltas)
     loss = [derivation.names.total_loss] if derivation.samples == 1 else []  # of one of several it says little

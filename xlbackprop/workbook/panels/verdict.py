@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from xlbackprop.symbols import (
-    Apply,
-    Builtin,
-    Conditional,
-    Difference,
-    Expression,
-    Formula,
-    Number,
-    Product,
-    Quotient,
-    Symbol,
-    apply,
-    conditional,
-)
+from xlbackprop.symbols import Builtin, Conditional, Expression, Formula, Symbol, apply, calculated, conditional
 
 FLEW, NO_GRADIENT, CONVERGED, UNMOVED = "flew away", "stuck: no gradient", "converged", "did not move"
 SWINGS, FALLING, RISING, STUCK = "goes up and down", "still falling", "rising", "stuck"
@@ -102,32 +88,7 @@ def verdict_formula(verdict: Expression, places: Mapping[str, str]) -> str:
 def verdict_of(verdict: Expression, facts: Mapping[str, float]) -> str:
     """The words of a verdict on some facts."""
     while isinstance(verdict, Conditional):
-        holds = _number(verdict.left, facts) < _number(verdict.right, facts)
-        verdict = verdict.then if holds else verdict.otherwise
+        left, right = (calculated(side, lambda fact: facts[fact.name]) for side in (verdict.left, verdict.right))
+        verdict = verdict.then if left < right else verdict.otherwise
     assert isinstance(verdict, Symbol)
     return verdict.name
-
-
-def _number(expression: Expression, facts: Mapping[str, float]) -> float:
-    match expression:
-        case Symbol(name):
-            return facts[name]
-        case Number(value):
-            return value
-        case Difference(left, right):
-            return _number(left, facts) - _number(right, facts)
-        case Quotient(numerator, denominator):
-            return _number(numerator, facts) / _number(denominator, facts)
-        case Product(factors):
-            return math.prod(_number(factor, facts) for factor in factors)
-        case Apply(function, arguments):
-            return _FUNCTIONS[function](*(_number(argument, facts) for argument in arguments))
-        case _:
-            raise TypeError(f"no number for {type(expression).__name__}")
-
-
-_FUNCTIONS: Mapping[Builtin, Callable[..., float]] = {
-    Builtin.MAXIMUM: max,
-    Builtin.MINIMUM: min,
-    Builtin.SQUARE_ROOT: math.sqrt,
-}

@@ -106,8 +106,7 @@ def _answers(page: Page, lesson: Lesson, answering: str) -> tuple[str, int]:
     columns = (*forward_columns(derivation, names.losses), *names.losses, names.total_loss)
     weights_column = column + len(columns) + 2
     references = {name: f"${column_letter(index)}{{row}}" for index, name in enumerate(derivation.sampled, 2)}
-    fixed = tuple(name for name in derivation.constants if name not in derivation.sampled)
-    parameters = (*derivation.learned, *fixed)
+    parameters = (*derivation.learned, *derivation.fixed)
     last_point = FIRST_SAMPLE_ROW + len(curve.made) - 1
     page.text(address(1, weights_column), "Working: the weights from epoch to epoch", Look(theme.HEADING))
     page.text(address(3, weights_column - 1), "they answer with:", Look(theme.TEXT, align="right"))
@@ -135,7 +134,7 @@ def _answers(page: Page, lesson: Lesson, answering: str) -> tuple[str, int]:
     area = f"A1:{working.letter(total)}{last_row}"
     page.print_setup(lesson.definition.title, area, f"{_HEADER_ROW}:{_HEADER_ROW}")
     forward_column = weights_column + len(parameters) + 1
-    given = {name: references[name] for name in fixed}
+    given = {name: references[name] for name in derivation.fixed}
     return working.letter(total), _curve(page, lesson, weights_column, forward_column, given)
 
 

@@ -328,7 +328,9 @@ class _Matrices:
         column = 1
         own = {*self._derivation.learned, *self._places}
         own |= {state_name(state, name) for state in self._states for name in self._derivation.learned}
-        for name in dict.fromkeys(symbol.name for symbol in symbols(self._update(self._derivation.learned[0]))):
+        for name in dict.fromkeys(
+            symbol.name for symbol in symbols(self._derivation.update(self._derivation.learned[0]))
+        ):
             if name in own:
                 continue
             if column >= self.sheet.last_column:
@@ -362,7 +364,7 @@ class _Matrices:
             kept = [[state_name(state, name) for name in row] for row in learned]
             matrix_names[kept[0][0]] = self._name(state.letter.upper(), layer)
             blocks.append((matrix_names[kept[0][0]], Role.MEMORY, kept))
-        formula = matrix_mathematics(_unconditional(self._update(learned[0][0])), matrix_names)
+        formula = matrix_mathematics(_unconditional(self._derivation.update(learned[0][0])), matrix_names)
         in_the_same_way = f"; {self._name('b', layer)} in the same way" if also else ""
         self.sheet.row = self.sheet.caption(self.sheet.row, 1, f"{updated_name(weights)} = {formula}{in_the_same_way}")
         column = 1
@@ -375,7 +377,7 @@ class _Matrices:
             self._remember(matrix, names)
         after = [[self._lesson.trace.after(name, self._batch.last) for name in row] for row in learned]
         new = [
-            [(self._formula.read(self._update(name)), value) for name, value in zip(*pair, strict=True)]
+            [(self._formula.read(self._derivation.update(name)), value) for name, value in zip(*pair, strict=True)]
             for pair in zip(learned, after, strict=True)
         ]
         self._on_the_right(layer, column, updated_name(weights) + also, Role.WEIGHT, new, theme.RESULT)
@@ -502,11 +504,6 @@ class _Matrices:
         if {symbol.name for symbol in symbols(expression)} <= self._matrices.keys():
             return f"{matrix} = {matrix_mathematics(expression, self._matrices)}"
         return f"{matrix}, such as {name} = {Mathematics().read(expression)}"
-
-    def _update(self, name: str) -> Expression:
-        update = self._derivation[name].update
-        assert update is not None
-        return update
 
     def _gradient(self, parameter: str) -> str:
         return derivative(MEAN_LOSS if self._is_batched else self._names.total_loss, parameter)

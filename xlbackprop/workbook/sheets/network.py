@@ -156,10 +156,8 @@ def placed(derivation: Derivation) -> Place:
     factors = max(len(path.parts) for path in paths(derivation))
     pictures = [picture(derivation.names, side_by_side=each) for each in (False, True)]
     weight = derivation.learned[0]
-    update = derivation[weight].update
-    assert update is not None
     plain = {weight, LEARNING_RATE, derivative(derivation.names.total_loss, weight)}
-    has_update = {symbol.name for symbol in symbols(update)} == plain
+    has_update = {symbol.name for symbol in symbols(derivation.update(weight))} == plain
     roomy, narrow = (
         min(
             (Place(each, factors, has_update, curve_last, width) for curve_last in (False, True) for each in pictures),
@@ -261,8 +259,7 @@ class _Network:
             for right in range(4 + len(path.parts), 4 + self._place.factors):
                 self._page.number(address(row, self._paths_column + right), 0, theme.HELPER)
             if self._place.has_update:
-                update = self._derivation[path.weight].update
-                assert update is not None
+                update = self._derivation.update(path.weight)
                 self._put(address(row, after), self._choice.value(path.weight), self._values[path.weight])
                 self._page.text(address(row, after + 1), equation(updated_name(path.weight), update))
 
@@ -293,14 +290,13 @@ class _Network:
         places = self._cells | self._slope_cells
         formula = Formula(lambda symbol: places[symbol.name])
         for row, name in enumerate(self._slopes, TOP_ROW + 1):
-            quantity = self._derivation[name]
-            assert quantity.expression is not None
-            calculated = self._choice.value(name) if name in table.quantities else formula.read(quantity.expression)
+            is_listed = name in table.quantities
+            calculated = self._choice.value(name) if is_listed else formula.read(self._derivation.expression(name))
             page.text(address(row, column), name)
             page.formula(address(row, column + 1), calculated, self._values[name], _SLOPE)
             if name in parts:
                 page.text(address(row, column + 2), self._equations[name])
-            page.text(address(row, column + 3), quantity.reason)
+            page.text(address(row, column + 3), self._derivation[name].reason)
 
     def _slope(self, right: int) -> str:
         return column_range(column_letter(self._slopes_column + right), TOP_ROW + 1, TOP_ROW + len(self._slopes))
@@ -509,8 +505,7 @@ class _Network:
     def update(self) -> None:
         """The step that the training takes with the gradient of the chosen weight, with its numbers put in."""
         path, first = self._path, TOP_ROW + len(self._paths) + 5 + self._place.factors
-        expression = self._derivation[path.weight].update
-        assert expression is not None
+        expression = self._derivation.update(path.weight)
         listed = 4 + self._place.factors
         sources = {
             path.weight: number_from(self._listed(listed), self._index),
@@ -568,8 +563,7 @@ def _sign(path: Path) -> str:
 
 def _equation(derivation: Derivation, name: str) -> str:
     """A slope and what it is, with as much of a sum as there is room for."""
-    expression = derivation[name].expression
-    assert expression is not None
+    expression = derivation.expression(name)
     ways = (expression, *(abridged(expression, terms) for terms in (3, 2)))
     written = (equation(name, each) for each in ways)
     cut = f"{equation(name, ways[-1])[: LONGEST - 1].rpartition(' ')[0]} …"

@@ -304,8 +304,7 @@ class _Sheet:
         ]
         first_weight = column + len(ends) + 3
         self._weights, self._places = dict[str, float](), dict[str, str]()
-        fixed = [name for name in self._derivation.constants if name not in self._derivation.sampled]
-        for column, name in enumerate((*self._derivation.learned, *fixed), first_weight):
+        for column, name in enumerate((*self._derivation.learned, *self._derivation.fixed), first_weight):
             role, formula, value = self._derivation[name].role, table.reference(name), float(trace[name][0])
             if name in self._derivation.learned:
                 before = number_from(table.range(name), f"{made_cell}+1")

@@ -110,9 +110,8 @@ def _entries(lesson: Lesson) -> Iterator[tuple[str, Role, str]]:
     examples += [mean] if mean in derivation.quantities else []
     for name in examples:
         yield name, derivation[name].role, derivation[name].sentence
-    memory = {quantity.role: name for name, quantity in reversed([*derivation.quantities.items()])}.get(Role.MEMORY)
-    if memory is not None:
-        yield memory, Role.MEMORY, derivation[memory].sentence
+    for name in derivation.of_role(Role.MEMORY)[:1]:
+        yield name, Role.MEMORY, derivation[name].sentence
     for setting in derivation.settings.values():
         yield setting.name, Role.TARGET, setting.sentence
     for kind in sorted({layer.activation for layer in lesson.definition.layers} & ACTIVATIONS.keys()):

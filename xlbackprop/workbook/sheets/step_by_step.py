@@ -85,10 +85,9 @@ class _Lines(Lines):
         for section in sections(self._derivation):
             self._heading(section.heading)
             for name in section.names:
-                quantity = self._derivation[name]
-                assert quantity.expression is not None
-                formula = self._choice.value(name) if name in columns else self._formula.read(quantity.expression)
-                self._line(name, quantity.reason or quantity.sentence, quantity.expression, formula, self._values[name])
+                quantity, expression = self._derivation[name], self._derivation.expression(name)
+                formula = self._choice.value(name) if name in columns else self._formula.read(expression)
+                self._line(name, quantity.reason or quantity.sentence, expression, formula, self._values[name])
                 self._effect(name)
 
     def update(self) -> None:

@@ -132,8 +132,7 @@ def questions(derivation: Derivation) -> tuple[Question, ...]:
     listed = [name for section in sections(derivation) for name in section.names if name in wanted]
     known = {*listed, *derivation.given}
     lines = {name: derivation.expanded(name, known - {name}) for name in listed}
-    updates_of = {name: derivation[name].update for name in derivation.learned}
-    lines |= {updated_name(name): update for name, update in updates_of.items() if update is not None}
+    lines |= {updated_name(name): derivation.update(name) for name in derivation.learned}
     candidates = [name for name, expression in lines.items() if _is_work(derivation, name, expression)]
     places = {name: derivation.siblings(name).index(name) for name in candidates if name in derivation.quantities}
     places |= {updated_name(name): derivation.siblings(name).index(name) for name in derivation.learned}
@@ -274,8 +273,7 @@ class _Exercise(Lines):
     def _learn(self, name: str) -> None:
         """Once a gradient is known, so is what its weight will become, where that takes nothing else."""
         for learned in self._derivation.learned:
-            update = self._derivation[learned].update
-            assert update is not None
+            update = self._derivation.update(learned)
             if name in (used := {symbol.label for symbol in symbols(update)}) and used <= self._used.keys():
                 self._updated[learned] = update
 
