@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph, Order, order_of
 from xlbackprop.checker.calculation.operations import Term
@@ -14,6 +16,27 @@ from xlbackprop.checker.file.formula import UnsupportedError
 from xlbackprop.engine import Array
 
 Cut = npt.NDArray[np.bool_]
+
+
+class _Tape(Struct, eq=False, dict=True):
+    """What was calculated for cells of one kind at once, to be gone through backwards."""
+
+    cells: Identities
+    nodes: Identities
+    """Those that the cells read, of shape (cells, operands)."""
+    program: Program
+    root: Term
+    leaves: list[Term]
+
+    @cached_property
+    def without_number(self) -> Cut:
+        """Which of the nodes that are read hold no number."""
+        return self.nodes <= TEXT
+
+    @cached_property
+    def is_read_once(self) -> list[bool]:
+        """For each operand, whether no two cells read the same node."""
+        return [len(set(at)) == len(at) for at in self.nodes.T.tolist()]
 
 
 class Evaluation:
@@ -38,7 +61,7 @@ class Evaluation:
         self.results[calculated] = np.nan
         self.problems: dict[int, str] = {}
         self._given, self._depends = given, depends
-        self._tapes: list[tuple[Identities, Identities, Program, Term, list[Term]] | None] = []
+        self._tapes: list[_Tape] = []
         with np.errstate(all="ignore"):
             self._forward()
 
@@ -56,38 +79,49 @@ class Evaluation:
                 if self._depends is not None:
                     constant = [node for node in cells.tolist() if self.graph.is_constant(node, self._depends)]
                     self.seen[constant] = self.results[constant] = self._given[constant]
-                self._tapes.append(None)
                 continue
             self.results[cells] = values
             kept = ~self.is_cut[cells]
             self.seen[cells[kept]] = values[kept]
-            self._tapes.append((cells, nodes, kind.program, root, leaves))
+            self._tapes.append(_Tape(cells, nodes, kind.program, root, leaves))
+
+    @cached_property
+    def _tape_of(self) -> Identities:
+        """The number of the tape on which a node was calculated, one more than the last for all others."""
+        numbers = np.full(self.graph.size, len(self._tapes), dtype=np.int64)
+        for number, tape in enumerate(self._tapes):
+            numbers[tape.cells[~self.is_cut[tape.cells]]] = number
+        return numbers
 
     def adjoint_of(self, seeds: Mapping[int, float | Array]) -> Array:
         """The derivatives of a weighted sum of some nodes by every node, of shape (nodes, worlds)."""
         adjoint = np.zeros((self.graph.size, self.worlds))
+        is_reached = np.zeros(len(self._tapes) + 1, dtype=np.bool_)
         for node, weight in seeds.items():
             adjoint[node] = weight
+            is_reached[self._tape_of[node]] = True
         with np.errstate(all="ignore"):
-            for tape in reversed(self._tapes):
-                if tape is None:
+            for number in range(len(self._tapes) - 1, -1, -1):
+                if not is_reached[number]:
                     continue
-                cells, nodes, program, root, leaves = tape
-                share = np.where(self.is_cut[cells][:, None], 0.0, adjoint[cells])
-                if not share.any():
+                tape = self._tapes[number]
+                share = np.where(self.is_cut[tape.cells][:, None], 0.0, adjoint[tape.cells])
+                is_changed = (share != 0).any(axis=1)
+                if not is_changed.any():
                     continue
-                pulled = program.pull(root, leaves, share)
-                pulled[~(share != 0).any(axis=1)] = 0.0
-                pulled[nodes <= TEXT] = 0.0
-                _scatter(adjoint, nodes, pulled)
+                pulled = tape.program.pull(tape.root, tape.leaves, share)
+                pulled[~is_changed] = 0.0
+                pulled[tape.without_number] = 0.0
+                _scatter(adjoint, tape, pulled)
+                is_reached[self._tape_of[tape.nodes[is_changed]]] = True
         return adjoint
 
 
-def _scatter(adjoint: Array, nodes: Identities, pulled: Array) -> None:
+def _scatter(adjoint: Array, tape: _Tape, pulled: Array) -> None:
     """Add what the formulas hand back to the nodes that they read."""
-    for slot in range(nodes.shape[1]):
-        at = nodes[:, slot]
-        if len(at) == 1 or len(np.unique(at)) == len(at):
+    for slot, is_read_once in enumerate(tape.is_read_once):
+        at = tape.nodes[:, slot]
+        if is_read_once:
             adjoint[at] += pulled[:, slot]
         else:
             np.add.at(adjoint, at, pulled[:, slot])

@@ -17,11 +17,13 @@ from xlbackprop.workbook.xlsx.rows import SheetContent, columns_of, rows_of
 from xlbackprop.workbook.xlsx.spelling import DECLARATION, MAIN, REFERENCES
 
 _FIRST_ZIP_DAY = (1980, 1, 1, 0, 0, 0)
-_LEVEL, _STRATEGY = 5, zlib.Z_FILTERED
-"""Of zlib, for texts full of digits that do not repeat: a file smaller by an eighth than with level 3, in half as long
-again; 6 takes longer for next to nothing."""
+_LEVEL, _FAST_LEVEL, _STRATEGY = 5, 3, zlib.Z_FILTERED
+"""Of zlib, for texts full of digits that do not repeat: a file smaller by an eighth than with level 3, in twice the
+time; 6 takes longer for next to nothing."""
 _LONGEST_CELL = 150
 """Characters of a cell that shares its formula, amply estimated: tags, address, style and value."""
+_VERY_LARGE = 1 << 28
+"""Characters; a part with more is compressed fast, since zlib would take longer than all else that is done for it."""
 
 
 def save(workbook: Workbook, contents: Sequence[SheetContent], path: Path, listener: Listener = nobody) -> None:
@@ -78,7 +80,7 @@ class _Writer:
             content.frame.above(is_first=number == 1),
             content.frame.below(content.numerals(), drawing, table),
         )
-        with self._open(path, is_large=_may_pass_two_gigabytes(content)) as stream:
+        with self._open(path, _most_characters(content)) as stream:
             stream.write(f"{_SHEET_OPENS}{above}{columns_of(content.columns)}<sheetData>".encode())
             _write_behind(stream, rows_of(content, self._listener))
             stream.write(f"</sheetData>{below}</worksheet>".encode())
@@ -107,17 +109,19 @@ class _Writer:
     def _put(self, path: str, xml: str, kind: str = "") -> None:
         if kind:
             self._types[path] = kind
-        with self._open(path) as stream:
+        with self._open(path, len(xml)) as stream:
             stream.write(xml.encode())
 
-    def _open(self, path: str, *, is_large: bool = False) -> IO[bytes]:
-        """A part to write to, which carries no time of writing."""
+    def _open(self, path: str, size: int) -> IO[bytes]:
+        """A part of so many characters at most to write to, which carries no time of writing."""
         entry = ZipInfo(path, date_time=_FIRST_ZIP_DAY)
         entry.compress_type = ZIP_DEFLATED
         entry.external_attr = 0o600 << 16
-        stream = self._archive.open(entry, "w", force_zip64=is_large)
+        # the large kind of entry, for what may pass two gigabytes, is refused by some readers, so that no other has it
+        stream = self._archive.open(entry, "w", force_zip64=size > 1 << 30)
+        level = _FAST_LEVEL if size > _VERY_LARGE else _LEVEL
         # zipfile passes no strategy on
-        stream._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, strategy=_STRATEGY)  # type: ignore[attr-defined]
+        stream._compressor = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, strategy=_STRATEGY)  # type: ignore[attr-defined]
         return stream
 
 
@@ -141,7 +145,6 @@ def _write_behind(stream: IO[bytes], chunks: Iterator[str]) -> None:
         writing.result()
 
 
-def _may_pass_two_gigabytes(content: SheetContent) -> bool:
-    """Whether a sheet needs the large kind of zip entry, which some readers refuse, so that no other has it."""
-    cells = sum(len(block.rows) * len(block.columns) for block in content.blocks)
-    return cells * _LONGEST_CELL > 1 << 30
+def _most_characters(content: SheetContent) -> int:
+    """How long the XML of a sheet may be, amply estimated."""
+    return _LONGEST_CELL * sum(len(block.rows) * len(block.columns) for block in content.blocks)
