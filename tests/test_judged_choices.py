@@ -20,6 +20,7 @@ from tests.sheets import beginning, small_below
 from tests.test_judges import QUICK_JUDGES, TEMPLATES, assert_agree, variants
 from xlbackprop import Definition, build, load
 from xlbackprop.derivation.equations import derive
+from xlbackprop.ground.grid import address
 from xlbackprop.workbook.panels import comparison
 from xlbackprop.workbook.sheets import gradient_check, learning_rates, loss_surface
 
@@ -125,7 +126,7 @@ def _beginning(choices: Choices) -> Iterator[None]:
 def _typed(learned: tuple[str, ...], choices: Choices) -> Changes:
     title = learning_rates.TITLE
     changes: dict[tuple[str, str], float | str | None] = {
-        (title, learning_rates.rate_cell(index)): rate for index, rate in enumerate(choices.rates)
+        (title, address(comparison.NAME_ROW, column)): rate for column, rate in enumerate(choices.rates, 2)
     }
     changes[title, comparison.THRESHOLD_CELL] = choices.threshold
     title = gradient_check.TITLE

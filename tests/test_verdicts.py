@@ -18,7 +18,7 @@ from xlbackprop import Definition, build, load, train
 from xlbackprop.engine.training import evaluate
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.workbook.panels import comparison, verdict
-from xlbackprop.workbook.sheets import learning_rates
+from xlbackprop.workbook.panels.comparison import NAME_ROW
 from xlbackprop.workbook.sheets.learning_rates import TITLE
 
 COLUMNS = "BCDEFGHI"
@@ -107,7 +107,7 @@ RATES = (0.0, 1e-3, 0.5, 2.0, 10.0, 100.0, 1000.0, 1e6)
 )
 def test_verdicts_at_the_edges(definition: Definition, tmp_path: Path) -> None:
     path = build(replace(definition, compare=()), tmp_path / "book.xlsx", sheets=["learning-rates"])
-    changes = {(TITLE, learning_rates.rate_cell(index)): rate for index, rate in enumerate(RATES)}
+    changes = {(TITLE, f"{letter}{NAME_ROW}"): rate for letter, rate in zip(COLUMNS, RATES, strict=True)}
     changes[TITLE, comparison.THRESHOLD_CELL] = small = 0.01
     told = verdicts(judges.ironcalc_judge(path, changes))
     assert told == [expected(replace(definition, learning_rate=rate), small) for rate in RATES]

@@ -219,8 +219,12 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
     @cached_property
     def names(self) -> Names:
         """What the quantities of this walkthrough are called."""
-        sizes = (len(self.samples[0].inputs), *(len(layer.weights) for layer in self.layers))
-        return Names.of(sizes, tuple(len(layer.biases) for layer in self.layers), self.notation)
+        return Names.of(self.sizes, tuple(len(layer.biases) for layer in self.layers), self.notation)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units in every layer, the inputs first."""
+        return (len(rows_of(self.inputs)[0]), *(layer.units for layer in self.layers))
 
     @cached_property
     def samples(self) -> tuple[Sample, ...]:

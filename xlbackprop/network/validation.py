@@ -203,8 +203,7 @@ def shape_problems(definition: Definition) -> Iterator[Problem]:
     if len(targets[0]) != sources:
         found = count(len(targets[0]), "target")
         yield Problem("targets", found, f"{sources}, one for every unit of the last layer")
-    sizes = (len(inputs[0]), *(layer.units for layer in definition.layers))
-    weights = sum(sources * units for sources, units in pairwise(sizes))
+    weights = sum(sources * units for sources, units in pairwise(definition.sizes))
     if weights > MOST_WEIGHTS:
         yield Problem("layers", f"{weights:,} weights", at_most(weights, MOST_WEIGHTS, "the weights of a network"))
     yield from _loss_problems(definition)

@@ -59,7 +59,7 @@ def _size_problems(definition: Definition) -> Iterator[Problem]:
 
 def least_columns(definition: Definition) -> int:
     """How many columns the table of a definition has at the least, in its compact form."""
-    sizes = _sizes(definition)
+    sizes = definition.sizes
     inputs, *units, outputs = sizes[0], *sizes[1:], sizes[-1]
     weights = sum(sources * count for sources, count in pairwise(sizes))
     biases = sum(len(layer.biases) for layer in definition.layers)
@@ -72,11 +72,6 @@ def least_columns(definition: Definition) -> int:
     order = (2 + (definition.order == "shuffled") + 3 * (batch > 1)) if samples > 1 else 0
     rate = definition.schedule.name != "constant"
     return network + deltas + gradients + order + rate + 1
-
-
-def _sizes(definition: Definition) -> tuple[int, ...]:
-    """Units in every layer, the inputs first."""
-    return (len(definition.samples[0].inputs), *(layer.units for layer in definition.layers))
 
 
 def _longest_gradient(definition: Definition) -> int:
@@ -106,7 +101,7 @@ def _longest_gradient(definition: Definition) -> int:
 
 def _least_characters(definition: Definition) -> Iterator[tuple[int, int, str]]:
     """For every layer, counted from 1: how long its longest formula is at the least, and why."""
-    sizes = _sizes(definition)
+    sizes = definition.sizes
     for index, sources in enumerate(sizes[:-1], 1):
         yield index, _LEAST_CHARACTERS_A_SOURCE * sources, f"{sources:,} sources a unit"
     if definition.is_softmax:

@@ -13,7 +13,7 @@ from xlbackprop.ground.grid import address, column_letter, column_range
 from xlbackprop.network import Definition, short_label
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson, LossCurve
-from xlbackprop.workbook.panels.working import Working, forward_columns, put_columns, row_index
+from xlbackprop.workbook.panels.working import Working, forward_columns, put_columns, row_index, sampled_contents
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
@@ -56,7 +56,6 @@ class ForwardPasses(Struct, frozen=True):
 
 def put_samples(page: Page, lesson: Lesson, curve: LossCurve, header_row: int, first_column: int) -> ForwardPasses:
     """Put down which sample is passed at which point, for every network that takes them."""
-    derivation, table = lesson.derivation, lesson.table
     number, samples, rows = row_index(header_row, first_column), curve.samples, len(curve.made) * curve.samples
     sample_cell = f"${column_letter(first_column + 1)}{{row}}"
     sampled = np.tile(np.arange(samples), len(curve.made))
@@ -66,12 +65,9 @@ def put_samples(page: Page, lesson: Lesson, curve: LossCurve, header_row: int, f
     ]
     page.heads(header_row, first_column, (_POINT, _SAMPLE))
     page.block(header_row + 1, first_column, columns)
-    given = np.array([(*sample.inputs, *sample.targets) for sample in lesson.definition.samples])
-    contents = {
-        name: (number_from(table.samples(name), sample_cell), given[sampled, index])
-        for index, name in enumerate(derivation.sampled)
-    }
-    places = put_columns(page, derivation, header_row, first_column + 2, contents)
+    places = put_columns(
+        page, lesson.derivation, header_row, first_column + 2, sampled_contents(lesson, sample_cell, sampled)
+    )
     first, last = address(header_row + 1, first_column + 2), address(header_row + rows, first_column + 1 + len(places))
     page.show_extreme_numbers(f"{first}:{last}")
     return ForwardPasses(curve, header_row, first_column, places)

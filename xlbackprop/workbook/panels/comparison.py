@@ -16,8 +16,15 @@ from xlbackprop.symbols import Expression, number_from
 from xlbackprop.walkthrough import Lesson, LossCurve
 from xlbackprop.workbook.panels import verdict
 from xlbackprop.workbook.panels.all_samples import ForwardPasses, pass_columns, put_points, put_samples
-from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS, Run, put_run, run_columns
-from xlbackprop.workbook.panels.working import Working, row_index
+from xlbackprop.workbook.panels.run import (
+    MOST_COMPARED_ITERATIONS,
+    Run,
+    begin,
+    put_run,
+    run_columns,
+    setting_references,
+)
+from xlbackprop.workbook.panels.working import Working, given, row_index
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
@@ -275,6 +282,17 @@ class Summary(Struct, frozen=True, dict=True):
         page.text(f"A{self._since_row}", f"trained from {self.unit}", LABEL)
         page.text(f"A{self._verdict_row}", "what happened", LABEL)
         page.height(self._verdict_row, 16 * self.verdict_lines)
+
+    def begin(self, words: str) -> tuple[dict[str, str], int]:
+        """Put down the heading of the working, and what all runs share.
+
+        Returns:
+            The address of everything that is given, with `{row}` in it where it has one a row; the first free column.
+        """
+        page, row = self.page, self.working_row
+        page.text(f"A{row}", f"Working: the training behind the curves, block by block{words}", Look(theme.HEADING))
+        places, column = begin(page, self.lesson, self.header_row, self.iterations)
+        return places | setting_references(self.lesson) | given(page, self.lesson, row + 1), column
 
     @cached_property
     def _forward(self) -> ForwardPasses:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Array, Trace
@@ -132,6 +134,20 @@ def put_columns(
     if columns:
         page.block(row + 1, column, columns)
     return references
+
+
+def sampled_contents(lesson: Lesson, number: str, samples: NDArray[np.integer]) -> dict[str, tuple[str, Array]]:
+    """Formula and values of every input and target, row by row of samples: `put_columns` takes them.
+
+    Args:
+        number: the formula of a row's sample, counted from 1.
+        samples: the same in numbers, counted from 0.
+    """
+    given = np.array([(*sample.inputs, *sample.targets) for sample in lesson.definition.samples])
+    return {
+        name: (number_from(lesson.table.samples(name), number), given[samples, index])
+        for index, name in enumerate(lesson.derivation.sampled)
+    }
 
 
 def forward_columns(derivation: Derivation, using: Collection[str]) -> tuple[str, ...]:

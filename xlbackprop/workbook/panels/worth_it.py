@@ -10,10 +10,10 @@ from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace, evaluate
 from xlbackprop.ground.grid import absolute, address
 from xlbackprop.network import BATCH_SIZE, IN_BATCH
-from xlbackprop.symbols import number_from, short, short_formula
+from xlbackprop.symbols import short, short_formula
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.all_samples import loss_columns
-from xlbackprop.workbook.panels.working import Working, put_columns
+from xlbackprop.workbook.panels.working import Working, put_columns, sampled_contents
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
@@ -76,17 +76,13 @@ def _losses(
     page: Page, lesson: Lesson, column: int, when: str, weights: Mapping[str, str], cells: Mapping[str, str]
 ) -> tuple[str, float]:
     """Put down every sample passed through the network; give the range of the losses, and their mean."""
-    derivation, definition = lesson.derivation, lesson.definition
+    derivation = lesson.derivation
     total, count = derivation.names.total_loss, derivation.samples
     page.text(address(_HEADER_ROW - 1, column), f"Working: {when} the update", Look(theme.HEADING))
     references = dict(weights)
     references |= {name: cells[name] for name in derivation.constants}
-    given = np.array([(*sample.inputs, *sample.targets) for sample in definition.samples])
-    head = absolute(address(_HEADER_ROW, column))
-    samples = {
-        name: (number_from(lesson.table.samples(name), f"ROW()-ROW({head})"), given[:, index])
-        for index, name in enumerate(derivation.sampled if count > 1 else ())
-    }
+    number = f"ROW()-ROW({absolute(address(_HEADER_ROW, column))})"
+    samples = sampled_contents(lesson, number, np.arange(count)) if count > 1 else {}
     references |= put_columns(page, derivation, _HEADER_ROW, column, samples)
     names = loss_columns(derivation)
     working = Working(derivation, names, column + len(samples), _HEADER_ROW, count, references)

@@ -10,8 +10,7 @@ from xlbackprop.network import LARGEST_NUMBER, LEARNING_RATE
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.comparison import LABEL, NAME_ROW, NOT_CHOSEN, Compared, Summary
-from xlbackprop.workbook.panels.run import begin, setting_references
-from xlbackprop.workbook.panels.working import bounded, given, plain
+from xlbackprop.workbook.panels.working import bounded, plain
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
@@ -24,23 +23,12 @@ _LAST_COLUMNS = 4, 9
 """Of the two charts: together they are as wide as a table of eight rates."""
 
 
-def rate_cell(index: int) -> str:
-    """The address of the learning rate number `index`, counted from 0."""
-    return address(NAME_ROW, index + 2)
-
-
 def learning_rates(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the batched engine gives the values that its formulas have."""
     page = Page(workbook, TITLE)
     summary = Summary(page, lesson, "rate", NAME_ROW + 1)
     summary.head("Learning rates: how far should a step go?", "for each rate", f"learning rate {LEARNING_RATE}")
-    page.text(
-        address(summary.working_row, 1),
-        "Working: the training behind the curves, block by block the same formulas for every rate",
-        Look(theme.HEADING),
-    )
-    places, column = begin(page, lesson, summary.header_row, summary.iterations)
-    places |= setting_references(lesson) | given(page, lesson, summary.working_row + 1)
+    places, column = summary.begin(" the same formulas for every rate")
     definitions = [
         replace(lesson.definition, iterations=summary.iterations, learning_rate=rate)
         for rate in lesson.definition.learning_rates

@@ -16,8 +16,8 @@ from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.comparison import NAME_ROW, Compared, Summary
 from xlbackprop.workbook.panels.loss_grid import point_columns, put_dots
 from xlbackprop.workbook.panels.paths import put_paths
-from xlbackprop.workbook.panels.run import begin, put_setting, setting_references
-from xlbackprop.workbook.panels.working import bounded, given, used
+from xlbackprop.workbook.panels.run import put_setting
+from xlbackprop.workbook.panels.working import bounded, used
 from xlbackprop.workbook.sheets.loss_surface import varied_weights
 from xlbackprop.workbook.sheets.registry import MOST_SURFACE_COLUMNS
 from xlbackprop.workbook.xlsx import theme
@@ -55,13 +55,7 @@ def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
     summary.head("Optimisers: what do they make of a gradient?", "with each optimiser", "optimiser")
     for row, name in enumerate(names, NAME_ROW + 1):
         page.text(f"A{row}", _words(derivations, name), Look(align="right"))
-    page.text(
-        address(summary.working_row, 1),
-        "Working: the training behind the curves, block by block, each optimiser with its own update",
-        Look(theme.HEADING),
-    )
-    places, column = begin(page, lesson, summary.header_row, summary.iterations)
-    places |= setting_references(lesson) | given(page, lesson, summary.working_row + 1)
+    places, column = summary.begin(", each optimiser with its own update")
     runs: list[Compared] = []
     for index in range(len(derivations)):
         run = _run(summary, derivations, index, places, column)

@@ -758,15 +758,17 @@ class _Sheet:
         return last + 1
 
     def _layers(self, row: int, column: int) -> int:
-        passed = Passed(self.page, self._derivation, self._working, self._said)
         if not has_layers(self._derivation):
             return 0
         self.next_column += 2
-        return put_layers(passed, self._gradients, row, column, _PANEL_WIDTH, self.next_column - 2)
+        return put_layers(self._passed, self._gradients, row, column, _PANEL_WIDTH, self.next_column - 2)
 
     def _units(self, row: int, column: int) -> int:
-        passed = Passed(self.page, self._derivation, self._working, self._said)
-        return put_units(passed, row, column) if self._gradients else 0
+        return put_units(self._passed, row, column) if self._gradients else 0
+
+    @property
+    def _passed(self) -> Passed:
+        return Passed(self.page, self._derivation, self._working, self._said)
 
 
 _DASHES = ("solid", "lgDashDot", "lgDash", "sysDashDot")

@@ -10,7 +10,7 @@ from msgspec import Struct
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.drawing import EMU_A_POINT
 from xlbackprop.workbook.xlsx.rows import spelled
-from xlbackprop.workbook.xlsx.spelling import CHART, DECLARATION, DRAWING, escaped
+from xlbackprop.workbook.xlsx.spelling import CHART, DECLARATION, DRAWING, SOLID, escaped, filled
 
 _MOST_STORED = 32_000
 """Points of a curve beyond which its numbers are not stored in the chart as well: spreadsheets once drew no more."""
@@ -145,7 +145,7 @@ def _axis(index: int, title: str | Label, lines: str, *, powers: bool = False, e
         f'<valAx><axId val="{_AXES[index]}"/><scaling>{base}<orientation val="minMax"/>{ends}</scaling>'
         f'<delete val="0"/><axPos val="l"/>{lines}{_title(title) if title else ""}'
         f'<numFmt formatCode="{form}" sourceLinked="0"/><majorTickMark val="out"/><minorTickMark val="none"/>'
-        f'<tickLblPos val="low"/><spPr><a:ln>{_filled(theme.FAINT)}{_SOLID}</a:ln></spPr>'
+        f'<tickLblPos val="low"/><spPr><a:ln>{filled(theme.FAINT)}{SOLID}</a:ln></spPr>'
         f'<crossAx val="{_AXES[1 - index]}"/>{after}</valAx>'
     )
 
@@ -180,13 +180,13 @@ def _series(number: int, curve: Curve, joint: str) -> str:
     dash = f'<a:prstDash val="{curve.dash}"/>{joint}'
     opacity = f'<a:alpha val="{curve.opacity:.0%}"/>'.replace("%", "000") if curve.opacity < 1 else ""
     cap = ' cap="flat"' if joint else ""  # a line without a length is not to be seen
-    line = f'<a:ln w="{round(curve.width * EMU_A_POINT)}"{cap}>{_filled(curve.colour, opacity)}{dash}</a:ln>'
+    line = f'<a:ln w="{round(curve.width * EMU_A_POINT)}"{cap}>{filled(curve.colour, opacity)}{dash}</a:ln>'
     if not curve.joined:
-        line = f"<a:ln><a:noFill/>{_SOLID}</a:ln>"
-    marker = f"<spPr><a:ln>{_SOLID}</a:ln></spPr>"
+        line = f"<a:ln><a:noFill/>{SOLID}</a:ln>"
+    marker = f"<spPr><a:ln>{SOLID}</a:ln></spPr>"
     if curve.marker != "none":
-        filled = _filled(curve.colour)
-        marker = f'<size val="{curve.marker_size}"/><spPr>{filled}<a:ln>{filled}{_SOLID}</a:ln></spPr>'
+        fill = filled(curve.colour)
+        marker = f'<size val="{curve.marker_size}"/><spPr>{fill}<a:ln>{fill}{SOLID}</a:ln></spPr>'
     return (
         f'<ser><idx val="{number}"/><order val="{number}"/><tx>{_reference(curve.label)}</tx>'
         f'<spPr>{line}</spPr><marker><symbol val="{curve.marker}"/>{marker}</marker>'
@@ -195,16 +195,10 @@ def _series(number: int, curve: Curve, joint: str) -> str:
     )
 
 
-_SOLID = '<a:prstDash val="solid"/>'
 _NOTHING = "<spPr><a:noFill/><a:ln><a:noFill/></a:ln></spPr>"
 
 
-def _filled(colour: str, opacity: str = "") -> str:
-    inside = f'<a:srgbClr val="{colour}">{opacity}</a:srgbClr>' if opacity else f'<a:srgbClr val="{colour}"/>'
-    return f"<a:solidFill>{inside}</a:solidFill>"
-
-
-_GRID = f"<majorGridlines><spPr><a:ln>{_filled('E0E0E0')}{_SOLID}</a:ln></spPr></majorGridlines>"
+_GRID = f"<majorGridlines><spPr><a:ln>{filled('E0E0E0')}{SOLID}</a:ln></spPr></majorGridlines>"
 """The lines that go on from the ticks of an axis."""
 
 

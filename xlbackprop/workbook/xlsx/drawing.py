@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from xlbackprop.workbook.xlsx.spelling import CHART, DECLARATION, DRAWING, REFERENCES, SHEET_DRAWING, quoted
+from xlbackprop.workbook.xlsx.spelling import (
+    CHART,
+    DECLARATION,
+    DRAWING,
+    REFERENCES,
+    SHEET_DRAWING,
+    SOLID,
+    filled,
+    quoted,
+)
 
 _FIRST_ARROW = 1001
 """The charts of a sheet are numbered from 1; two shapes with one number make Excel repair the file."""
@@ -73,10 +82,7 @@ class Drawing:
         top, bottom = (end, start) if upward else (start, end)
         left, high = _place(start.column, start.right, size.width), _place(top.row, top.down, size.height)
         right, low = _place(end.column, end.right, size.width), _place(bottom.row, bottom.down, size.height)
-        line = (
-            f'<a:ln w="12700"><a:solidFill><a:srgbClr val="{colour}"/></a:solidFill><a:prstDash val="solid"/>'
-            '<a:tailEnd type="triangle" w="med" len="med"/></a:ln>'
-        )
+        line = f'<a:ln w="12700">{filled(colour)}{SOLID}<a:tailEnd type="triangle" w="med" len="med"/></a:ln>'
         shape = (
             f'<xdr:cNvPr id="{number}" name="Arrow {number}" descr="{quoted(description)}"/><xdr:cNvCxnSpPr/>'
             f"</xdr:nvCxnSpPr><xdr:spPr><a:xfrm{_FLIPPED * upward}>"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field
 
 from xlbackprop.ground.grid import address
-from xlbackprop.workbook.xlsx.spelling import DECLARATION, MAIN, escaped, quoted
+from xlbackprop.workbook.xlsx.spelling import DECLARATION, MAIN, escaped, listed, quoted
 
 _LAST_COLUMN = 16_383
 """Counted from 0."""
@@ -94,14 +94,14 @@ class Frame(Struct):
         return "".join(
             [
                 _PROTECTED,
-                _listed("mergeCells", merged),
+                listed("mergeCells", merged),
                 *rules,
-                _listed("dataValidations", self.limits),
+                listed("dataValidations", self.limits),
                 f"<hyperlinks>{''.join(self.links)}</hyperlinks>" if self.links else "",
                 self._print(self.paper) if self.paper else "",
                 f"<ignoredErrors>{marks}</ignoredErrors>" if numerals else "",
                 f'<drawing r:id="{drawing}"/>' if drawing else "",
-                _listed("tableParts", [f'<tablePart r:id="{table}"/>'] if table else []),
+                listed("tableParts", [f'<tablePart r:id="{table}"/>'] if table else []),
             ]
         )
 
@@ -161,12 +161,8 @@ def table(number: int, name: str, cells: str, columns: Sequence[str]) -> str:
     no_look = " ".join(f'show{what}="0"' for what in ("FirstColumn", "LastColumn", "RowStripes", "ColumnStripes"))
     return (
         f'{DECLARATION}<table xmlns="{MAIN}" id="{number}" name="{name}" displayName="{name}" ref="{cells}">'
-        f"{_listed('tableColumns', named)}<tableStyleInfo {no_look}/></table>"
+        f"{listed('tableColumns', named)}<tableStyleInfo {no_look}/></table>"
     )
-
-
-def _listed(name: str, texts: Sequence[str]) -> str:
-    return f'<{name} count="{len(texts)}">{"".join(texts)}</{name}>' if texts else ""
 
 
 def _fixed(part: str) -> str:

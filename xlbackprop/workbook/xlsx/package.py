@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.frame import Frame
-from xlbackprop.workbook.xlsx.spelling import DECLARATION, DRAWING, MAIN, OFFICE, PACKAGE, REFERENCES, escaped, quoted
+from xlbackprop.workbook.xlsx.spelling import (
+    DECLARATION,
+    DRAWING,
+    MAIN,
+    OFFICE,
+    PACKAGE,
+    REFERENCES,
+    SOLID,
+    escaped,
+    quoted,
+)
 
 APPLICATION = (
     f'{DECLARATION}<Properties xmlns="{OFFICE}/extended-properties">'
@@ -122,8 +132,7 @@ def _theme() -> str:
         for kind, name in (("major", "Cambria"), ("minor", "Calibri"))
     ]
     lines = [
-        f'<a:ln w="{width}" cap="flat" cmpd="sng" algn="ctr">{_FILLED}<a:prstDash val="solid"/></a:ln>'
-        for width in (9525, 25400, 38100)
+        f'<a:ln w="{width}" cap="flat" cmpd="sng" algn="ctr">{_FILLED}{SOLID}</a:ln>' for width in (9525, 25400, 38100)
     ]
     return (
         f'{DECLARATION}<a:theme xmlns:a="{DRAWING}" name="Office Theme"><a:themeElements><a:clrScheme name="Office">'

@@ -11,6 +11,7 @@ Every program reads these forms, and some that are used in classes read no other
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
@@ -40,6 +41,21 @@ def literal(text: str) -> str:
 def escaped(text: str) -> str:
     """A text as it stands between tags."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def listed(name: str, texts: Collection[str]) -> str:
+    """An element that counts those in it; nothing where there are none."""
+    return f'<{name} count="{len(texts)}">{"".join(texts)}</{name}>' if texts else ""
+
+
+def filled(colour: str, opacity: str = "") -> str:
+    """The element of drawings that gives a line or a mark its colour, six hexadecimal digits."""
+    inside = f'<a:srgbClr val="{colour}">{opacity}</a:srgbClr>' if opacity else f'<a:srgbClr val="{colour}"/>'
+    return f"<a:solidFill>{inside}</a:solidFill>"
+
+
+SOLID = '<a:prstDash val="solid"/>'
+"""Of a line that is not broken."""
 
 
 def quoted(value: str) -> str:

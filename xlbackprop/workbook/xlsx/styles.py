@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 
-from xlbackprop.workbook.xlsx.spelling import DECLARATION, MAIN, quoted
+from xlbackprop.workbook.xlsx.spelling import DECLARATION, MAIN, listed, quoted
 
 GENERAL = "General"
 BUILT_IN_FORMATS = {
@@ -154,14 +154,14 @@ class Styles:
         return "".join(
             [
                 f'{DECLARATION}<styleSheet xmlns="{MAIN}">',
-                _listed("numFmts", formats),
-                _listed("fonts", self._fonts),
-                _listed("fills", self._fills),
-                _listed("borders", self._borders),
-                _listed("cellStyleXfs", [_DEFAULT_KIND, *self._kinds.values()]),
-                _listed("cellXfs", self._looks),
-                _listed("cellStyles", kinds),
-                _listed("dxfs", self._highlights),
+                listed("numFmts", formats),
+                listed("fonts", self._fonts),
+                listed("fills", self._fills),
+                listed("borders", self._borders),
+                listed("cellStyleXfs", [_DEFAULT_KIND, *self._kinds.values()]),
+                listed("cellXfs", self._looks),
+                listed("cellStyles", kinds),
+                listed("dxfs", self._highlights),
                 "</styleSheet>",
             ]
         )
@@ -178,10 +178,6 @@ _UNLOCKED = '<protection locked="0"/>'
 
 def _number(numbers: dict[str, int], text: str) -> int:
     return numbers.setdefault(text, len(numbers))
-
-
-def _listed(name: str, texts: Collection[str]) -> str:
-    return f'<{name} count="{len(texts)}">{"".join(texts)}</{name}>' if texts else ""
 
 
 def _own_format(number: int, code: str) -> str:
