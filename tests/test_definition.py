@@ -133,6 +133,25 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"optimiser": {"nam": "adam"}}, 'optimiser: found no name, expected one of "gradient descent"'),
     ({"optimiser": 5}, 'optimiser: found 5, expected one of "gradient descent"'),
     ({"schedule": {"name": "step", "evry": 3}}, "schedule.evry: found an unknown key, expected a setting of step; did"),
+    (
+        {"layers": [{"weights": [[0.1, 0.2]], "loss": "mean squared error", "unit": 1}]},
+        "layers[1].loss: found a key of the whole definition, expected it above the first section in brackets\n"
+        '  layers[1].unit: found an unknown key, expected a known one; did you mean "units"?',
+    ),
+    (
+        {"layers": {"weights": [[1, 2]]}},
+        "layers: found a section in single brackets, [layers], expected at least one [[",
+    ),
+    (
+        {"compare": {"optimiser": "adam"}},
+        "compare: found a section in single brackets, [compare], expected [[compare]]",
+    ),
+    ({"": 1}, '"": found an unknown key'),
+    ({"a\nb\x1b": 1}, '"a\\nb\\u001b": found an unknown key'),
+    ({"learning-rate": 1}, "learning-rate: found an unknown key"),
+    ({"k" * 5000: 1}, f"{'k' * 60}…"),
+    ({"optimiser": {"name": "adam", "k" * 5000: 1}}, f'optimiser."{"k" * 60}…'),
+    ({"optimiser": " ADAM"}, 'did you mean "adam"?'),
     ({"epochs": 5}, "epochs: found iterations as well, expected either epochs or iterations"),
 ]
 
@@ -163,7 +182,7 @@ MISSING: list[tuple[str, dict[str, Any], str]] = [
     ("title", {}, "title: found nothing, expected one line of text"),
     ("layers", {}, "layers: found nothing, expected at least one [[layers]] section"),
     ("layers", {"layers": [{}]}, "layers[1].weights: found nothing, expected a list of rows"),
-    ("layers", {"layers": [{}]}, "such as [[0.15, 0.20], …]; or units or initial in its place"),
+    ("layers", {"layers": [{}]}, "such as [[0.15, 0.20], …]; or units in its place"),
 ]
 
 
@@ -328,6 +347,11 @@ def test_samples_from_a_file_beside_the_definition(tmp_path: Path) -> None:
             "line 1: found numbers, expected the names of the columns, then a line of numbers a sample",
         ),
         ("a,b\n1,x\n2,y\n", "samples.csv: 2 mistakes"),
+        ("a,b\n" + "1,x\n" * 50, "samples.csv: 50 mistakes"),
+        (
+            "a,b\n" + "1,x\n" * 50,
+            '  line 21, column 2: found the text "x", expected a number from −1,000,000 to 1,000,000\n  and 30 more',
+        ),
     ],
 )
 def test_a_file_of_samples_that_cannot_be_used(content: str | None, message: str, tmp_path: Path) -> None:
@@ -387,7 +411,9 @@ def test_a_mistake_of_a_sample_is_told_by_its_line(changes: str, lines: str, mes
 @pytest.mark.parametrize("name", ["5", "[1]", '""', "true"])
 def test_the_name_of_a_file_of_samples_is_a_text(name: str, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(WITH_SAMPLES.replace('"samples.csv"', name), encoding="utf-8")
-    with pytest.raises(DefinitionError, match=r"samples: found .*, expected its name; a line of column names"):
+    with pytest.raises(
+        DefinitionError, match=r"samples: found .*, expected the name of a CSV file, with a line of column names"
+    ):
         load(tmp_path / "mine.toml")
 
 
@@ -395,6 +421,36 @@ def test_a_decimal_comma_in_a_definition_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(WITH_SAMPLES.replace("learning_rate = 1", "learning_rate = 0,5"))
     with pytest.raises(UserError, match=r"mine.toml: this is not valid TOML: .*line 5.*; a number has a decimal point"):
         load(tmp_path / "mine.toml")
+
+
+HINTS = [
+    ("title = XOR", 'a text stands between straight quotation marks, such as "xor"'),
+    ("title = “XOR”", "a text stands between straight quotation marks"),
+    ('title = "C:\\Users"', "inside quotation marks write \\\\ for \\, or /"),
+    ("learning_rate = .5", "a number has digits before and after its decimal point, such as 0.5"),
+    ("learning_rate = 5.", "a number has digits before and after its decimal point"),
+    ("inputs = [0.5, .5]", "a number has digits before and after its decimal point"),
+    ("inputs = [0,05, 0,1]", "a number has a decimal point and no comma"),
+    ("train_biases = True", "expected true or false, in small letters"),
+    ("[layers]\n[layers]", "each such section has two brackets on either side, [[…]]"),
+    ("inputs = [1, 2\nseed = 1", ""),
+]
+
+
+@pytest.mark.parametrize(("written", "hint"), HINTS, ids=[written for written, _ in HINTS])
+def test_what_is_no_toml_is_shown_with_what_is_probably_wrong(written: str, hint: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(f"seed = 1\n{written}\n", encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        load(tmp_path / "mine.toml")
+    line = written.splitlines()[-1]
+    assert str(caught.value).endswith(f": {line}; {hint}" if hint else f": {line}")
+
+
+def test_what_is_no_toml_is_shown_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(f"a = 1\u2028\nseed = {'x' * 5000}\n", encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        load(tmp_path / "mine.toml")
+    assert len(str(caught.value)) < 500
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])

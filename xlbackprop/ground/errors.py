@@ -9,6 +9,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+_LEAST_LIKENESS = 0.5
+_MOST_SHOWN = 20
+"""Mistakes; whoever has more of them has made one of them many times."""
+
 
 class UserError(Exception):
     """A mistake that the reader can mend; its text is a complete message for them, never a traceback."""
@@ -37,8 +41,10 @@ class DefinitionError(UserError):
     def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
         self.source = source
         self.problems = problems
-        mistakes = count(len(problems), "mistake")
-        super().__init__("\n".join([f"{source}: {mistakes}", *(f"  {problem}" for problem in problems)]))
+        lines = [f"{source}: {count(len(problems), 'mistake')}", *(f"  {each}" for each in problems[:_MOST_SHOWN])]
+        if len(problems) > _MOST_SHOWN:
+            lines.append(f"  and {len(problems) - _MOST_SHOWN:,} more")
+        super().__init__("\n".join(lines))
 
 
 class UnknownQuantityError(UserError, KeyError):
@@ -76,7 +82,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant; None when none is near."""
-    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.5)), None)
+    choices = list(known)
+    near = get_close_matches(word, choices, n=1, cutoff=_LEAST_LIKENESS)
+    if not near:
+        small = {each.lower(): each for each in choices}
+        near = [small[each] for each in get_close_matches(word.lower().strip(), small, n=1, cutoff=_LEAST_LIKENESS)]
+    return next(iter(near), None)
 
 
 def at_most(found: int, most: int, what: str) -> str:

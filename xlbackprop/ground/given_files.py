@@ -14,6 +14,17 @@ from xlbackprop.ground.errors import UserError
 LARGEST_DEFINITION = 4 << 20
 """Bytes: as many as the numbers of the largest network take, some 250,000 of them."""
 
+_LONGEST_LINE = 80
+_HINTS = {
+    r"\('(layers|compare)',\) twice": "each such section has two brackets on either side, [[…]]",
+    r"=\s*[+-]?\d+,\d|\b0,\d": "a number has a decimal point and no comma, such as 0.5",
+    r"[=\[,\s][+-]?(\.\d|\d+\.(?!\d))": "a number has digits before and after its decimal point, such as 0.5",
+    r"(?i)=\s*(true|false|yes|no)\b": "expected true or false, in small letters",
+    r"=\s*[^\W\d]|[“”„‘’]": 'a text stands between straight quotation marks, such as "xor"',
+    r"(?s)(scape|hex).*\\": "inside quotation marks write \\\\ for \\, or /",
+}
+"""What is probably wrong, by the message of TOML and the line that it is about; the first that fits."""
+
 
 class UnfitFileError(UserError):
     """A file that is not read, or cannot be; `reason` says why, without its name."""
@@ -76,16 +87,17 @@ def toml_of(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise UnfitFileError(path, "its lists or sections lie too deep in one another") from None
     except tomllib.TOMLDecodeError as error:
-        raise UnfitFileError(path, f"this is not valid TOML: {error}{_comma(written, error)}") from error
+        raise UnfitFileError(path, f"this is not valid TOML: {error}{_where(written, error)}") from error
     except ValueError as error:  # a number of thousands of digits, a date that is none
         raise UnfitFileError(path, f"a value in it cannot be read: {str(error).partition(';')[0]}") from error
 
 
-def _comma(written: str, error: tomllib.TOMLDecodeError) -> str:
-    """What there is to add where a number with a decimal comma may be the mistake."""
+def _where(written: str, error: tomllib.TOMLDecodeError) -> str:
+    """The line of a mistake, and what is probably wrong with it."""
     place = re.search(r"at line (\d+)", str(error))
-    line = written.splitlines()[int(place[1]) - 1] if place else ""
-    return "; a number has a decimal point and no comma, such as 0.5" if re.search(r"\d,\d", line) else ""
+    line = written.split("\n")[int(place[1]) - 1].strip() if place else ""
+    hint = next((hint for pattern, hint in _HINTS.items() if re.search(pattern, f"{error}\n{line}")), "")
+    return (f": {line[:_LONGEST_LINE]}" if line else "") + (f"; {hint}" if hint else "")
 
 
 def _require_file(path: Path, mode: int) -> None:

@@ -17,9 +17,6 @@ from xlbackprop.network.keys import description
 LARGEST_CSV = 2 << 20
 """Bytes: some hundred thousand samples, more than a training of a walkthrough can take one after the other."""
 
-MOST_PROBLEMS = 10
-"""Mistakes of one file; whoever has more of them has made one of them many times."""
-
 Rows = list[list[float]]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -73,7 +70,7 @@ def read_samples(definition: Path, name: str, outputs: object) -> Samples:
         )
     rows = [_numbers(number, line, columns, problems) for number, line in rest]
     if problems:
-        raise DefinitionError(str(path), tuple(problems[:MOST_PROBLEMS]))
+        raise DefinitionError(str(path), tuple(problems))
     if not rows:
         raise UserError(f"{path}: found no sample, expected a line of column names and then a line of numbers a sample")
     numbers = [number for number, _ in rest]

@@ -274,9 +274,10 @@ class Shorthand(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             min_length=1,
-            description="its name; a line of column names, then a line of numbers a sample, inputs before targets",
+            description="the name of a CSV file, with a line of column names and then a line of numbers a sample, "
+            "inputs before targets",
         ),
-        About("Or a CSV file beside this one, in place of inputs and targets", instead_of=("inputs", "targets")),
+        About("Or a file beside this one, in place of inputs and targets", instead_of=("inputs", "targets")),
     ]
     epochs: Annotated[
         int,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -25,6 +27,8 @@ MOST_COMPARED = 6
 MOST_WEIGHTS = 250_000
 """Of a network; with a name for each and each derivative, more of them take gigabytes."""
 
+_LONGEST_KEY = 60
+
 LARGEST_ACTIVATION = 1e70
 """Its square is the loss, and optimisers take the squares of gradients that are as large as that."""
 
@@ -47,6 +51,8 @@ def read_struct(kind: type[Any], content: Mapping[str, object], prefix: str, pro
         value = content[name]
         if name == "layers" and isinstance(value, list | tuple) and value:
             values[name] = tuple(_layer(each, f"{key}[{index}]", problems) for index, each in enumerate(value, 1))
+        elif name in ("layers", "compare") and isinstance(value, Mapping):
+            problems.append(Problem(key, f"a section in single brackets, [{name}]", description(field.type)))
         elif name == "optimiser":
             values[name] = _method(value, key, OPTIMISER_SETTINGS, problems)
         elif name == "schedule":
@@ -69,12 +75,20 @@ def _unknown(content: Mapping[str, object], kind: type[Any], prefix: str) -> Ite
     keys = _OF_A_DEFINITION if kind is Definition else _OF_A_LAYER
     fields = {field.name for field in fields_of(kind)}
     for key in content:
-        if key not in keys:
-            yield Problem(prefix + key, "an unknown key", f"a known one; {did_you_mean(key, keys)}")
+        if key not in keys and kind is not Definition and key in _OF_A_DEFINITION:
+            yield Problem(prefix + key, "a key of the whole definition", "it above the first section in brackets")
+        elif key not in keys:
+            yield Problem(prefix + _as_typed(key), "an unknown key", f"a known one; {did_you_mean(key, keys)}")
         elif (problem := conflict_of(key, content, prefix)) is not None:
             yield problem
         elif key not in fields:  # of a layer whose weights are neither given nor drawn
             yield Problem(prefix + key, "no units", "units as well, for so many of which weights are drawn")
+
+
+def _as_typed(key: str) -> str:
+    """A key as a TOML file has it, not longer than fits on a line."""
+    key = key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}…"
+    return key if re.fullmatch(r"[\w-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
 def conflict_of(key: str, content: Mapping[str, object], prefix: str = "") -> Problem | None:
@@ -88,7 +102,7 @@ def conflict_of(key: str, content: Mapping[str, object], prefix: str = "") -> Pr
 
 def _missing(key: str, kind: Any) -> str:
     """What was expected where a key is missing, with the keys that may stand in its place."""
-    instead = " or ".join(other for other, about in _KEYS.items() if key in about.instead_of)
+    instead = " or ".join(other for other, each in _KEYS.items() if key in each.instead_of and each.default is None)
     return f"{description(kind)}; or {instead} in its place" if instead else description(kind)
 
 
@@ -129,7 +143,7 @@ def _method(
     for each, number in given.items():
         if each not in settings:
             expected = f"a setting of {name}; {did_you_mean(each, settings)}" if settings else f"none, {name} has none"
-            problems.append(Problem(f"{key}.{each}", "an unknown key", expected))
+            problems.append(Problem(f"{key}.{_as_typed(each)}", "an unknown key", expected))
             continue
         low, high = settings[each].least, settings[each].most
         if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
@@ -157,7 +171,7 @@ def _comparisons(value: object, learning_rate: object, problems: list[Problem]) 
             for other in rest:
                 if other != "optimiser":
                     known = f"a known one; {did_you_mean(other, ('optimiser', 'learning_rate'))}"
-                    problems.append(Problem(f"{key}.{other}", "an unknown key", known))
+                    problems.append(Problem(f"{key}.{_as_typed(other)}", "an unknown key", known))
             optimiser = _method(rest["optimiser"], f"{key}.optimiser", OPTIMISER_SETTINGS, problems)
         else:
             optimiser = _method(rest, key, OPTIMISER_SETTINGS, problems)
