@@ -134,9 +134,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"optimiser": 5}, 'optimiser: found 5, expected one of "gradient descent"'),
     ({"schedule": {"name": "step", "evry": 3}}, "schedule.evry: found an unknown key, expected a setting of step; did"),
     (
-        {"layers": [{"weights": [[0.1, 0.2]], "loss": "mean squared error", "unit": 1}]},
-        "layers[1].loss: found a key of the whole definition, expected it above the first section in brackets\n"
-        '  layers[1].unit: found an unknown key, expected a known one; did you mean "units"?',
+        {"layers": [{"weights": [[0.1, 0.2]], "loss": "mean squared error"}]},
+        "layers[1].loss: found a key of the whole definition, expected it above the first section in brackets",
     ),
     (
         {"layers": {"weights": [[1, 2]]}},
@@ -443,7 +442,9 @@ def test_what_is_no_toml_is_shown_with_what_is_probably_wrong(written: str, hint
     with pytest.raises(UserError) as caught:
         load(tmp_path / "mine.toml")
     line = written.splitlines()[-1]
-    assert str(caught.value).endswith(f": {line}; {hint}" if hint else f": {line}")
+    _, shown, hinted = str(caught.value).partition(f"): {line}")
+    assert shown
+    assert hinted.startswith(f"; {hint}") if hint else not hinted
 
 
 def test_what_is_no_toml_is_shown_in_one_line(tmp_path: Path) -> None:
