@@ -64,7 +64,7 @@ def right(tmp_path: Path) -> Path:
 
 @pytest.mark.thorough
 @POSIX
-@pytest.mark.parametrize("option", ["FILE", "--map", "build", "samples"])
+@pytest.mark.parametrize("option", ["FILE", "--map", "build", "samples", "render"])
 @pytest.mark.parametrize("kind", ["device", "endless device", "pipe", "socket", "folder"])
 def test_only_files_are_read(
     kind: str,
@@ -94,11 +94,12 @@ def test_only_files_are_read(
         "--map": ["check", str(right), "--map", str(path)],
         "build": ["build", str(path)],
         "samples": ["build", "mine.toml"],
+        "render": ["render", str(path)],
     }
     code, said = run_here(*commands[option], cwd=tmp_path, monkeypatch=monkeypatch, capsys=capsys)
     assert code == 2
     assert path.name in said.replace(" ", "")
-    assert re.search("only files are read|this is a folder|there is no such file", said)
+    assert ("this is a folder" if kind == "folder" else "only files are read") in said
 
 
 @pytest.mark.parametrize(
@@ -196,6 +197,22 @@ def test_names_that_are_no_text_lose_no_report(right: Path, tmp_path: Path) -> N
     assert [report["status"] for report in reports] == ["ok", "mistakes"]
     assert reports[0]["file"].endswith("/na\\xefve.xlsx")
     assert "na\\xefve.xlsx" in run("check", odd, str(wrong), cwd=tmp_path).stdout.replace("\n", "")
+
+
+@POSIX
+def test_a_folder_that_is_gone_is_one_message(right: Path, tmp_path: Path) -> None:
+    """The folder that a terminal stands in may be taken away meanwhile."""
+    (tmp_path / "gone").mkdir()
+    words = " ".join([sys.executable, "-m", "xlbackprop"])
+    commands = ["check ../right.xlsx", f"check {right}", "build", "new a.toml", "build b.toml", "trace --iteration 1"]
+    script = "rmdir ../gone; " + "; ".join(f"{words} {command}; echo code $?" for command in commands)
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path / "gone", capture_output=True, encoding="utf-8", timeout=60
+    )
+    assert re.findall(r"code (\d+)", done.stdout) == ["2", "0", "2", "2", "2", "0"]
+    assert "Traceback" not in done.stderr
+    assert "xlbackprop itself" not in done.stdout + done.stderr
+    assert done.stderr.count("the folder that this runs in is no longer there") == 2
 
 
 def test_a_mistake_of_our_own_is_the_one_file_s_affair(
@@ -567,6 +584,17 @@ def test_the_recalculation_sees_the_rows_and_nothing_around_them(right: Path, tm
     with zipfile.ZipFile(tmp_path / "copy.xlsx") as copy:
         assert b"conditionalFormatting" not in copy.read(SHEET)
         assert b"sheetData" in copy.read(SHEET)
+
+
+def test_libreoffice_is_given_no_stored_value(right: Path, tmp_path: Path) -> None:
+    """It would show them and calculate nothing."""
+    stored = _with_part(right, SHEET, lambda data: re.sub(rb"</f>\s*(<v\s*/>|<v></v>)", b"</f><v>99</v>", data))
+    book = read(stored)
+    assert book.container.read(SHEET).count(b"<v>99</v>") > 100
+    recalculate._write_sheets(book, book.sheets, tmp_path / "copy.xlsx", with_values=False)
+    with zipfile.ZipFile(tmp_path / "copy.xlsx") as copy:
+        assert b"<v>99</v>" not in copy.read(SHEET)
+        assert b"<v>0.5</v>" in copy.read(SHEET)
 
 
 def test_tables_with_names_are_recalculated(right: Path) -> None:

@@ -141,6 +141,15 @@ def test_no_message_obeys_what_was_typed(
     assert not UNSAFE.search(said)
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "-3", "x"])
+def test_a_narrow_terminal_shows_as_much_as_any(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = terminal.console()
+    with shown.capture() as captured:
+        shown.print("∂E/∂w1 is 0.5")
+    assert captured.get() == "∂E/∂w1 is 0.5\n"
+
+
 def test_only_the_terminal_prints() -> None:
     """Whoever prints goes through the one place that makes texts safe."""
     house = Path(xlbackprop.__file__).parent

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.ground import programs
+from xlbackprop.ground.errors import message_of
 
 if TYPE_CHECKING:
     from xlbackprop.checker.table.column_map import Map
@@ -147,11 +148,19 @@ def _work(
     try:
         while True:
             number, request = waiting.get_nowait()
-            results.put((number, worker.check(request)))
+            results.put((number, _checked(worker, request)))
     except Empty:
         pass
     finally:
         worker.end()
+
+
+def _checked(worker: _Worker, request: Request) -> Outcome:
+    try:
+        return worker.check(request)
+    except Exception as error:  # whatever it is, somebody waits for the outcome
+        worker.end()
+        return Outcome(Report("", "unreadable", message_of(error)))
 
 
 class _Worker:

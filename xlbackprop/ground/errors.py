@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+_NO_MEMORY = "this needs more memory than there is; try it with fewer iterations or a smaller network"
 _LEAST_LIKENESS = 0.5
 _MOST_SHOWN = 20
 """Mistakes; whoever has more of them has made one of them many times."""
@@ -59,7 +60,9 @@ def message_of(error: Exception) -> str:
         case UserError():
             return str(error)
         case MemoryError():
-            return "this needs more memory than there is; try it with fewer iterations or a smaller network"
+            return _NO_MEMORY
+        case ImportError() if "failed to map" in error.msg:  # a library for which there is no memory left
+            return _NO_MEMORY
         case RecursionError():
             return "something here lies too deep in itself to be followed"
         case OSError() if error.filename is not None:

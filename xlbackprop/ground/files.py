@@ -13,6 +13,7 @@ from pathlib import Path
 
 from xlbackprop.ground.errors import UserError
 
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROFS}
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -52,13 +53,11 @@ def require_writable(target: Path) -> Path:
     Raises:
         UserError: it cannot be written, or is open in a spreadsheet program.
     """
+    place = _at_the_end_of_links(target)
     try:
-        place = Path(os.path.realpath(target))
         there = place.stat()
     except FileNotFoundError:
         there = None
-    except ValueError:
-        raise UserError(f"{target}: no file can have such a name") from None
     except OSError as error:
         raise UserError(_refusal(target, error)) from error
     if there is not None and stat.S_ISDIR(there.st_mode):
@@ -74,6 +73,17 @@ def require_writable(target: Path) -> Path:
         raise UserError(f"{target}: cannot be written, the folder {folder} is protected against it")
     _refuse_open_file(target, place)
     return place
+
+
+def _at_the_end_of_links(target: Path) -> Path:
+    try:
+        return Path(os.path.realpath(target))
+    except FileNotFoundError:
+        raise UserError(f"{target}: cannot be written, the folder that this runs in is no longer there") from None
+    except ValueError:
+        raise UserError(f"{target}: no file can have such a name") from None
+    except OSError as error:
+        raise UserError(_refusal(target, error)) from error
 
 
 def require_ending(target: Path, ending: str) -> None:
@@ -121,4 +131,5 @@ def _refuse_open_file(target: Path, place: Path) -> None:
 
 
 def _refusal(target: Path, error: OSError) -> str:
-    return f"{target}: cannot be written ({error.strerror}); is it open, or its folder protected?"
+    hint = "; is it open, or its folder protected?" if error.errno in _REFUSED else ""
+    return f"{target}: cannot be written ({error.strerror}){hint}"

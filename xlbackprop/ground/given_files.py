@@ -44,23 +44,35 @@ def content_of(path: Path, *, most: int) -> bytes:
     Raises:
         UnfitFileError: there is no such file, it is none or too large, or it cannot be read.
     """
+    require_file(path)
     try:
-        _require_file(path, os.stat(path).st_mode)
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
         with open(os.open(path, flags), "rb") as stream:
             _require_file(path, os.fstat(stream.fileno()).st_mode)  # it may be another one by now
             size = os.fstat(stream.fileno()).st_size
             found = b"" if size > most else stream.read(most + 1)
-    except FileNotFoundError:
-        raise UnfitFileError(path, "there is no such file") from None
-    except ValueError:
-        raise UnfitFileError(path, "no file can have such a name") from None
     except OSError as error:
         raise UnfitFileError(path, f"cannot be read ({error.strerror})") from error
     if size > most or len(found) > most:
         has = f"it has {size / (1 << 20):,.1f} MB" if size > most else "it goes on and on"
         raise UnfitFileError(path, f"{has}; the largest that is read has {most / (1 << 20):,.0f} MB")
     return found
+
+
+def require_file(path: Path) -> None:
+    """See to it that something is a file.
+
+    Raises:
+        UnfitFileError: there is no such file, it is none, or nobody may look.
+    """
+    try:
+        _require_file(path, os.stat(path).st_mode)
+    except FileNotFoundError:
+        raise UnfitFileError(path, "there is no such file") from None
+    except ValueError:
+        raise UnfitFileError(path, "no file can have such a name") from None
+    except OSError as error:
+        raise UnfitFileError(path, f"cannot be read ({error.strerror})") from error
 
 
 def text_of(path: Path, *, most: int) -> str:

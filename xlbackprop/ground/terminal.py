@@ -26,6 +26,8 @@ _OBEYED = re.compile(
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns the direction of the text after it
     "\u2028\u2029\ud800-\udfff]"  # other ends of lines; halves of characters, which no terminal can take
 )
+_LEAST_WIDTH = 20
+"""Columns; a terminal that has fewer, or says so, as some say 0, breaks lines by itself."""
 _BYTE_OF_A_NAME = range(0xDC80, 0xDD00)
 """What Python puts for a byte of a file name that is no UTF-8."""
 
@@ -88,7 +90,9 @@ def console(*, stderr: bool = False) -> Console:
         def on_broken_pipe(self) -> NoReturn:
             raise OutputEndedError
 
-    return Safe(stderr=stderr, markup=False, emoji=False, highlight=False)
+    made = Safe(stderr=stderr, markup=False, emoji=False, highlight=False)
+    made.width = max(made.width, _LEAST_WIDTH)
+    return made
 
 
 def prepare() -> None:

@@ -42,9 +42,8 @@ def locate(template: str | Path) -> Path:
         return _FOLDER / f"{template}.toml"
     path = Path(template)
     looks_like_path = isinstance(template, Path) or path.suffix == ".toml" or len(path.parts) > 1
-    if path.is_file():
+    if looks_like_path and path.is_dir():
+        raise UserError(f"{path}: this is a folder, not a TOML file")
+    if looks_like_path or path.is_file():
         return path
-    if looks_like_path:
-        reason = "this is a folder, not a TOML file" if path.is_dir() else "there is no such file"
-        raise UserError(f"{path}: {reason}")
     raise UserError(f'there is no template "{template}"; {did_you_mean(str(template), names())}')

@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 from xlbackprop.engine import train
 from xlbackprop.ground.errors import UserError
 from xlbackprop.ground.files import atomic_write
+from xlbackprop.ground.given_files import require_file
 from xlbackprop.ground.grid import column_letter
 from xlbackprop.ground.programs import LIBREOFFICE, convert, find, run
 from xlbackprop.network import WALKTHROUGH, Definition, validated
@@ -50,8 +51,7 @@ def render(
         UserError: there is no such workbook, a program is missing or cannot read it, or the folder is not writable.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: {'this is a folder, not a workbook' if path.is_dir() else 'there is no such file'}")
+    require_file(path)
     if path.suffix.lower() not in _KINDS or not is_zipfile(path):
         raise UserError(f"{path}: this is no workbook; expected one of {', '.join(_KINDS)}")
     folder = path.parent if folder is None else Path(folder)

@@ -258,7 +258,9 @@ def _write_sheets(book: Book, sheets: Sequence[Sheet], target: Path, *, with_val
             pieces = _rows_of(data, with_tables=bool(parts[part])) if part in wanted else [memoryview(data)]
             with copy.open(part, "w") as stream:
                 for piece in pieces:
-                    stream.write(piece if with_values or part not in wanted else _VALUE.sub(rb"\1", piece))
+                    stream.write(
+                        piece if with_values or part not in wanted else _VALUE.sub(lambda match: match[1], piece)
+                    )
 
 
 def _related(container: Container, part: str, kinds: set[str]) -> set[str]:
