@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from xlbackprop import UserError
-from xlbackprop.ground.files import as_typed, atomic_write, require_writable
+from xlbackprop.ground.files import absolute, as_typed, atomic_write, require_writable
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
@@ -63,6 +63,16 @@ def test_a_symbolic_link_is_followed(there: bool, tmp_path: Path) -> None:
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "far" / "a.txt").read_text() == "new"
     assert everything(tmp_path) == ["far", "far/a.txt", "link.txt"]
+
+
+def test_a_folder_above_a_link_is_that_of_what_it_points_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "far" / "deep").mkdir(parents=True)
+    (tmp_path / "here").symlink_to(Path("far") / "deep")
+    monkeypatch.chdir(tmp_path)
+    written = Path("here") / ".." / "a.txt"
+    write(written)
+    assert (tmp_path / "far" / "a.txt").read_text() == "new"
+    assert absolute(written).read_text() == "new"
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:

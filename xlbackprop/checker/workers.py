@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.ground import programs
 from xlbackprop.ground.errors import message_of
+from xlbackprop.ground.files import absolute
 
 if TYPE_CHECKING:
     from xlbackprop.checker.table.column_map import Map
@@ -211,7 +212,7 @@ class _Worker:
         assert self._process is not None
         assert self._process.stdin is not None
         words = {
-            "path": os.path.abspath(request.path),
+            "path": str(absolute(request.path)),
             "engine": request.engine,
             "table_map": msgspec.to_builtins(request.table_map),
             "copy": None if request.copy is None else str(request.copy),

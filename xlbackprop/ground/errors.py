@@ -68,7 +68,7 @@ def message_of(error: Exception) -> str:
         case OSError() if error.filename is not None:
             return f"{error.filename}: {error.strerror}"
         case OSError():
-            return f"the output cannot be written ({error.strerror or error})"
+            return f"the output or a temporary file cannot be written ({error.strerror or error})"
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

@@ -75,11 +75,21 @@ def require_writable(target: Path) -> Path:
     return place
 
 
+def absolute(path: Path) -> Path:
+    """A path that means the same wherever one is.
+
+    Raises:
+        UserError: the current folder has been deleted.
+    """
+    try:
+        return Path.cwd() / path  # `..` stays: after a link to a folder it is another one than it seems
+    except FileNotFoundError:
+        raise UserError(f"{path}: the folder that this runs in is no longer there") from None
+
+
 def _at_the_end_of_links(target: Path) -> Path:
     try:
-        return Path(os.path.realpath(target))
-    except FileNotFoundError:
-        raise UserError(f"{target}: cannot be written, the folder that this runs in is no longer there") from None
+        return Path(os.path.realpath(absolute(target)))
     except ValueError:
         raise UserError(f"{target}: no file can have such a name") from None
     except OSError as error:
