@@ -147,15 +147,6 @@ def test_nothing_overlaps_whatever_the_options_are(definition: Definition) -> No
         assert max(map(len, placed.box.lines)) <= LONGEST_LINE
 
 
-def test_a_remark_stands_only_where_there_is_room() -> None:
-    """The chain rule through a softmax of three, in the longest notation, fills its line."""
-    layers = [{"units": 3}, {"units": 3, "activation": "softmax"}]
-    box = written(network(2, 3, 3, notation="mazur", layers=layers))["Chain rule for w7"]
-    assert 100 < max(map(len, box.lines)) <= LONGEST_LINE
-    assert not any("slopes along" in line for line in box.lines)
-    assert any("slopes along" in line for line in written(network(2, 2, 2))["Chain rule for w5"].lines)
-
-
 @every_shape
 def test_no_picture_is_higher_than_a_screen(sizes: tuple[int, ...]) -> None:
     assert diagram(network(*sizes).names).last_row <= TOP_ROW + MOST_ROWS

@@ -1,6 +1,6 @@
 """One training told for a reader, whatever it is written into."""
 
-from xlbackprop.walkthrough.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox
+from xlbackprop.walkthrough.arrangement import COLUMN_WIDTH, SCREEN, Arrangement, PlacedBox
 from xlbackprop.walkthrough.both_passes import Line, Link, Picture, picture
 from xlbackprop.walkthrough.boxes import equation
 from xlbackprop.walkthrough.diagram import TOP_ROW, Arrow, Diagram

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from xlbackprop.walkthrough.table import COLUMN_SETS, Table, compact
 LEAST_HEADER_ROW = 32
 """The header of the table never stands higher."""
 
-COLUMN_WIDTH = 12.0
+COLUMN_WIDTH = 11.4
 """Characters; every column of the sheet has this width."""
 
 _TOP = 4
@@ -27,10 +28,10 @@ _CHART_ROWS = 26
 _LEAST_CHART_ROWS = 18
 _MOST_ON_A_SCREEN = 36
 """The lowest header over which network, boxes and η are one screen, if everything is shown somewhat smaller."""
-_SCREEN = 16
+SCREEN = 16.5
 """Columns; what stands further right than these is not seen at once."""
-_CHARACTERS_A_COLUMN = 13.0
-"""Letters are narrower on average than the digits in which widths are counted."""
+_CHARACTERS_A_COLUMN = 14.0
+"""Letters are narrower on average than the digits in which widths are counted, even in a wide font."""
 
 
 class PlacedBox(Struct, frozen=True):
@@ -48,6 +49,11 @@ class PlacedBox(Struct, frozen=True):
     @property
     def last_column(self) -> int:
         return self.column + self.columns - 1
+
+    @property
+    def width(self) -> float:
+        """How many columns of the sheet it takes to read it, in whatever font."""
+        return self.column - 1 + (_longest(self.box) + 1) / _CHARACTERS_A_COLUMN
 
 
 class Arrangement(Struct, frozen=True):
@@ -67,9 +73,14 @@ class Arrangement(Struct, frozen=True):
         return range(end - FREE_ROWS, end)
 
     @property
+    def width(self) -> float:
+        """How many columns of the sheet it takes to read the network and its boxes, in whatever font."""
+        return max(self.diagram.last_column, *(box.width for box in self.boxes))
+
+    @property
     def shows_the_loss(self) -> bool:
         """Whether the chart stands on the first screen, beside the network."""
-        return self.chart_row == _TOP and self.chart_column < _SCREEN
+        return self.chart_row == _TOP and self.chart_column < int(SCREEN)
 
 
 def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrangement:
@@ -88,14 +99,24 @@ def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrange
         return Arrangement(picture, placed, Table(derivation, columns, iterations, header_row, settings_row), *chart)
 
     if picture.last_column <= 9 and picture.last_row <= 16:
-        for most, is_tight in ((LEAST_HEADER_ROW, False), (_MOST_ON_A_SCREEN, True)):
-            placed = _around(contents, picture.last_row + 1, is_tight=is_tight)
-            header_row = max(LEAST_HEADER_ROW, _bottom(placed) + FREE_ROWS + len(derivation.settings) + 1)
-            if header_row <= most:
-                chart = (_TOP, max(box.last_column for box in placed) + 1, _TOP + _CHART_ROWS)
-                return arranged(placed, chart, header_row, header_row - 1)
+        top = picture.last_row + 1
+        loose, tight = (_around(contents, top, is_tight=is_tight) for is_tight in (False, True))
+        choices = [
+            (placed, header_row)
+            for placed, most in (
+                (loose, LEAST_HEADER_ROW),
+                (_beside(contents, top), _MOST_ON_A_SCREEN),
+                (tight, _MOST_ON_A_SCREEN),
+            )
+            if (header_row := max(LEAST_HEADER_ROW, _bottom(placed) + FREE_ROWS + len(derivation.settings) + 1)) <= most
+        ]
+        if choices:
+            seen = (choice for choice in choices if max(box.width for box in choice[0]) <= SCREEN)
+            placed, header_row = next(seen, choices[0])
+            chart = (_TOP, max(box.last_column for box in placed) + 1, _TOP + _CHART_ROWS)
+            return arranged(placed, chart, header_row, header_row - 1)
     chart_column, chart_last_row = picture.last_column + 1, max(picture.last_row, _TOP + _LEAST_CHART_ROWS)
-    has_room = chart_column < _SCREEN
+    has_room = chart_column < int(SCREEN)
     top = chart_last_row if has_room else picture.last_row
     settings_row = top + FREE_ROWS + len(derivation.settings)
     placed = _below(contents, settings_row + 2)
@@ -127,7 +148,17 @@ def _around(contents: tuple[Box, ...], left_top: int, *, is_tight: bool) -> tupl
         places = (left, right) if is_tight and index else ((right, left, wide)[index % 3],)
         choices = [_dropped(box, column, max(width, _columns(box)), top, placed) for column, width, top in places]
         above = (choice for choice in choices if choice.last_row <= _LAST_ROW_OF_BOXES)
-        placed.append(next(above, min(choices, key=lambda choice: choice.row)))
+        placed.append(next(above, min(choices, key=lambda choice: (choice.width > SCREEN, choice.row))))
+    return tuple(placed)
+
+
+def _beside(contents: tuple[Box, ...], left_top: int) -> tuple[PlacedBox, ...]:
+    """Let the boxes fall in two stacks: 1 to 3 beside the diagram, the others there or under it."""
+    left, right = (_LEFT, _RIGHT - _LEFT, left_top), (_RIGHT, max(6, *map(_columns, contents[:3])), _TOP)
+    placed: list[PlacedBox] = []
+    for index, box in enumerate(contents):
+        stacks = [right] if index < 3 else [left, right]
+        placed.append(stacked([(box, (at, max(wide, _columns(box)), top)) for at, wide, top in stacks], placed))
     return tuple(placed)
 
 
@@ -159,5 +190,8 @@ def _dropped(box: Box, column: int, columns: int, top: int, placed: list[PlacedB
 
 
 def _columns(box: Box) -> int:
-    longest = max(map(len, (box.title, *box.lines)))
-    return -(-longest // int(_CHARACTERS_A_COLUMN))
+    return math.ceil(_longest(box) / _CHARACTERS_A_COLUMN)
+
+
+def _longest(box: Box) -> int:
+    return max(map(len, (box.title, *box.lines)))

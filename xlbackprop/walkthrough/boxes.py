@@ -74,7 +74,10 @@ def boxes(derivation: Derivation, columns: Collection[str]) -> tuple[Box, ...]:
     expanded = partial(_expanded, derivation, columns)
     contents: list[tuple[str, list[_Lines]]] = [
         ("Forward pass", _forward(derivation)),
-        (f"Chain rule for {names.weights[last][0][0]}", [_Lines([*_links(derivation, gradients[0])], str)]),
+        (
+            f"Chain rule for {names.weights[last][0][0]}: slopes multiply",
+            [_Lines([*_links(derivation, gradients[0])], str)],
+        ),
         ("Gradients of the output layer", [_Lines(deltas[last], expanded), _Lines(gradients, expanded)]),
     ]
     written = range(last - 1, max(-1, last - 1 - _MOST_LAYERS), -1)
@@ -169,18 +172,13 @@ def _links(derivation: Derivation, gradient: str) -> Iterator[str]:
         yield _fitted(lambda read: f"{gradient} = ∂({read(total)})/∂{weight}")
     others = [loss for loss in names.losses if loss not in touched][:1]
     why = f"   ({others[0]} does not contain {weight})" if others else ""
-    yield _remarked(_equated(gradient, sum_of([Symbol(derivative(loss, weight)) for loss in touched])), why)
+    yield _equated(gradient, sum_of([Symbol(derivative(loss, weight)) for loss in touched])) + why
     chain = derivation.chain(gradient)
-    yield _remarked(_equated(gradient, chain), "   (slopes along a path multiply)")
+    yield _equated(gradient, chain)
     for link in (symbol.name for symbol in symbols(chain)):
         of, by = derivation[link].derivative_of or ("", "")
         differentiated = touched[0] if of == names.total_loss and len(touched) == 1 else of
         yield _fitted(partial(_link, derivation, link, differentiated, by))
-
-
-def _remarked(line: str, remark: str) -> str:
-    """A line with a remark behind it, where there is room."""
-    return line + remark if len(line + remark) <= LONGEST_LINE else line
 
 
 def _link(derivation: Derivation, link: str, differentiated: str, by: str, read: Read) -> str:

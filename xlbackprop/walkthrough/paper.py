@@ -9,7 +9,7 @@ from itertools import accumulate
 from msgspec import Struct
 from msgspec.structs import replace
 
-from xlbackprop.walkthrough.arrangement import COLUMN_WIDTH, Arrangement, PlacedBox, stacked
+from xlbackprop.walkthrough.arrangement import Arrangement, PlacedBox, stacked
 from xlbackprop.walkthrough.boxes import Box
 from xlbackprop.walkthrough.diagram import TOP_ROW, Diagram
 
@@ -17,8 +17,8 @@ PAPER_WIDTH = 192.0
 """Characters, over all columns: as many as a landscape page of A4 or Letter takes without print under 8 points."""
 _EDGE = 5 / 7
 """What a column takes beyond its characters."""
-_GAP_WIDTH = 4.0
-"""Of a column of arrows."""
+_NODE_WIDTH, _GAP_WIDTH = 12.0, 4.0
+"""Of a column of nodes, and of arrows."""
 _WIDEST_BESIDE = 0.6
 """A network that takes more than this share of the page has all boxes under it."""
 _FILLER_WIDTH = 20.0
@@ -44,7 +44,7 @@ def on_paper(arrangement: Arrangement, row: int, column: int) -> Paper:
     """Arrange the network and the boxes of a sheet once more, from a row and a column on."""
     picture = arrangement.diagram
     nodes = {node.column for node in picture.nodes}
-    widths = [COLUMN_WIDTH if place in nodes else _GAP_WIDTH for place in range(1, picture.last_column + 1)]
+    widths = [_NODE_WIDTH if place in nodes else _GAP_WIDTH for place in range(1, picture.last_column + 1)]
     network = len(widths)
     is_beside = _taken(widths) <= _WIDEST_BESIDE * PAPER_WIDTH
     while _taken([*widths, _FILLER_WIDTH]) <= PAPER_WIDTH:

@@ -16,6 +16,7 @@ from xlbackprop.symbols import short, short_formula
 from xlbackprop.walkthrough import (
     COLUMN_WIDTH,
     DATA,
+    SCREEN,
     SETTING_COLUMN,
     TOP_ROW,
     Arrangement,
@@ -30,7 +31,7 @@ from xlbackprop.workbook.panels.working import plain
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.drawing import Point
-from xlbackprop.workbook.xlsx.page import SCREEN_HEIGHT, Page
+from xlbackprop.workbook.xlsx.page import SCREEN_HEIGHT, SCREEN_WIDTH, Page
 from xlbackprop.workbook.xlsx.theme import Look
 
 _MOST_NODE_FORMATS = 100
@@ -38,7 +39,7 @@ _MOST_NODE_FORMATS = 100
 in larger networks all nodes are texts."""
 _NOTE_WIDTH = 115
 """Characters; a longer note is written in longer lines."""
-_NOTE_CHARACTERS_A_COLUMN = 16.5
+_NOTE_CHARACTERS_A_COLUMN = 15.5
 _CHART_COLUMNS, _LEAST_CHART_COLUMNS = 8, 5
 _SURELY_SEEN = 14
 """Columns on a screen of 1366 pixels, in whatever font; a chart on it ends there, if it is then wide enough."""
@@ -70,11 +71,17 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     _last_loss(page, lesson)
     _table(page, table, trace, definition.target_range)
     _charts(page, lesson, max(_NEXT_TO_RATE, note_columns + 1))
-    page.zoom(min(_ZOOM, 100 * SCREEN_HEIGHT / page.top(table.settings_row + 2)))
+    page.zoom(_zoom(page, arrangement))
     network = arrangement.diagram  # the boxes are arranged for paper on the sheet Handout
     heads = f"{table.header_row}:{table.header_row}"  # for who prints the table as well
     page.handout(definition.title, f"A{TOP_ROW}:{address(network.last_row, network.last_column)}", heads)
     return page
+
+
+def _zoom(page: Page, arrangement: Arrangement) -> float:
+    """How large network, η and the small chart are seen at once, and the boxes with them if they can be read then."""
+    zoom = min(_ZOOM, 100 * SCREEN_HEIGHT / page.top(arrangement.table.settings_row + 2))
+    return min(zoom, 100 * SCREEN_WIDTH / (COLUMN_WIDTH * width)) if (width := arrangement.width) <= SCREEN else zoom
 
 
 def _headline(page: Page, definition: Definition, table: Table) -> None:
