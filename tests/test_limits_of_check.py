@@ -199,6 +199,22 @@ def test_names_that_are_no_text_lose_no_report(right: Path, tmp_path: Path) -> N
     assert "na\\xefve.xlsx" in run("check", odd, str(wrong), cwd=tmp_path).stdout.replace("\n", "")
 
 
+CANNOT_START = {
+    "no program": lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")),
+    "ended at once": lambda *_: subprocess.Popen(
+        [sys.executable, "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ),
+}
+
+
+@pytest.mark.parametrize("why", CANNOT_START)
+def test_a_process_that_cannot_be_started_is_told(why: str, right: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "start_python", CANNOT_START[why])
+    found = outcomes_of(Request(right, "ironcalc"), Request(right, "ironcalc"))
+    reason = "Permission denied" if why == "no program" else "it ended at once"
+    assert {each.report.message for each in found} == {f"the process that checks files cannot be started ({reason})"}
+
+
 @POSIX
 def test_a_folder_that_is_gone_is_one_message(right: Path, tmp_path: Path) -> None:
     """The folder that a terminal stands in may be taken away meanwhile."""

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.ground import programs
-from xlbackprop.ground.errors import message_of
+from xlbackprop.ground.errors import UserError, message_of
 from xlbackprop.ground.files import absolute
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ SECONDS_WITH_LIBREOFFICE = 150.0
 MEGABYTES = 320
 """For reading and judging one file, and for marking a copy; with the process that recalculates, 500 altogether."""
 _SECONDS_TO_START = 60.0
+_CANNOT_START = "the process that checks files cannot be started"
 _FILES_A_WORKER = 3
 """A second worker for fewer files takes longer to start than it saves."""
 
@@ -123,8 +124,11 @@ def checked_by_workers(requests: Sequence[Request]) -> Iterator[Iterator[tuple[i
     with tempfile.TemporaryDirectory(prefix="xlbackprop-", ignore_cleanup_errors=True) as folder:
         workers = [_Worker(Path(folder), stopped) for _ in range(count)]
         threads = [Thread(target=_work, args=(worker, waiting, results), daemon=True) for worker in workers]
-        for thread in threads:
-            thread.start()
+        try:
+            for thread in threads:
+                thread.start()
+        except RuntimeError as error:
+            raise UserError(f"{_CANNOT_START} ({error})") from error
         try:
             yield (_next(results) for _ in requests)
         finally:
@@ -199,13 +203,14 @@ class _Worker:
             try:
                 script = Path(__file__).with_name("worker_process.py")
                 self._process = programs.start_python(script, self._scratch)
-            except OSError:
-                return False
+            except OSError as error:
+                raise UserError(f"{_CANNOT_START} ({error.strerror})") from error
             said: list[Answer] = []
             if not self._stopped.is_set():
                 said, _ = self._heard(_SECONDS_TO_START)
             if not said:
                 self.end()
+                raise UserError(f"{_CANNOT_START} (it ended at once)")
         return self._process is not None and not self._stopped.is_set()
 
     def _ask(self, request: Request, seconds: float) -> tuple[list[Answer], bool]:

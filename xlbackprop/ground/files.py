@@ -82,7 +82,9 @@ def absolute(path: Path) -> Path:
         UserError: the current folder has been deleted.
     """
     try:
-        return Path.cwd() / path  # `..` stays: after a link to a folder it is another one than it seems
+        return (
+            path if path.is_absolute() else Path.cwd() / path
+        )  # `..` stays: after a link to a folder it is another one than it seems
     except FileNotFoundError:
         raise UserError(f"{path}: the folder that this runs in is no longer there") from None
 
