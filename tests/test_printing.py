@@ -1,4 +1,4 @@
-"""What a workbook shows and prints: screens and pages that a class can read, and on them what the engine computed."""
+"""What a workbook shows, prints and lets a class type: screens and pages that can be read, cells that take numbers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from xlbackprop.network import short_label
 from xlbackprop.network.templates import names
 from xlbackprop.walkthrough import fit
 from xlbackprop.workbook.sheets.handout import TITLE
+from xlbackprop.workbook.xlsx import theme
 
 PAPERS = {"A4": (841.9, 595.3), "Letter": (792.0, 612.0)}
 """Points, landscape."""
@@ -25,6 +26,9 @@ BODY, LEAST = 11.0, 8.0
 """Points of the theme's text, and what can be read at arm's length."""
 PICTURES = ("Network",)
 """One picture on one page, however large the network is; on Handout the same network can be read."""
+
+EXAMPLE = ("Start here", theme.INPUT)
+"""The legend shows what an input looks like; nothing depends on it."""
 
 
 def areas(sheet: Worksheet) -> list[tuple[int, int, int, int]]:
@@ -62,6 +66,33 @@ def test_a_screen_shows_all_of_a_sheet_that_a_reader_looks_at(template_book: Tem
         if sheet.sheet_state == "visible" and sheet.title not in ("Walkthrough", TITLE):
             first, _, last, _ = areas(sheet)[0]
             assert_seen_at_once(sheet, first, last)
+
+
+def test_what_can_be_typed_is_validated_and_all_else_is_protected(template_book: TemplateBook) -> None:
+    formulas = set(judges.calculated(template_book.path))
+    for sheet in template_book.values:
+        protection = sheet.protection
+        assert (protection.sheet, protection.password) == (True, None), sheet.title
+        assert not any((protection.formatCells, protection.formatColumns, protection.selectLockedCells)), sheet.title
+        validated = {
+            cell
+            for rule in sheet.data_validations.dataValidation
+            for area in rule.sqref
+            for row in area.rows
+            for cell in row
+        }
+        unlocked = {cell for line in sheet.iter_rows() for cell in line if not cell.protection.locked}
+        assert all(cell.style == theme.INPUT and (sheet.title, cell.coordinate) not in formulas for cell in unlocked), (
+            sheet.title
+        )
+        typed = {(cell.row, cell.column) for cell in unlocked if (sheet.title, cell.style) != EXAMPLE}
+        assert typed == validated, sheet.title
+        for rule in sheet.data_validations.dataValidation:
+            assert rule.showErrorMessage
+            assert len(rule.error) <= 225
+            assert len(rule.errorTitle) <= 32
+            assert not rule.prompt, "it would cover the labels beside the cell"
+            assert rule.type in ("whole", "list") or "decimal mark" in rule.error, rule.error
 
 
 @pytest.mark.parametrize("template", thorough_but(names(), "classic", "deep"))

@@ -29,6 +29,8 @@ from xlbackprop.network.templates import names
 from xlbackprop.walkthrough.arrangement import arrange
 
 TEMPLATES = ("classic", "mazur-biases", "and-or")
+WITH_ALL_SHEETS = ("classic", "xor")
+"""The others have the sheets that a walkthrough is judged by: every further sheet is as dear to save and to read."""
 CUSTOM = "docProps/custom.xml"
 ITERATIONS = 8
 """A few more than the row with the mistake."""
@@ -131,7 +133,8 @@ class Books(NamedTuple):
 
 @cache
 def books(template: str, folder: Path) -> Books:
-    right = build(load(template, iterations=ITERATIONS), folder / f"{template}.xlsx")
+    sheets = None if template in WITH_ALL_SHEETS else ["start-here", "walkthrough"]
+    right = build(load(template, iterations=ITERATIONS), folder / f"{template}.xlsx", sheets=sheets)
     return Books(right, with_a_mistake(template, right, folder / f"{template}-wrong.xlsx"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from openpyxl.worksheet.worksheet import Worksheet
 from openxml_audit import OpenXmlValidator
 
+from tests import judges
 from tests.books import opened
 from tests.cases import thorough_but
 from tests.judges import calculated, carried, stored
@@ -219,13 +221,35 @@ def test_the_file_recalculates_when_it_is_opened(sheet: Worksheet) -> None:
     assert sheet.parent.calculation.fullCalcOnLoad
 
 
+def one_of_each_form(path: Path) -> Path:
+    """A copy with the first of those cells of a sheet that differ in nothing but their texts and addresses."""
+
+    def change(_: str, xml: str) -> str:
+        first: dict[str, str] = {}
+
+        def is_first(cell: str) -> bool:
+            return first.setdefault(_TEXT_OR_ADDRESS.sub("", cell), cell) is cell
+
+        def kept(row: re.Match[str]) -> str:
+            head, *cells = _CELL_BEGINS.split(row[1])
+            return "".join([head, *filter(is_first, cells), "</row>"])
+
+        return _ROW.sub(kept, xml)
+
+    return judges.rewritten(path, "thin", change)
+
+
+_ROW, _CELL_BEGINS = re.compile(r"(<row .*?)</row>", re.DOTALL), re.compile("(?=<c )")
+_TEXT_OR_ADDRESS = re.compile(r'(?<=>)[^<]+| (?:r|si|ref)="[^"]*"')
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("template", "columns"), [*((template, "compact") for template in VALIDATED), ("mazur", "full")]
 )
 def test_parts_are_valid_against_the_schema(template: str, columns: str, tmp_path: Path) -> None:
     path = build(with_few_samples(load(template, iterations=2), 4), tmp_path / "book.xlsx", columns=columns)
-    found = OpenXmlValidator(max_errors=0).validate(path).errors
+    found = OpenXmlValidator(max_errors=0).validate(one_of_each_form(path)).errors
     # texts stand in their cells, not beside them; every Excel has read that for years
     assert [(error.part_uri, error.description) for error in found if "inlineStr" not in error.description] == []
 

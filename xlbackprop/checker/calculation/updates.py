@@ -18,6 +18,7 @@ _MOST_LOOKED_AT = 8
 """Cells of one kind whose dependence is looked at; the others are like them."""
 _MOST_GIVEN = 32
 """Numbers in a formula of which one may be the learning rate of a decay."""
+_CLOSE_TO_WHOLE = 1e-5
 _FARTHEST = 8000
 """Cells that are looked at for it at most; a step of a training has fewer."""
 
@@ -119,12 +120,11 @@ def _parameter_slots(graph: Graph, kind: Kind) -> list[int]:
         return []
     ranged = [place for slot in program.slots if slot.is_range for place in range(slot.start, slot.start + slot.size)]
     in_ranges = set(first[ranged].tolist())
-    return [
-        slot
-        for slot in single
-        if int(first[slot]) not in in_ranges
-        and (_is_kept_whole(slopes, first == first[slot]).all() or _is_decayed(graph, kind, slot, values, first))
-    ]
+    possible = [slot for slot in single if int(first[slot]) not in in_ranges]
+    kept = {slot for slot in possible if _is_kept_whole(slopes, first == first[slot]).all()}
+    if len(kept) < len(possible):
+        kept |= _decayed(graph, kind, [slot for slot in possible if slot not in kept], values, first)
+    return [slot for slot in possible if slot in kept]
 
 
 def _any_step_depends(graph: Graph, order: Order, kind: Kind, slot: int) -> bool:
@@ -133,22 +133,26 @@ def _any_step_depends(graph: Graph, order: Order, kind: Kind, slot: int) -> bool
     return any(_step_depends(graph, order, kind.operands[place], slot) for place in spread)
 
 
-def _is_decayed(graph: Graph, kind: Kind, slot: int, values: Array, first: npt.NDArray[np.intp]) -> bool:
-    """Whether an operand is kept whole where one of the given numbers is 0, such as the learning rate of a decay."""
+def _decayed(graph: Graph, kind: Kind, slots: list[int], values: Array, first: npt.NDArray[np.intp]) -> set[int]:
+    """Which operands are kept whole where one of the given numbers is 0, such as the learning rate of a decay."""
     nodes = np.unique(kind.operands[0]).tolist()
     named = dict.fromkeys(int(first[one.start]) for one in kind.program.slots if not one.is_range)
-    given = [i for i in named if i != first[slot] and nodes[i] > TEXT and not graph.is_formula(nodes[i])][:_MOST_GIVEN]
+    given = [i for i in named if nodes[i] > TEXT and not graph.is_formula(nodes[i])][: _MOST_GIVEN + 1]
     if not given:
-        return False
+        return set()
     changed = np.repeat(values[None], len(given), axis=0)
     changed[np.arange(len(given)), given] = 0.0
     _, slopes = kind.program.differentiated(changed[:, first])
-    return bool(_is_kept_whole(slopes, first == first[slot]).any())
+    return {
+        slot
+        for slot in slots
+        if _is_kept_whole(slopes[np.array(given) != first[slot]][:_MOST_GIVEN], first == first[slot]).any()
+    }
 
 
 def _is_kept_whole(slopes: Array, is_own: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Whether an operand adds itself to a formula, in each of several mixtures of numbers."""
-    return np.asarray(np.isclose(slopes[:, is_own].sum(axis=1), 1.0, atol=1e-12).all(axis=-1))
+    return np.asarray((np.abs(slopes[:, is_own].sum(axis=1) - 1.0) <= _CLOSE_TO_WHOLE).all(axis=-1))
 
 
 def _step_depends(graph: Graph, order: Order, operands: Identities, slot: int) -> bool:

@@ -383,7 +383,9 @@ def value_of(node: Node, leaf: Callable[[Node], Any], shape: tuple[int, ...]) ->
     """The values of a tree as an array of a shape; None when it cannot be followed or is no finite number."""
     try:
         with np.errstate(all="ignore"):
-            result = np.broadcast_to(np.asarray(evaluate(node, leaf), dtype=np.float64), shape)
+            result = np.asarray(evaluate(node, leaf), dtype=np.float64)
+            if result.shape != shape:
+                result = np.broadcast_to(result, shape)
     except (UnsupportedError, TypeError, ValueError, OverflowError, RecursionError):
         return None
     return result if bool(np.isfinite(result).all()) else None

@@ -27,10 +27,9 @@ def helpers_of(
     core = {name: key for name, key in typical.items() if name in trees.core}
     used = _users(trees, core)
     labelled = {line: name for name, line in table.lines.items() if name not in trees.core and name in typical}
+    own = {meaning.own(label) for label in trees.core}
     links = [
-        name
-        for name, item in meaning.derivation.quantities.items()
-        if item.expression is not None and name not in {meaning.own(label) for label in trees.core}
+        name for name, item in meaning.derivation.quantities.items() if item.expression is not None and name not in own
     ]
     named = dict(meaning.lines)
     judge = Judge(book, trees, meaning)

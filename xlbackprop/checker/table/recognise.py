@@ -415,20 +415,24 @@ def _steps(sheet: Sheet, candidate: Candidate, end: int | None, transposed: bool
     return tuple(steps)
 
 
+_COUNTED = re.compile(r"(?:a_(?=[oh]))?([itohE](?=\d$)|[wb])(\d+)")
+"""Quantities that are numbered throughout."""
+
+
 def shape_of(lines: Mapping[str, int]) -> Shape | None:
     """The network that has quantities of these names; None when their numbers fit no network."""
-
-    def most(pattern: str) -> int:
-        numbers = [int(match[1]) for name in lines if (match := re.fullmatch(pattern, name))]
-        return max(numbers, default=0)
-
-    inputs, targets, weights = most(r"i(\d)"), most(r"t(\d)"), most(r"w(\d+)")
-    outputs = max(most(r"(?:a_)?o(\d)"), most(r"E(\d)"), targets)
+    most = dict.fromkeys("itohEwb", 0)
+    for name in lines:
+        match = _COUNTED.fullmatch(name)
+        if match:
+            most[match[1]] = max(most[match[1]], int(match[2]))
+    inputs, weights = most["i"], most["w"]
+    outputs = max(most["o"], most["E"], most["t"])
     deep = [(int(m[1]), int(m[2])) for name in lines if (m := re.fullmatch(r"(?:a_)?h(\d)_(\d)", name))]
     if deep:
         hidden = [max(u for layer, u in deep if layer == number) for number in sorted({layer for layer, _ in deep})]
     else:
-        count = most(r"(?:a_)?h(\d)")
+        count = most["h"]
         if not count and inputs and outputs and weights > inputs * outputs and not weights % (inputs + outputs):
             count = weights // (inputs + outputs)  # hidden units of which none is labelled
         hidden = [count] if count else []
@@ -445,7 +449,7 @@ def shape_of(lines: Mapping[str, int]) -> Shape | None:
     units = sizes[1:]
     if not biases:
         counts = (0,) * len(units)
-    elif most(r"b(\d+)") <= len(units):
+    elif most["b"] <= len(units):
         counts = (1,) * len(units)
     else:
         counts = units

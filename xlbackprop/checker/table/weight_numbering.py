@@ -21,8 +21,11 @@ def numbering_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: 
         ({}, transposed_numbering(meaning, layer), *_derived(book, trees, typical, meaning, layer))
         for layer in range(layers)
     ]
+    core = {name: key for name, key in typical.items() if name in trees.core}
+    read = {name: _read_by(trees, key, meaning) for name, key in core.items()}
     best, best_score = meaning, -1
     tried: list[Mapping[str, str]] = []
+    known: dict[tuple[str, ...], bool] = {}
     for combination in product(*options):
         numbering = {label: own for part in combination for label, own in part.items()}
         if numbering in tried:
@@ -30,12 +33,22 @@ def numbering_of(book: Book, trees: Trees, typical: Mapping[str, Key], meaning: 
         tried.append(numbering)
         trial = replace(meaning, numbering=numbering)
         judge = Judge(book, trees, trial)
-        score = sum(judge.is_right(name, key) for name, key in typical.items() if name in trees.core)
+        score = 0
+        for name, key in core.items():
+            meant = (name, trial.own(name), *map(trial.own, read[name]))
+            if meant not in known:
+                known[meant] = judge.is_right(name, key)
+            score += known[meant]
         if score > best_score:
             best, best_score = trial, score
         if not numbering and score == len(typical):
             break
     return best
+
+
+def _read_by(trees: Trees, key: Key, meaning: Meaning) -> list[str]:
+    """The labels of the quantities that a formula is calculated from."""
+    return list(dict.fromkeys(leaf[1] for leaf in leaves(trees.written_out(key, meaning.lines)) if leaf[0] == "q"))
 
 
 def transposed_numbering(meaning: Meaning, layer: int) -> dict[str, str]:
