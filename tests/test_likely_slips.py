@@ -140,24 +140,53 @@ def rounds(definition: Definition) -> Iterator[dict[str, tuple[float, str]]]:
             yield {name: wrongs[turn] for name, wrongs in lines.items() if turn < len(wrongs)}
 
 
-def waved_through(path: Path, definition: Definition, judge: Callable[[Path, Changes], judges.Cells]) -> list[str]:
-    """The slips that are not called wrong, typed with all their digits and with six."""
-    found = []
+NAMED = {
+    "the sign": "Only the sign is wrong.",
+    "already updated": "Already updated: ",
+    "weights already updated": "Already updated: ",
+    "a factor missing": "Is the factor ",
+    "no half": "Is the factor ½ left out?",
+    "outer brackets missing": "Are the brackets around the sum left out?",
+    "the other output's activation in the brackets": "Does ",
+    "the other unit's activation derivative": "Does ",
+    "the wrong weights downstream": "Do w5, w6 stand where ",
+    "gradients summed": "Are ∂E/∂w",
+    "the gradient of w6": "Does ∂E/∂w6 stand where ",
+    "plus for minus": "Plus instead of minus?",
+    "not updated": "Is the step left out",
+}
+"""How the hint begins."""
+NOT_NAMED = {"nothing", "a factor squared", "i2 for i1 in one term", "the wrong cell in a sum"}
+
+
+def told(
+    path: Path, definition: Definition, judge: Callable[[Path, Changes], judges.Cells]
+) -> Iterator[tuple[str, str, str, str]]:
+    """The line of every slip, the slip, its mark and its hint, typed with all its digits and with six."""
+    where = rows(path)
     for typed_once in rounds(definition):
         for digits in (17, 6):
             answers = {name: float(f"{wrong:.{digits}g}") for name, (wrong, _) in typed_once.items()}
-            seen = marks(path, judge(path, typed(path, answers)))
-            found += [f"{name}: {words}" for name, (_, words) in typed_once.items() if seen[name] != WRONG]
-    return found
+            cells = judge(path, typed(path, answers))
+            for name, (_, words) in typed_once.items():
+                mark, hint = (str(cells[TITLE, f"{column}{where[name]}"]) for column in "DE")
+                yield name, words, mark, hint
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_every_slip_is_wrong(template: str, tmp_path: Path) -> None:
+def test_every_slip_is_wrong_and_nearly_every_one_is_named(template: str, tmp_path: Path) -> None:
     definition = load(template, iterations=4)
     path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
     assert sum(1 for _ in slips(definition)) > 180
-    assert waved_through(path, definition, judges.ironcalc_judge) == []
+    seen = list(told(path, definition, judges.ironcalc_judge))
+    assert [each for each in seen if each[2] != WRONG] == []
+    unnamed = {words for _, words, _, hint in seen if hint.startswith(("Too ", "Nearly", "The sign is wrong: "))}
+    assert unnamed <= NOT_NAMED
+    for words, beginning in NAMED.items():
+        hints = {hint for _, each, _, hint in seen if each == words}
+        assert hints
+        assert {hint for hint in hints if not hint.startswith(beginning)} == set(), words
 
 
 @pytest.mark.thorough

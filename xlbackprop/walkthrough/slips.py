@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 
 from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
-from xlbackprop.network import ACTIVATIONS, LEARNING_RATE
+from xlbackprop.network import ACTIVATIONS, LEARNING_RATE, derivative
 from xlbackprop.symbols import (
     Call,
     Difference,
@@ -26,9 +27,11 @@ from xlbackprop.symbols import (
     symbols,
 )
 
-MOST_SLIPS = 12
+MOST_SLIPS = 20
 _NEIGHBOURS = 2
 """How many other units a unit is taken for; in a wide layer, those beside it."""
+_OTHER_GRADIENTS = 7
+"""How many other weights' gradients an update is made with."""
 
 _MATHEMATICS = Mathematics()
 
@@ -41,7 +44,11 @@ class LikelySlip(Struct, frozen=True):
 
 
 def likely_slips(
-    derivation: Derivation, name: str, expression: Expression, updated: Mapping[str, Expression]
+    derivation: Derivation,
+    name: str,
+    expression: Expression,
+    updated: Mapping[str, Expression],
+    reaching: Mapping[str, Expression],
 ) -> tuple[LikelySlip, ...]:
     """The slips to think of when a quantity is calculated from an expression, the least obvious ones first.
 
@@ -50,10 +57,11 @@ def likely_slips(
 
     Args:
         updated: what weights become, as far as that can be calculated from quantities known before this one.
+        reaching: how what reaches a hidden unit is calculated, for who does not write it down in between.
     """
     written = substitute(expression.written if isinstance(expression, Stable) else expression, _of_now)
     found: dict[Expression, LikelySlip] = {}
-    for slip in _slips(derivation, name, written, updated):
+    for slip in _slips(derivation, name, written, updated, reaching):
         if slip.expression != written:
             found.setdefault(slip.expression, slip)
         if len(found) == MOST_SLIPS:
@@ -62,19 +70,50 @@ def likely_slips(
 
 
 def _slips(
-    derivation: Derivation, name: str, expression: Expression, updated: Mapping[str, Expression]
+    derivation: Derivation,
+    name: str,
+    expression: Expression,
+    updated: Mapping[str, Expression],
+    reaching: Mapping[str, Expression],
 ) -> Iterator[LikelySlip]:
-    weights = {symbol.name for symbol in symbols(expression) if symbol.name in derivation.learned}
     if name in derivation.learned:
         yield LikelySlip(f"Is the step left out, or rounded away? This is {name} itself.", Symbol(name))
-    elif derivation[name].role is Role.GRADIENT and weights & updated.keys():
-        listed = ", ".join(sorted(weights, key=derivation.learned.index))
-        words = f"Already updated: {listed}? Every gradient belongs to the old weights."
+    elif derivation[name].role is Role.GRADIENT:
+        yield from _of_wrong_weights(derivation, expression, updated)
+    for inner in (symbol.name for symbol in symbols(expression) if symbol.name in reaching):
+        written = substitute(reaching[inner], _of_now)
+        for slip in _of_wrong_weights(derivation, written, updated):
+            yield LikelySlip(slip.question, _put_in(expression, inner, slip.expression))
+        yield from _without_brackets(inner, expression, written)
+    others, signs = _others(derivation, name, expression), _signs(derivation, name, expression)
+    changed = _changed(derivation, expression)
+    yield from chain(signs, changed, others) if name in derivation.learned else chain(others, signs, changed)
+
+
+def _of_wrong_weights(
+    derivation: Derivation, expression: Expression, updated: Mapping[str, Expression]
+) -> Iterator[LikelySlip]:
+    """Weights that are updated already, those of another unit, or their gradients in what goes back through them."""
+    weights = sorted({each.name for each in symbols(expression)} & {*derivation.learned}, key=derivation.learned.index)
+    if updated.keys() & {*weights}:
+        words = f"Already updated: {', '.join(weights)}? Every gradient belongs to the old weights."
         after = {weight: substitute(update, _of_now) for weight, update in updated.items()}
         yield LikelySlip(words, substitute(expression, lambda symbol: after.get(symbol.name, symbol)))
-    yield from _others(derivation, name, expression)
-    yield from _signs(derivation, name, expression)
-    yield from _left_out(expression)
+    yield from _other_weights(derivation, weights, expression)
+    gradients = [derivative(derivation.names.total_loss, weight) for weight in weights]
+    if len(gradients) > 1:
+        yield LikelySlip(f"Are {' and '.join(gradients)} added here?", Sum(tuple(map(Symbol, gradients))))
+
+
+def _without_brackets(inner: str, expression: Expression, written: Expression) -> Iterator[LikelySlip]:
+    """Only the last of the paths that add up multiplied by what they share."""
+    if isinstance(written, Sum):
+        last = _put_in(expression, inner, written.terms[-1])
+        yield LikelySlip("Are the brackets around the sum left out?", Sum((*written.terms[:-1], last)))
+
+
+def _put_in(expression: Expression, name: str, part: Expression) -> Expression:
+    return substitute(expression, lambda symbol: part if symbol == Symbol(name) else symbol)
 
 
 def _others(derivation: Derivation, name: str, expression: Expression) -> Iterator[LikelySlip]:
@@ -86,18 +125,23 @@ def _others(derivation: Derivation, name: str, expression: Expression) -> Iterat
         for unit, activation in zip(units, activations, strict=True)
     }
     names = list(dict.fromkeys(symbol.name for symbol in symbols(expression) if symbol.name != name))
+    gradients = _gradients(derivation) if name in derivation.learned else ()
     for each in names:
         if each in derivation.learned or each not in derivation.quantities:
             continue
-        siblings = derivation.siblings(each)
+        siblings = gradients if each in gradients else derivation.siblings(each)
         place = siblings.index(each)
         nearest = sorted(
             (other for other in siblings if other != each), key=lambda other: abs(siblings.index(other) - place)
         )
-        nearest = nearest[:_NEIGHBOURS]
+        nearest = nearest[: _OTHER_GRADIENTS if each in gradients else _NEIGHBOURS]
         for other in (sibling for sibling in nearest if sibling not in names):
-            yield LikelySlip(f"Does {other} stand where {each} belongs?", _exchanged(expression, {each: other}))
+            words = f"Does {other} stand where {each} belongs?"
+            yield LikelySlip(words, _exchanged(expression, {each: other}))
+            for one in _exchanged_once(expression, each, other):
+                yield LikelySlip(words, one)
         yield from _swapped(derivation, names, expression, each, nearest)
+    yield from _other_outputs(derivation, names, expression)
     for target in derivation.names.targets[:_NEIGHBOURS] if LEARNING_RATE in names else ():
         words = f"Does {target} stand where {LEARNING_RATE} belongs?"
         yield LikelySlip(words, _exchanged(expression, {LEARNING_RATE: target}))
@@ -106,6 +150,22 @@ def _others(derivation: Derivation, name: str, expression: Expression) -> Iterat
             words = f"Does {before[each]} stand where its activation {each} belongs?"
             yield LikelySlip(words, _exchanged(expression, {each: before[each]}))
     yield from _other_weights(derivation, names, expression)
+
+
+def _other_outputs(derivation: Derivation, names: list[str], expression: Expression) -> Iterator[LikelySlip]:
+    """The activation and the target of another output, both in the place of those that belong here."""
+    outputs = list(zip(derivation.names.activations[-1], derivation.names.targets, strict=True))
+    here = [place for place, pair in enumerate(outputs) if {*pair} <= {*names}]
+    for place in here if len(here) == 1 else ():
+        others = [other for other in range(len(outputs)) if other != place]
+        for other in sorted(others, key=lambda each: abs(each - place))[:_NEIGHBOURS]:
+            words = f"Do {', '.join(outputs[other])} stand where {', '.join(outputs[place])} belong?"
+            yield LikelySlip(words, _exchanged(expression, dict(zip(outputs[place], outputs[other], strict=True))))
+
+
+def _gradients(derivation: Derivation) -> tuple[str, ...]:
+    """Of everything that is learned."""
+    return tuple(name for layer in range(len(derivation.names.weights)) for name in derivation.gradients(layer))
 
 
 def _swapped(
@@ -127,8 +187,11 @@ def _other_weights(derivation: Derivation, names: list[str], expression: Express
         for line in lines:
             if len(mine) == len(line) > 1 and line != mine:
                 exchange = {old: new for old, new in zip(mine, line, strict=True) if old != new}
-                words = f"Do {_listed(line)} stand where {_listed(mine)} belong?"
+                words = f"Do {', '.join(line)} stand where {', '.join(mine)} belong?"
                 yield LikelySlip(words, _exchanged(expression, exchange))
+        if len(mine) == 2:
+            swap = dict(zip(mine, reversed(mine), strict=True))
+            yield LikelySlip(f"Are {mine[0]} and {mine[1]} exchanged?", _exchanged(expression, swap))
 
 
 def _signs(derivation: Derivation, name: str, expression: Expression) -> Iterator[LikelySlip]:
@@ -146,10 +209,23 @@ def _signs(derivation: Derivation, name: str, expression: Expression) -> Iterato
         yield LikelySlip(words, Negation(expression))
 
 
-def _left_out(expression: Expression) -> Iterator[LikelySlip]:
-    """One factor, one term or the square left out, wherever it stands."""
-    for question, result in _without(expression, lambda whole: whole):
+def _changed(derivation: Derivation, expression: Expression) -> Iterator[LikelySlip]:
+    """One factor, one term or the square left out, a factor squared, a target multiplied, wherever it stands."""
+    for question, result in (*_without(expression, lambda whole: whole), *_twice(derivation, expression)):
         yield LikelySlip(question, result)
+
+
+def _twice(derivation: Derivation, expression: Expression) -> Iterator[tuple[str, Expression]]:
+    for place, factor in enumerate(expression.factors if isinstance(expression, Product) else ()):
+        assert isinstance(expression, Product)
+        yield f"Is the factor {_bracketed(factor)} squared?", Product((*expression.factors, factor))
+        match factor:
+            case Difference(left, Symbol(target)) if target in derivation.names.targets:
+                others = (*expression.factors[:place], *expression.factors[place + 1 :])
+                words = f"Does {_MATHEMATICS.read(left)} · {target} stand where {_MATHEMATICS.read(factor)} belongs?"
+                yield words, Product((left, Symbol(target), *others))
+            case _:
+                pass
 
 
 def _without(part: Expression, whole: Callable[[Expression], Expression]) -> Iterator[tuple[str, Expression]]:
@@ -189,6 +265,18 @@ def _exchanged(expression: Expression, exchange: Mapping[str, str]) -> Expressio
     )
 
 
+def _exchanged_once(expression: Expression, name: str, other: str) -> Iterator[Expression]:
+    """Another name in one place after the other, where a name stands in several."""
+    places = sum(symbol == Symbol(name) for symbol in symbols(expression))
+    for place in range(places if places > 1 else 0):
+        turn = iter(range(places))
+
+        def at_its_turn(symbol: Symbol, turn: Iterator[int] = turn, place: int = place) -> Symbol:
+            return Symbol(other) if symbol == Symbol(name) and next(turn) == place else symbol
+
+        yield substitute(expression, at_its_turn)
+
+
 def _of_now(symbol: Symbol) -> Symbol:
     """What an update is made of, as the line knows it that has the same iteration's numbers in sight."""
     return symbol if isinstance(symbol, Old | Listed) else Symbol(symbol.name)
@@ -197,7 +285,3 @@ def _of_now(symbol: Symbol) -> Symbol:
 def _bracketed(factor: Expression) -> str:
     text = _MATHEMATICS.read(factor)
     return text if isinstance(factor, Symbol | Number | Call | Power) else f"({text})"
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names)

@@ -104,7 +104,7 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
         asked -= exercise.updates_asked if exercise.is_waiting else 0
     _progress(page, f"D{first}:D{exercise.row}", number, asked)
     _colour_marks(page, f"D{first}:D{exercise.row}")
-    last_helper = column_letter(column_number(_FIRST_SLIP) + MOST_SLIPS - 1)
+    last_helper = column_letter(column_number(_FIRST_SLIP) + 2 * MOST_SLIPS - 1)
     page.hide(column_letter(column) for column in range(column_number(_TRUE), column_number(last_helper) + 1))
     area = f"A1:E{max(exercise.row, exercise.last_row)}"
     page.print_setup(lesson.definition.title, area, f"{_HEADER_ROW}:{_HEADER_ROW}")
@@ -126,9 +126,7 @@ def questions(derivation: Derivation) -> tuple[Question, ...]:
     What repeats a number that stands there already, and a mean over several iterations, is worked out; so are, in a
     large network, all but the first ones of each kind in each layer.
     """
-    names = derivation.names
-    between = {derivative(names.total_loss, unit) for layer in names.activations[:-1] for unit in layer}
-    wanted = between | set(compact(derivation))
+    wanted = _reaching(derivation) | set(compact(derivation))
     listed = [name for section in sections(derivation) for name in section.names if name in wanted]
     known = {*listed, *derivation.given}
     lines = {name: derivation.expanded(name, known - {name}) for name in listed}
@@ -141,6 +139,12 @@ def questions(derivation: Derivation) -> tuple[Question, ...]:
         most -= 1
     asked = {name for name in candidates if places[name] < most}
     return tuple(Question(name, expression, name in asked) for name, expression in lines.items())
+
+
+def _reaching(derivation: Derivation) -> set[str]:
+    """What reaches each hidden unit."""
+    names = derivation.names
+    return {derivative(names.total_loss, unit) for layer in names.activations[:-1] for unit in layer}
 
 
 def _is_work(derivation: Derivation, name: str, expression: Expression) -> bool:
@@ -185,6 +189,7 @@ class _Exercise(Lines):
         self._rows: dict[str, int] = {}
         self._known = dict(self._values)
         self._updated: dict[str, Expression] = {}
+        self._reaching: dict[str, Expression] = {}
         self._true: dict[str, str] = {}
         self._used: dict[str, str] = {}
         self._true_formula = Formula(lambda symbol: self._true[symbol.label])
@@ -272,6 +277,8 @@ class _Exercise(Lines):
 
     def _learn(self, name: str) -> None:
         """Once a gradient is known, so is what its weight will become, where that takes nothing else."""
+        if name in _reaching(self._derivation):
+            self._reaching[name] = self._questions[name].expression
         for learned in self._derivation.learned:
             update = self._derivation.update(learned)
             if name in (used := {symbol.label for symbol in symbols(update)}) and used <= self._used.keys():
@@ -294,7 +301,7 @@ class _Exercise(Lines):
         following = self._following(question.expression)
         if question.is_asked:
             page.formula(f"{_EXPECTED}{row}", following, value, theme.HELPER)
-            likely = likely_slips(self._derivation, name, question.expression, self._updated)
+            likely = likely_slips(self._derivation, name, question.expression, self._updated, self._reaching)
             slips = (slip for slip in likely if {each.label for each in symbols(slip.expression)} <= self._used.keys())
             self._asked(question, sentence, value, tuple(slips))  # nobody slips into what is not calculated yet
             self._used[question.name] = f"{_USED}{row}"
@@ -330,6 +337,7 @@ class _Exercise(Lines):
             given = evaluated(slip.expression, lambda symbol: self._known[symbol.label])
             formula = f"IFERROR({self._written_formula.read(slip.expression)},{_EXPECTED}{row})"
             page.formula(cells.slip_value(place), formula, value if given is None else given, theme.HELPER)
+            page.formula(cells.slip_share(place), cells.distance(place), _FAR, theme.HELPER)
         questions = [slip.question for slip in slips]
         lines = max(page.lines(_NEARLY + hint, "E"), *(page.lines(words, "E") for words in questions), 1)
         page.heights(row, max(page.lines(sentence, "B"), lines))
@@ -373,6 +381,9 @@ class _Cells(Struct, frozen=True):
     def slip_value(self, place: int) -> str:
         """What a slip gives, by its place from 0."""
         return f"{column_letter(column_number(_FIRST_SLIP) + place)}{self.row}"
+
+    def slip_share(self, place: int) -> str:
+        return self.slip_value(MOST_SLIPS + place)
 
     def marked(self) -> str:
         """Right is an answer that is near enough to one of both numbers, unless it shows a slip."""
@@ -419,18 +430,25 @@ class _Cells(Struct, frozen=True):
         shows = f'IF(OR({exact},{rounded}),"",MIN({off})/{_DECISIVE})'
         return f'IFERROR(IF(ISNUMBER({answer}),IF(ABS({answer})<{_LARGEST_ANSWER},{shows},""),""),"")'
 
+    def distance(self, place: int) -> str:
+        """How far the answer is from what a slip gives, as a share of how near it has to be to show it."""
+        answer, true, expected, value = (
+            self.answer,
+            f"{_TRUE}{self.row}",
+            f"{_EXPECTED}{self.row}",
+            self.slip_value(place),
+        )
+        # with the exact numbers a slip is as far from right as with the reader's own rounded ones
+        off = f"MIN(ABS({answer}-{value}),ABS({answer}-{true}-{value}+{expected}))"
+        share = f"{off}/MAX({_SMALLEST},MIN({self.reach},ABS({value})/200))"
+        return f"IFERROR(IF(ISNUMBER({self.reach}),{share},{_FAR:g}),{_FAR:g})"
+
     def shown(self, slips: int) -> str:
-        """The number of the first slip that the answer is far nearer to than to what is right, or 0."""
+        """The number of the slip that the answer is nearest to, or 0 where it is not far nearer to it than to right."""
         if not slips:
             return "0"
-        answer, true, expected = self.answer, f"{_TRUE}{self.row}", f"{_EXPECTED}{self.row}"
-        found = "0"
-        for place in reversed(range(slips)):
-            value = self.slip_value(place)
-            # with the exact numbers a slip is as far from right as with the reader's own rounded ones
-            off = f"MIN(ABS({answer}-{value}),ABS({answer}-{true}-{value}+{expected}))"
-            found = f"IF({off}/MAX({_SMALLEST},MIN({self.reach},ABS({value})/200))<1,{place + 1},{found})"
-        return f"IFERROR(IF(ISNUMBER({self.reach}),{found},0),0)"
+        shares = f"{self.slip_share(0)}:{self.slip_share(slips - 1)}"
+        return f"IF(MIN({shares})<1,MATCH(MIN({shares}),{shares},0),0)"
 
     def _share(self, number: str, allowed: str) -> str:
         """How far the answer is from a number, as a share of what is allowed."""
@@ -439,6 +457,9 @@ class _Cells(Struct, frozen=True):
     def _off(self, column: str) -> str:
         return f"ABS({self.answer}-{column}{self.row})"
 
+
+_FAR = 9.0
+"""Of a slip that an answer does not show."""
 
 _SMALLEST = "1E-280"
 """In place of 0 under a fraction or a logarithm: ten digits below it LibreOffice still knows the power of ten."""
