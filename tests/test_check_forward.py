@@ -8,15 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests import handmade
-from tests.reports import check
+from tests.reports import check, told
 from tests.test_check_calculation import sheets_of, write
-from xlbackprop.checker.report.findings import Report
 
 UNLABELLED = {name: f"x{index}" for index, name in enumerate(handmade.CLASSIC)}
-
-
-def told(report: Report) -> list[tuple[tuple[str, ...], str]]:
-    return [(finding.cells, finding.expected) for finding in report.findings]
 
 
 ONE_ROW: Mapping[str, tuple[str, str, str, str]] = {

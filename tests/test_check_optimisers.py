@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import handmade
-from tests.reports import check
+from tests.reports import check, told
 from xlbackprop.checker.report.findings import Report
 
 ROWS = 7
@@ -60,10 +60,6 @@ def sheet(
 def throughout(name: str, rule: str) -> dict[str | tuple[str, int], str]:
     """A rule in every row but the first."""
     return {(name, row): rule for row in range(handmade.FIRST + 1, handmade.FIRST + ROWS)}
-
-
-def told(report: Report) -> list[tuple[tuple[str, ...], str]]:
-    return [(finding.cells, finding.expected) for finding in report.findings]
 
 
 @pytest.mark.thorough

@@ -49,16 +49,21 @@ def table(definition: Definition, columns: str = "compact") -> Table:
     return arrange(derive(definition), definition.iterations, columns).table
 
 
-def refusal(definition: Definition, tmp_path: Path) -> list[str]:
-    """What is said of a definition that is too large for a sheet, before any work is done for it."""
+def message(definition: Definition, path: Path, **options: Any) -> str:
+    """What is said of a definition that cannot be built, before it is trained."""
     with (
         pytest.raises(UserError) as caught,
         patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
-        patch("xlbackprop.walkthrough.size.derive", side_effect=AssertionError("derived")),
     ):
-        build(definition, tmp_path / "large.xlsx")
+        build(definition, path, **options)
+    return str(caught.value)
+
+
+def refusal(definition: Definition, tmp_path: Path) -> list[str]:
+    """What is said of a definition that is too large for a sheet, before any work is done for it."""
+    with patch("xlbackprop.walkthrough.size.derive", side_effect=AssertionError("derived")):
+        title, *problems = message(definition, tmp_path / "large.xlsx").split("\n  ")
     assert not list(tmp_path.iterdir())
-    title, *problems = str(caught.value).split("\n  ")
     assert title == f"{definition.title}: too large for a sheet"
     return problems
 
@@ -201,12 +206,7 @@ def test_a_formula_just_within_is_built_and_one_just_beyond_refused(tmp_path: Pa
     assert first[1:] in written_formulas(path)
     beyond = network(sources, 1, iterations=80)
     characters = len(weighted_sum(sources))
-    with (
-        pytest.raises(UserError) as caught,
-        patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
-    ):
-        build(beyond, tmp_path / "beyond.xlsx")
-    assert str(caught.value) == (
+    assert message(beyond, tmp_path / "beyond.xlsx") == (
         f"{sources}-1: too large for a sheet\n  the formula of o1: found {characters:,} characters, expected 8,192 at "
         f"most, the characters of a formula; {characters - MOST_CHARACTERS:,} too many"
     )
@@ -225,12 +225,7 @@ def test_rows_above_the_table_count_too(tmp_path: Path) -> None:
     assert header_row > LEAST_HEADER_ROW
     assert fit(network(4, 5, 3, iterations=MOST_ROWS - header_row), "compact")
     beyond = network(4, 5, 3, iterations=MOST_ROWS - header_row + 2)
-    with (
-        pytest.raises(UserError) as caught,
-        patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
-    ):
-        build(beyond, tmp_path / "beyond.xlsx")
-    assert str(caught.value) == (
+    assert message(beyond, tmp_path / "beyond.xlsx") == (
         f"4-5-3: too large for a sheet\n  iterations: found 1,048,578 rows, with the header of the table in row "
         f"{header_row}, expected 1,048,576 at most, the rows of a sheet; 2 too many"
     )
@@ -241,13 +236,9 @@ def test_more_columns_are_refused_where_fewer_have_room(tmp_path: Path) -> None:
     definition = network(50, 60, 50)
     assert fit(definition, "compact")
     columns = len(COLUMN_SETS["full"](derive(definition))) + 1
-    with (
-        pytest.raises(UserError) as caught,
-        patch("xlbackprop.workbook.build.train", side_effect=AssertionError("trained")),
-    ):
-        build(definition, tmp_path / "full.xlsx", columns="full")
-    assert f"columns: found {columns:,} in the table, expected 16,384 at most" in str(caught.value)
-    assert f"{columns - MOST_COLUMNS:,} too many" in str(caught.value)
+    said = message(definition, tmp_path / "full.xlsx", columns="full")
+    assert f"columns: found {columns:,} in the table, expected 16,384 at most" in said
+    assert f"{columns - MOST_COLUMNS:,} too many" in said
 
 
 @pytest.mark.thorough

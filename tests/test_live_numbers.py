@@ -1,5 +1,6 @@
 """Numbers as text: printed by Python and written live by a spreadsheet, they have to be the same."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import formualizer
@@ -10,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests import judges
+from xlbackprop.ground.grid import address
 from xlbackprop.symbols.expression import Call, Exponential, Function, Number, Symbol
 from xlbackprop.symbols.live_numbers import (
     LiveNumbers,
@@ -65,29 +67,8 @@ def test_negative_numbers_take_brackets_after_an_operator(values: tuple[float, f
     assert tuple(numbers.read(expression) for expression in EXPRESSIONS[:4]) == texts
 
 
-@pytest.mark.thorough
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.floats(-1e9, 1e9).filter(lambda x: x == 0 or abs(x) > 1e-11), min_size=2, max_size=30))
-@example(TRICKY)
-def test_live_numbers_are_the_printed_ones(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
-    path, expected = _sheet(values, tmp_path_factory.mktemp("live"))
-    model = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
-    model.evaluate()
-    book = formualizer.load_workbook(str(path))
-    book.evaluate_all()
-    for (row, column), text in expected.items():
-        assert model.get_cell_value(0, row, column) == text
-        assert book.get_value("Sheet", row, column) == text
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("program", [judges.libreoffice, judges.gnumeric])
-def test_live_numbers_in_programs(program, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    path, expected = _sheet(TRICKY + [round(0.0137 * n - 0.7, n % 6) for n in range(100)], tmp_path)
-    (tmp_path / "judged").mkdir()
-    actual = program([path], tmp_path / "judged")[0]
-    for (row, column), text in expected.items():
-        assert str(actual["Sheet", openpyxl.utils.cell.get_column_letter(column) + str(row)]) == text
+Sheet = Callable[[list[float], Path], tuple[Path, dict[tuple[int, int], str]]]
+"""Makes a sheet of numbers; gives the texts that its formulas have, by row and column."""
 
 
 def _sheet(values: list[float], folder: Path) -> tuple[Path, dict[tuple[int, int], str]]:
@@ -126,31 +107,6 @@ ROUGHS = (0.0, 1e-8, 4e-6, -4e-5, 3e-4, 0.02, -0.6, 1.0)
 """How far a calculation with rounded numbers may lie from the value, as a share of it."""
 
 
-@pytest.mark.thorough
-@settings(max_examples=15, deadline=None)
-@given(st.lists(st.floats(-1e9, 1e9).filter(lambda x: x == 0 or abs(x) > 1e-11), min_size=1, max_size=8))
-@example(TRICKY)
-def test_live_results_are_the_printed_ones(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
-    path, expected = _results(values, tmp_path_factory.mktemp("results"))
-    model = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
-    model.evaluate()
-    book = formualizer.load_workbook(str(path))
-    book.evaluate_all()
-    for (row, column), text in expected.items():
-        assert model.get_cell_value(0, row, column) == text
-        assert (book.get_value("Sheet", row, column) or "") == text
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("program", [judges.libreoffice, judges.gnumeric])
-def test_live_results_in_programs(program, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    path, expected = _results(TRICKY, tmp_path)
-    (tmp_path / "judged").mkdir()
-    actual = program([path], tmp_path / "judged")[0]
-    for (row, column), text in expected.items():
-        assert (actual.get(("Sheet", openpyxl.utils.cell.get_column_letter(column) + str(row))) or "") == text
-
-
 def _results(values: list[float], folder: Path) -> tuple[Path, dict[tuple[int, int], str]]:
     """A sheet with every number, what it is for a calculation that is somewhat off, and the text of the result."""
     book = openpyxl.Workbook()
@@ -174,3 +130,36 @@ def _results(values: list[float], folder: Path) -> tuple[Path, dict[tuple[int, i
     path = folder / "results.xlsx"
     book.save(path)
     return path, expected
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("sheet_of", [_sheet, _results])
+@settings(max_examples=20, deadline=None)
+@given(values=st.lists(st.floats(-1e9, 1e9).filter(lambda x: x == 0 or abs(x) > 1e-11), min_size=2, max_size=15))
+@example(values=TRICKY)
+def test_live_texts_are_the_printed_ones(
+    tmp_path_factory: pytest.TempPathFactory, sheet_of: Sheet, values: list[float]
+) -> None:
+    path, expected = sheet_of(values, tmp_path_factory.mktemp("live"))
+    model = ironcalc.load_from_xlsx(str(path), "en", "UTC", "en")
+    model.evaluate()
+    book = formualizer.load_workbook(str(path))
+    book.evaluate_all()
+    for (row, column), text in expected.items():
+        assert model.get_cell_value(0, row, column) == text
+        assert (book.get_value("Sheet", row, column) or "") == text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [judges.libreoffice, judges.gnumeric])
+@pytest.mark.parametrize(
+    ("sheet_of", "values"),
+    [(_sheet, TRICKY + [round(0.0137 * n - 0.7, n % 6) for n in range(100)]), (_results, TRICKY)],
+)
+def test_live_texts_in_programs(program, sheet_of: Sheet, values: list[float], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path, expected = sheet_of(values, tmp_path)
+    (tmp_path / "judged").mkdir()
+    actual = program([path], tmp_path / "judged")[0]
+    for (row, column), text in expected.items():
+        found = actual.get(("Sheet", address(row, column)))
+        assert ("" if found is None else str(found)) == text

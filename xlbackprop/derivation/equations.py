@@ -176,7 +176,7 @@ def _loss(definition: Definition) -> Iterator[Quantity]:
     names, loss = definition.names, LOSSES[definition.loss]
     outputs = _outputs(names)
     for index, name in enumerate(names.losses):
-        words = outputs.told(loss.sentence, index)
+        words = outputs.worded(loss.sentence, index)
         yield Quantity(name, Role.LOSS, words, loss.share(outputs, index))  # RHW 3
     total = sum_of([Symbol(name) for name in names.losses])
     several = len(definition.samples) > 1
@@ -234,11 +234,11 @@ def _output_deltas(definition: Definition) -> Iterator[Quantity]:
     outputs = _outputs(names)
     if loss.goes_with is not None:
         for index, unit in enumerate(units):
-            why = outputs.told(loss.reason, index)
+            why = outputs.worded(loss.reason, index)
             yield _derivative(total, unit, loss.slope_expression(outputs, index), reason=why)
         return
     slopes = (
-        _derivative(total, output, loss.slope_expression(outputs, index), reason=outputs.told(loss.reason, index))
+        _derivative(total, output, loss.slope_expression(outputs, index), reason=outputs.worded(loss.reason, index))
         for index, output in enumerate(activations)
     )  # RHW 4
     if definition.is_softmax:

@@ -19,7 +19,7 @@ class Outputs(Struct, frozen=True):
     pre_activations: tuple[Symbol, ...]
     activations: tuple[Symbol, ...]
 
-    def told(self, words: str, index: int) -> str:
+    def worded(self, words: str, index: int) -> str:
         """A sentence or a reason of a loss, with the names of one output."""
         mean = f", divided by the {len(self.targets)} outputs" if len(self.targets) > 1 else ""
         return words.format(output=self.activations[index].name, target=self.targets[index].name, mean=mean)

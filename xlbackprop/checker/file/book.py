@@ -77,7 +77,7 @@ def read(path: Path) -> Book:
         text = delimited.content_of(container.data)
         return Book(path, container, (Sheet(path.stem, "", lambda: text),), {})
     if container.kind == "ods":
-        return Book(path, container, _told_apart(opendocument.sheets_of(container)), {})
+        return Book(path, container, _distinct(opendocument.sheets_of(container)), {})
     main = main_part(container)
     tree = container.tree(main)
     targets = relationships(container, main)
@@ -100,10 +100,10 @@ def read(path: Path) -> Book:
     if not sheets:
         raise UnreadableError("the workbook has no sheet with cells")
     names = {element.attributes.get("name", ""): element.content() for element in tree.all("definedName")}
-    return Book(path, container, _told_apart(sheets), names)
+    return Book(path, container, _distinct(sheets), names)
 
 
-def _told_apart(sheets: Sequence[Sheet]) -> tuple[Sheet, ...]:
+def _distinct(sheets: Sequence[Sheet]) -> tuple[Sheet, ...]:
     """The sheets, of which no two have one name, as no spreadsheet program lets them."""
     alike = Counter(sheet.name.casefold() for sheet in sheets)
     double = next((sheet.name for sheet in sheets if alike[sheet.name.casefold()] > 1), None)

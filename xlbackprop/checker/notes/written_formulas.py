@@ -203,13 +203,13 @@ class _Reader:
         left = self._value()
         while True:
             kind, text = self._peek()
-            beside = kind in {"link", "number", "function", "euler", "name"} or text == "("
-            operator = "*" if beside else text
-            binding = _BINDING.get(operator, 0) if beside or kind == "operator" else 0
+            is_factor = kind in {"link", "number", "function", "euler", "name"} or text == "("
+            operator = "*" if is_factor else text
+            binding = _BINDING.get(operator, 0) if is_factor or kind == "operator" else 0
             if binding <= least:
                 self._depth -= 1
                 return left
-            self._place += not beside
+            self._place += not is_factor
             left = (operator, left, self._expression(binding))
 
     def _value(self) -> Node:

@@ -467,10 +467,10 @@ class Summary(Struct, frozen=True, dict=True):
         """
         ends = runs[0].column, runs[-1].column
         firsts, names = (":".join(f"{column}{row}" for column in ends) for row in (self._since_row, NAME_ROW))
-        told = [self._since(run, self._words(run)) for run in runs]
-        reached = [(since, run.name) for since, run in zip(told, runs, strict=True) if isinstance(since, float)]
+        since_of = [self._since(run, self._words(run)) for run in runs]
+        reached = [(since, run.name) for since, run in zip(since_of, runs, strict=True) if isinstance(since, float)]
         between, together = f", from {self.unit} ", " and others"
-        value = none if _NEVER in told else ""
+        value = none if _NEVER in since_of else ""
         if reached:
             since, name = min(reached, key=lambda pair: pair[0])
             is_one = sum(other == since for other, _ in reached) == 1

@@ -107,5 +107,5 @@ def _unit(passed: Passed, layer: int, index: int, name: str, row: int, column: i
     slope, reaching = passed.largest([delta])  # what its bias would follow
     is_dead = values.min() == values.max() == gradient == reaching == 0
     condition = ",".join(f"{place}=0" for place in (*cells, slope))
-    told = f'IF(AND({condition}),"{_DEAD}","")'
-    page.formula(address(row, column + 4), told, _DEAD if is_dead else "", Look(theme.NOTE, align="left", indent=1))
+    words = f'IF(AND({condition}),"{_DEAD}","")'
+    page.formula(address(row, column + 4), words, _DEAD if is_dead else "", Look(theme.NOTE, align="left", indent=1))

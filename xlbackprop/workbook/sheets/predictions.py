@@ -707,8 +707,8 @@ class _Sheet:
             f"line: {text}" for text in ("halfway between the targets", "the target", "its weighted sum is 0")
         )
         output = f'IF({self._over(2)}>{self._over(3)},"{between}","{alone}")'
-        told = f'IF({self._shown_cell}>{len(self._forward) - len(self._names.targets)},{output},"{hidden}")'
-        page.formula(address(row + 1, layout.side + 4), told, between if most > least else alone, _AFTER)
+        words = f'IF({self._shown_cell}>{len(self._forward) - len(self._names.targets)},{output},"{hidden}")'
+        page.formula(address(row + 1, layout.side + 4), words, between if most > least else alone, _AFTER)
         ends = f"ROUND(MIN({whole}),2)=ROUND(MAX({whole}),2)"
         is_flat = float(np.round(values.min(), 2)) == float(np.round(values.max(), 2))
         page.formula("A3", f'IF({ends},"{_FLAT}","")', _FLAT if is_flat else "", Look(theme.NOTE))

@@ -61,8 +61,8 @@ def tasks(lesson: Lesson) -> Iterator[tuple[str, list[Task]]]:
     for section in sections(derivation):
         names = [name for name in section.names if name in wanted]
         if names:
-            told = [(name, derivation[name]) for name in names]
-            yield section.heading, [task(name, each.role, each.sentence, now.values[name]) for name, each in told]
+            quantities = [(name, derivation[name]) for name in names]
+            yield section.heading, [task(name, each.role, each.sentence, now.values[name]) for name, each in quantities]
     learned = updates(derivation, trace, lesson.iteration)
     yield UPDATE, [task(each.name, each.role, each.sentence, each.value) for each in learned]
 

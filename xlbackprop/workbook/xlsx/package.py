@@ -53,13 +53,13 @@ def core_properties(workbook: Workbook) -> str:
 
 def custom_properties(properties: Mapping[str, str]) -> str:
     """The part of the workbook's own properties."""
-    told = [
+    elements = [
         f'<property name="{quoted(name)}" fmtid="{_OWN_PROPERTIES}" pid="{number}">'
         f"<vt:lpwstr>{escaped(text)}</vt:lpwstr></property>"
         for number, (name, text) in enumerate(properties.items(), 2)
     ]
     spaces = f'xmlns="{OFFICE}/custom-properties" xmlns:vt="{OFFICE}/docPropsVTypes"'
-    return f"{DECLARATION}<Properties {spaces}>{''.join(told)}</Properties>"
+    return f"{DECLARATION}<Properties {spaces}>{''.join(elements)}</Properties>"
 
 
 def book(frames: Sequence[Frame], names: Mapping[str, str]) -> str:
@@ -88,20 +88,20 @@ _HIDDEN = ' state="hidden"'
 
 def relationships(targets: Iterable[tuple[str, str]]) -> str:
     """The part that tells what another one refers to as rId1, rId2 …: what each is, and where, seen from there."""
-    told = [
+    elements = [
         f'<Relationship Type="{kind if "/" in kind else f"{REFERENCES}/{kind}"}" Target="{target}" Id="rId{number}"/>'
         for number, (kind, target) in enumerate(targets, 1)
     ]
-    return f'{DECLARATION}<Relationships xmlns="{PACKAGE}/relationships">{"".join(told)}</Relationships>'
+    return f'{DECLARATION}<Relationships xmlns="{PACKAGE}/relationships">{"".join(elements)}</Relationships>'
 
 
 def content_types(types: Mapping[str, str]) -> str:
     """The part that tells what the other parts are, by their paths."""
-    told = [f'<Override PartName="/{path}" ContentType="application/{kind}+xml"/>' for path, kind in types.items()]
+    elements = [f'<Override PartName="/{path}" ContentType="application/{kind}+xml"/>' for path, kind in types.items()]
     return (
         f'{DECLARATION}<Types xmlns="{PACKAGE}/content-types"><Default Extension="rels" '
         'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        f'<Default Extension="xml" ContentType="application/xml"/>{"".join(told)}</Types>'
+        f'<Default Extension="xml" ContentType="application/xml"/>{"".join(elements)}</Types>'
     )
 
 
@@ -123,10 +123,10 @@ def _theme() -> str:
         "hlink": "0000FF",
         "folHlink": "800080",
     }
-    told = [
+    elements = [
         f'<a:{name}><a:sysClr val="{role}" lastClr="{colour}"/></a:{name}>' for name, (role, colour) in system.items()
     ]
-    told += [f'<a:{name}><a:srgbClr val="{colour}"/></a:{name}>' for name, colour in colours.items()]
+    elements += [f'<a:{name}><a:srgbClr val="{colour}"/></a:{name}>' for name, colour in colours.items()]
     fonts = [
         f'<a:{kind}Font><a:latin typeface="{name}"/><a:ea typeface=""/><a:cs typeface=""/></a:{kind}Font>'
         for kind, name in (("major", "Cambria"), ("minor", "Calibri"))
@@ -136,7 +136,7 @@ def _theme() -> str:
     ]
     return (
         f'{DECLARATION}<a:theme xmlns:a="{DRAWING}" name="Office Theme"><a:themeElements><a:clrScheme name="Office">'
-        f'{"".join(told)}</a:clrScheme><a:fontScheme name="Office">{"".join(fonts)}</a:fontScheme>'
+        f'{"".join(elements)}</a:clrScheme><a:fontScheme name="Office">{"".join(fonts)}</a:fontScheme>'
         f'<a:fmtScheme name="Office"><a:fillStyleLst>{3 * _FILLED}</a:fillStyleLst><a:lnStyleLst>{"".join(lines)}'
         f"</a:lnStyleLst><a:effectStyleLst>{3 * '<a:effectStyle><a:effectLst/></a:effectStyle>'}</a:effectStyleLst>"
         f"<a:bgFillStyleLst>{3 * _FILLED}</a:bgFillStyleLst></a:fmtScheme></a:themeElements></a:theme>"
