@@ -135,7 +135,7 @@ def test_help(command: tuple[str, ...], tmp_path: Path) -> None:
         (["build", "-o", "mine.xls"], 'found "mine.xls", expected a file name that ends in .xlsx'),
         (["build", "-o", "wrong.toml/mine.xlsx"], "cannot be written"),
         (["build", "--columns", "all"], "'all' is not one of 'compact', 'full'"),
-        (["trace", "--iteration", "68"], "--iteration: found 68, expected a number from 0 to 67"),
+        (["trace", "--iteration", "68"], "--iteration: found 68, expected a whole number from 0 to 67"),
         (["trace", "--iteration", "-1"], "--iteration: found -1"),
         (["trace", "--format", "xml"], "'xml' is not one of"),
         (["bild"], "No such command 'bild'"),

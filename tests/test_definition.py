@@ -523,6 +523,7 @@ def test_a_file_that_is_no_definition(content: bytes, message: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
+        ("x" * 5000, "there is no template"),
         ("clasic", 'there is no template "clasic"; did you mean "classic"'),
         ("", 'there is no template ""; there is: classic'),
         ("nowhere/mine.toml", "there is no such file"),

@@ -99,7 +99,7 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
     ("arguments", "message"),
     [
         (["explain", "dE/dw99"], "there is no quantity"),
-        (["explain", "w1", "--iteration", "68"], "--iteration: found 68, expected a number from 0 to 67"),
+        (["explain", "w1", "--iteration", "68"], "--iteration: found 68, expected a whole number from 0 to 67"),
         (["explain", "w1", "no-such-template"], 'there is no template "no-such-template"'),
     ],
 )

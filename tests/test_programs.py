@@ -135,6 +135,19 @@ def test_a_program_that_takes_too_long_is_ended_with_what_it_started(tmp_path: P
     pytest.fail("the program's own child still runs")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="process groups")
+def test_nothing_is_written_any_more_by_what_a_program_had_started(tmp_path: Path) -> None:
+    writer = tmp_path / "writer"
+    loop = "i=0; while :; do i=$((i+1)); : > written/$i; done"
+    writer.write_text(f"#!/bin/sh\ncd {tmp_path}; mkdir written\n{f'({loop}) & ' * 4}\nwait\n")
+    writer.chmod(0o755)
+    with pytest.raises(subprocess.TimeoutExpired):
+        programs.run([str(writer)], seconds=0.3, scratch=tmp_path)
+    shutil.rmtree(tmp_path / "written")
+    time.sleep(0.1)
+    assert not (tmp_path / "written").exists()
+
+
 def _ended(process: int) -> bool:
     """Whether a process is gone, or only waits to be collected."""
     try:

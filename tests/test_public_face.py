@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,11 +83,31 @@ def test_a_report_is_made_of_structs(tmp_path: Path) -> None:
         xlbackprop.check(tmp_path / "none.xlsx", map_file=tmp_path / "none.toml")
 
 
+@pytest.mark.parametrize("engine", ["excel", "", 3, None])
+def test_an_engine_that_nobody_knows_is_told(engine: Any) -> None:
+    with pytest.raises(xlbackprop.UserError, match=r'engine: found .*, expected one of "ironcalc", "libreoffice"'):
+        xlbackprop.check("book.xlsx", engine=engine)
+
+
+@pytest.mark.parametrize("iteration", ["a", 1.5, None, True])
+def test_an_iteration_that_is_no_number_is_told(iteration: Any) -> None:
+    with pytest.raises(xlbackprop.UserError, match=r"iteration: found .*, expected a whole number from 0 to 67"):
+        xlbackprop.explain(xlbackprop.load(), "w1", iteration)
+
+
+@pytest.mark.parametrize("name", [5, None, ["w1"]])
+def test_a_quantity_that_is_no_name_is_told(name: Any) -> None:
+    with pytest.raises(xlbackprop.UserError, match=r"found .*, expected the name of a quantity, such as i1"):
+        xlbackprop.explain(xlbackprop.load(), name)
+
+
 def test_an_explanation_is_made_of_steps_and_reads_as_text() -> None:
     definition = xlbackprop.load(iterations=3)
     explanation = xlbackprop.explain(definition, "dE/dw5", 2)
     assert [step.name for step in explanation.steps][-1] == "∂E/∂w5"
     assert str(explanation).startswith("∂E/∂w5 is ")
     for iteration in (-1, 3):
-        with pytest.raises(xlbackprop.UserError, match=f"iteration: found {iteration}, expected a number from 0 to 2"):
+        with pytest.raises(
+            xlbackprop.UserError, match=f"iteration: found {iteration}, expected a whole number from 0 to 2"
+        ):
             xlbackprop.explain(definition, "dE/dw5", iteration)

@@ -88,6 +88,17 @@ def test_a_folder_that_cannot_be_made_is_named(workbook: Path, programs: Path) -
         render(workbook, workbook / "impossible")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names that are bytes")
+@pytest.mark.parametrize("name", [b"n" * 250, b"na\xefve", b"a\x1b[2J"], ids=["long", "no text", "obeyed"])
+def test_programs_are_given_a_name_that_they_take(name: bytes, workbook: Path, programs: Path) -> None:
+    out = 'while [ $# -gt 1 ]; do [ "$1" = --outdir ] && out=$2; shift; done'
+    pretend(programs, "soffice", f'{out}; [ "${{1##*/}}" = workbook.xlsx ] && echo "%PDF" > "$out/workbook.pdf"')
+    odd = workbook.with_name(os.fsdecode(name + b".xlsx"))
+    shutil.copy(workbook, odd)
+    assert render(odd) == [odd.with_suffix(".pdf")]
+    assert odd.with_suffix(".pdf").read_text() == "%PDF\n"
+
+
 def test_only_a_workbook_of_ours_has_a_table_to_print(workbook: Path, programs: Path) -> None:
     pretend(programs, "soffice", "exit 1")
     foreign = openpyxl.Workbook()

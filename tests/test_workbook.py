@@ -362,6 +362,7 @@ ARGUMENTS: list[tuple[dict[str, Any], str]] = [
         {"sheets": "walkthrough"},
         'sheets: found the text "walkthrough", expected a list of names, such as ["walkthrough"]',
     ),
+    ({"sheets": 5}, 'sheets: found 5, expected a list of names, such as ["start-here"]'),
     ({"sheets": []}, "sheets: found none, expected one or more of start-here, walkthrough"),
     ({"sheets": ["your-trun"]}, 'sheets: there is no sheet "your-trun"; did you mean "your-turn"?'),
     ({"sheets": ["walkthrough", 3]}, "sheets: found 3 in it, expected names: start-here, walkthrough"),

@@ -119,4 +119,4 @@ def test_an_iteration_that_is_not_there() -> None:
     command = [sys.executable, "-m", "xlbackprop", "handout", "classic", "--iteration", "68"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "--iteration: found 68, expected a number from 0 to 67" in done.stderr
+    assert "--iteration: found 68, expected a whole number from 0 to 67" in done.stderr

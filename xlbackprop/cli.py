@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from xlbackprop.ground import terminal
-from xlbackprop.ground.errors import UserError, count, message_of
+from xlbackprop.ground.errors import UserError, count, index_of, message_of
 
 if TYPE_CHECKING:
     from xlbackprop.engine.trace import Trace
@@ -377,8 +377,7 @@ def _end(number: int, _: object) -> None:
 
 
 def _require_iteration(definition: Definition, iteration: int) -> None:
-    if not 0 <= iteration < definition.iterations:
-        raise UserError(f"--iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
+    index_of("--iteration", iteration, definition.iterations - 1)
 
 
 def _require_new_definition(file: Path, *, force: bool) -> None:

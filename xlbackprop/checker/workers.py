@@ -19,11 +19,14 @@ from msgspec.structs import replace
 
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.ground import programs
-from xlbackprop.ground.errors import UserError, message_of
+from xlbackprop.ground.errors import UserError, message_of, one_of, shown
 from xlbackprop.ground.files import absolute
 
 if TYPE_CHECKING:
     from xlbackprop.checker.table.column_map import Map
+
+ENGINES = ("ironcalc", "libreoffice")
+"""What recalculates a workbook."""
 
 SECONDS = 10.0
 """For one file, over everything: reading, recognising, recalculating, judging, marking a copy."""
@@ -97,8 +100,10 @@ def requests(
     """The requests to check files with the same options.
 
     Raises:
-        UserError: the map cannot be used, or LibreOffice was asked for and is not there.
+        UserError: the map cannot be used, there is no such engine, or LibreOffice was asked for and is not there.
     """
+    if engine not in ENGINES:
+        raise UserError(f"engine: found {shown(engine)}, expected {one_of(ENGINES, engine)}")
     if engine == "libreoffice":
         programs.require_libreoffice("--engine libreoffice", "leave the option out to use IronCalc")
     table_map = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import SupportsIndex
 
 from msgspec import Struct
 
@@ -74,6 +76,18 @@ def message_of(error: Exception) -> str:
         place = place.tb_next
     where = f", {Path(place.tb_frame.f_code.co_filename).name}, line {place.tb_lineno}" if place is not None else ""
     return f"this is a mistake in xlbackprop itself, please report it: {type(error).__name__}: {error}{where}"
+
+
+def index_of(key: str, found: object, last: int) -> int:
+    """A number that was asked for, such as that of an iteration.
+
+    Raises:
+        UserError: it is no whole number from 0 to `last`.
+    """
+    number = operator.index(found) if isinstance(found, SupportsIndex) else -1
+    if isinstance(found, bool) or not 0 <= number <= last:
+        raise UserError(f"{key}: found {shown(found)}, expected a whole number from 0 to {last:,}")
+    return number
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

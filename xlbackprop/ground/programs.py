@@ -25,6 +25,7 @@ LIBREOFFICE = (
 """Where LibreOffice's program is looked for."""
 
 _PATIENCE = 3
+_SECONDS_TO_END = 2.0
 _SHORTEST_WAIT = 0.1
 
 _POSIX = os.name == "posix"
@@ -107,6 +108,11 @@ def run(command: Sequence[str], *, seconds: float, scratch: Path) -> subprocess.
     process = _start(command, scratch, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         output, errors = process.communicate(timeout=seconds)
+    except BaseException:
+        kill(process)
+        with suppress(subprocess.TimeoutExpired, OSError, ValueError):
+            process.communicate(timeout=_SECONDS_TO_END)  # what it has started may still write a file
+        raise
     finally:
         end(process)
     return subprocess.CompletedProcess(command, process.returncode, output, errors)

@@ -9,7 +9,7 @@ from itertools import count
 
 from msgspec import Struct
 
-from xlbackprop.ground.errors import UnknownQuantityError, did_you_mean
+from xlbackprop.ground.errors import UnknownQuantityError, did_you_mean, shown
 
 LEARNING_RATE = "η"
 ITERATION = "iteration"
@@ -128,6 +128,8 @@ class Names(Struct, frozen=True, dict=True):
             UnknownQuantityError: nothing here is called that; the message suggests the nearest name.
         """
         names = tuple(known)
+        if not isinstance(asked, str):
+            raise UnknownQuantityError(f"found {shown(asked)}, expected the name of a quantity, such as {names[0]}")
         if asked in names:
             return asked
         numerator, slash, denominator = _simplified(asked).partition("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from xlbackprop.ground.errors import UserError, did_you_mean
@@ -44,6 +45,7 @@ def locate(template: str | Path) -> Path:
     looks_like_path = isinstance(template, Path) or path.suffix == ".toml" or len(path.parts) > 1
     if looks_like_path and path.is_dir():
         raise UserError(f"{path}: this is a folder, not a TOML file")
-    if looks_like_path or path.is_file():
-        return path
+    with suppress(OSError):  # a name that is too long for a file
+        if looks_like_path or path.is_file():
+            return path
     raise UserError(f'there is no template "{template}"; {did_you_mean(str(template), names())}')

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, derive
 from xlbackprop.engine import train
-from xlbackprop.ground.errors import UserError
+from xlbackprop.ground.errors import index_of
 from xlbackprop.network import Definition
 from xlbackprop.symbols import (
     Expression,
@@ -86,8 +86,7 @@ def explain(definition: Definition, quantity: str, iteration: int = 0) -> Explan
         UnknownQuantityError: there is no such quantity.
         UserError: there is no such iteration, or the training has more values than are kept.
     """
-    if not 0 <= iteration < definition.iterations:
-        raise UserError(f"iteration: found {iteration}, expected a number from 0 to {definition.iterations - 1}")
+    iteration = index_of("iteration", iteration, definition.iterations - 1)
     derivation, trace = derive(definition), train(definition)
     name = derivation.names.resolve(quantity, derivation.quantities)
     update = derivation[name].update if iteration else None

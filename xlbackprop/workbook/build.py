@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import SupportsIndex
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import train
-from xlbackprop.ground.errors import UserError, did_you_mean, shown
+from xlbackprop.ground.errors import UserError, did_you_mean, index_of, shown
 from xlbackprop.ground.files import require_ending, require_writable
 from xlbackprop.ground.grid import LONGEST_PROPERTY, NoRoomError, cut
 from xlbackprop.ground.progress import Listener, nobody
@@ -79,13 +78,7 @@ def opening_iteration(definition: Definition, found: SupportsIndex | None) -> in
     last = definition.iterations - 1
     if found is None:
         return min(definition.samples_a_batch - 1, last)
-    try:
-        number = operator.index(found)
-    except TypeError:
-        number = -1
-    if isinstance(found, bool) or not 0 <= number <= last:
-        raise UserError(f"iteration: found {shown(found)}, expected a whole number from 0 to {last:,}")
-    return number
+    return index_of("iteration", found, last)
 
 
 def _filled(
@@ -132,8 +125,9 @@ def _chosen(
                 left_out(sheet.title, reason.words)
         return [sheet for sheet, reason in reasons.items() if reason is None]
     known = {sheet.name: sheet for sheet in SHEETS}
-    if isinstance(sheets, str):
-        raise UserError(f'sheets: found {shown(sheets)}, expected a list of names, such as ["{sheets}"]')
+    if isinstance(sheets, str) or not isinstance(sheets, Collection):
+        example = sheets if isinstance(sheets, str) else next(iter(known))
+        raise UserError(f'sheets: found {shown(sheets)}, expected a list of names, such as ["{example}"]')
     if not all(isinstance(name, str) for name in sheets):
         wrong = next(name for name in sheets if not isinstance(name, str))
         raise UserError(f"sheets: found {shown(wrong)} in it, expected names: {', '.join(known)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ from zipfile import is_zipfile
 from openpyxl import load_workbook
 
 from xlbackprop.engine import train
+from xlbackprop.ground import terminal
 from xlbackprop.ground.errors import UserError
 from xlbackprop.ground.files import atomic_write
 from xlbackprop.ground.given_files import require_file
@@ -29,6 +31,9 @@ _KINDS = (".xlsx", ".xlsm", ".ods")
 """All of them zip files; anything else LibreOffice would print as a text."""
 _PICTURE_RESOLUTION = 110
 """Dots an inch: an A4 page fills a screen of 1280 dots."""
+_PLAIN = "workbook"
+_LONGEST_NAME = 200
+"""Bytes; the names of its pages and of the files that LibreOffice puts beside it are longer."""
 _LONGEST = 300
 """Seconds; a workbook that takes longer is not going to be finished."""
 
@@ -67,10 +72,11 @@ def render(
             _CONVERTERS, "pdftoppm is needed for pictures; install poppler-utils, or use --format pdf"
         )
     with tempfile.TemporaryDirectory(prefix="xlbackprop-") as scratch:
-        printed = _table(path, Path(scratch)) if is_table else path
-        made = _print(office, printed, Path(scratch))
-        pages = _pictures(converter, made) if converter else [made]
-        return [_put(page, folder / page.name) for page in pages]
+        printed = _table(path, Path(scratch)) if is_table else _with_plain_name(path, Path(scratch))
+        made = _print(office, path, printed, Path(scratch))
+        pages = _pictures(converter, path, made) if converter else [made]
+        name = f"{path.stem}-table" if is_table else path.stem
+        return [_put(page, folder / f"{name}{page.name.removeprefix(printed.stem)}") for page in pages]
 
 
 def handout(definition: Definition, name: str, folder: str | Path, *, iteration: int | None = None) -> list[Path]:
@@ -130,22 +136,29 @@ def _table(path: Path, scratch: Path) -> Path:
     sheet.print_area = f"A{first}:{column_letter(width)}{sheet.max_row}"
     sheet.sheet_properties.pageSetUpPr.fitToPage = False
     sheet.page_setup.scale = SMALLEST_SCALE
-    copy = scratch / f"{path.stem}-table.xlsx"
+    copy = scratch / f"{_PLAIN}.xlsx"
     workbook.save(copy)
     return copy
 
 
-def _print(office: str, path: Path, scratch: Path) -> Path:
-    said = _said(office, path, lambda: convert(office, path.resolve(), "pdf", scratch, seconds=_LONGEST))
-    made = scratch / f"{path.stem}.pdf"
+def _with_plain_name(path: Path, scratch: Path) -> Path:
+    """A workbook under a name that every program takes: not a long one, and no bytes that are no text."""
+    if len(os.fsencode(path.name)) <= _LONGEST_NAME and terminal.safe(path.name) == path.name:
+        return path
+    return Path(shutil.copyfile(path, scratch / f"{_PLAIN}{path.suffix}"))
+
+
+def _print(office: str, path: Path, printed: Path, scratch: Path) -> Path:
+    said = _said(office, path, lambda: convert(office, printed.resolve(), "pdf", scratch, seconds=_LONGEST))
+    made = scratch / f"{printed.stem}.pdf"
     if not made.is_file():
         raise UserError(f"{path}: LibreOffice cannot print this; it says: {said or 'nothing'}")
     return made
 
 
-def _pictures(converter: str, printed: Path) -> list[Path]:
+def _pictures(converter: str, path: Path, printed: Path) -> list[Path]:
     command = [converter, "-r", str(_PICTURE_RESOLUTION), "-png", str(printed), str(printed.with_suffix(""))]
-    _said(converter, printed, lambda: run(command, seconds=_LONGEST, scratch=printed.parent))
+    _said(converter, path, lambda: run(command, seconds=_LONGEST, scratch=printed.parent))
     pages = printed.parent.glob(f"{_escaped(printed.stem)}-*.png")
     return sorted(pages, key=lambda page: int(page.stem.rpartition("-")[2]))
 
