@@ -40,8 +40,8 @@ class Paper(Struct, frozen=True):
     last_row: int
 
 
-def on_paper(arrangement: Arrangement, row: int, column: int) -> Paper:
-    """Arrange the network and the boxes of a sheet once more, from a row and a column on."""
+def on_paper(arrangement: Arrangement, row: int) -> Paper:
+    """Arrange the network and the boxes of a sheet once more, from a row on."""
     picture = arrangement.diagram
     nodes = {node.column for node in picture.nodes}
     widths = [_NODE_WIDTH if place in nodes else _GAP_WIDTH for place in range(1, picture.last_column + 1)]
@@ -49,11 +49,11 @@ def on_paper(arrangement: Arrangement, row: int, column: int) -> Paper:
     is_beside = _taken(widths) <= _WIDEST_BESIDE * PAPER_WIDTH
     while _taken([*widths, _FILLER_WIDTH]) <= PAPER_WIDTH:
         widths.append(_FILLER_WIDTH)
-    moved = _moved(picture, row - TOP_ROW, column - 1)
+    moved = _moved(picture, row - TOP_ROW)
     under = moved.last_row + 2
     split = network if is_beside else sum(width <= PAPER_WIDTH / 2 for width in accumulate(widths))
     halves = (widths[:split], widths[split:])
-    stacks = ((column, split, under), (column + split, len(widths) - split, row if is_beside else under))
+    stacks = ((1, split, under), (1 + split, len(widths) - split, row if is_beside else under))
     placed: list[PlacedBox] = []
     for each in arrangement.boxes:
         boxes = [_wrapped(each.box, sum(half)) for half in halves]
@@ -65,14 +65,11 @@ def _taken(widths: Sequence[float]) -> float:
     return sum(width + _EDGE for width in widths)
 
 
-def _moved(picture: Diagram, rows: int, columns: int) -> Diagram:
-    """A diagram elsewhere."""
-    nodes = {node: replace(node, row=node.row + rows, column=node.column + columns) for node in picture.nodes}
-    return Diagram(
-        tuple(replace(title, column=title.column + columns) for title in picture.titles),
-        tuple(nodes.values()),
-        tuple(replace(arrow, start=nodes[arrow.start], end=nodes[arrow.end]) for arrow in picture.arrows),
-    )
+def _moved(picture: Diagram, rows: int) -> Diagram:
+    """A diagram that begins some rows further down."""
+    nodes = {node: replace(node, row=node.row + rows) for node in picture.nodes}
+    arrows = (replace(arrow, start=nodes[arrow.start], end=nodes[arrow.end]) for arrow in picture.arrows)
+    return Diagram(picture.titles, tuple(nodes.values()), tuple(arrows))
 
 
 def _wrapped(box: Box, width: float) -> Box:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
+from xlbackprop.checker.file.cells import Cell
 from xlbackprop.checker.file.formula import (
     CellFormula,
     FormulaReader,
@@ -64,6 +65,20 @@ def elements(formulas: FormulaReader, text: str, block: str) -> Iterator[tuple[C
             except UnsupportedError:
                 own = f"INDEX({text},{down + 1},{across + 1})"
             yield place, formulas.read(own, *place)
+
+
+def fill(cells: dict[Coordinates, Cell], formulas: FormulaReader, arrays: Mapping[str, str]) -> frozenset[Coordinates]:
+    """Give every cell that an array formula fills the formula of that cell alone; the cells that are filled.
+
+    Args:
+        cells: those of the sheet.
+        formulas: what reads them.
+        arrays: the array formulas by the cells that they fill; see `elements`.
+    """
+    filled = {place: rule for block, text in arrays.items() for place, rule in elements(formulas, text, block)}
+    for place, rule in filled.items():
+        cells[place] = Cell(cells[place].value if place in cells else None, formula=rule)
+    return frozenset(filled)
 
 
 class _Array:

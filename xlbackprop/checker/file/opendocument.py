@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import Any
 
-from xlbackprop.checker.file.arrays import elements
+from xlbackprop.checker.file.arrays import fill
 from xlbackprop.checker.file.cells import Cell, Content, Sheet, number_of
 from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, MOST_SHEETS, Container, UnreadableError
 from xlbackprop.checker.file.formula import FormulaReader
@@ -96,14 +96,8 @@ class _Reader:
                         self._keep(row, column, attributes, text)
             self._row += self._rows
         elif tag == "table" and self._cell is None:
-            filled = {
-                place: rule
-                for block, text in self._blocks.items()
-                for place, rule in elements(self._formulas, text, block)
-            }
-            for place, rule in filled.items():
-                self._cells[place] = Cell(self._cells[place].value if place in self._cells else None, formula=rule)
-            self.contents[self._name] = Content(dict(sorted(self._cells.items())), arrays=frozenset(filled))
+            filled = fill(self._cells, self._formulas, self._blocks)
+            self.contents[self._name] = Content(dict(sorted(self._cells.items())), arrays=filled)
 
     def text(self, data: str) -> None:
         """Take the text of a cell."""

@@ -10,7 +10,7 @@ from math import isfinite
 import numpy as np
 
 from xlbackprop.checker.file.alike_rows import AlikeRows, alike_rows
-from xlbackprop.checker.file.arrays import elements
+from xlbackprop.checker.file.arrays import fill
 from xlbackprop.checker.file.cells import Block, Blocks, Cell, Content, number_of
 from xlbackprop.checker.file.container import LONGEST_TEXT, MOST_CELLS, Container, UnreadableError, raised
 from xlbackprop.checker.file.formula import CellFormula, FormulaReader
@@ -222,14 +222,12 @@ def read_content(
         return True
 
     container.parse(part, start, end, data, reduced)
-    filled = {place: rule for block, text in arrays.items() for place, rule in elements(formulas, text, block)}
-    for place, rule in filled.items():
-        cells[place] = Cell(cells[place].value if place in cells else None, formula=rule)
+    filled = fill(cells, formulas, arrays)
     if blocks and not _stand_alone(blocks, cells):
         return read_content(container, name, part, texts, formulas, in_blocks=False)
     if any(one > other for one, other in pairwise(cells)):
         cells = {place: cells[place] for place in sorted(cells)}
-    return Content(cells, Blocks(blocks), frozenset(filled))
+    return Content(cells, Blocks(blocks), filled)
 
 
 def _stand_alone(blocks: Sequence[Block], cells: Mapping[Coordinates, Cell]) -> bool:

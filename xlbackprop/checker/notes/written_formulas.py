@@ -128,15 +128,11 @@ class _Texts:
             found = value_of(tree, self._leaf, (WORLDS,))
             if found is None or close(found, right):
                 continue
-            expression = self._meaning.derivation.expanded(own, self._columns())
+            expression = self._meaning.derivation.expanded(own, self._meaning.derivation.names.base)
             slip = self._budget.name_slip(self._setting, name, tree, to_tree(expression, self._symbol))
             shown = Mathematics().read(_relabelled(expression, self._meaning))
             return f"the written formula for {name} {slip.words}: “{text.strip()}”; right is {name} = {shown}"
         return ""
-
-    def _columns(self) -> set[str]:
-        labels = self._meaning.derivation.names
-        return set(labels.base)
 
     def _symbol(self, symbol: Symbol) -> Node:
         return ("q", _label(symbol.name, self._meaning), 0)

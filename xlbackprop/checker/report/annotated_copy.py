@@ -17,7 +17,7 @@ from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.properties import PageSetupProperties
 
 from xlbackprop.checker.file.book import Book, main_part, relationships
-from xlbackprop.checker.file.container import Container, Element, UnreadableError
+from xlbackprop.checker.file.container import Container, UnreadableError
 from xlbackprop.checker.report.findings import Finding, Report, shortened
 from xlbackprop.ground.errors import UserError, count
 from xlbackprop.ground.files import atomic_write
@@ -150,15 +150,8 @@ def _summary(workbook: Workbook, report: Report, lost: Sequence[str]) -> None:
         other.sheet_view.tabSelected = False
     rows: list[list[str]] = [[report.message], [], [name for name, _ in _COLUMNS]]
     for finding in report.findings:
-        rows.append(
-            [
-                f"{finding.sheet}!{shortened(finding.cells)}",
-                finding.quantity,
-                finding.message,
-                finding.found,
-                finding.expected,
-            ]
-        )
+        where = f"{finding.sheet}!{shortened(finding.cells)}"
+        rows.append([where, finding.quantity, finding.message, finding.found, finding.expected])
     if report.notes:
         rows += [[], ["notes", "about", "what is worth knowing beside the mistakes"]]
     for note in report.notes:
@@ -236,7 +229,7 @@ def _lost_of_drawing(container: Container, part: str, copied: Any) -> Iterator[s
     except UnreadableError:
         yield "a drawing that is damaged"
         return
-    counts = Counter(element.tag for anchor in tree.children for element in _elements(anchor))
+    counts = Counter(element.tag for tag in _DRAWN for element in tree.all(tag))
     if shapes := counts["sp"] + counts["cxnSp"] + counts["grpSp"]:
         yield f"{count(shapes, 'shape')} with their text in the drawing"
     if (pictures := counts["pic"] - len(copied._images)) > 0:
@@ -245,17 +238,10 @@ def _lost_of_drawing(container: Container, part: str, copied: Any) -> Iterator[s
         yield f"{count(charts, 'chart or diagram', 'charts or diagrams')}"
     if counts["AlternateContent"]:
         yield "what newer programs have drawn"
-    if any(kind in ("chartStyle", "chartColorStyle", "chartUserShapes") for kind in _kinds_of_charts(container, part)):
+    charts_of = (chart for kind, chart in _related(container, part) if kind == "chart")
+    if any(kind in _LOOKS_OF_A_CHART for chart in charts_of for kind, _ in _related(container, chart)):
         yield "some of the looks of charts"
 
 
-def _elements(element: Element) -> Iterator[Element]:
-    yield element
-    for tag in ("sp", "cxnSp", "grpSp", "pic", "graphicFrame", "AlternateContent"):
-        yield from element.all(tag)
-
-
-def _kinds_of_charts(container: Container, drawing: str) -> Iterator[str]:
-    for kind, chart in _related(container, drawing):
-        if kind == "chart":
-            yield from (inner for inner, _ in _related(container, chart))
+_DRAWN = ("sp", "cxnSp", "grpSp", "pic", "graphicFrame", "AlternateContent")
+_LOOKS_OF_A_CHART = ("chartStyle", "chartColorStyle", "chartUserShapes")

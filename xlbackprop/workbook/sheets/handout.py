@@ -22,7 +22,7 @@ _NUMBER_WIDTH, _CHART_COLUMNS, _CHART_ROWS = 10.5, 5, 20
 def handout(workbook: Workbook, lesson: Lesson) -> Page:
     """Fill the sheet; the trace gives the values that its formulas have."""
     page, table = Page(workbook, TITLE), lesson.table
-    paper = on_paper(lesson.arrangement, _TOP_ROW, 1)
+    paper = on_paper(lesson.arrangement, _TOP_ROW)
     page.text("A1", "The network and its derivation", Look(theme.TITLE))
     put_diagram(page, paper.diagram, table, lesson.trace, _TOP_ROW)
     for box in paper.boxes:

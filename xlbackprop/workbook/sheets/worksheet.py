@@ -75,7 +75,7 @@ def put_worksheet(workbook: Workbook, lesson: Lesson, *, solved: bool) -> list[P
 def _network(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
     """The network, with the numbers that are given, and room for the others or these too."""
     page = Page(workbook, "The network")
-    paper = on_paper(lesson.arrangement, _NETWORK_ROW, 1)
+    paper = on_paper(lesson.arrangement, _NETWORK_ROW)
     values, given = lesson.trace.at(lesson.iteration), set(lesson.derivation.given)
     _title(page, lesson, solved=solved)
     for title in paper.diagram.titles:
