@@ -17,6 +17,7 @@ from openpyxl.formula.translate import Translator
 from tests.books import TemplateBook
 from tests.cases import thorough_but
 from xlbackprop.network.templates import names
+from xlbackprop.workbook.xlsx import writer
 
 # times say nothing on a machine that is shared; generated workbooks are slow to make, and making a failing one smaller
 # takes minutes, so that the first one found is shown as it is
@@ -33,6 +34,15 @@ settings.load_profile("xlbackprop")
 # while it is read, finds none; and in each of its rows openpyxl moves the same references by as many rows
 gc.set_threshold(200_000, 20, 100)
 Translator.translate_range = staticmethod(lru_cache(1 << 17)(Translator.translate_range))
+
+# to compress as hard as what is handed out takes a tenth of the time of a workbook
+_LEVEL, writer._LEVEL = writer._LEVEL, 1
+
+
+@pytest.fixture
+def as_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workbooks in the bytes in which they are handed out."""
+    monkeypatch.setattr(writer, "_LEVEL", _LEVEL)
 
 
 @pytest.fixture(scope="session", params=thorough_but(names(), "classic"))

@@ -205,6 +205,7 @@ def test_a_dead_relu_can_be_woken_as_its_note_says() -> None:
     np.testing.assert_allclose(answers(woken, train(woken)), targets(woken), atol=0.02)
 
 
+@pytest.mark.usefixtures("as_handed_out")
 @pytest.mark.parametrize("name", thorough_but(templates.names(), "classic", "and-or"))
 def test_every_gradient_is_confirmed_and_the_file_is_light(name: str, tmp_path: Path) -> None:
     definition = load(name)

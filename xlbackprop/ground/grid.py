@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from xlbackprop.ground.errors import Problem, UserError, at_most
 
@@ -116,6 +116,7 @@ def quoted(sheet: str) -> str:
     return sheet if re.fullmatch(r"[^\W\d]\w*", sheet) else "'" + sheet.replace("'", "''") + "'"
 
 
+@lru_cache(maxsize=1 << 15)
 def column_number(letters: str) -> int:
     """The number of a column from its letters, counted from 1."""
     number = 0

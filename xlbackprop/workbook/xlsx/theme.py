@@ -79,7 +79,7 @@ LINK = "Link cell"
 SURFACE = "Surface cell"
 
 
-class Look(Struct, frozen=True):
+class Look(Struct, frozen=True, cache_hash=True):
     """How a cell looks: a named style, and what the cell's role and place add to it."""
 
     style: str = TEXT
