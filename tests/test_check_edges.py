@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from openpyxl.utils import get_column_letter
 
 from tests import handmade
-from tests.generated_sheets import Network, Slip, write
+from tests.generated_sheets import LAYOUTS, Network, Slip, write
 from tests.reports import check
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.ground.grid import address, cells_of
@@ -59,6 +60,50 @@ def test_totals_below_a_table_are_no_step(tmp_path: Path) -> None:
     below = {cell(name, LAST + 1): f"=AVERAGE({cell(name, FIRST)}:{cell(name, LAST)})" for name in ("E1", "E_total")}
     report = check(handmade.write(tmp_path / "totals.xlsx", labels=UNLABELLED, rows=ROWS, extra=below))
     assert (report.status, report.findings) == ("ok", ())
+
+
+BIASED = {
+    "h1": "[w1]*[i1]+[w2]*[i2]+$B$10",
+    "h2": "[w3]*[i1]+[w4]*[i2]+$B$10",
+    "o1": "$B$11+[w5]*[a_h1]+[w6]*[a_h2]",
+    "o2": "$B$11+[w7]*[a_h1]+[w8]*[a_h2]",
+}
+
+
+OF_BIASES: Mapping[str, tuple[str, str | None]] = {
+    "right": ("o2", None),
+    "a wrong gradient": ("∂E/∂w6", "=([a_o1]-[t1])*[a_o1]*(1-[a_o1])*[a_h1]"),
+    "that of the layer before": ("o2", "=$B$10+[w7]*[a_h1]+[w8]*[a_h2]"),
+    "that of the next layer": ("h2", "=[w3]*[i1]+[w4]*[i2]+$B$11"),
+    "none": ("o2", "=[w7]*[a_h1]+[w8]*[a_h2]"),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize("case", OF_BIASES)
+def test_biases_that_stay_as_they_are_need_no_labels(case: str, labels: str, tmp_path: Path) -> None:
+    """A weighted sum is a bias and something that depends on it, and no update of this bias."""
+    name, slip = OF_BIASES[case]
+    extra: dict[str, str | float | None] = {"A10": "b1", "B10": 0.35, "A11": "b2", "B11": 0.6}
+    path = handmade.write(
+        tmp_path / "biases.xlsx",
+        {} if slip is None else {name: slip},
+        labels=LABELS[labels],
+        rows=ROWS,
+        formulas=BIASED,
+        extra=extra,
+    )
+    report = check(path)
+    assert cells(report) == (set() if slip is None else {cell(name, row) for row in range(FIRST, LAST + 1)})
+    assert report.status == ("ok" if slip is None else "mistakes")
+    assert "8 parameters" in report.judged[-1]
+
+
+def test_a_factor_that_the_numbers_of_a_sheet_happen_to_make_is_no_convention(tmp_path: Path) -> None:
+    """The gradient lacks its input, 0.6, and a fifth of it goes on: a third of what it should, as of three samples."""
+    network = Network((1, 1), ("tanh",), "a square", "momentum as a mean", False, False, "sheets", "named", 3, False, 5)
+    write(tmp_path / "third.xlsx", network, Slip("gw1", "2*([a11]-[t1])*(1-[a11]^2)", None))
+    assert check(tmp_path / "third.xlsx").status != "ok"
 
 
 @pytest.mark.parametrize("labels", LABELS)
@@ -178,6 +223,72 @@ def test_the_gradient_of_another_loss_than_the_sheet_shows_is_not_called_right(t
 
 
 PLAIN = Network((2, 2, 2), ("linear", "linear"), "a power", "plain", False, False, "columns", "named", 3, False, 9)
+MOMENTUM = replace(PLAIN, rule="momentum from the first step", labels="shuffled")
+IN_THE_LAST_STEP: Mapping[str, tuple[Network, Slip]] = {
+    "another gradient": (
+        replace(MOMENTUM, sizes=(2, 1), activations=("tanh",), layout="blocks below"),
+        Slip("vw1", "0.9*[vw1-]+{eta}*[gw2]", 2),
+    ),
+    "no gradient": (
+        replace(MOMENTUM, sizes=(2, 2), activations=("linear",), has_biases=True, has_deltas=True),
+        Slip("vw4", "0.9*[vw4-]+{eta}", 2),
+    ),
+    "no gradient, on the last sheet but one": (
+        replace(MOMENTUM, sizes=(1, 1, 2), activations=("sigmoid", "tanh"), layout="sheets", steps=4, has_biases=True),
+        Slip("vb22", "0.9*[vb22-]+{eta}", 2),
+    ),
+}
+"""Velocities that go on otherwise than those of the other weights, which no weight shows any more, or is read as η."""
+ALWAYS_OF_ANOTHER_WEIGHT: Mapping[str, tuple[Network, Slip]] = {
+    "in blocks": (
+        replace(MOMENTUM, sizes=(1, 2), activations=("linear",), layout="blocks beside"),
+        Slip("w2", "[w1-]-[vw2-]", None),
+    ),
+    "on sheets": (
+        replace(MOMENTUM, sizes=(2, 1), activations=("leaky ReLU",), layout="sheets", steps=4, loss="a square"),
+        Slip("w2", "[w1-]-[vw2-]", None),
+    ),
+    "in rows": (
+        replace(MOMENTUM, sizes=(3, 1), activations=("linear",), layout="rows", steps=5),
+        Slip("w1", "[w2-]-[vw1-]", None),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ALWAYS_OF_ANOTHER_WEIGHT)
+def test_a_weight_that_always_starts_from_another_one_is_told_there(case: str, tmp_path: Path) -> None:
+    network, slip = ALWAYS_OF_ANOTHER_WEIGHT[case]
+    planted = {(sheet, place) for sheet, place in write(tmp_path / "another.xlsx", network, slip)}
+    report = check(tmp_path / "another.xlsx")
+    found = {
+        (one.sheet, address(*place)) for one in report.findings for block in one.cells for place in cells_of(block)
+    }
+    assert found == planted
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_updates_that_descend_nothing_are_not_called_right_by_the_labels_beside_them(
+    layout: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "cubes.xlsx", replace(PLAIN, sizes=(1, 2), activations=("linear",), layout=layout))
+    workbook = openpyxl.load_workbook(tmp_path / "cubes.xlsx")
+    for sheet in workbook:
+        for one in (one for row in sheet.iter_rows() for one in row):
+            if re.fullmatch(r"=.*-.*\$B\$2\*[^*]*", str(one.value)):
+                one.value = f"{one.value}^3"
+    workbook.save(tmp_path / "cubes.xlsx")
+    report = check(tmp_path / "cubes.xlsx")
+    assert (report.status, report.findings) == ("not_recognised", ())
+    assert "no loss was found" in report.message or "another rule" in report.message
+
+
+@pytest.mark.parametrize("case", IN_THE_LAST_STEP)
+def test_a_velocity_in_the_last_step_is_held_to_its_siblings(case: str, tmp_path: Path) -> None:
+    network, slip = IN_THE_LAST_STEP[case]
+    planted = {place for _, place in write(tmp_path / "last.xlsx", network, slip)}
+    assert cells(check(tmp_path / "last.xlsx")) == planted
+
+
 UNKNOWN_TO_LABELS: Mapping[str, tuple[Network, Slip]] = {
     "linear units": (PLAIN, Slip("gw5", "(-([t2]-[a21]))*[a11]", None)),
     "a velocity of another unit's gradient": (
@@ -256,8 +367,14 @@ def test_a_line_of_one_unit_with_any_cell_emptied_is_never_called_right(tmp_path
         assert check(tmp_path / "emptied.xlsx").status != "ok", emptied
 
 
-def without_loss(path: Path, network: Network) -> Report:
-    """The report on a right training whose losses are left out: its updates go by the errors of the outputs alone."""
+def without_loss(path: Path, network: Network, *, linked: bool = False) -> Report:
+    """The report on a right training whose losses are left out: its updates go by the errors of the outputs alone.
+
+    Args:
+        path: the workbook.
+        network: what is trained.
+        linked: whether the targets are typed in the first step alone and taken over by the others.
+    """
     write(path, network)
     workbook = openpyxl.load_workbook(path)
     for sheet in workbook:
@@ -266,6 +383,9 @@ def without_loss(path: Path, network: Network) -> Report:
                 if str(one.value) in ("E1", "E2", "E", "erro 1", "erro 2", "erro "):
                     for other in sheet[one.row]:
                         other.value = None
+                if linked and str(one.value).startswith("alvo"):
+                    for other in sheet[one.row][2:]:
+                        other.value = f"={other.offset(0, -1).coordinate}"
     workbook.save(path)
     return check(path)
 
@@ -282,6 +402,14 @@ def test_a_right_training_without_a_loss_is_never_accused(sizes: tuple[int, ...]
     report = without_loss(tmp_path / "errors.xlsx", network)
     assert (report.status, report.findings) == ("ok", ())
     assert any("½(t − y)²" in words for words in report.judged)
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (1, 1, 2)])
+def test_targets_that_are_taken_over_are_those_of_the_first_step(sizes: tuple[int, ...], tmp_path: Path) -> None:
+    network = replace(CHAIN, sizes=sizes, activations=("sigmoid",) * (len(sizes) - 1), layout="columns")
+    report = without_loss(tmp_path / "errors.xlsx", network, linked=True)
+    assert (report.status, report.findings) == ("ok", ())
+    assert "in 4 steps" in report.judged[0]
 
 
 APART = """A8 Schritt 1 2 3 4
@@ -362,10 +490,12 @@ def test_the_rate_that_stands_in_updates_is_meant_where_only_the_sheet_s_numbers
 GIVEN: Mapping[str, dict[str, str | float]] = {
     "a rate that is looked up": {"AK1": "slow", "AL1": 0.1, "AK2": "fast", "AL2": 0.5},
     "inputs that are scaled": {"AK1": 1, "AK2": 2, "AK3": 4},
+    "a list that is too long": {"AK1": 0.5},
 }
 LOOKED_UP: Mapping[str, dict[str, str]] = {
     "a rate that is looked up": {"G31": '=VLOOKUP("fast",AK1:AL2,2,FALSE)'},
     "inputs that are scaled": {f"C{row}": "=(AK1-AVERAGE(AK1:AK3))/STDEV(AK1:AK3)" for row in (FIRST,)},
+    "a list that is too long": {"G31": "=MAX(AK1:AK30000)"},
 }
 
 
@@ -382,9 +512,22 @@ def test_what_no_parameter_changes_is_given_though_it_cannot_be_followed(
     assert any(place in words for place in LOOKED_UP[case] for words in report.not_judged)
 
 
-def test_an_activation_that_cannot_be_followed_is_not_taken_as_given(tmp_path: Path) -> None:
-    changes: handmade.Changes = {"a_h1": "=FISHERINV([h1])"}
+@pytest.mark.parametrize("activation", ["=FISHERINV([h1])", "=FISHERINV(Table1[[#This Row],[h1]])"])
+def test_an_activation_that_cannot_be_followed_is_not_taken_as_given(activation: str, tmp_path: Path) -> None:
+    """Not where it does not even say which cell it reads, if what parameters change stands on both sides of it."""
+    changes: handmade.Changes = {"a_h1": activation}
     assert check(handmade.write(tmp_path / "s.xlsx", changes, labels=UNLABELLED, rows=ROWS)).status == "not_recognised"
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize("name", ["h1", "E_total", "∂E/∂w1"])
+def test_one_cell_that_cannot_be_followed_accuses_nothing_and_is_never_passed_over(
+    name: str, labels: str, tmp_path: Path
+) -> None:
+    changes: handmade.Changes = {(name, 36): "=SUM(Table1[x])"}
+    report = check(handmade.write(tmp_path / "s.xlsx", changes, labels=LABELS[labels], rows=ROWS))
+    assert (report.status, report.findings) == ("not_recognised", ())
+    assert cell(name, 36) in report.message
 
 
 def test_a_forward_pass_under_labels_that_do_not_fit_is_not_accused_where_nothing_descends(tmp_path: Path) -> None:
@@ -402,11 +545,18 @@ def test_a_sum_of_one_cell_is_as_good_as_that_cell(tmp_path: Path) -> None:
     assert (report.status, report.findings) == ("ok", ())
 
 
-def test_a_display_that_cannot_be_followed_is_named_and_keeps_nothing_from_being_judged(tmp_path: Path) -> None:
-    shown = {f"AH{row}": f"=MATCH(MAX(A{row}:B{row}),A{row}:B{row},0)" for row in range(FIRST, LAST + 1)}
-    report = check(handmade.write(tmp_path / "shown.xlsx", labels=UNLABELLED, rows=ROWS, extra=shown))
+@pytest.mark.parametrize("place", [22, 31])
+def test_a_display_that_cannot_be_followed_is_named_and_keeps_nothing_from_being_judged(
+    place: int, tmp_path: Path
+) -> None:
+    """Beside the outputs, or to the right of everything."""
+    columns = [*handmade.CLASSIC[:place], "class", *handmade.CLASSIC[place:]]
+    shown = {"class": "MATCH(0.5,[o1]:[a_o2],1)"}
+    labels = dict.fromkeys(columns, "")
+    report = check(handmade.write(tmp_path / "shown.xlsx", columns=columns, formulas=shown, labels=labels, rows=ROWS))
     assert (report.status, report.findings) == ("ok", ())
-    assert any("MATCH" in words and "AH33:AH40" in words for words in report.not_judged)
+    letter = get_column_letter(place + 1)
+    assert any("MATCH" in words and f"{letter}33:{letter}40" in words for words in report.not_judged)
 
 
 def test_classes_chosen_by_if_have_a_cross_entropy(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.formula import ArrayFormula
 
 from tests.reports import check
@@ -59,8 +61,18 @@ def told(report: Report) -> list[tuple[tuple[str, ...], str, str]]:
     return [(finding.cells, finding.kind, finding.expected) for finding in report.findings]
 
 
-def test_matrices_are_judged_element_by_element(tmp_path: Path) -> None:
-    report = check(matrices(tmp_path / "right.xlsx"))
+NAMES = {"$A$3:$B$6": "X", "$C$3:$C$6": "T", "$F$1": "eta"}
+NAMED = {columns: reduce(lambda rule, item: rule.replace(*item), NAMES.items(), RULES[columns]) for columns in RULES}
+
+
+@pytest.mark.parametrize("rules", [RULES, NAMED], ids=["addresses", "names"])
+def test_matrices_are_judged_element_by_element(rules: Mapping[str, str], tmp_path: Path) -> None:
+    path = matrices(tmp_path / "right.xlsx", rules)
+    workbook = openpyxl.load_workbook(path)
+    for cells, name in NAMES.items():
+        workbook.defined_names[name] = DefinedName(name, attr_text=f"Sheet!{cells}")
+    workbook.save(path)
+    report = check(path)
     assert (report.status, report.findings) == ("ok", ())
     assert "12 updates of 6 parameters in 2 steps" in report.judged[0]
 
@@ -152,6 +164,21 @@ def test_a_wrong_input_in_a_rule_is_found(output: str, tmp_path: Path) -> None:
     wrong = "=E6+" + step.format(p=6, x="A6")
     report = check(unit(tmp_path / "wrong.xlsx", output, step, {"E7": wrong}))
     assert told(report) == [(("E7",), "wrong_cell", "=E6+" + step.format(p=6, x="B6"))]
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_change_by_the_error_of_the_step_before_is_found_where_it_stands(output: str, tmp_path: Path) -> None:
+    """In a column of its own: the update that adds it is right as it is."""
+    step, _ = OUTPUTS[output]
+    changes: dict[str, str] = {}
+    for row in range(4, 12):
+        for column, (change, source) in {"D": ("K", f"A{row}"), "E": ("L", f"B{row}"), "F": ("M", "1")}.items():
+            changes[f"{change}{row}"] = "=" + step.format(p=row, x=source)
+            if row > 4:
+                changes[f"{column}{row}"] = f"={column}{row - 1}+{change}{row - 1}"
+    changes["L7"] = "=" + step.format(p=6, x="B7")
+    report = check(unit(tmp_path / "before.xlsx", output, step, changes))
+    assert told(report) == [(("L7",), "wrong_cell", "=" + step.format(p=7, x="B7"))]
 
 
 def test_a_rule_that_goes_the_wrong_way_is_wrong_throughout(tmp_path: Path) -> None:

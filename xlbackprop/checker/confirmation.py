@@ -171,7 +171,6 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
             item
             for item in verdict.findings
             if not _is_contradicted(calculation, item[1], excused)
-            if not verdict.doubted or _is_shared(calculation, item[1])
             if calculation.is_plain or not _are_updates(calculation, item[1])
         )
         dropped = [
@@ -212,11 +211,6 @@ def _steps(calculation: CalculationVerdict, table: IterationTable, nodes: Iterab
     """The rows, or the columns of a table that is turned, in which cells stand."""
     along = 2 if table.transposed else 1
     return {int(calculation.graph.positions[node][along]) for node in nodes if node > TEXT}
-
-
-def _is_shared(calculation: CalculationVerdict, finding: Finding) -> bool:
-    """Whether the calculation calls a cell of a finding wrong as well."""
-    return not {mistake.node for mistake in calculation.mistakes}.isdisjoint(_nodes(calculation, finding))
 
 
 def _is_only_unlike_its_label(finding: Finding, table: IterationTable) -> bool:

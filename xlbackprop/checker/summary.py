@@ -117,6 +117,15 @@ def _loose(calculation: CalculationVerdict, verdicts: Sequence[Verdict]) -> Iter
     graph = calculation.graph
     tables = {verdict.found.sheet for verdict in verdicts}
     sheets = Counter(graph.positions[node][0] for node in calculation.loose.tolist())
+    labelled = {
+        (verdict.found.sheet, *verdict.table.coordinates(line, step))
+        for verdict in (() if calculation.descents else verdicts)
+        for line in (*verdict.table.lines.values(), *verdict.meaning.lines)
+        for step in range(1, len(verdict.table.steps))
+    }
+    updates = (graph.positions[node] for node in calculation.model.targets.tolist() if not calculation.descents)
+    if any(where[0] in tables and where not in labelled for where in updates):
+        yield "; ".join(not_judged_words(calculation))
     mistaken = {graph.positions[mistake.node][0] for mistake in calculation.mistakes}
     for sheet, number in sheets.items():
         if sheet not in tables:

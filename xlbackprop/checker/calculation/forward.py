@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator
 
 import numpy as np
@@ -176,31 +177,40 @@ def pasted_numbers(model: Model) -> Iterator[Mistake]:
 def strangers(model: Model, known_mistakes: Container[int]) -> Iterator[Mistake]:
     """Cells that no update is calculated from, with another formula than the same cell of the two steps before.
 
-    The next step, where there is one, has that of those again; in the last one all that it would read is as before.
+    What is carried on from step to step needs but one, where the others of its build go on with theirs. The next step,
+    where there is one, has the formula of those again; in the last one all that it would read is as before.
     """
     graph, kind_of = model.graph, model.graph.kind_of
     steps = Neighbours(graph, model.threads.usual_moves)
-    free = model.depends & ~model.feeds & ~model.evaluation.is_cut & (kind_of >= 0)
-    for node in np.flatnonzero(free).tolist():
-        if node in known_mistakes:
+    free = np.flatnonzero(model.depends & ~model.feeds & ~model.evaluation.is_cut & (kind_of >= 0)).tolist()
+    go_on: dict[str, list[bool]] = defaultdict(list)
+    for node in free:
+        earlier = steps.before(node)
+        go_on[skeleton(graph, earlier)].append(kind_of[node] == kind_of[earlier])
+    for node in free:
+        earlier = steps.before(node)
+        if node in known_mistakes or earlier in known_mistakes:
             continue
         _, row, column = graph.positions[node]
-        earlier = steps.before(node)
         formula = graph.formulas[earlier]
         usual = kind_of[earlier]
-        if formula is None or usual < 0 or usual == kind_of[node] or kind_of[steps.before(earlier)] != usual:
+        if formula is None or usual < 0 or usual == kind_of[node]:
+            continue
+        others = go_on[skeleton(graph, earlier)]
+        start = steps.before(earlier)
+        is_carried = start in graph.named(earlier) and sum(others) >= max(1, len(others) - 1)
+        if kind_of[start] != usual and not is_carried:
             continue
         later = steps.after(node)
         if later > TEXT and graph.is_formula(later) and kind_of[later] != usual:
             continue
-        known = graph.read(text := "=" + formula.written(row, column), node)
+        known = model.read(text := "=" + formula.written(row, column), node)
         if known is None:
             continue
         program, operands = known
-        read = [operand for operand in operands.tolist() if operand > TEXT and graph.is_formula(operand)]
-        if kind_of[later] != usual and not (
-            read and all(skeleton(graph, one) == skeleton(graph, steps.before(one)) for one in read)
-        ):
+        read = [operand for operand in operands.tolist() if graph.is_formula(operand) and operand != earlier]
+        goes_on = all(skeleton(graph, one) == skeleton(graph, steps.before(one)) for one in read)
+        if kind_of[later] != usual and not (read and goes_on):
             continue
         right, _ = calculated(program, operands, model.evaluation.seen[operands])
         if not bool(alike(model.evaluation.seen[node], right)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +16,6 @@ from xlbackprop.checker.calculation.program import Identities, Program, Slot, de
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell
 from xlbackprop.checker.file.formula import CellFormula, FormulaReader, Node, Position, Reference
-from xlbackprop.ground.grid import column_number
 
 MOST_OPERANDS = 20_000_000
 """Cells that are read by all formulas together; a workbook with more is too large to judge."""
@@ -26,8 +24,6 @@ BLANK, TEXT = 0, 1
 """The nodes of all empty cells, and of all cells with text."""
 _FIRST = 2
 _COLUMNS = 1 << 15
-
-_DEFINED = re.compile(r"=?('(?:[^']|'')+'|[^\W\d][\w.]*)!\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
 
 
 class TooLargeError(Exception):
@@ -329,17 +325,17 @@ class Graph:
     def _defined(
         self, name: str, count: int
     ) -> tuple[tuple[str | None, tuple[Identities, Identities]], tuple[str | None, tuple[Identities, Identities]]]:
-        match = _DEFINED.fullmatch(self.book.defined_names.get(name, ""))
-        if match is None:
+        corners = self.book.named_cells(name)
+        if corners is None:
             raise _UnknownError(f"the name {name}")
-        sheet = match[1].strip("'").replace("''", "'")
-        if sheet not in self._keys:
-            raise _UnknownError(f"a reference to {sheet}, which is not in the workbook")
 
-        def corner(letters: str, digits: str) -> tuple[str | None, tuple[Identities, Identities]]:
-            return sheet, (np.full(count, int(digits)), np.full(count, column_number(letters)))
+        def filled(corner: Position) -> tuple[str | None, tuple[Identities, Identities]]:
+            sheet, row, column = corner
+            if sheet not in self._keys:
+                raise _UnknownError(f"a reference to {sheet}, which is not in the workbook")
+            return sheet, (np.full(count, row), np.full(count, column))
 
-        return corner(match[2], match[3]), corner(match[4] or match[2], match[5] or match[3])
+        return filled(corners[0]), filled(corners[1])
 
     def _looked_up(self, sheet: str, rows: Identities, columns: Identities) -> Identities:
         keys = self._keys[sheet]

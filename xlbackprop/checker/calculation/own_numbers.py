@@ -145,16 +145,18 @@ class _Numbers:
         """The formula cells between those that depend on what is trained, on the sheets where that is."""
         graph = self.graph
         sheets = {training.sheet for training in verdict.trainings}
-        places: dict[str, list[Coordinates]] = defaultdict(list)
+        rows: dict[str, list[int]] = defaultdict(list)
+        columns: dict[str, list[int]] = defaultdict(list)
         for node in np.flatnonzero(verdict.model.depends).tolist():
-            sheet, *place = graph.positions[node]
+            sheet, row, column = graph.positions[node]
             if sheet in sheets and graph.is_formula(node):
-                places[sheet].append((place[0], place[1]))
-        corners = {sheet: (np.min(found, axis=0), np.max(found, axis=0)) for sheet, found in places.items()}
-        for node, (sheet, *place) in enumerate(graph.positions):
-            if sheet in corners and graph.is_formula(node):
-                first, last = corners[sheet]
-                if (first <= place).all() and (place <= last).all():
+                rows[sheet].append(row)
+                columns[sheet].append(column)
+        ends = {sheet: (min(rows[sheet]), max(rows[sheet]), min(columns[sheet]), max(columns[sheet])) for sheet in rows}
+        for node, (sheet, row, column) in enumerate(graph.positions):
+            if sheet in ends and graph.is_formula(node):
+                top, bottom, left, right = ends[sheet]
+                if top <= row <= bottom and left <= column <= right:
                     yield node
 
     def gaps(self, node: int) -> Iterator[tuple[str, Position]]:
@@ -290,8 +292,7 @@ class _Numbers:
 
     def _is_emptied(self, node: int, position: Position) -> bool:
         """Whether the same formula stands on both sides of an empty cell, or where others of a kind read theirs."""
-        both = [[self.formula_at(side) for side in sides] for sides in _sides(position)]
-        if any(one and one == other for one, other in both):
+        if self._is_in_line(position):
             return True
         kind = self.graph.kind(node)
         assert kind is not None
@@ -299,6 +300,11 @@ class _Numbers:
         others = kind.operands[(kind.operands[:, blank] != BLANK).all(axis=1)][:, blank]
         calculated = sum(all(self.graph.is_formula(other) for other in row) for row in others.tolist())
         return 2 * calculated > len(kind.cells) and not self._goes_on(node)
+
+    def _is_in_line(self, position: Position) -> bool:
+        """Whether the same formula stands on both sides of a cell."""
+        both = (map(self.formula_at, sides) for sides in _sides(position))
+        return any(one and one == other != self.formula_at(position) for one, other in both)
 
     def _goes_on(self, node: int) -> bool:
         """Whether a kind of formula reads cells of its own kind, as a running mean does that starts from nothing."""
@@ -309,7 +315,7 @@ class _Numbers:
         """Why the number of a cell could not be compared, and the cell; nothing where it is what its formula gives."""
         position = self.graph.positions[node]
         problem = self.problems.get(node)
-        if problem is not None and not len(self.graph.readers(node)):
+        if problem is not None and not len(self.graph.readers(node)) and not self._is_in_line(position):
             return  # what only shows something to people; it is among what was not judged
         if problem is not None:
             yield f"cannot be followed ({problem or 'an unusual formula'})", position

@@ -45,15 +45,20 @@ def model_of(book: Book) -> Model:
     whole = order_of(graph, np.zeros(graph.size, dtype=np.bool_))
     updates = find_updates(graph, whole)
     sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
-    model = _model(graph, updates, _kept(graph, sheets), {})
+    kept = _kept(graph, sheets)
+    model = _model(graph, updates, kept, {})
     may_wait = np.array(["IF(" in skeleton(graph, node) for node in model.targets.tolist()], dtype=np.bool_)
     standing = np.flatnonzero((model.steps == 0).all(axis=1) & may_wait)
-    if len(standing):
-        passed = {int(model.targets[index]): int(model.parameters[index]) for index in standing.tolist()}
-        moving = np.setdiff1d(np.arange(len(updates.targets)), standing)
-        rest = Updates(updates.targets[moving], updates.parameters[moving])
-        model = _model(graph, rest, _kept(graph, sheets), passed)
-    return model
+    passed = {int(model.targets[index]): int(model.parameters[index]) for index in standing.tolist()}
+    if passed:
+        updates = _without(updates, standing)
+        model = _model(graph, updates, kept, passed)
+    others = np.array(model.threads.others, dtype=np.int64)
+    return _model(graph, _without(updates, others), kept, passed) if len(others) else model
+
+
+def _without(updates: Updates, some: Identities) -> Updates:
+    return Updates(np.delete(updates.targets, some), np.delete(updates.parameters, some))
 
 
 def stateful_model_of(model: Model) -> Model | None:
@@ -68,7 +73,10 @@ def stateful_model_of(model: Model) -> Model | None:
         return None
     updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
     sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
-    return _model(graph, updates, _kept(graph, sheets), {}, states)
+    kept = _kept(graph, sheets)
+    found = _model(graph, updates, kept, {}, states)
+    others = np.array(found.threads.others, dtype=np.int64)
+    return _model(graph, _without(updates, others), kept, {}, states) if len(others) else found
 
 
 def _shares(graph: Graph, states: tuple[State, ...], targets: Identities) -> list[int]:
@@ -228,10 +236,9 @@ def _tried(
 def _as_here(one: Descent) -> Descent:
     """A descent whose updates are held to the numbers of the sheet alone, as where some are typed in twice.
 
-    Where they go down a multiple of the loss, it has to be one that people use, such as 2, ½ or 1/n.
+    Where they go down a multiple of the loss, it has to be one that people use: 2 or ½.
     """
-    usual = max(one.factor, 1 / one.factor) if one.factor else np.nan
-    is_convention = abs(usual - round(usual)) < CLOSENESS * usual if np.isfinite(usual) else False
+    is_convention = any(abs(one.factor - usual) < CLOSENESS for usual in (0.5, 1.0, 2.0))
     return replace(one, is_right=one.is_right | one.is_right_here) if is_convention else one
 
 

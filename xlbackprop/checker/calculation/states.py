@@ -45,12 +45,13 @@ def with_states(
         if depends[kind.cells].any():
             for slot in _going_on(graph, number, depends, moves):
                 alike[skeleton(graph, int(kind.cells[0])), slot].append(number)
+    steps = Neighbours(graph, moves)
     slots: dict[int, int] = {}
     for (build, slot), numbers in alike.items():
         is_used = any(is_backward[graph.kinds[number].cells].any() for number in numbers)
-        if is_used and _is_carried(graph, numbers, slot, build):
+        if is_used and _is_carried(graph, numbers, slot, build, steps):
             slots.update((node, slot) for number in numbers for node in graph.kinds[number].cells.tolist())
-    slots |= _odd(graph, slots, is_backward, moves)
+    slots |= _odd(graph, slots, is_backward, steps)
     positions, operands_of = list(graph.positions), {int(graph.kind_of[node]) for node in slots}
     kinds = [
         replace(kind, operands=kind.operands.copy()) if number in operands_of else kind
@@ -87,13 +88,13 @@ def _going_on(graph: Graph, number: int, depends: Flags, moves: Mapping[str, Mov
                 yield slot
 
 
-def _is_carried(graph: Graph, numbers: Iterable[int], slot: int, build: str) -> bool:
+def _is_carried(graph: Graph, numbers: Iterable[int], slot: int, build: str, steps: Neighbours) -> bool:
     """Whether an operand of formulas of one build is the same thing one step before."""
     operands = np.concatenate([graph.kinds[number].operands[:, slot] for number in numbers]).tolist()
     roots = [graph.link(node) if node > TEXT else BLANK for node in operands]
-    carried = [graph.is_formula(root) and skeleton(graph, root) == build for root in roots if root > TEXT]
-    starts = [root <= TEXT or not graph.is_formula(root) for root in roots]
-    return any(carried) and (2 * (sum(carried) + sum(starts)) > len(roots) or 2 * sum(carried) >= len(roots))
+    carried = [graph.is_formula(root) and skeleton(graph, root) == build for root in roots]
+    starts = [not graph.is_formula(root) or not graph.is_formula(steps.before(root)) for root in roots]
+    return any(carried) and 2 * sum(one or other for one, other in zip(carried, starts, strict=True)) > len(roots)
 
 
 def _is_step_back(graph: Graph, moves: Mapping[str, Move], earlier: int, later: int) -> bool:
@@ -105,9 +106,8 @@ def _is_step_back(graph: Graph, moves: Mapping[str, Move], earlier: int, later: 
     return sheet == other and (down - row == rows if rows else across - column == columns)
 
 
-def _odd(graph: Graph, slots: Mapping[int, int], is_backward: Flags, moves: Mapping[str, Move]) -> dict[int, int]:
+def _odd(graph: Graph, slots: Mapping[int, int], is_backward: Flags, steps: Neighbours) -> dict[int, int]:
     """Cells of other formulas between states that read the one before them, each with the slot of this one."""
-    steps = Neighbours(graph, moves)
     found = {}
     for node in slots:
         later = steps.after(node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -125,8 +125,18 @@ class Step:
                     ahead.append(other)
             if len(found) > LARGEST_STEP:
                 raise TooWideError
+        found |= set(self._read_by_one(found))
         level = model.evaluation.order.level
         return sorted(found, key=lambda node: int(level[node]))
+
+    def _read_by_one(self, nodes: Iterable[int]) -> Iterator[int]:
+        """The formula cells that only one update reads, such as a change that is made with another step's numbers."""
+        is_cut, carried = self.model.evaluation.is_cut, {state.node for state in self.model.states}
+        for node in nodes:
+            for operand in self.graph.operands(node).tolist() if is_cut[node] else ():
+                is_inner = self.model.depends[operand] and not is_cut[operand] and self.graph.is_formula(operand)
+                if is_inner and operand not in carried and self.graph.readers(operand).tolist() == [node]:
+                    yield operand
 
     def operands_of(self, node: int) -> Array:
         """The numbers that a formula reads, of shape (operands, worlds)."""

@@ -31,6 +31,8 @@ class Threads(Struct, frozen=True):
     """Cells that take over another parameter's new value: the cell that they should take it from."""
     strayed: dict[int, int]
     """Updates, by their number, that start from another parameter: the one that they should start from."""
+    others: tuple[int, ...]
+    """What is no update, by its number: the same cell of the step before is none, nor what any starts from."""
     broken: tuple[tuple[int, int], ...]
     """Parameters with formulas that are no update, each with the parameter that it should go on from."""
     pasted: tuple[int, ...]
@@ -84,25 +86,30 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
     update_of = {int(parameter): index for index, parameter in enumerate(parameters)}
     number_of = {int(target): index for index, target in enumerate(targets)}
     before: dict[int, int] = {}
+    taken_over: set[int] = set()
     for parameter in update_of:
         root = graph.link(parameter)
         while root in passed:
             root = graph.link(passed[root])
         if root in number_of:
             before[parameter] = int(parameters[number_of[root]])
+            taken_over.add(root)
     for target, index in number_of.items():
         before.setdefault(target, int(parameters[index]))
+    is_apart = number_of.keys().isdisjoint(update_of)
     votes: dict[tuple[object, ...], Counter[Move]] = defaultdict(Counter)
     for node, earlier in before.items():
-        for voters in _voters(graph, node, earlier, node in update_of):
+        for voters in _voters(graph, node, earlier, not is_apart or node in update_of):
             votes[voters][_move(order, graph, earlier, node)] += 1
     moves: dict[int, Move] = {}
     crossed: dict[int, int] = {}
     strayed: dict[int, int] = {}
+    others: list[int] = []
+    first_of: dict[int, int] = {}
     repeating: list[tuple[int, int]] = []
     for node, earlier in before.items():
-        here, everywhere = _voters(graph, node, earlier, node in update_of)
-        counts = votes[here] if votes[here].total() > 1 else votes[everywhere]
+        here, everywhere = _voters(graph, node, earlier, not is_apart or node in update_of)
+        counts = votes[here] if max(votes[here].values()) > 1 else votes[everywhere]
         usual = max(counts, key=lambda move: (counts[move], move.count(0)))  # straight on, where as many go either way
         if 2 * counts[usual] < counts.total() + (usual.count(0) < 2) or counts[usual] < 2:
             continue
@@ -110,11 +117,18 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
         if _move(order, graph, earlier, node) == usual:
             continue
         expected = graph.node(_moved(graph.positions[node], usual, order, names))
-        if expected <= TEXT or expected == node:
+        if expected == node or (expected <= TEXT and node not in number_of):
             continue
         if node in number_of:
-            if expected in update_of or expected in number_of or not graph.is_formula(expected):
+            line = [expected]
+            while line[-1] in number_of and line[-1] not in first_of:
+                line.append(graph.node(_moved(graph.positions[line[-1]], usual, order, names)))
+            first = first_of.get(line[-1], line[-1])
+            first_of.update(dict.fromkeys(line, first))
+            if expected in update_of or (first > TEXT and not graph.is_formula(first)):
                 strayed[number_of[node]] = expected
+            elif usual.count(0) == len(usual) - 1 and node not in taken_over:
+                others.append(number_of[node])
         elif expected in update_of:
             crossed[node] = int(targets[update_of[expected]])
         elif expected in number_of and graph.link(node) == expected:
@@ -132,7 +146,9 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
     if usual_moves:
         broken += _ended(graph, update_of, number_of, usual_moves[0][0], order, names)
     pasted = _pasted(graph, update_of, number_of, before, moves, order, names)
-    return Threads(before, moves, crossed, strayed, tuple(broken), pasted, _usual_moves(graph, moves))
+    usual_kinds = {int(graph.kind_of[node]) for node in number_of if number_of[node] not in others}
+    others = [index for index in others if int(graph.kind_of[targets[index]]) not in usual_kinds]
+    return Threads(before, moves, crossed, strayed, tuple(others), tuple(broken), pasted, _usual_moves(graph, moves))
 
 
 def _usual_moves(graph: Graph, moves: Mapping[int, Move]) -> dict[str, Move]:

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from xlbackprop.checker.calculation.biases import odd_biases
 from xlbackprop.checker.calculation.carrying import carrying_mistakes, shares_of
 from xlbackprop.checker.calculation.forward import pasted_numbers, strangers
 from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError
@@ -140,6 +141,9 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     if found:
         wrong += carrying_mistakes(model, found, {one.node for one in wrong})
         wrong += strangers(model, {one.node for one in wrong})
+        adjoints = [np.nan_to_num(descent.adjoint) for descent in found]
+        odd = list(odd_biases(model, np.any([(one != 0).any(axis=1) for one in adjoints], axis=0)))
+        wrong += [one for one in odd if one.node not in {other.node for other in wrong}]
     wrong = [one for one in wrong if not (after[one.node] or after[model.graph.operands(one.node)].any())] + pasted
     wrong += list(_in_line(model, wrong))
     trainings = [training for descent in found for training in _trainings(model, descent)]

@@ -53,6 +53,7 @@ def elements(formulas: FormulaReader, text: str, block: str) -> Iterator[tuple[C
     rows, columns = last[0] - first[0] + 1, last[1] - first[1] + 1
     if rows < 1 or columns < 1 or not 1 < rows * columns <= MOST_CELLS_OF_AN_ARRAY:
         return
+    text = formulas.unnamed(text)
     whole = formulas.read(text, *first)
     for down in range(rows):
         for across in range(columns):
@@ -102,7 +103,7 @@ class _Array:
                 return columns, rows
             case "call" if node[1] == "MMULT" and len(node[2]) == 2:
                 return self._shape(node[2][0])[0], self._shape(node[2][1])[1]
-            case "name":  # of one cell or of many
+            case "name":  # it stands for no cells
                 raise UnsupportedError
             case "call" if node[1] in _ONE_NUMBER:
                 return 1, 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
@@ -13,10 +14,11 @@ from msgspec import Struct
 from xlbackprop.checker.file import delimited, opendocument
 from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.container import MOST_SHEETS, Container, Element, UnreadableError, raised
-from xlbackprop.checker.file.formula import FormulaReader
+from xlbackprop.checker.file.formula import FormulaReader, Position
 from xlbackprop.checker.file.sheet_reader import read_content
-from xlbackprop.ground.grid import quoted
+from xlbackprop.ground.grid import column_number, quoted
 
+_NAMED = re.compile(r"=?('(?:[^']|'')+'|[^\W\d][\w.]*)!\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
 _POINTED = frozenset({"INDIRECT", "OFFSET"})
 """Functions that read cells which their formula does not name."""
 
@@ -37,6 +39,15 @@ class Book(Struct, dict=True):
     def formulas(self) -> int:
         """How many formula cells there are."""
         return sum(sheet.formulas for sheet in self.sheets)
+
+    def named_cells(self, name: str) -> tuple[Position, Position] | None:
+        """The first and the last of the cells that a name stands for; None where it stands for something else."""
+        match = _NAMED.fullmatch(self.defined_names.get(name, ""))
+        if match is None:
+            return None
+        sheet = match[1].strip("'").replace("''", "'")
+        letters, digits = match[4] or match[2], match[5] or match[3]
+        return (sheet, int(match[3]), column_number(match[2])), (sheet, int(digits), column_number(letters))
 
     def with_all_they_read(self, sheets: Iterable[Sheet]) -> list[Sheet]:
         """Some sheets and all that their formulas read, directly or through others, in the order of the tabs.
@@ -83,7 +94,8 @@ def read(path: Path) -> Book:
     targets = relationships(container, main)
     strings = next((target for kind, target in targets.values() if kind == "sharedStrings"), "")
     texts = _strings(container, strings) if strings in container.names else []
-    formulas = FormulaReader()
+    names = {element.attributes.get("name", ""): element.content() for element in tree.all("definedName")}
+    formulas = FormulaReader({name: text for name, text in names.items() if _NAMED.fullmatch(text)})
     sheets = []
     entries = tree.all("sheet")
     if len(entries) > MOST_SHEETS:
@@ -99,7 +111,6 @@ def read(path: Path) -> Book:
             sheets.append(Sheet(name, part, partial(read_content, container, name, part, texts, formulas)))
     if not sheets:
         raise UnreadableError("the workbook has no sheet with cells")
-    names = {element.attributes.get("name", ""): element.content() for element in tree.all("definedName")}
     return Book(path, container, _distinct(sheets), names)
 
 

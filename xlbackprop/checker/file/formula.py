@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -125,10 +125,15 @@ _REFERENCE = re.compile(
 )
 
 
+_NAME = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')|(?<![\w.$!'])([^\W\d][\w.]*)(?![\w(.!])""")
+
+
 class FormulaReader:
     """All formulas of a workbook, each kind kept once."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[str, str] | None = None) -> None:
+        """Take the cells that the workbook has names for, such as `Sheet1!$B$2`."""
+        self._names = names or {}
         self._known: dict[tuple[str | Reference, ...], CellFormula] = {}
         self._last: dict[int, tuple[str, CellFormula]] = {}
 
@@ -147,6 +152,10 @@ class FormulaReader:
         if template:
             self._last[column] = (template, formula)
         return formula
+
+    def unnamed(self, text: str) -> str:
+        """A formula with the cells that its names stand for."""
+        return _NAME.sub(lambda match: match[1] or self._names.get(match[2], match[2]), text)
 
     def _read(self, text: str, row: int, column: int) -> CellFormula:
         pieces: list[str | Reference] = []

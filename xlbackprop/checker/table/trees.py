@@ -23,7 +23,6 @@ from xlbackprop.checker.file.formula import (
 from xlbackprop.checker.table.recognise import IterationTable
 from xlbackprop.checker.worlds import ELSEWHERE, derivation_of
 from xlbackprop.derivation import Role
-from xlbackprop.ground.grid import column_number
 from xlbackprop.network import LEARNING_RATE
 
 DEEPEST_CHAIN = 25
@@ -31,7 +30,6 @@ DEEPEST_CHAIN = 25
 MOST_LEAVES = 2_000
 """Of a tree with all its helpers written out: helpers that read one another twice double it at every step."""
 
-_DEFINED = re.compile(r"=?('(?:[^']|'')+'|[^\W\d][\w.]*)!\$?([A-Z]{1,3})\$?(\d{1,7})")
 
 Key = int
 """The number of a tree: equal trees, such as those of one column's cells, have one number."""
@@ -334,11 +332,10 @@ class Trees:
     def _special(self, node: Node, formula: CellFormula, position: Position, step: int) -> Node:
         """The leaf or leaves for a range or a defined name."""
         if node[0] == "name":
-            match = _DEFINED.fullmatch(self._book.defined_names.get(node[1], ""))
-            if match is None:
+            corners = self._book.named_cells(node[1])
+            if corners is None or corners[0] != corners[1]:
                 return ("unknown", f"the name {node[1]}")
-            sheet = match[1].strip("'").replace("''", "'")
-            return self._leaf((sheet, int(match[3]), column_number(match[2])), step, True)
+            return self._leaf(corners[0], step, True)
         sheet, top, left = formula.references[node[1]].at(*position)
         _, bottom, right = formula.references[node[2]].at(*position)
         if not 0 < (bottom - top + 1) * (right - left + 1) <= WIDEST_RANGE or bottom < top:
