@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from xlbackprop import UserError
-from xlbackprop.ground.files import absolute, as_typed, atomic_write, require_writable
+from xlbackprop.ground.files import absolute_path, as_typed, atomic_write, require_writable
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
@@ -72,7 +72,7 @@ def test_a_folder_above_a_link_is_that_of_what_it_points_to(tmp_path: Path, monk
     written = Path("here") / ".." / "a.txt"
     write(written)
     assert (tmp_path / "far" / "a.txt").read_text() == "new"
-    assert absolute(written).read_text() == "new"
+    assert absolute_path(written).read_text() == "new"
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from xlbackprop import Definition, build, load, train
 from xlbackprop.ground.grid import address
 from xlbackprop.network.templates import names
 from xlbackprop.walkthrough import fit
-from xlbackprop.workbook.sheets.predictions import CURVE_STEPS, STEPS, TITLE, Layout
+from xlbackprop.workbook.sheets.predictions import CURVE_STEPS, MAP_STEPS, TITLE, Layout
 
 TOP, LEFT = 5, 2
 Array = NDArray[np.float64]
@@ -86,12 +86,12 @@ MAPS: dict[str, tuple[Typed, tuple[float, ...]]] = {
 def test_each_cell_of_the_map_is_a_forward_pass(template: str, folder: Path) -> None:
     definition, (typed, (left, right, low, high)) = load(template), MAPS[template]
     cells = recalculated(template, folder, typed)
-    across, upwards = np.linspace(left, right, STEPS), np.linspace(low, high, STEPS)
-    np.testing.assert_allclose(block(cells, TOP + STEPS, LEFT, 1, STEPS)[0], across, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(block(cells, TOP, 1, STEPS, 1)[::-1, 0], upwards, rtol=1e-12, atol=1e-12)
+    across, upwards = np.linspace(left, right, MAP_STEPS), np.linspace(low, high, MAP_STEPS)
+    np.testing.assert_allclose(block(cells, TOP + MAP_STEPS, LEFT, 1, MAP_STEPS)[0], across, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(block(cells, TOP, 1, MAP_STEPS, 1)[::-1, 0], upwards, rtol=1e-12, atol=1e-12)
     at = weights(definition, int(typed.get("after", definition.iterations) or 0))
     passed = [[forward(definition, at, (x, y))[typed.get("shown", "a_o1")] for x in across] for y in upwards[::-1]]
-    np.testing.assert_allclose(block(cells, TOP, LEFT, STEPS, STEPS), passed, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(block(cells, TOP, LEFT, MAP_STEPS, MAP_STEPS), passed, rtol=1e-9, atol=1e-12)
 
 
 def test_the_boundary_of_a_hidden_unit_is_where_its_weighted_sum_is_0(folder: Path) -> None:
@@ -132,7 +132,7 @@ def test_numbers_too_large_for_a_column_are_shown_shorter(folder: Path) -> None:
 @pytest.mark.parametrize(("made", "choices"), [(68, {}), (68, {"i1 to": 90}), (0, {})])
 def test_a_flat_map_says_so(made: int, choices: Typed, folder: Path) -> None:
     cells = recalculated("classic", folder, {"after": made, **choices})
-    shown = block(cells, TOP, LEFT, STEPS, STEPS)
+    shown = block(cells, TOP, LEFT, MAP_STEPS, MAP_STEPS)
     is_flat = round(shown.min(), 2) == round(shown.max(), 2)
     assert cells[TITLE, "A3"] == ("The same everywhere here, to two decimals." if is_flat else "")
     assert is_flat == (made == 68 and not choices)

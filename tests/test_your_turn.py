@@ -30,7 +30,7 @@ from xlbackprop.workbook.sheets.your_turn import (
     RIGHT,
     TITLE,
     WRONG,
-    questions,
+    exercise_lines,
 )
 
 Judge = Callable[[Path, Changes], Cells]
@@ -257,7 +257,7 @@ def test_what_is_right_rounded_to_the_digits_asked_is_never_called_a_slip(
 @pytest.mark.parametrize("name", template_names())
 def test_no_more_is_asked_than_a_person_would_calculate(name: str) -> None:
     definition = load(name)
-    lines = questions(derive(definition))
+    lines = exercise_lines(derive(definition))
     asked = [question for question in lines if question.is_asked]
     assert 5 <= len(asked) <= MOST_QUESTIONS
     assert not any(isinstance(question.expression, Symbol) for question in asked)
@@ -349,9 +349,9 @@ def test_new_weights_are_asked_only_where_they_move(iteration: int, moves: bool,
     assert cells.get((TITLE, f"D{row}"), "") == (WRONG if moves else "")
     assert ("Not asked" in str(cells[TITLE, f"E{row}"])) != moves
     told = str(cells[TITLE, PROGRESS_CELL])
-    asked = sum(question.is_asked for question in questions(derive(load("iris-mini"))))
+    asked = sum(question.is_asked for question in exercise_lines(derive(load("iris-mini"))))
     updates = sum(
-        question.is_asked and question.name.startswith("new ") for question in questions(derive(load("iris-mini")))
+        question.is_asked and question.name.startswith("new ") for question in exercise_lines(derive(load("iris-mini")))
     )
     assert told.startswith(f"{int(moves)} of {asked - (0 if moves else updates)} answered")
     book = build(load("iris-mini"), tmp_path / "stored.xlsx", sheets=ONLY, iteration=iteration)

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.ground import programs
 from xlbackprop.ground.errors import UserError, message_of, one_of, shown
-from xlbackprop.ground.files import absolute
+from xlbackprop.ground.files import absolute_path
 
 if TYPE_CHECKING:
     from xlbackprop.checker.table.column_map import Map
@@ -222,7 +222,7 @@ class _Worker:
         assert self._process is not None
         assert self._process.stdin is not None
         words = {
-            "path": str(absolute(request.path)),
+            "path": str(absolute_path(request.path)),
             "engine": request.engine,
             "table_map": msgspec.to_builtins(request.table_map),
             "copy": None if request.copy is None else str(request.copy),

@@ -20,7 +20,7 @@ MOST_PARAMETERS = 100
 LEAST_ITERATIONS = 500
 """Below, writing the iteration down takes as long as it saves."""
 
-Row = tuple[float, ...]
+Numbers = tuple[float, ...]
 Iteration = Callable[[Array, Array, Array, Array], Array]
 """The parameters after an iteration, from those before, the inputs, the targets and the learning rate; all (1, n)."""
 
@@ -28,9 +28,9 @@ Iteration = Callable[[Array, Array, Array, Array], Array]
 class Unrolled(Struct, frozen=True):
     """An iteration that was written down."""
 
-    run: Callable[[Row, Sequence[Row], Sequence[float], Callable[[Row], None]], Row]
+    run: Callable[[Numbers, Sequence[Numbers], Sequence[float], Callable[[Numbers], None]], Numbers]
 
-    def train(self, parameters: Array, samples: Sequence[Row], rates: Sequence[float], history: Array) -> Array:
+    def train(self, parameters: Array, samples: Sequence[Numbers], rates: Sequence[float], history: Array) -> Array:
         """Train for one iteration a sample, and keep in `history` what the parameters were before each.
 
         Args:
@@ -45,7 +45,7 @@ class Unrolled(Struct, frozen=True):
         Raises:
             ArithmeticError: a number got where the equations take another turn than when they were written down.
         """
-        rows: list[Row] = []
+        rows: list[Numbers] = []
         after = self.run(tuple(parameters[0].tolist()), samples, rates, rows.append)
         history[: len(rows), 0] = rows
         return np.array([after])

@@ -75,7 +75,7 @@ def require_writable(target: Path) -> Path:
     return place
 
 
-def absolute(path: Path) -> Path:
+def absolute_path(path: Path) -> Path:
     """A path that means the same wherever one is.
 
     Raises:
@@ -91,7 +91,7 @@ def absolute(path: Path) -> Path:
 
 def _at_the_end_of_links(target: Path) -> Path:
     try:
-        return Path(os.path.realpath(absolute(target)))
+        return Path(os.path.realpath(absolute_path(target)))
     except ValueError:
         raise UserError(f"{target}: no file can have such a name") from None
     except OSError as error:

@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
 
 
-class Samples(Struct, frozen=True):
+class CsvSamples(Struct, frozen=True):
     """What a file of samples holds."""
 
     path: Path
@@ -33,7 +33,7 @@ class Samples(Struct, frozen=True):
     """In which line of the file each sample stands."""
 
 
-def read_samples(definition: Path, name: str, outputs: object) -> Samples:
+def read_samples(definition: Path, name: str, outputs: object) -> CsvSamples:
     """Read the inputs and the targets of every sample; commas, semicolons or tabs stand between them.
 
     Args:
@@ -74,7 +74,7 @@ def read_samples(definition: Path, name: str, outputs: object) -> Samples:
     if not rows:
         raise UserError(f"{path}: found no sample, expected a line of column names and then a line of numbers a sample")
     numbers = [number for number, _ in rest]
-    return Samples(path, [row[:-outputs] for row in rows], [row[-outputs:] for row in rows], numbers)
+    return CsvSamples(path, [row[:-outputs] for row in rows], [row[-outputs:] for row in rows], numbers)
 
 
 def _delimiter(text: str) -> str:

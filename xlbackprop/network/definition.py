@@ -51,7 +51,7 @@ Samples = Annotated[
     Meta(min_length=1, description="a list of numbers, such as [0.05, 0.10], or a list of such lists, one a sample"),
 ]
 Whole = Annotated[int, Meta(ge=1, le=1_000_000)]
-Line = Annotated[
+OneLine = Annotated[
     str,
     Meta(
         min_length=1,
@@ -154,8 +154,8 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
     a layer (units, units of the layer before). Nothing has a unit.
     """
 
-    title: Annotated[Line, About("What the walkthrough is called")]
-    teaches: Annotated[Line, About("What it teaches, in one sentence")]
+    title: Annotated[OneLine, About("What the walkthrough is called")]
+    teaches: Annotated[OneLine, About("What it teaches, in one sentence")]
     note: Annotated[Text, About("What else there is to say, which stands under the network")] = ""
     notation: Annotated[
         Literal["classic", "mazur", "z-a"],
@@ -224,12 +224,12 @@ class Definition(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=Tru
     @property
     def sizes(self) -> tuple[int, ...]:
         """Units in every layer, the inputs first."""
-        return (len(rows_of(self.inputs)[0]), *(layer.units for layer in self.layers))
+        return (len(by_sample(self.inputs)[0]), *(layer.units for layer in self.layers))
 
     @cached_property
     def samples(self) -> tuple[Sample, ...]:
         """What the network learns from."""
-        return tuple(map(Sample, rows_of(self.inputs), rows_of(self.targets)))
+        return tuple(map(Sample, by_sample(self.inputs), by_sample(self.targets)))
 
     @cached_property
     def compared(self) -> tuple[Definition, ...]:
@@ -293,7 +293,7 @@ def biases_of(bias: float | tuple[float, ...] | None) -> tuple[float, ...]:
     return bias if isinstance(bias, tuple) else (bias,)
 
 
-def rows_of(values: Samples) -> tuple[tuple[float, ...], ...]:
+def by_sample(values: Samples) -> tuple[tuple[float, ...], ...]:
     """The numbers sample by sample, however they are written."""
     first = values[0]
     return values if isinstance(first, tuple) else (values,)  # type: ignore[return-value]  # all are of one kind

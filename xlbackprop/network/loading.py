@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from xlbackprop.ground.errors import DefinitionError, Problem, UserError, at_most, count, shown
 from xlbackprop.ground.given_files import toml_of
-from xlbackprop.network.csv_samples import Samples, read_samples
-from xlbackprop.network.definition import MOST_ITERATIONS, Definition, DrawnLayer, Layer, Shorthand, rows_of
+from xlbackprop.network.csv_samples import CsvSamples, read_samples
+from xlbackprop.network.definition import MOST_ITERATIONS, Definition, DrawnLayer, Layer, Shorthand, by_sample
 from xlbackprop.network.initial_weights import draw
 from xlbackprop.network.templates import locate
 from xlbackprop.network.validation import conflict_of, plain, read_struct, read_value, shape_problems
@@ -94,7 +94,7 @@ def parse(content: Mapping[str, object], *, source: str) -> Definition:
     return definition
 
 
-def _samples(content: Mapping[str, Any], path: Path) -> Samples | None:
+def _samples(content: Mapping[str, Any], path: Path) -> CsvSamples | None:
     """The samples of the file that a definition names; None where it names none."""
     if "samples" not in content:
         return None
@@ -110,7 +110,7 @@ def _samples(content: Mapping[str, Any], path: Path) -> Samples | None:
     return read_samples(path, name, outputs)
 
 
-def _placed(problem: Problem, samples: Samples | None) -> Problem:
+def _placed(problem: Problem, samples: CsvSamples | None) -> Problem:
     """A problem of samples from a file, told by the line in which they stand there."""
     found = re.fullmatch(r"(inputs|targets)(?:\[(\d+)\])?", problem.key)
     if samples is None or found is None:
@@ -142,7 +142,7 @@ def _with_epochs(content: Mapping[str, Any], problems: list[Problem]) -> Mapping
 def _drawn(definition: Definition) -> Definition:
     """The definition with numbers for the weights that were to be drawn."""
     generator = random.Random(definition.seed)
-    sources = len(rows_of(definition.inputs)[0])
+    sources = len(by_sample(definition.inputs)[0])
     layers = []
     for layer in definition.layers:
         if isinstance(layer, DrawnLayer):

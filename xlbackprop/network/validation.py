@@ -13,7 +13,7 @@ import numpy as np
 
 from xlbackprop.ground.errors import Problem, at_most, count, did_you_mean, one_of, shown
 from xlbackprop.network.activations import ACTIVATIONS
-from xlbackprop.network.definition import Comparison, Definition, DrawnLayer, Layer, Method, Rate, Samples, rows_of
+from xlbackprop.network.definition import Comparison, Definition, DrawnLayer, Layer, Method, Rate, Samples, by_sample
 from xlbackprop.network.initial_weights import METHODS
 from xlbackprop.network.keys import definition_keys, description, element, fields_of, layer_keys
 from xlbackprop.network.losses import LOSSES
@@ -196,7 +196,7 @@ def shape_problems(definition: Definition) -> Iterator[Problem]:
     yield from uneven
     if uneven:
         return
-    inputs, targets = rows_of(definition.inputs), rows_of(definition.targets)
+    inputs, targets = by_sample(definition.inputs), by_sample(definition.targets)
     if len(inputs) != len(targets):
         yield Problem("targets", count(len(targets), "sample"), f"{len(inputs)}, as many as in inputs")
     sources, origin = len(inputs[0]), "input"
@@ -226,7 +226,7 @@ def shape_problems(definition: Definition) -> Iterator[Problem]:
 
 def _growth_problems(definition: Definition) -> Iterator[Problem]:
     """Values that pass what numbers can hold, as they do in deep networks whose activations have no bounds."""
-    most = max(abs(each) for row in rows_of(definition.inputs) for each in row)
+    most = max(abs(each) for row in by_sample(definition.inputs) for each in row)
     for index, layer in enumerate(definition.layers, 1):
         if layer.activation not in ACTIVATIONS or ACTIVATIONS[layer.activation].bounded:
             most = 1.0
@@ -272,7 +272,7 @@ def _loss_problems(definition: Definition) -> Iterator[Problem]:
     if loss.target_range is None:
         return
     low, high = loss.target_range
-    for index, targets in enumerate(rows_of(definition.targets), 1):
+    for index, targets in enumerate(by_sample(definition.targets), 1):
         key = (
             f"targets[{index}]"
             if len(definition.targets) > 1 and isinstance(definition.targets[0], tuple)

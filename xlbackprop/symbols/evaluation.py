@@ -26,10 +26,10 @@ from xlbackprop.symbols.expression import (
 )
 from xlbackprop.symbols.formula import LARGEST_EXPONENT, as_written
 
-Value = Callable[[Symbol], float]
+ValueOf = Callable[[Symbol], float]
 
 
-def evaluated(expression: Expression, value: Value) -> float | None:
+def evaluated(expression: Expression, value: ValueOf) -> float | None:
     """The number that `WrittenFormula` gives, or None where a spreadsheet would show an error."""
     try:
         result = calculated(expression, value)
@@ -38,7 +38,7 @@ def evaluated(expression: Expression, value: Value) -> float | None:
     return result if math.isfinite(result) else None
 
 
-def calculated(expression: Expression, value: Value) -> float:
+def calculated(expression: Expression, value: ValueOf) -> float:
     """The number of an expression.
 
     Raises:

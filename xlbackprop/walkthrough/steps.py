@@ -13,7 +13,7 @@ from xlbackprop.network import GRADIENT_DESCENT, ITERATION, layer_title
 from xlbackprop.symbols import Expression, Old, Symbol, symbols
 
 GIVEN = "Given in this iteration"
-UPDATE = "Update: a new value for everything that is learned"
+UPDATE_HEADING = "Update: a new value for everything that is learned"
 
 
 class Section(Struct, frozen=True):

@@ -19,12 +19,12 @@ from xlbackprop.workbook.panels.all_samples import ForwardPasses, pass_columns, 
 from xlbackprop.workbook.panels.run import (
     MOST_COMPARED_ITERATIONS,
     Run,
-    begin,
+    put_order,
     put_run,
     run_columns,
     setting_references,
 )
-from xlbackprop.workbook.panels.working import Working, given, row_index
+from xlbackprop.workbook.panels.working import Working, put_given, row_index
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
@@ -33,7 +33,7 @@ from xlbackprop.workbook.xlsx.theme import Look
 THRESHOLD_CELL = "B4"
 NAME_ROW = 6
 
-LABEL = Look(theme.HEADING, align="right")
+ROW_LABEL = Look(theme.HEADING, align="right")
 """What stands before a row of the table."""
 
 _SMALL_SINCE, _IN_SIGHT, _ON_POWERS, _WHERE = "small since", "in the chart", "by powers of ten", "drawn at"
@@ -272,15 +272,15 @@ class Summary(Struct, frozen=True, dict=True):
             f"The same network trained over {span}, from the same weights, once {once}."
             "  Change any number in bold blue; the working stands below the charts.",
         )
-        page.text(f"A{THRESHOLD_CELL[1:]}", "the loss is small below", LABEL)
+        page.text(f"A{THRESHOLD_CELL[1:]}", "the loss is small below", ROW_LABEL)
         page.number(THRESHOLD_CELL, self.threshold)
         page.limit(THRESHOLD_CELL, "Small loss", 0, LARGEST_NUMBER)
         page.text(f"C{THRESHOLD_CELL[1:]}", "← from which loss on you would call the network trained")
-        page.text(f"A{NAME_ROW}", name, LABEL)
+        page.text(f"A{NAME_ROW}", name, ROW_LABEL)
         after = f"loss of all after {length:g} epochs" if several else f"loss at iteration {self.iterations - 1}"
-        page.text(f"A{self.loss_row}", after, LABEL)
-        page.text(f"A{self._since_row}", f"trained from {self.unit}", LABEL)
-        page.text(f"A{self._verdict_row}", "what happened", LABEL)
+        page.text(f"A{self.loss_row}", after, ROW_LABEL)
+        page.text(f"A{self._since_row}", f"trained from {self.unit}", ROW_LABEL)
+        page.text(f"A{self._verdict_row}", "what happened", ROW_LABEL)
         page.height(self._verdict_row, 16 * self.verdict_lines)
 
     def begin(self, words: str) -> tuple[dict[str, str], int]:
@@ -291,8 +291,8 @@ class Summary(Struct, frozen=True, dict=True):
         """
         page, row = self.page, self.working_row
         page.text(f"A{row}", f"Working: the training behind the curves, block by block{words}", Look(theme.HEADING))
-        places, column = begin(page, self.lesson, self.header_row, self.iterations)
-        return places | setting_references(self.lesson) | given(page, self.lesson, row + 1), column
+        places, column = put_order(page, self.lesson, self.header_row, self.iterations)
+        return places | setting_references(self.lesson) | put_given(page, self.lesson, row + 1), column
 
     @cached_property
     def _forward(self) -> ForwardPasses:

@@ -12,7 +12,7 @@ from xlbackprop.engine import Array, evaluate
 from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels.working import Working, forward_columns, put_columns, row_index, used
+from xlbackprop.workbook.panels.working import Working, forward_columns, put_choices, put_columns, row_index
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.charts import Curve, Stored
 from xlbackprop.workbook.xlsx.page import Page
@@ -141,7 +141,7 @@ def put_dots(
             for number, (share, value) in enumerate(zip(shares, levels, strict=True))
         ),
     ]
-    used(page, choices, header_row - 2, column)
+    put_choices(page, choices, header_row - 2, column)
     level_cells = f"{cells[4]}:{cells[-1]}"
     banded = np.searchsorted(levels, losses, side="right")
     page.text(address(header_row, loss_column + 1), "level", theme.COLUMN_HEAD)

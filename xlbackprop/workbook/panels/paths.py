@@ -14,7 +14,7 @@ from xlbackprop.ground.grid import absolute, address, column_letter, column_rang
 from xlbackprop.workbook.panels import verdict
 from xlbackprop.workbook.panels.comparison import CURVES, HIGHEST_SHOWN, LEAST_FIRST, Compared
 from xlbackprop.workbook.panels.loss_grid import Extent
-from xlbackprop.workbook.panels.working import used
+from xlbackprop.workbook.panels.working import put_choices
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.charts import Curve, Stored
 from xlbackprop.workbook.xlsx.page import Page
@@ -66,7 +66,7 @@ def put_paths(page: Page, runs: Sequence[Compared], weights: tuple[str, str], he
         for text, end, sign, value in (("from", ends[0], "-", low), ("to", ends[1], "+", high)):
             choices.append((f"{name} {text}", f"{end}{sign}{_MARGIN}*({ends[1]}-{ends[0]})", value))
         extents.append(Extent(name, ends[2], ends[3], low, high))
-    used(page, choices, header_row - 2, column)
+    put_choices(page, choices, header_row - 2, column)
     look = Look(theme.CALCULATION, Role.WEIGHT, theme.VALUE_FORMAT)
     curves = list[Curve]()
     for run, (colour, dash) in zip(runs, CURVES, strict=False):

@@ -29,7 +29,7 @@ class Run(Struct, frozen=True):
     """Each of shape (iterations,)."""
 
 
-def begin(page: Page, lesson: Lesson, header_row: int, iterations: int) -> tuple[dict[str, str], int]:
+def put_order(page: Page, lesson: Lesson, header_row: int, iterations: int) -> tuple[dict[str, str], int]:
     """Put down what all runs share, column by column from A: the iteration and, with many samples, the sample.
 
     Returns:

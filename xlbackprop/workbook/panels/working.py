@@ -164,7 +164,7 @@ def forward_columns(derivation: Derivation, using: Collection[str]) -> tuple[str
     return (*units, *activations)
 
 
-def given(
+def put_given(
     page: Page, lesson: Lesson, row: int, column: int = 1, *, iteration_cell: str = "", iteration: int = 0
 ) -> dict[str, str]:
     """Put down what stays the same in every row of a working, names over values, from the cell on.
@@ -194,7 +194,7 @@ def given(
     return places
 
 
-def used(page: Page, choices: Sequence[tuple[str, str, Value]], row: int, column: int = 1) -> list[str]:
+def put_choices(page: Page, choices: Sequence[tuple[str, str, Value]], row: int, column: int = 1) -> list[str]:
     """Put down the reader's choices as they are used, names over values, from the cell on.
 
     Args:
@@ -219,6 +219,6 @@ def bounded(cell: str, low: float, high: float, otherwise: float | str) -> str:
     return f"IF(ISNUMBER({cell}),MAX({low:.15G},MIN({high:.15G},{cell})),{fallback})"
 
 
-def plain(value: float) -> str:
+def as_joined(value: float) -> str:
     """A number as a spreadsheet joins it to a text, for numbers of an everyday size."""
     return f"{value:.15g}"

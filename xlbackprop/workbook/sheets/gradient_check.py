@@ -14,7 +14,7 @@ from xlbackprop.ground.grid import address, column_letter, column_range
 from xlbackprop.network import ITERATION, Names, derivative
 from xlbackprop.symbols import number_from, text_from
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels.working import Working, bounded, given, used
+from xlbackprop.workbook.panels.working import Working, bounded, put_choices, put_given
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
@@ -199,7 +199,7 @@ class _GradientCheck:
             ("tolerance", bounded(TOLERANCE_CELL, 0, 1, TOLERANCE), TOLERANCE),
             ("weight number", place_formula, place),
         ]
-        cells = used(page, chosen, self.places.working_row + 4)
+        cells = put_choices(page, chosen, self.places.working_row + 4)
         self._iteration, self._epsilon, self._tolerance, self._weight = cells
 
     def forward(self) -> None:
@@ -207,7 +207,7 @@ class _GradientCheck:
         page, places, names, row = self._page, self.places, self._names, self.places.working_row
         words = "Working: one forward pass a row, with one weight pushed by the step; no gradient is used here"
         page.text(address(row, 1), words, Look(theme.HEADING))
-        references = given(page, self._lesson, row + 1, iteration_cell=self._iteration, iteration=CHECKED_ITERATION)
+        references = put_given(page, self._lesson, row + 1, iteration_cell=self._iteration, iteration=CHECKED_ITERATION)
         pairs = zip(names.pre_activations, names.activations, strict=True)
         units = [name for rows in pairs for layer in rows for name in layer]
         columns = (*places.weights, *units, *names.losses, names.total_loss)

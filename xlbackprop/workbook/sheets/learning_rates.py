@@ -9,8 +9,8 @@ from xlbackprop.ground.grid import absolute, address, column_letter
 from xlbackprop.network import LARGEST_NUMBER, LEARNING_RATE
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels.comparison import LABEL, NAME_ROW, NOT_CHOSEN, Compared, Summary
-from xlbackprop.workbook.panels.working import bounded, plain
+from xlbackprop.workbook.panels.comparison import NAME_ROW, NOT_CHOSEN, ROW_LABEL, Compared, Summary
+from xlbackprop.workbook.panels.working import as_joined, bounded
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
@@ -42,7 +42,7 @@ def learning_rates(workbook: Workbook, lesson: Lesson) -> Page:
             trace,
             places | {LEARNING_RATE: absolute(rate_used)},
             first_column=column,
-            name=plain(definition.learning_rate),
+            name=as_joined(definition.learning_rate),
             column=column_letter(index + 2),
             label=label,
             is_optional=True,
@@ -64,7 +64,7 @@ def learning_rates(workbook: Workbook, lesson: Lesson) -> Page:
 def _rate(page: Page, run: Compared, used: str, rate: float) -> None:
     """The reader's rate, and over the working the one that is used."""
     working, cell = run.working, run.name_cell
-    page.text(address(working.header_row - 1, working.first_column), f"{LEARNING_RATE} =", LABEL)
+    page.text(address(working.header_row - 1, working.first_column), f"{LEARNING_RATE} =", ROW_LABEL)
     named = f'IF(ISNUMBER({cell}),{used},"{NOT_CHOSEN}")'
     page.formula(run.label, named, rate, Look(theme.CALCULATION, number_format=theme.PLAIN_FORMAT))
     page.formula(used, bounded(cell, 0, LARGEST_NUMBER, 0), rate, Look(theme.RESULT))

@@ -16,7 +16,7 @@ from xlbackprop.symbols import number_from, short, short_formula, text_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.loss_grid import STEPS, put_losses
 from xlbackprop.workbook.panels.verdict import CLEARLY
-from xlbackprop.workbook.panels.working import bounded, given, row_index, used
+from xlbackprop.workbook.panels.working import bounded, put_choices, put_given, row_index
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
@@ -307,7 +307,7 @@ def _axes(
         ]
         axes.append(axis)
     others = f"INT({bounded(ITERATION_CELL, 0, table.iterations - 1, 0)})"
-    addresses = used(page, [*choices, (ITERATION, others, iteration)], _USED_ROW, _WORKING_COLUMN)
+    addresses = put_choices(page, [*choices, (ITERATION, others, iteration)], _USED_ROW, _WORKING_COLUMN)
     return (axes[0], axes[1]), addresses[-1]
 
 
@@ -349,7 +349,7 @@ def _points(
     """Put down the losses at every point of the grid, row by row from its top left, and which the path visits."""
     across, upwards = axes
     letters = [column_letter(_POINTS_COLUMN + column) for column in (0, 1)]
-    references = given(page, lesson, _GIVEN_ROW, _WORKING_COLUMN) | _weights(
+    references = put_given(page, lesson, _GIVEN_ROW, _WORKING_COLUMN) | _weights(
         page, lesson, axes, letters, others, iteration
     )
     first, number = _LISTS_ROW + 1, row_index(_LISTS_ROW, _POINTS_COLUMN)

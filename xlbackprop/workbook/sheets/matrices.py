@@ -33,7 +33,7 @@ from xlbackprop.symbols import (
     number_from,
     symbols,
 )
-from xlbackprop.walkthrough import UPDATE, Lesson, updated_name
+from xlbackprop.walkthrough import UPDATE_HEADING, Lesson, updated_name
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.matrix import Matrix, counted_product, product
 from xlbackprop.workbook.panels.matrix_page import COLUMN_WIDTH, Cells, MatrixPage
@@ -211,7 +211,7 @@ class _Matrices:
     def update(self) -> None:
         """What is learned, its gradients and the optimiser's memory, and what becomes of it."""
         self.sheet.row += 1
-        self.sheet.heading(f"{UPDATE} ↓")
+        self.sheet.heading(f"{UPDATE_HEADING} ↓")
         self._shared_numbers()
         if self._batch.is_cut:
             words = "The table ends within this batch: there is no update yet."

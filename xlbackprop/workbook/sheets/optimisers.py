@@ -17,7 +17,7 @@ from xlbackprop.workbook.panels.comparison import NAME_ROW, Compared, Summary
 from xlbackprop.workbook.panels.loss_grid import point_columns, put_dots
 from xlbackprop.workbook.panels.paths import put_paths
 from xlbackprop.workbook.panels.run import put_setting
-from xlbackprop.workbook.panels.working import bounded, used
+from xlbackprop.workbook.panels.working import bounded, put_choices
 from xlbackprop.workbook.sheets.loss_surface import varied_weights
 from xlbackprop.workbook.sheets.registry import MOST_SURFACE_COLUMNS
 from xlbackprop.workbook.xlsx import theme
@@ -98,7 +98,7 @@ def _run(
             choices.append((symbol, bounded(cell, setting.least, setting.most, setting.least), setting.value))
     row = summary.header_row - 2
     page.text(address(row, first_column), name, Look(theme.HEADING))
-    cells = used(page, choices, row, first_column)
+    cells = put_choices(page, choices, row, first_column)
     references = places | {symbol: cell for (symbol, _, _), cell in zip(choices, cells, strict=True)}
     definition = replace(summary.lesson.definition.compared[index], iterations=summary.iterations)
     return summary.run(

@@ -19,7 +19,7 @@ from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.decision_map import HIGH, MARKS, paint
 from xlbackprop.workbook.panels.iteration_choice import whole_number
 from xlbackprop.workbook.panels.passed_samples import Passed, put_layers, put_units
-from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, put_columns, row_index, used
+from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, put_choices, put_columns, row_index
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.charts import Curve
@@ -29,7 +29,7 @@ from xlbackprop.workbook.xlsx.theme import Look
 TITLE = "Predictions"
 SHOWN, MADE = "shown", "after"
 
-STEPS = 21
+MAP_STEPS = 21
 """Points of a map each way."""
 CURVE_STEPS = 61
 """Points of a curve."""
@@ -46,8 +46,8 @@ _CLEARLY = 1e-9
 
 _CHOICE_ROW, _USED_ROW = 4, 2
 _PICTURE_ROW, _PICTURE_COLUMN = 5, 2
-_ACROSS_ROW = _PICTURE_ROW + STEPS
-_LAST_PICTURE_COLUMN = _PICTURE_COLUMN + STEPS - 1
+_ACROSS_ROW = _PICTURE_ROW + MAP_STEPS
+_LAST_PICTURE_COLUMN = _PICTURE_COLUMN + MAP_STEPS - 1
 _WIDTH, _NARROW, _POINT_WIDTH = 7.4, 6.2, 3.0
 _PANEL_WIDTH = 8
 """Columns."""
@@ -220,7 +220,7 @@ def has_layers(derivation: Derivation) -> bool:
     return len(_gradients(derivation)) >= _FEWEST_LAYERS
 
 
-def point_columns(derivation: Derivation) -> tuple[str, ...]:
+def passed_columns(derivation: Derivation) -> tuple[str, ...]:
     """What is calculated of one point of the picture, or one sample, before any gradient."""
     return forward_columns(derivation, derivation.deltas if _gradients(derivation) else ())
 
@@ -234,7 +234,7 @@ class _Sheet:
         self._derivation, self._names = lesson.derivation, lesson.derivation.names
         self._all = np.arange(len(lesson.definition.samples))
         self._gradients = _gradients(lesson.derivation)
-        self._forward = point_columns(lesson.derivation)
+        self._forward = passed_columns(lesson.derivation)
         backward = (name for layer in self._gradients for name in layer)
         self._calculated = (*self._forward, *(self._derivation.deltas if self._gradients else ()), *backward)
         self.next_column = self.layout.working
@@ -297,7 +297,7 @@ class _Sheet:
         page.text(address(1, column), "Working: the network as it is then, and what it says", Look(theme.HEADING))
         ends = self._ends(column + 2)
         formula = whole_number(self.layout.cell(MADE), 0, last, last)
-        made_cell, *cells = used(page, [("iterations", formula, last), *ends], _USED_ROW, column)
+        made_cell, *cells = put_choices(page, [("iterations", formula, last), *ends], _USED_ROW, column)
         values = [value for _, _, value in ends]
         self._axes = [
             _Axis(values[place], values[place + 1], cells[place], cells[place + 1]) for place in range(0, len(ends), 2)
@@ -318,7 +318,7 @@ class _Sheet:
     def _ends(self, first_column: int) -> list[tuple[str, str, float]]:
         """Where the picture begins and its step, input by input: name, formula and value, from a column on."""
         found: list[tuple[str, str, float]] = []
-        steps = (STEPS if self.layout.is_map else CURVE_STEPS) - 1
+        steps = (MAP_STEPS if self.layout.is_map else CURVE_STEPS) - 1
         for index, name in enumerate(self._names.inputs if self.layout.has_picture else ()):
             values = [sample.inputs[index] for sample in self._lesson.definition.samples]
             least, most = min(values), max(values)
@@ -585,18 +585,21 @@ class _Sheet:
     def map(self) -> None:
         """Put down what the network says as a picture: one input to the right, the other one up."""
         page, (across, upwards), number = self.page, self._axes, self._number()
-        x = np.tile(across.values(STEPS), STEPS)
-        y = np.repeat(upwards.values(STEPS)[::-1], STEPS)
-        formulas = [across.formula(f"MOD({number},{STEPS})"), upwards.formula(f"({STEPS - 1}-INT({number}/{STEPS}))")]
+        x = np.tile(across.values(MAP_STEPS), MAP_STEPS)
+        y = np.repeat(upwards.values(MAP_STEPS)[::-1], MAP_STEPS)
+        formulas = [
+            across.formula(f"MOD({number},{MAP_STEPS})"),
+            upwards.formula(f"({MAP_STEPS - 1}-INT({number}/{MAP_STEPS}))"),
+        ]
         working, said = self._grid([x, y], formulas)
         self._shown_cells()
         marks = self._marks(working)
         self._axis_cells(across, upwards)
         ends = working.range(self._forward[0]), working.range(self._forward[-1])
         area = f"{ends[0].partition(':')[0]}:{ends[1].rpartition(':')[2]}"
-        row_number = f"{row_index(_PICTURE_ROW - 1, _PICTURE_COLUMN)}*{STEPS}"
+        row_number = f"{row_index(_PICTURE_ROW - 1, _PICTURE_COLUMN)}*{MAP_STEPS}"
         look = Look(theme.SURFACE, number_format=_MAP_FORMAT)
-        values = said[self._shown].reshape(STEPS, STEPS)
+        values = said[self._shown].reshape(MAP_STEPS, MAP_STEPS)
         columns = [
             page.column(look, number_from(area, f"{row_number}+{place}", self._shown_cell), column)
             for place, column in enumerate(values.T, 1)
@@ -642,10 +645,10 @@ class _Sheet:
         x_values, y_values = (self._said[name] for name in names.inputs)
         x_cell, y_cell = (f"{column_letter(layout.column(name))}{{row}}" for name in names.inputs)
         right, up = across.places(x_values), upwards.places(y_values)
-        within = (right >= 0) & (right < STEPS) & (up >= 0) & (up < STEPS)
-        places = np.where(within, (STEPS - 1 - up) * STEPS + right, -1.0)
+        within = (right >= 0) & (right < MAP_STEPS) & (up >= 0) & (up < MAP_STEPS)
+        places = np.where(within, (MAP_STEPS - 1 - up) * MAP_STEPS + right, -1.0)
         x_place, y_place = across.place_formula(x_cell), upwards.place_formula(y_cell)
-        inside = ",".join(f"{place}>=0,{place}<{STEPS}" for place in (x_place, y_place))
+        inside = ",".join(f"{place}>=0,{place}<{MAP_STEPS}" for place in (x_place, y_place))
         target = names.targets[self._target]
         level = self._boundary[names.activations[-1][self._target]][2]
         high = (self._said[target] >= level).astype(float)
@@ -654,7 +657,7 @@ class _Sheet:
         line = self._over(1, f"{self._target_cell}+{len(self._forward) - len(names.targets)}")
         is_high = f"IF({wanted}>={line},1,0)"
         page.heads(row, column, ("point", "above"))
-        point = f"IF(AND({inside}),({STEPS - 1}-{y_place})*{STEPS}+{x_place},-1)"
+        point = f"IF(AND({inside}),({MAP_STEPS - 1}-{y_place})*{MAP_STEPS}+{x_place},-1)"
         contents = ((point, places), (is_high, high))
         page.block(row + 1, column, [page.column(theme.COUNTED, *each) for each in contents])
         letters = map(column_letter, (column, column + 1))
@@ -664,21 +667,21 @@ class _Sheet:
         page.text(address(row, column), "mark", theme.COLUMN_HEAD)
         there, above = f"COUNTIF({points},{number})", f"SUMIF({points},{number},{highs})"
         formula = f"IF({there}=0,0,IF({above}=0,1,IF({above}={there},2,3)))"
-        counted = np.array([np.sum(places == point) for point in range(STEPS * STEPS)])
-        higher = np.array([high[places == point].sum() for point in range(STEPS * STEPS)])
+        counted = np.array([np.sum(places == point) for point in range(MAP_STEPS * MAP_STEPS)])
+        higher = np.array([high[places == point].sum() for point in range(MAP_STEPS * MAP_STEPS)])
         marks = np.where(counted == 0, 0, np.where(higher == 0, 1, np.where(higher == counted, 2, 3)))
         page.block(row + 1, column, [page.column(theme.COUNTED, formula, marks.astype(float))])
         self.next_column = column + 2
-        return column_range(column_letter(column), row + 1, row + STEPS * STEPS)
+        return column_range(column_letter(column), row + 1, row + MAP_STEPS * MAP_STEPS)
 
     def _axis_cells(self, across: _Axis, upwards: _Axis) -> None:
         page, names = self.page, self._names.inputs
         look, turned = (Look(theme.SURFACE, Role.INPUT, _AXIS_FORMAT, turned=turned) for turned in (False, True))
-        for step in range(STEPS):
+        for step in range(MAP_STEPS):
             row, column = _ACROSS_ROW - 1 - step, _PICTURE_COLUMN + step
-            page.formula(f"A{row}", upwards.formula(str(step)), float(upwards.values(STEPS)[step]), look)
+            page.formula(f"A{row}", upwards.formula(str(step)), float(upwards.values(MAP_STEPS)[step]), look)
             page.formula(
-                address(_ACROSS_ROW, column), across.formula(str(step)), float(across.values(STEPS)[step]), turned
+                address(_ACROSS_ROW, column), across.formula(str(step)), float(across.values(MAP_STEPS)[step]), turned
             )
         page.height(_ACROSS_ROW, 36)
         head = Look(theme.HEADING, align="center")

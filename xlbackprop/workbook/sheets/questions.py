@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from xlbackprop.network import ACTIVATIONS, LEARNING_RATE, WALKTHROUGH
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels.working import plain
+from xlbackprop.workbook.panels.working import as_joined
 from xlbackprop.workbook.sheets import optimisers, predictions
 
 MOST_QUESTIONS = 5
@@ -33,7 +33,7 @@ def questions(lesson: Lesson) -> list[Question]:
 
 
 def _rate(lesson: Lesson) -> Question:
-    rates, cell = list(map(plain, lesson.rates_to_try)), lesson.table.learning_rate_cell.replace("$", "")
+    rates, cell = list(map(as_joined, lesson.rates_to_try)), lesson.table.learning_rate_cell.replace("$", "")
     words = f"Will the loss end lower with {'? with '.join(rates)}? See its chart."
     return Question(f"{LEARNING_RATE} in {cell}", WALKTHROUGH, cell, words)
 
@@ -82,7 +82,7 @@ def _curve(lesson: Lesson) -> Question | None:
         return None
     choice, beyond = f"{names.inputs[0]} to", 2 * max(values) - min(values)
     cell = predictions.Layout(lesson.definition).cell(choice)
-    words = f"How does the curve go on where there are no samples? Type {plain(beyond)}."
+    words = f"How does the curve go on where there are no samples? Type {as_joined(beyond)}."
     return Question(f"{predictions.TITLE} {cell}", predictions.TITLE, cell, words)
 
 

@@ -116,9 +116,9 @@ def _loss_surface(definition: Definition, derivation: Derivation) -> Reason | No
 
 
 def _predictions(definition: Definition, derivation: Derivation) -> Reason | None:
-    from xlbackprop.workbook.sheets.predictions import point_columns
+    from xlbackprop.workbook.sheets.predictions import passed_columns
 
-    return _too_many("every point of it would take {} columns", len(point_columns(derivation)), MOST_SURFACE_COLUMNS)
+    return _too_many("every point of it would take {} columns", len(passed_columns(derivation)), MOST_SURFACE_COLUMNS)
 
 
 def _matrices(definition: Definition, derivation: Derivation) -> Reason | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from xlbackprop.derivation import Role
 from xlbackprop.ground.grid import absolute
-from xlbackprop.network import LEARNING_RATE
-from xlbackprop.network import UPDATE as UPDATE_NUMBER
+from xlbackprop.network import LEARNING_RATE, UPDATE
 from xlbackprop.symbols import Expression, Numbers, Rounded, Symbol, evaluated, rounded, text_formula
-from xlbackprop.walkthrough import UPDATE, Given, Lesson, sections, updated_name, updates
+from xlbackprop.walkthrough import UPDATE_HEADING, Given, Lesson, sections, updated_name, updates
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.printed_number import PrintedNumber, readings
 from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
@@ -91,7 +90,7 @@ class _Lines(Lines):
                 self._effect(name)
 
     def update(self) -> None:
-        self._heading(UPDATE)
+        self._heading(UPDATE_HEADING)
         learned = self._derivation.learned
         for name, each in zip(
             learned, updates(self._derivation, self._lesson.trace, self._lesson.iteration), strict=True
@@ -184,8 +183,8 @@ class _Lines(Lines):
             self._page.text(f"B{self.row}", "given", theme.WRAPPED)
             return
         made, number = self._choice.cell, float(self._lesson.iteration)
-        if UPDATE_NUMBER in self._values:  # of the update to which the batch leads
-            made, number = f"({self._choice.value(UPDATE_NUMBER)}-1)", self._values[UPDATE_NUMBER] - 1
+        if UPDATE in self._values:  # of the update to which the batch leads
+            made, number = f"({self._choice.value(UPDATE)}-1)", self._values[UPDATE] - 1
         formula = f'IF({made}=0,"given, to begin with","learned: "&{made}&IF({made}=1," update"," updates"))'
         words = f"learned: {number:.0f} update{'s' * (number > 1)}" if number else "given, to begin with"
         self._page.formula(f"B{self.row}", formula, words, theme.WRAPPED)

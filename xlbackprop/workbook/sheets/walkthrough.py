@@ -27,7 +27,7 @@ from xlbackprop.walkthrough import (
     Table,
 )
 from xlbackprop.workbook.panels.run import put_setting
-from xlbackprop.workbook.panels.working import plain
+from xlbackprop.workbook.panels.working import as_joined
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.drawing import Point
@@ -177,7 +177,7 @@ def _note(page: Page, note: str, arrangement: Arrangement) -> int:
 
 def _settings(page: Page, workbook: Workbook, lesson: Lesson) -> None:
     """The learning rate, over it the other numbers that the training is set by."""
-    table, rates = lesson.table, ", ".join(map(plain, lesson.rates_to_try))
+    table, rates = lesson.table, ", ".join(map(as_joined, lesson.rates_to_try))
     for name, setting in table.derivation.settings.items():
         cell = table.setting_cell(name).replace("$", "")
         row = cell.removeprefix(SETTING_COLUMN)

@@ -10,9 +10,9 @@ from xlbackprop.derivation import Role
 from xlbackprop.ground.grid import column_letter
 from xlbackprop.network import short_label
 from xlbackprop.symbols import Mathematics, Numbers, Symbol, Typesetter, evaluated, result, rounded, short
-from xlbackprop.walkthrough import GIVEN, UPDATE, Lesson, givens, moment, on_paper, sections, updates
+from xlbackprop.walkthrough import GIVEN, UPDATE_HEADING, Lesson, givens, moment, on_paper, sections, updates
 from xlbackprop.workbook.sheets.walkthrough import put_arrow
-from xlbackprop.workbook.sheets.your_turn import questions
+from xlbackprop.workbook.sheets.your_turn import exercise_lines
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
@@ -48,7 +48,7 @@ def tasks(lesson: Lesson) -> Iterator[tuple[str, list[Task]]]:
     """What is to be calculated of the chosen iteration, heading by heading."""
     derivation, trace, now = lesson.derivation, lesson.trace, moment(lesson.derivation, lesson.trace, lesson.iteration)
     numbers, mathematics = Numbers(now.value), Mathematics()
-    wanted = {question.name: question for question in questions(derivation)}
+    wanted = {question.name: question for question in exercise_lines(derivation)}
 
     def task(name: str, role: Role, sentence: str, value: float) -> Task:
         question = wanted[name]
@@ -64,7 +64,7 @@ def tasks(lesson: Lesson) -> Iterator[tuple[str, list[Task]]]:
             quantities = [(name, derivation[name]) for name in names]
             yield section.heading, [task(name, each.role, each.sentence, now.values[name]) for name, each in quantities]
     learned = updates(derivation, trace, lesson.iteration)
-    yield UPDATE, [task(each.name, each.role, each.sentence, each.value) for each in learned]
+    yield UPDATE_HEADING, [task(each.name, each.role, each.sentence, each.value) for each in learned]
 
 
 def put_worksheet(workbook: Workbook, lesson: Lesson, *, solved: bool) -> list[Page]:

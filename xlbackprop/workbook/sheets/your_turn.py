@@ -14,7 +14,7 @@ from xlbackprop.network import BATCH_SIZE, IN_BATCH, derivative
 from xlbackprop.symbols import Expression, Formula, Symbol, WrittenFormula, evaluated, symbols
 from xlbackprop.walkthrough import (
     MOST_SLIPS,
-    UPDATE,
+    UPDATE_HEADING,
     Given,
     Lesson,
     LikelySlip,
@@ -111,7 +111,7 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
     return page
 
 
-class Question(Struct, frozen=True):
+class ExerciseLine(Struct, frozen=True):
     """A line below what is given: asked, or worked out for the reader where others like it are asked."""
 
     name: str
@@ -120,7 +120,7 @@ class Question(Struct, frozen=True):
     is_asked: bool
 
 
-def questions(derivation: Derivation) -> tuple[Question, ...]:
+def exercise_lines(derivation: Derivation) -> tuple[ExerciseLine, ...]:
     """What a person would calculate of one iteration: the columns of the original, and what reaches each hidden unit.
 
     What repeats a number that stands there already, and a mean over several iterations, is worked out; so are, in a
@@ -138,7 +138,7 @@ def questions(derivation: Derivation) -> tuple[Question, ...]:
     while most > 1 and sum(places[name] < most for name in candidates) > MOST_QUESTIONS:
         most -= 1
     asked = {name for name in candidates if places[name] < most}
-    return tuple(Question(name, expression, name in asked) for name, expression in lines.items())
+    return tuple(ExerciseLine(name, expression, name in asked) for name, expression in lines.items())
 
 
 def _reaching(derivation: Derivation) -> set[str]:
@@ -196,7 +196,7 @@ class _Exercise(Lines):
         self._used_formula = Formula(lambda symbol: self._used[symbol.label])
         self._written_formula = WrittenFormula(lambda symbol: self._used[symbol.label])
         self.is_waiting = BATCH_SIZE in self._values and self._values[IN_BATCH] < self._values[BATCH_SIZE]
-        self._questions = {question.name: question for question in questions(self._derivation)}
+        self._questions = {question.name: question for question in exercise_lines(self._derivation)}
 
     @property
     def lines(self) -> list[int]:
@@ -224,7 +224,7 @@ class _Exercise(Lines):
                 self._learn(name)
 
     def update(self) -> None:
-        self._heading(UPDATE)
+        self._heading(UPDATE_HEADING)
         for each, name in zip(
             updates(self._derivation, self._lesson.trace, self._lesson.iteration), self._derivation.learned, strict=True
         ):
@@ -292,7 +292,7 @@ class _Exercise(Lines):
         self._page.formula(f"C{self.row}", self._choice.given(given), self._known[given.label], look)
         self._true[given.label] = self._used[given.label] = f"C{self.row}"
 
-    def _line(self, question: Question, role: Role, sentence: str, name: str, formula: str, value: float) -> None:
+    def _line(self, question: ExerciseLine, role: Role, sentence: str, name: str, formula: str, value: float) -> None:
         self.row += 1
         row, page = self.row, self._page
         self._name(question.name, role, sentence)
@@ -314,7 +314,7 @@ class _Exercise(Lines):
             self._used[question.name] = f"C{row}"
         self._true[question.name] = f"{_TRUE}{row}"
 
-    def _asked(self, question: Question, sentence: str, value: float, slips: tuple[LikelySlip, ...]) -> None:
+    def _asked(self, question: ExerciseLine, sentence: str, value: float, slips: tuple[LikelySlip, ...]) -> None:
         self.questions += 1
         row, page = self.row, self._page
         self._rows[question.name] = row

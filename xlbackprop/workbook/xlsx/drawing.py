@@ -12,7 +12,7 @@ from xlbackprop.workbook.xlsx.spelling import (
     SHEET_DRAWING,
     SOLID,
     filled,
-    quoted,
+    in_attribute,
 )
 
 _FIRST_ARROW = 1001
@@ -64,8 +64,8 @@ class Drawing:
         self._frames.append(
             f'<xdr:twoCellAnchor editAs="oneCell"><xdr:from>{_marker(column - 1, 0, row - 1, 0)}</xdr:from>'
             f"<xdr:to>{_marker(last_column, 0, last_row, 0)}</xdr:to><xdr:graphicFrame><xdr:nvGraphicFramePr>"
-            f'<xdr:cNvPr id="{number}" name="Chart {number}" descr="{quoted(description)}"/><xdr:cNvGraphicFramePr/>'
-            f'</xdr:nvGraphicFramePr><xdr:xfrm/><a:graphic><a:graphicData uri="{CHART}">'
+            f'<xdr:cNvPr id="{number}" name="Chart {number}" descr="{in_attribute(description)}"/>'
+            f'<xdr:cNvGraphicFramePr/></xdr:nvGraphicFramePr><xdr:xfrm/><a:graphic><a:graphicData uri="{CHART}">'
             f'<c:chart r:id="rId{number}"/></a:graphicData></a:graphic></xdr:graphicFrame><xdr:clientData/>'
             "</xdr:twoCellAnchor>"
         )
@@ -84,7 +84,7 @@ class Drawing:
         right, low = _place(end.column, end.right, size.width), _place(bottom.row, bottom.down, size.height)
         line = f'<a:ln w="12700">{filled(colour)}{SOLID}<a:tailEnd type="triangle" w="med" len="med"/></a:ln>'
         shape = (
-            f'<xdr:cNvPr id="{number}" name="Arrow {number}" descr="{quoted(description)}"/><xdr:cNvCxnSpPr/>'
+            f'<xdr:cNvPr id="{number}" name="Arrow {number}" descr="{in_attribute(description)}"/><xdr:cNvCxnSpPr/>'
             f"</xdr:nvCxnSpPr><xdr:spPr><a:xfrm{_FLIPPED * upward}>"
             f'<a:off x="{left}" y="{high}"/><a:ext cx="{right - left}" cy="{low - high}"/></a:xfrm>'
             f'<a:prstGeom prst="line"/>{line}</xdr:spPr>'

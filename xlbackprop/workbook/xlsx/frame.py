@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field
 
 from xlbackprop.ground.grid import address
-from xlbackprop.workbook.xlsx.spelling import DECLARATION, MAIN, escaped, listed, quoted
+from xlbackprop.workbook.xlsx.spelling import DECLARATION, MAIN, escaped, in_attribute, listed
 
 _LAST_COLUMN = 16_383
 """Counted from 0."""
 
 
-class Paper(Struct):
+class PrintSetup(Struct):
     """How a sheet is printed: on A4, which printers with Letter trays fit, as the width is relative."""
 
     header: str
@@ -56,7 +56,7 @@ class Frame(Struct):
     limits: list[str] = field(default_factory=list)
     """What some cells take."""
     links: list[str] = field(default_factory=list)
-    paper: Paper | None = None
+    paper: PrintSetup | None = None
     breaks: list[int] = field(default_factory=list)
     """The rows before which a new page begins in print."""
 
@@ -122,7 +122,7 @@ class Frame(Struct):
             f'{others}<selection pane="{active}" {selection}'
         )
 
-    def _print(self, paper: Paper) -> str:
+    def _print(self, paper: PrintSetup) -> str:
         way = "landscape" if paper.is_landscape else "portrait"
         scaled = f' scale="{paper.scale}"' if paper.scale else ""
         breaks = "".join(f'<brk id="{row - 1}" max="{_LAST_COLUMN}" man="1"/>' for row in self.breaks)
@@ -145,8 +145,8 @@ def limit(cells: str, kind: str, formulas: Sequence[str], *, is_optional: bool, 
     blank = ' allowBlank="1"' * is_optional
     bounds = "".join(f"<formula{index}>{escaped(each)}</formula{index}>" for index, each in enumerate(formulas, 1))
     return (
-        f'<dataValidation sqref="{cells}" type="{kind}"{blank} showErrorMessage="1" errorTitle="{quoted(title)}"'
-        f' error="{quoted(refusal)}">{bounds}</dataValidation>'
+        f'<dataValidation sqref="{cells}" type="{kind}"{blank} showErrorMessage="1" errorTitle="{in_attribute(title)}"'
+        f' error="{in_attribute(refusal)}">{bounds}</dataValidation>'
     )
 
 
@@ -157,7 +157,7 @@ def link(cell: str, sheet: str, target: str) -> str:
 
 def table(number: int, name: str, cells: str, columns: Sequence[str]) -> str:
     """The part of the file that a table is, which says of its look that it has none."""
-    named = [f'<tableColumn id="{index}" name="{quoted(each)}"/>' for index, each in enumerate(columns, 1)]
+    named = [f'<tableColumn id="{index}" name="{in_attribute(each)}"/>' for index, each in enumerate(columns, 1)]
     no_look = " ".join(f'show{what}="0"' for what in ("FirstColumn", "LastColumn", "RowStripes", "ColumnStripes"))
     return (
         f'{DECLARATION}<table xmlns="{MAIN}" id="{number}" name="{name}" displayName="{name}" ref="{cells}">'

@@ -15,7 +15,7 @@ from xlbackprop.workbook.xlsx.spelling import (
     REFERENCES,
     SOLID,
     escaped,
-    quoted,
+    in_attribute,
 )
 
 APPLICATION = (
@@ -54,7 +54,7 @@ def core_properties(workbook: Workbook) -> str:
 def custom_properties(properties: Mapping[str, str]) -> str:
     """The part of the workbook's own properties."""
     elements = [
-        f'<property name="{quoted(name)}" fmtid="{_OWN_PROPERTIES}" pid="{number}">'
+        f'<property name="{in_attribute(name)}" fmtid="{_OWN_PROPERTIES}" pid="{number}">'
         f"<vt:lpwstr>{escaped(text)}</vt:lpwstr></property>"
         for number, (name, text) in enumerate(properties.items(), 2)
     ]
@@ -65,7 +65,7 @@ def custom_properties(properties: Mapping[str, str]) -> str:
 def book(frames: Sequence[Frame], names: Mapping[str, str]) -> str:
     """The part that lists the sheets and the names."""
     sheets = [
-        f'<sheet name="{quoted(each.title)}" sheetId="{number}"{_HIDDEN * each.is_hidden} r:id="rId{number}"/>'
+        f'<sheet name="{in_attribute(each.title)}" sheetId="{number}"{_HIDDEN * each.is_hidden} r:id="rId{number}"/>'
         for number, each in enumerate(frames, 1)
     ]
     named = [f'<definedName name="{name}">{escaped(place)}</definedName>' for name, place in names.items()] + [

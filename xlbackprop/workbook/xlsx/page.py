@@ -24,9 +24,9 @@ from xlbackprop.symbols import Piece
 from xlbackprop.workbook.xlsx import frame, theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.drawing import EMU_A_POINT, CellSize, Drawing
-from xlbackprop.workbook.xlsx.frame import Frame, Paper
+from xlbackprop.workbook.xlsx.frame import Frame, PrintSetup
 from xlbackprop.workbook.xlsx.rows import Block, BlockColumn, Calculation, Cell, Column, SheetContent, Style, Value
-from xlbackprop.workbook.xlsx.spelling import escaped, literal, quoted
+from xlbackprop.workbook.xlsx.spelling import escaped, in_attribute, literal
 from xlbackprop.workbook.xlsx.styles import BUILT_IN_FORMATS, highlight
 from xlbackprop.workbook.xlsx.theme import Look
 
@@ -227,12 +227,12 @@ class Page:
 
     def colour_scale(self, ranges: Iterable[str], ends: Sequence[str], colours: Sequence[str]) -> None:
         """Colour cells by their numbers, from a lowest to a highest one over others, each of them a formula."""
-        places = "".join(f'<cfvo type="formula" val="{quoted(end)}"/>' for end in ends)
+        places = "".join(f'<cfvo type="formula" val="{in_attribute(end)}"/>' for end in ends)
         scale = places + "".join(f'<color rgb="00{colour}"/>' for colour in colours)
         for cells in ranges:
             self.frame.rule(cells, "colorScale", f"><colorScale>{scale}</colorScale>")
 
-    def print_setup(self, title: str, area: str = "", repeated_rows: str = "", *, landscape: bool = True) -> Paper:
+    def print_setup(self, title: str, area: str = "", repeated_rows: str = "", *, landscape: bool = True) -> PrintSetup:
         """Print on A4 or Letter, as wide as the paper, under the walkthrough's title and over page numbers.
 
         Args:
@@ -240,7 +240,7 @@ class Page:
             repeated_rows: the rows that every page begins with, such as `32:32`.
         """
         header = f"&L{_header(title, LONGEST_HEADER - len('&L&R&A'))}&R&A"
-        self.frame.paper = Paper(header, landscape, area=area, rows=repeated_rows)
+        self.frame.paper = PrintSetup(header, landscape, area=area, rows=repeated_rows)
         return self.frame.paper
 
     def cell_size(self, width: float) -> CellSize:

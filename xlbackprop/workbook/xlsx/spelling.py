@@ -58,6 +58,6 @@ SOLID = '<a:prstDash val="solid"/>'
 """Of a line that is not broken."""
 
 
-def quoted(value: str) -> str:
+def in_attribute(value: str) -> str:
     """A text as the value of an attribute."""
     return escaped(value).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from xlbackprop.workbook.xlsx.spelling import DECLARATION, MAIN, listed, quoted
+from xlbackprop.workbook.xlsx.spelling import DECLARATION, MAIN, in_attribute, listed
 
 GENERAL = "General"
 BUILT_IN_FORMATS = {
@@ -181,7 +181,7 @@ def _number(numbers: dict[str, int], text: str) -> int:
 
 
 def _own_format(number: int, code: str) -> str:
-    return f'<numFmt numFmtId="{number}" formatCode="{quoted(code)}"/>'
+    return f'<numFmt numFmtId="{number}" formatCode="{in_attribute(code)}"/>'
 
 
 def _colour(colour: str) -> str:
