@@ -317,6 +317,23 @@ def test_enormous_steps(judge: Callable[..., Cells], tmp_path: Path) -> None:
     assert_agree(judge(generated, changes), expected(changed, tmp_path), "η = 1,000,000")
 
 
+@pytest.mark.parametrize("judge", QUICK_JUDGES)
+def test_a_flat_valley_has_no_dots(judge: Callable[..., Cells], tmp_path: Path) -> None:
+    """A softmax of one output is 1 whatever the weights are, and every program rounds and searches in its own way."""
+    layers = [{"weights": [[0.3, -0.2]], "activation": "softmax"}]
+    content = {"title": "Flat", "teaches": "Nothing moves.", "inputs": [[0.1, 0.7], [-0.9, 0.3]], "targets": [[0], [1]]}
+    definition = parse(
+        {**content, "layers": layers, "loss": "mean squared error", "iterations": 2, "learning_rate": 1}, source="flat"
+    )
+    generated = build(replace(definition, compare=EVERY[:2]), tmp_path / "book.xlsx", sheets=[SHEET])
+    cells = judge(generated, {})
+    assert_agree(cells, judges.carried(generated), "flat")
+    sheet = opened(generated, TITLE)[TITLE]
+    (level,) = (cell for row in sheet.iter_rows() for cell in row if cell.value == "level")
+    found = {cells[TITLE, f"{level.column_letter}{level.row + row}"] for row in range(1, loss_grid.STEPS**2 + 1)}
+    assert found == {1}
+
+
 @pytest.mark.thorough
 @settings(max_examples=8)
 @given(definitions(), st.lists(st.sampled_from(EVERY), min_size=2, max_size=6))

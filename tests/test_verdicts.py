@@ -27,6 +27,8 @@ COLUMNS = "BCDEFGHI"
 def what_happened(losses: Any, slopes: tuple[float, float], small: float, *, saturates: bool, bounded: bool) -> str:
     """The verdict once more, step by step in NumPy: from the losses, and the largest δ at the start and at the end."""
     first, last = losses[0], losses[-1]
+    if len(losses) == 1:
+        return "too short to say"
     lately = losses[(len(losses) - 1) * 3 // 4 :]
     rose = "went up, then " if losses.max() > first * (1 + 1e-6) else ""
     above = last > first * (1 + 1e-6)
@@ -37,7 +39,7 @@ def what_happened(losses: Any, slopes: tuple[float, float], small: float, *, sat
     vanished = slopes[1] < 1e-4 * slopes[0] * math.sqrt(last / max(first, 1e-300))
     if saturates and vanished and last > 1e-6 * first and last > 0.99 * lately[0]:
         return rose + "stuck: no gradient"
-    if last < small:
+    if last < small and not above:
         return rose + "converged"
     if lately.max() > 1.01 * max(lately[0], last) or lately.min() < 0.99 * min(lately[0], last):
         return "goes up and down"
@@ -143,7 +145,7 @@ positive = st.floats(1e-30, 1e30)
 
 
 @given(
-    st.lists(positive | st.sampled_from([1.0, 1.001, 1.02, 0.98, 0.999]), min_size=1, max_size=9),
+    st.lists(positive | st.sampled_from([1.0, 1.001, 1.02, 0.98, 0.999]), min_size=2, max_size=9),
     st.tuples(positive, positive | st.just(0.0)),
     positive,
     st.booleans(),
@@ -182,3 +184,29 @@ def test_small_is_what_stays_small(tmp_path: Path) -> None:
     losses = train(load(learning_rate=100))["E_total"]
     above = np.flatnonzero(losses >= 0.005)
     assert cells[TITLE, "B8"] == above[-1] + 1
+
+
+@pytest.mark.parametrize(
+    ("template", "small", "said"),
+    [
+        ("classic", 0.1, "The loss is small before any training."),
+        ("classic", 0.001, "Trained first with η = 10, from iteration 4"),
+        ("classic", 1e-30, "With none of these rates is the network trained."),
+        ("xor", 1, "The loss is small before any training."),
+    ],
+)
+def test_no_rate_is_praised_for_a_loss_that_was_small_before(
+    template: str, small: float, said: str, tmp_path: Path
+) -> None:
+    definition = replace(load(template, iterations=24), compare=())
+    path = build(definition, tmp_path / "book.xlsx", sheets=["learning-rates"])
+    cells = judges.ironcalc_judge(path, {(TITLE, comparison.THRESHOLD_CELL): small})
+    assert cells[TITLE, "B10"] == said
+
+
+def test_a_small_loss_above_its_start_is_not_converged(tmp_path: Path) -> None:
+    """Below the threshold before, during and after a training that only harms."""
+    definition = replace(load("classic", iterations=4), compare=(), learning_rates=(100.0, 1.0))
+    path = build(definition, tmp_path / "book.xlsx", sheets=["learning-rates"])
+    cells = judges.ironcalc_judge(path, {(TITLE, comparison.THRESHOLD_CELL): 0.5})
+    assert verdicts(cells) == ["falling, still above its start", "converged"]

@@ -12,7 +12,7 @@ from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Array, Trace
 from xlbackprop.ground.grid import absolute, address, column_letter, column_range
 from xlbackprop.network import EPOCH, ITERATION, LARGEST_NUMBER, LOSSES, Definition
-from xlbackprop.symbols import Expression, number_from
+from xlbackprop.symbols import Expression, Symbol, number_from
 from xlbackprop.walkthrough import Lesson, LossCurve
 from xlbackprop.workbook.panels import verdict
 from xlbackprop.workbook.panels.all_samples import ForwardPasses, pass_columns, put_points, put_samples
@@ -40,6 +40,7 @@ _SMALL_SINCE, _IN_SIGHT, _ON_POWERS, _WHERE = "small since", "in the chart", "by
 _HELPERS = 4
 """How many columns stand beside the losses for the table and the charts."""
 _NEVER = "never"
+_SMALL_AT_ONCE = "The loss is small before any training."
 _NOT_LEARNED = "–"
 """Stands where a loss is small, and the verdict says why that is no success."""
 NOT_CHOSEN = "no number"
@@ -415,6 +416,8 @@ class Summary(Struct, frozen=True, dict=True):
     @cached_property
     def _rule(self) -> Expression:
         definition = self.lesson.definition
+        if self.iterations == self.samples == 1:
+            return Symbol(verdict.TOO_SHORT)
         squared = LOSSES[definition.loss].goes_with is None
         return verdict.rule(saturates=squared, bounded=squared and definition.weight_limit is None)
 
@@ -460,7 +463,7 @@ class Summary(Struct, frozen=True, dict=True):
     def fastest(self, runs: list[Compared], before: str, none: str, name_from: Callable[..., str]) -> None:
         """Put down which of the runs that have converged made the loss small first, or that none did.
 
-        Nothing is said where the loss is small without any of them, or where there is no loss to judge by.
+        Nothing is said where the loss is small though none of them converged, or where there is no loss to judge by.
 
         Args:
             name_from: takes the name out of the row of them, `number_from` or `text_from`.
@@ -474,12 +477,13 @@ class Summary(Struct, frozen=True, dict=True):
         if reached:
             since, name = min(reached, key=lambda pair: pair[0])
             is_one = sum(other == since for other, _ in reached) == 1
-            value = f"{before}{name}{'' if is_one else together}{between}{since:g}"
+            value = f"{before}{name}{'' if is_one else together}{between}{since:g}" if since else _SMALL_AT_ONCE
         self.page.formula(
             f"B{self._fastest_row}",
-            f'IF(COUNT({firsts})=0,IF(COUNTIF({firsts},"{_NEVER}")>0,"{none}",""),"{before}"&'
+            f'IF(COUNT({firsts})=0,IF(COUNTIF({firsts},"{_NEVER}")>0,"{none}",""),'
+            f'IF(MIN({firsts})=0,"{_SMALL_AT_ONCE}","{before}"&'
             f"{name_from(names, '1', f'MATCH(MIN({firsts}),{firsts},0)')}"
-            f'&IF(COUNTIF({firsts},MIN({firsts}))>1,"{together}","")&"{between}"&MIN({firsts}))',
+            f'&IF(COUNTIF({firsts},MIN({firsts}))>1,"{together}","")&"{between}"&MIN({firsts})))',
             value,
             Look(theme.HEADING),
         )

@@ -23,6 +23,8 @@ STEPS = 21
 
 _LEVELS = 7
 """How many losses the dots stand for."""
+_LEAST_SPREAD = 1e-9
+"""Where the losses differ by less, or by a smaller share, they differ by roundings, and pass no level."""
 _SMALLEST_EXTENT = 0.01
 _EQUAL, _LOWEST = "dots: equal loss", "lowest loss here"
 
@@ -130,14 +132,16 @@ def put_dots(
 
     low, high, lowest = float(losses.min()), float(losses.max()), int(np.argmin(losses))
     shares = [(level / _LEVELS) ** 2 for level in range(_LEVELS)]
-    levels = np.array([low + (high - low) * share for share in shares])
+    spread = max(high - low, _LEAST_SPREAD * high, _LEAST_SPREAD)
+    levels = np.array([low + spread * share for share in shares])
     least, most, where = f"MIN({all_losses})", f"MAX({all_losses})", f"MATCH(MIN({all_losses}),{all_losses},0)"
+    rises = f"MAX({most}-{least},{_LEAST_SPREAD:G}*{most},{_LEAST_SPREAD:G})"
     choices: list[tuple[str, str, float]] = [
         *steps,
         (_LOWEST, number_from(rows.format(x_letter), where), float(xs[lowest])),
         (_LOWEST, number_from(rows.format(y_letter), where), float(ys[lowest])),
         *(
-            (f"level {number}", f"{least}+({most}-{least})*{share:.15G}", float(value))
+            (f"level {number}", f"{least}+{rises}*{share:.15G}", float(value))
             for number, (share, value) in enumerate(zip(shares, levels, strict=True))
         ),
     ]

@@ -11,6 +11,8 @@ SWINGS, FALLING, RISING, STUCK = "goes up and down", "still falling", "rising", 
 ABOVE_FALLING, ABOVE_STUCK = "falling, still above its start", "stuck above its start"
 FELL_FLAT, FELL_RISING = "fell, then flat", "fell, now rising"
 CREEPS, RETURNED = "falls slowly", "went up, then back"
+TOO_SHORT = "too short to say"
+"""Of a training with one loss, which is compared with nothing."""
 UP_FIRST = "went up, then "
 """Comes before the outcome of a training whose loss was once higher than at its start."""
 
@@ -63,7 +65,7 @@ def rule(*, saturates: bool, bounded: bool) -> Expression:
     over = _LATELY_HIGHEST - (1 + _FLAT) * apply(Builtin.MAXIMUM, _BEFORE, _LAST)
     under = (1 - _FLAT) * apply(Builtin.MINIMUM, _BEFORE, _LAST) - _LATELY_LOWEST
     went = conditional(0, apply(Builtin.MAXIMUM, over, under), Symbol(SWINGS), went)
-    went = conditional(_LAST, _SMALL, _after_a_rise(CONVERGED), went)
+    went = conditional(_LAST, apply(Builtin.MINIMUM, _SMALL, ends_above), _after_a_rise(CONVERGED), went)
     if saturates:
         share = apply(Builtin.SQUARE_ROOT, _LAST / apply(Builtin.MAXIMUM, _SMALLEST, _FIRST))
         left = _GRADIENT - _VANISHED * _FIRST_GRADIENT * share
