@@ -180,7 +180,13 @@ class Element(Struct):
 
     def first(self, tag: str) -> Element | None:
         """The first element of that name below this one."""
-        return next(iter(self.all(tag)), None)
+        waiting = [self]
+        while waiting:
+            element = waiting.pop()
+            if element.tag == tag and element is not self:
+                return element
+            waiting.extend(reversed(element.children))
+        return None
 
     def content(self) -> str:
         """All the text in this element."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -26,6 +26,7 @@ _SAME_CURVE = 1e-3
 _RANGE = re.compile(r"('(?:[^']|'')+'|[^!'(),]+)!\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
 _RATE = re.compile(r"(?<![\d.,])(?:\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][-+]?\d+)?$")
 _LARGEST_RATE = 1e6
+_CALLED_LOSS = re.compile(r"loss|error|cost", re.IGNORECASE)
 _PLOTTED_NUMBER = re.compile(rb'<((?:\w+:)?)pt idx="[1-9]\d*"><\1v>[-+.\dEe]*</\1v></\1pt>')
 
 
@@ -45,15 +46,20 @@ class Chart(Struct, frozen=True):
     series: tuple[Series, ...]
 
 
+Loss = list[Coordinates]
+"""The cells of a loss, one an iteration."""
+
+
 def chart_notes(book: Book, verdicts: Sequence[Verdict]) -> Iterator[Note]:
     """Notes on the charts of a workbook."""
+    losses = [_loss(verdict) for verdict in verdicts]
     for sheet in book.sheets:
         charts = list(_charts(book.container, sheet.part))
         for chart in charts:
-            yield from _rows(sheet, chart, verdicts)
+            yield from _rows(sheet, chart, verdicts, losses)
             for series in chart.series:
-                yield from _pasted(book, sheet, series, verdicts)
-        yield from _quantities(sheet, charts, verdicts)
+                yield from _pasted(book, sheet, series, verdicts, losses)
+        yield from _quantities(sheet, charts, verdicts, losses)
 
 
 def _charts(container: Container, part: str) -> Iterator[Chart]:
@@ -100,7 +106,7 @@ def _series(formula: str, name: Element | None) -> Series | None:
     return Series(sheet, tuple(cells), label.text if label is not None else "", place) if cells else None
 
 
-def _loss(verdict: Verdict) -> list[Coordinates]:
+def _loss(verdict: Verdict) -> Loss:
     """The cells of E_total, one an iteration, that hold something."""
     table = verdict.table
     if "E_total" not in table.lines:
@@ -110,10 +116,9 @@ def _loss(verdict: Verdict) -> list[Coordinates]:
     return [table.coordinates(line, step) for stretch in filled for step in stretch]
 
 
-def _rows(sheet: Sheet, chart: Chart, verdicts: Sequence[Verdict]) -> Iterator[Note]:
+def _rows(sheet: Sheet, chart: Chart, verdicts: Sequence[Verdict], losses: Sequence[Loss]) -> Iterator[Note]:
     """The iterations of a loss that a chart leaves out, all its lines together; every fifth row is all of it."""
-    for verdict in verdicts:
-        loss = _loss(verdict)
+    for verdict, loss in zip(verdicts, losses, strict=True):
         here = [series for series in chart.series if series.sheet == verdict.table.sheet.name]
         plotted = {place for series in here for place in series.cells} & set(loss)
         shown = [index for index, place in enumerate(loss) if place in plotted]
@@ -136,52 +141,64 @@ def _rows(sheet: Sheet, chart: Chart, verdicts: Sequence[Verdict]) -> Iterator[N
             yield Note(sheet.name, ranges(missing), "chart_rows", message)
 
 
-def _quantities(sheet: Sheet, charts: Sequence[Chart], verdicts: Sequence[Verdict]) -> Iterator[Note]:
+def _plots(series: Series, verdict: Verdict, cells: Iterable[Coordinates]) -> bool:
+    """Whether a line of a chart plots any of some cells of a table's sheet."""
+    return series.sheet == verdict.table.sheet.name and not set(series.cells).isdisjoint(cells)
+
+
+def _quantities(
+    sheet: Sheet, charts: Sequence[Chart], verdicts: Sequence[Verdict], losses: Sequence[Loss]
+) -> Iterator[Note]:
     """A chart that is called a loss chart, or is the only one, and plots another quantity of the table."""
     for chart in charts:
-        plotted: set[str] = set()
-        for series in chart.series:
-            plotted |= {
-                name
-                for verdict in verdicts
-                if series.sheet == verdict.table.sheet.name
-                for name in verdict.table.lines
-                if set(series.cells) & {verdict.table.place(name, step) for step in range(len(verdict.table.steps))}
-            }
-        called_loss = bool(re.search(r"loss|error|cost", chart.title, re.IGNORECASE))
-        if plotted and "E_total" not in plotted and (called_loss or not chart.title):
+        if chart.title and not _CALLED_LOSS.search(chart.title):
+            continue
+        pairs = [
+            (series, verdict, loss) for series in chart.series for verdict, loss in zip(verdicts, losses, strict=True)
+        ]
+        if any(_plots(*each) for each in pairs):
+            continue
+        plotted = {
+            name
+            for series, verdict, _ in pairs
+            for name in verdict.table.lines
+            if _plots(series, verdict, (verdict.table.place(name, step) for step in range(len(verdict.table.steps))))
+        }
+        if plotted and "E_total" not in plotted:
             words = f"“{chart.title}”" if chart.title else "without a title"
             message = f"the chart {words} plots {', '.join(sorted(plotted))}, not E_total"
             yield Note(sheet.name, (), "chart_quantity", message)
 
 
-def _pasted(book: Book, sheet: Sheet, series: Series, verdicts: Sequence[Verdict]) -> Iterator[Note]:
+def _pasted(
+    book: Book, sheet: Sheet, series: Series, verdicts: Sequence[Verdict], losses: Sequence[Loss]
+) -> Iterator[Note]:
     """A curve of pasted numbers that training with its learning rate does not give any more."""
     source = book.by_name.get(series.sheet)
     if source is None or not source.is_read or len(series.cells) < _FEWEST_POINTS:
         return
-    if any(series.sheet == each.table.sheet.name and set(series.cells) & set(_loss(each)) for each in verdicts):
+    if any(_plots(series, verdict, loss) for verdict, loss in zip(verdicts, losses, strict=True)):
         return
-    cells = [source.cells.get(place) for place in series.cells]
-    numbers = [cell.number for cell in cells if cell is not None and cell.formula is None and cell.number is not None]
-    if len(numbers) < len(cells):
-        return
+    numbers, doubts = [], []
+    for place in series.cells:
+        cell = source.cells.get(place)
+        if cell is None or cell.formula is not None or cell.number is None:
+            return
+        numbers.append(cell.number)
+        doubts.append(half_unit(cell.digits, cell.number))
     rate = _rate(source, series)
     if rate is None:
         return
-    doubts = np.array([half_unit(cell.digits, cell.number or 0.0) for cell in cells if cell is not None])
     curve = np.array(numbers)
     for exact in (True, False):
-        for verdict in verdicts:
+        for verdict, loss in zip(verdicts, losses, strict=True):
             own = verdict.found.learning_rate.value
             if exact != (own is not None and abs(own - rate) <= 1e-9 * rate):
                 continue
-            right = (
-                verdict.numbers.of("E_total") if exact and _loss(verdict) else trained(verdict, rate, len(curve) + 1)
-            )
+            right = verdict.numbers.of("E_total") if exact and loss else trained(verdict, rate, len(curve) + 1)
             if right is None or not _begins_alike(curve, right):
                 continue
-            if not _agrees(curve, right, doubts):
+            if not _agrees(curve, right, np.array(doubts)):
                 message = (
                     f"the plotted numbers for η = {rate:g} are pasted, and they are not what the table"
                     f" {verdict.found.sheet}!{verdict.found.range} gives with this learning rate"
