@@ -24,8 +24,9 @@ import pytest
 from openpyxl.formula.translate import Translator
 from openpyxl.utils.cell import coordinate_to_tuple, get_column_letter
 
-from xlbackprop.workbook.sheets import matrices
-from xlbackprop.workbook.sheets.gradient_check import TITLE, Places
+from xlbackprop.workbook.sheets.gradient_check import Places
+
+TITLE = "Gradient check"
 
 Value = float | str | bool | None
 Changes = Mapping[tuple[str, str], float | str | bool | None]
@@ -282,7 +283,7 @@ _FORMULA_TEXT, _OTHER_SHEET = re.compile(r"<f[^>]*>([^<]*)</f>"), re.compile(r"(
 
 def of_matrices(cells: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
     """Those of some cells that stand on the sheet Matrices; `test_matrices.py` has judges for them that know MMULT."""
-    return {cell for cell in cells if cell[0] == matrices.TITLE}
+    return {cell for cell in cells if cell[0] == "Matrices"}
 
 
 class WrittenNumber(float):

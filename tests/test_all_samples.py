@@ -113,8 +113,8 @@ def test_the_points_of_a_curve(samples: int, iterations: int) -> None:
 
 def answer(path: Path, iteration: int) -> tuple[Any, Any]:
     """The new loss and the verdict on it."""
-    row = int(label(path, step_by_step.TITLE, "new E")[1:])
-    title = step_by_step.TITLE
+    row = int(label(path, "Step by step", "new E")[1:])
+    title = "Step by step"
     cells = judges.ironcalc_judge(path, {(title, step_by_step.ITERATION_CELL): iteration})
     return cells[title, f"D{row}"], cells[title, f"E{row}"]
 
@@ -129,7 +129,7 @@ def test_nothing_moves_before_the_batch_is_complete(tmp_path: Path) -> None:
 
 
 def test_no_step_downhill_where_nothing_moves(tmp_path: Path) -> None:
-    path, title = build(load("xor", iterations=16), tmp_path / "book.xlsx", sheets=STEPS), step_by_step.TITLE
+    path, title = build(load("xor", iterations=16), tmp_path / "book.xlsx", sheets=STEPS), "Step by step"
     sheet = opened(path, title)[title]
     rows = [row for row in range(6, sheet.max_row + 1) if str(sheet[f"A{row}"].value).startswith("new ")][:-1]
     for iteration, words in ((0, "unchanged to twelve decimals"), (3, "a step downhill")):
@@ -139,7 +139,7 @@ def test_no_step_downhill_where_nothing_moves(tmp_path: Path) -> None:
 
 def test_a_dead_unit_does_not_move(tmp_path: Path) -> None:
     path = build(load("dead-relu"), tmp_path / "book.xlsx", sheets=STEPS)
-    sheet = opened(path, step_by_step.TITLE, data_only=True)[step_by_step.TITLE]
+    sheet = opened(path, "Step by step", data_only=True)["Step by step"]
     told = {row[0]: row[4] for row in sheet.iter_rows(values_only=True)}
     assert told["new w2"].endswith("unchanged to twelve decimals")
     assert told["new w1"].endswith("a step downhill")

@@ -16,7 +16,9 @@ from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.workbook.sheets import gradient_check
-from xlbackprop.workbook.sheets.gradient_check import TITLE, Places
+from xlbackprop.workbook.sheets.gradient_check import Places
+
+TITLE = "Gradient check"
 
 
 def filled(folder: Path, definition: Definition, **beginnings: float) -> Cells:

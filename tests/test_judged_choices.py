@@ -22,7 +22,7 @@ from xlbackprop import Definition, build, load
 from xlbackprop.derivation.equations import derive
 from xlbackprop.ground.grid import address
 from xlbackprop.workbook.panels import comparison
-from xlbackprop.workbook.sheets import gradient_check, learning_rates, loss_surface
+from xlbackprop.workbook.sheets import gradient_check, loss_surface
 
 Beginnings = Callable[[], AbstractContextManager[object]]
 """Lets sheets begin with what a reader has chosen on them."""
@@ -124,17 +124,17 @@ def _beginning(choices: Choices) -> Iterator[None]:
 
 
 def _typed(learned: tuple[str, ...], choices: Choices) -> Changes:
-    title = learning_rates.TITLE
+    title = "Learning rates"
     changes: dict[tuple[str, str], float | str | None] = {
         (title, address(comparison.NAME_ROW, column)): rate for column, rate in enumerate(choices.rates, 2)
     }
     changes[title, comparison.THRESHOLD_CELL] = choices.threshold
-    title = gradient_check.TITLE
+    title = "Gradient check"
     changes[title, gradient_check.ITERATION_CELL] = choices.checked
     changes[title, gradient_check.EPSILON_CELL] = choices.epsilon
     changes[title, gradient_check.TOLERANCE_CELL] = choices.tolerance
     changes[title, gradient_check.Places(learned).choice_cell] = choices.weight
-    title = loss_surface.TITLE
+    title = "Loss surface"
     changes[title, loss_surface.ITERATION_CELL] = choices.others
     for direction, view in enumerate((choices.across, choices.upwards)):
         cells = loss_surface.input_cells(direction)
@@ -208,7 +208,7 @@ def _lesson_variants(
     definition: Definition, generated: Path, folder: Path, wanted: tuple[str, ...]
 ) -> Iterator[tuple[str, Changes, Cells]]:
     """Some changes on the Walkthrough and all of the readers' choices, with what they have to lead to."""
-    threshold = judges.stored(generated)[learning_rates.TITLE, comparison.THRESHOLD_CELL]
+    threshold = judges.stored(generated)["Learning rates", comparison.THRESHOLD_CELL]
     assert isinstance(threshold, float)
     for variant in variants(definition, "compact"):
         if variant.name in wanted:

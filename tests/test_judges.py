@@ -23,7 +23,7 @@ from xlbackprop.derivation.equations import derive
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.loading import parse
 from xlbackprop.walkthrough.arrangement import arrange
-from xlbackprop.workbook.sheets import gradient_check, learning_rates, matrices, network, step_by_step, your_turn
+from xlbackprop.workbook.sheets import matrices, network, step_by_step, your_turn
 
 SHEET = "Walkthrough"
 TEMPLATES = ("classic", "mazur")
@@ -162,11 +162,11 @@ def _judge_generated(definition: Definition, columns: str, sheets: Collection[st
         another = build(definition, Path(folder) / "expected.xlsx", columns=columns, sheets=sheets, iteration=iteration)
         expected = judges.carried(another)
         allowed = {}
-        if sheets is None and any(title == gradient_check.TITLE for title, _ in expected):
+        if sheets is None and any(title == "Gradient check" for title, _ in expected):
             allowed = judges.allowances(derive(definition).learned, expected, judges.UNBOUNDED)
         changes = _iteration(iteration)
-        if any(title == matrices.TITLE for title, _ in expected):
-            changes = {**changes, (matrices.TITLE, matrices.ITERATION_CELL): iteration}
+        if any(title == "Matrices" for title, _ in expected):
+            changes = {**changes, ("Matrices", matrices.ITERATION_CELL): iteration}
         chance = _digits_of_roundings(generated, expected)
         wanted = {cell: value for cell, value in expected.items() if cell not in chance}
         for judge in QUICK_JUDGES:
@@ -232,7 +232,7 @@ def assert_agree(
 
 def _tolerance(sheet: str, value: object) -> float:
     """How far a number may be off, absolutely: see `judges.FAR_FROM_LEARNING` for the one sheet that is special."""
-    if sheet == learning_rates.TITLE and isinstance(value, int | float):
+    if sheet == "Learning rates" and isinstance(value, int | float):
         return max(ABSOLUTE_TOLERANCE, judges.FAR_FROM_LEARNING * abs(value))
     return ABSOLUTE_TOLERANCE
 
@@ -264,9 +264,9 @@ def _read(number: str) -> float:
 
 def _iteration(typed: float | str | bool) -> Changes:
     return {
-        (network.TITLE, network.ITERATION_CELL): typed,
-        (step_by_step.TITLE, step_by_step.ITERATION_CELL): typed,
-        (your_turn.TITLE, your_turn.ITERATION_CELL): typed,
+        ("Network", network.ITERATION_CELL): typed,
+        ("Step by step", step_by_step.ITERATION_CELL): typed,
+        ("Your turn", your_turn.ITERATION_CELL): typed,
     }
 
 

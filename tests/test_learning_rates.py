@@ -15,7 +15,8 @@ from tests.books import opened
 from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS
-from xlbackprop.workbook.sheets.learning_rates import TITLE
+
+TITLE = "Learning rates"
 
 VERDICTS = {
     0.1: "still falling",

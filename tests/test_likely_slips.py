@@ -13,7 +13,9 @@ from tests import judges
 from tests.judges import Changes
 from tests.test_your_turn import ONLY, marks, rows, typed
 from xlbackprop import Definition, build, load, train
-from xlbackprop.workbook.sheets.your_turn import TITLE, WRONG
+from xlbackprop.workbook.sheets.your_turn import WRONG
+
+TITLE = "Your turn"
 
 TEMPLATES = ("classic", "classic-01-99", "mazur")
 Slip = tuple[str, float, float, str]

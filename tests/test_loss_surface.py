@@ -21,7 +21,9 @@ from tests.test_verdicts import losses_of
 from xlbackprop import Definition, build, load, train
 from xlbackprop.network.templates import names
 from xlbackprop.workbook.sheets import loss_surface
-from xlbackprop.workbook.sheets.loss_surface import STEPS, TITLE
+from xlbackprop.workbook.sheets.loss_surface import STEPS
+
+TITLE = "Loss surface"
 
 TOP, LEFT = 4, 2
 

@@ -25,7 +25,9 @@ from tests.networks import deep, definitions
 from tests.test_judges import assert_agree
 from xlbackprop import Definition, UserError, build, load, train
 from xlbackprop.network.loading import parse
-from xlbackprop.workbook.sheets.matrices import ITERATION_CELL, TITLE
+from xlbackprop.workbook.sheets.matrices import ITERATION_CELL
+
+TITLE = "Matrices"
 
 
 def classes(**changes: Any) -> Definition:

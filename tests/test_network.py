@@ -27,7 +27,9 @@ from xlbackprop.network.names import derivative
 from xlbackprop.symbols import short
 from xlbackprop.walkthrough.both_passes import Line, picture
 from xlbackprop.walkthrough.path import paths
-from xlbackprop.workbook.sheets.network import ITERATION_CELL, LONGEST, TITLE, TOP_ROW, WEIGHT_CELL, placed
+from xlbackprop.workbook.sheets.network import ITERATION_CELL, LONGEST, TOP_ROW, WEIGHT_CELL, placed
+
+TITLE = "Network"
 
 ONLY = ["network"]
 

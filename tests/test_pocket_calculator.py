@@ -23,7 +23,9 @@ from xlbackprop.symbols import Numbers
 from xlbackprop.symbols.formula import LARGEST_EXPONENT
 from xlbackprop.walkthrough.explanation import as_text, explain
 from xlbackprop.walkthrough.steps import moment
-from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL, TITLE
+from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL
+
+TITLE = "Step by step"
 
 POWERS = {"⁰": "0", "¹": "1", "²": "2", "³": "3", "⁴": "4", "⁻": "-"}
 NUMBER = r"[−-]?\d+(?:\.\d+)?(?:E[+-]?\d+)?"

@@ -23,7 +23,9 @@ from xlbackprop import Definition, build, load, train
 from xlbackprop.ground.grid import address
 from xlbackprop.network.templates import names
 from xlbackprop.walkthrough import fit
-from xlbackprop.workbook.sheets.predictions import CURVE_STEPS, MAP_STEPS, TITLE, Layout
+from xlbackprop.workbook.sheets.predictions import CURVE_STEPS, MAP_STEPS, Layout
+
+TITLE = "Predictions"
 
 TOP, LEFT = 5, 2
 Array = NDArray[np.float64]

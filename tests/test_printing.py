@@ -17,8 +17,9 @@ from xlbackprop import build, load, train
 from xlbackprop.network import short_label
 from xlbackprop.network.templates import names
 from xlbackprop.walkthrough import fit
-from xlbackprop.workbook.sheets.handout import TITLE
 from xlbackprop.workbook.xlsx import theme
+
+TITLE = "Handout"
 
 PAPERS = {"A4": (841.9, 595.3), "Letter": (792.0, 612.0)}
 """Points, landscape."""

@@ -13,7 +13,8 @@ from tests.networks import deep
 from xlbackprop import Definition, build, load
 from xlbackprop.network.templates import names
 from xlbackprop.workbook.sheets.registry import SHEETS, Sheet
-from xlbackprop.workbook.sheets.start_here import TITLE
+
+TITLE = "Start here"
 
 
 def texts(definition: Definition, path: Path, sheets: list[str] | None = None) -> list[str]:

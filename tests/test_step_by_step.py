@@ -16,7 +16,9 @@ from xlbackprop import Definition, build, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.workbook.panels.step_list import GIVEN_BESIDES
 from xlbackprop.workbook.sheets.registry import SHEETS
-from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL, TITLE
+from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL
+
+TITLE = "Step by step"
 
 Line = tuple[object, ...]
 ONLY = ["step-by-step"]

@@ -19,7 +19,8 @@ from xlbackprop.engine.training import evaluate
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.workbook.panels import comparison, verdict
 from xlbackprop.workbook.panels.comparison import NAME_ROW
-from xlbackprop.workbook.sheets.learning_rates import TITLE
+
+TITLE = "Learning rates"
 
 COLUMNS = "BCDEFGHI"
 

@@ -28,10 +28,11 @@ from xlbackprop.workbook.sheets.your_turn import (
     MOST_QUESTIONS,
     PROGRESS_CELL,
     RIGHT,
-    TITLE,
     WRONG,
     exercise_lines,
 )
+
+TITLE = "Your turn"
 
 Judge = Callable[[Path, Changes], Cells]
 ONLY = ["your-turn"]

@@ -9,7 +9,6 @@ from xlbackprop.symbols import Mathematics, Typesetter
 from xlbackprop.walkthrough import GIVEN, Given, Lesson, givens, moment
 from xlbackprop.workbook.panels.iteration_choice import Choice
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import ROW_HEIGHT, Page
 from xlbackprop.workbook.xlsx.theme import Look
 
@@ -25,15 +24,13 @@ GIVEN_FIRST = "Given"
 GIVEN_BESIDES = "Given besides: what the training has made so far, and how it is set"
 
 
-def list_page(workbook: Workbook, title: str, widths: Mapping[str, float]) -> Page:
-    """A page with its title, whose columns have these widths in characters."""
-    page = Page(workbook, title)
+def prepare_list(page: Page, widths: Mapping[str, float]) -> None:
+    """Put down the title of a page, whose columns have these widths in characters."""
     for letter, width in widths.items():
         page.widths(letter, width)
     page.fit_screen(max(widths))
-    page.text("A1", title, Look(theme.TITLE))
+    page.text("A1", page.title, Look(theme.TITLE))
     page.heights(1, 1)
-    return page
 
 
 def list_header(page: Page, row: int, letters: Iterable[str], headers: Iterable[str]) -> None:

@@ -15,7 +15,6 @@ from xlbackprop.walkthrough import DATA, FIRST_SAMPLE_ROW, Lesson, curve_column
 from xlbackprop.workbook.panels.all_samples import pass_columns, put_points, put_samples
 from xlbackprop.workbook.panels.working import Working, forward_columns
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
@@ -27,9 +26,8 @@ _NEARNESS = "0.0001"
 """Added to an epoch, so that a part of one is found by as many of its digits as a cell shows."""
 
 
-def data(workbook: Workbook, lesson: Lesson) -> Page:
+def data(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the engine gives the values that its formulas have."""
-    page = Page(workbook, DATA)
     page.text("A1", "Data: what the network learns from, and what it says", Look(theme.TITLE))
     page.height(1, 24)
     page.text("A2", "Retype any number in bold blue: the training on the Walkthrough reads its samples from here.")
@@ -42,7 +40,6 @@ def data(workbook: Workbook, lesson: Lesson) -> Page:
     page.widths(map(column_letter, (column - 1, column + 2)), _GAP)
     page.freeze(f"B{FIRST_SAMPLE_ROW}")
     page.fit_screen(shown)
-    return page
 
 
 def _choose(page: Page, lesson: Lesson) -> str:

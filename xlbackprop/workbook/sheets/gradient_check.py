@@ -16,12 +16,9 @@ from xlbackprop.symbols import number_from, text_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.working import Working, bounded, put_choices, put_given
 from xlbackprop.workbook.xlsx import charts, theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Value
 from xlbackprop.workbook.xlsx.theme import Look
-
-TITLE = "Gradient check"
 
 ROUNDING = "rounding adds up to"
 ITERATION_CELL, EPSILON_CELL, TOLERANCE_CELL = "B4", "B5", "B6"
@@ -133,9 +130,8 @@ def varied_weight(names: Names) -> str:
     return names.weights[-1][0][0]
 
 
-def gradient_check(workbook: Workbook, lesson: Lesson) -> Page:
+def gradient_check(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the engine's forward passes with pushed weights give the values that its formulas have."""
-    page = Page(workbook, TITLE)
     sheet = _GradientCheck(page, lesson)
     sheet.choose()
     sheet.forward()
@@ -147,7 +143,6 @@ def gradient_check(workbook: Workbook, lesson: Lesson) -> Page:
     page.widths("I", 18)
     page.fit_screen("I")
     page.handout(lesson.definition.title, f"A1:I{sheet.places.epsilon_rows[-1]}")
-    return page
 
 
 class _GradientCheck:

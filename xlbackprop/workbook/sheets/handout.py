@@ -7,11 +7,9 @@ from xlbackprop.network import ITERATION, WALKTHROUGH, short_label
 from xlbackprop.walkthrough import COLUMN_WIDTH, Lesson, on_paper
 from xlbackprop.workbook.sheets.walkthrough import number_look, put_box, put_diagram, put_loss_chart
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
-TITLE = "Handout"
 MOST_ITERATIONS = 10
 """On paper."""
 
@@ -19,9 +17,9 @@ _TOP_ROW = 3
 _NUMBER_WIDTH, _CHART_COLUMNS, _CHART_ROWS = 10.5, 5, 20
 
 
-def handout(workbook: Workbook, lesson: Lesson) -> Page:
+def handout(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the trace gives the values that its formulas have."""
-    page, table = Page(workbook, TITLE), lesson.table
+    table = lesson.table
     paper = on_paper(lesson.arrangement, _TOP_ROW)
     page.text("A1", "The network and its derivation", Look(theme.TITLE))
     put_diagram(page, paper.diagram, table, lesson.trace, _TOP_ROW)
@@ -34,7 +32,6 @@ def handout(workbook: Workbook, lesson: Lesson) -> Page:
     page.fit_screen(column_letter(len(paper.widths)))
     first = f"A1:{address(paper.last_row, len(paper.widths))}"
     page.print_setup(lesson.definition.title, f"{first},{second}", "1:1")
-    return page
 
 
 def _iterations(page: Page, lesson: Lesson, column: int) -> str:

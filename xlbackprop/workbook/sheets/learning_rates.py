@@ -12,20 +12,15 @@ from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.comparison import NAME_ROW, NOT_CHOSEN, ROW_LABEL, Compared, Summary
 from xlbackprop.workbook.panels.working import as_joined, bounded
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
-
-TITLE = "Learning rates"
-
 
 _LAST_COLUMNS = 4, 9
 """Of the two charts: together they are as wide as a table of eight rates."""
 
 
-def learning_rates(workbook: Workbook, lesson: Lesson) -> Page:
+def learning_rates(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the batched engine gives the values that its formulas have."""
-    page = Page(workbook, TITLE)
     summary = Summary(page, lesson, "rate", NAME_ROW + 1)
     summary.head("Learning rates: how far should a step go?", "for each rate", f"learning rate {LEARNING_RATE}")
     places, column = summary.begin(" the same formulas for every rate")
@@ -58,7 +53,6 @@ def learning_rates(workbook: Workbook, lesson: Lesson) -> Page:
     page.widths("A", 30)
     page.widths((column_letter(index) for index in range(2, column)), 13)
     summary.handout(max(_LAST_COLUMNS))
-    return page
 
 
 def _rate(page: Page, run: Compared, used: str, rate: float) -> None:

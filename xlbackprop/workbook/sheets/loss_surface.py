@@ -18,12 +18,10 @@ from xlbackprop.workbook.panels.loss_grid import STEPS, put_losses
 from xlbackprop.workbook.panels.verdict import CLEARLY
 from xlbackprop.workbook.panels.working import bounded, put_choices, put_given, row_index
 from xlbackprop.workbook.xlsx import charts, theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.styles import boxed, highlight
 from xlbackprop.workbook.xlsx.theme import Look
 
-TITLE = "Loss surface"
 MOST_PATH_ITERATIONS = 100
 """The path shows no more of the training than this."""
 
@@ -89,10 +87,9 @@ class _Axis(Struct, frozen=True):
     centre_cell: str
     reach_cell: str
 
-    @property
-    def label(self) -> charts.Label:
+    def label(self, page: Page) -> charts.Label:
         """The name of the weight, and where it stands."""
-        return f"'{TITLE}'!{self.name_cell}", self.weight
+        return page.place(self.name_cell), self.weight
 
     @property
     def values(self) -> Array:
@@ -135,9 +132,8 @@ ITERATION_CELL = address(_OTHERS_ROW, _SIDE_COLUMN + 1)
 """Where the reader picks the iteration from which the other weights are."""
 
 
-def loss_surface(workbook: Workbook, lesson: Lesson) -> Page:
+def loss_surface(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the batched engine gives the values that its formulas have."""
-    page = Page(workbook, TITLE)
     iterations = path_iterations(lesson)
     weights, iteration = varied_weights(lesson.derivation.names), others_from(lesson, iterations)
     _headline(page, lesson, iterations)
@@ -159,7 +155,6 @@ def loss_surface(workbook: Workbook, lesson: Lesson) -> Page:
     page.widths(map(column_letter, range(_WORKING_COLUMN, points.next_column + 3)), 12)
     page.fit_screen(column_letter(_LAST_SIDE_COLUMN))
     page.handout(lesson.definition.title, f"A1:{column_letter(_LAST_SIDE_COLUMN)}{_ACROSS_ROW}")
-    return page
 
 
 def _has_one_weight(lesson: Lesson) -> bool:
@@ -212,7 +207,7 @@ def _headline(page: Page, lesson: Lesson, iterations: int) -> None:
         shown = _HIGHER
     elif losses[-1] < losses[0] * (1 - CLEARLY):
         shown = _LOWER if (losses[1:] > losses[:-1] * (1 + CLEARLY)).any() else _DOWNHILL
-    page.formula("A1", f'"{TITLE}: "&{title}', f"{TITLE}: {shown}", Look(theme.TITLE))
+    page.formula("A1", f'"{page.title}: "&{title}', f"{page.title}: {shown}", Look(theme.TITLE))
     page.height(1, 24)
     page.text("A2", _SUBTITLE_OF_A_CURVE if _has_one_weight(lesson) else _SUBTITLE)
     page.text(
@@ -459,7 +454,7 @@ def _curve(page: Page, lesson: Lesson, points: _Points, across: _Axis, iteration
                 marker="circle",
             )
         )
-    chart = charts.scatter_chart("The loss over the only weight", across.label, "loss", curves)
+    chart = charts.scatter_chart("The loss over the only weight", across.label(page), "loss", curves)
     words = "Chart of the loss over the only weight, and of the way that training takes along it"
     page.drawing.chart(chart, (_GRID_ROW, 1, row - 1, _LAST_GRID_COLUMN), words)
 
@@ -601,6 +596,6 @@ def _chart(page: Page, lesson: Lesson, axes: tuple[_Axis, _Axis], points: _Point
     corners = _edge(page, axes, points.next_column + 1)
     curves.append(charts.Curve((page.place(absolute(label_cell)), edge), *corners, theme.FAINT, dash="sysDash"))
     of = "the training" if iterations == lesson.table.iterations else f"the first {iterations} iterations"
-    chart = charts.scatter_chart(f"Path of {of}", across.label, upwards.label, curves, legend="b")
+    chart = charts.scatter_chart(f"Path of {of}", across.label(page), upwards.label(page), curves, legend="b")
     words = "Chart of the path that training takes over the two weights, from start to end"
     page.drawing.chart(chart, (_CHART_ROW, _SIDE_COLUMN, _ACROSS_ROW, _LAST_SIDE_COLUMN), words)

@@ -38,12 +38,10 @@ from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.matrix import Matrix, counted_product, product
 from xlbackprop.workbook.panels.matrix_page import COLUMN_WIDTH, Cells, MatrixPage
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Value
 from xlbackprop.workbook.xlsx.theme import Look
 
-TITLE = "Matrices"
 ITERATION_CELL = "B3"
 
 _USED_CELL = "C3"
@@ -63,10 +61,9 @@ _Grid = Sequence[Sequence[str]]
 """What stands in every cell, by name, row by row; rows may be shorter than the first one."""
 
 
-def matrices(workbook: Workbook, lesson: Lesson) -> Page:
+def matrices(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the trace gives the values that its formulas have."""
-    page = Page(workbook, TITLE)
-    page.text("A1", TITLE, Look(theme.TITLE))
+    page.text("A1", page.title, Look(theme.TITLE))
     page.heights(1, 1)
     page.text(
         "A2", "One iteration. Every product stands beside its left factor and below its right one: row times column."
@@ -95,7 +92,6 @@ def matrices(workbook: Workbook, lesson: Lesson) -> Page:
     page.fit_screen(last)
     page.print_setup(lesson.definition.title, f"A1:{last}{sheet.row - 1}", f"1:{header_row}")
     page.frame.breaks += sheet.paper_beginnings()
-    return page
 
 
 class _Batch(Struct, frozen=True):

@@ -32,12 +32,10 @@ from xlbackprop.workbook.panels.arrows import Area, Pair, Strength
 from xlbackprop.workbook.panels.iteration_choice import choose_iteration
 from xlbackprop.workbook.panels.printed_number import PrintedNumber, readings
 from xlbackprop.workbook.xlsx import charts, theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import ROW_HEIGHT, SCREEN_HEIGHT, SCREEN_WIDTH, Page
 from xlbackprop.workbook.xlsx.rows import Value
 from xlbackprop.workbook.xlsx.theme import Look
 
-TITLE = "Network"
 ITERATION_CELL, WEIGHT_CELL = "B3", "E3"
 TOP_ROW = 6
 """Where the picture begins; over it stand the titles of its columns."""
@@ -168,13 +166,12 @@ def placed(derivation: Derivation) -> Place:
     return narrow if narrow.zoom > roomy.zoom * _WORTH_IT else roomy
 
 
-def network(workbook: Workbook, lesson: Lesson) -> Page:
+def network(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the trace gives the values that its formulas have."""
-    page = Page(workbook, TITLE)
     place = placed(lesson.derivation)
     for column, width in place.widths.items():
         page.widths(column_letter(column), width)
-    page.text("A1", f"{TITLE}: forward to the loss, and back to every weight", Look(theme.TITLE))
+    page.text("A1", f"{page.title}: forward to the loss, and back to every weight", Look(theme.TITLE))
     page.heights(1, 1)
     page.text(
         "A2",
@@ -191,7 +188,6 @@ def network(workbook: Workbook, lesson: Lesson) -> Page:
         sheet.update()
     page.zoom(place.zoom)
     page.handout(lesson.definition.title, f"A1:{column_letter(place.last_column)}{place.last_row}")
-    return page
 
 
 class _Network:
@@ -407,7 +403,7 @@ class _Network:
         self._put(x_cell, number_from(table.curve_places, index_cell), x)
         self._put(y_cell, number_from(table.curve_losses, index_cell), y)
         self._put(mark_cell, f'"{unit} "&{x_cell}', f"{unit} {x:g}")
-        sheet, colour = f"{TITLE}!", theme.SHADES[Role.LOSS].dark
+        sheet, colour = f"{page.title}!", theme.SHADES[Role.LOSS].dark
         curves = [
             charts.Curve((sheet + name_cell, loss), (table.curve_places, places), (table.curve_losses, losses), colour),
             charts.Curve(

@@ -21,12 +21,9 @@ from xlbackprop.workbook.panels.working import bounded, put_choices
 from xlbackprop.workbook.sheets.loss_surface import varied_weights
 from xlbackprop.workbook.sheets.registry import MOST_SURFACE_COLUMNS
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
-
-TITLE = "Optimisers"
 
 _NONE = "–"
 """Stands where an optimiser does not have the setting."""
@@ -45,9 +42,8 @@ def setting_cell(runs: Sequence[Derivation], name: str, index: int) -> str:
     return address(NAME_ROW + 1 + setting_names(runs).index(name), index + 2)
 
 
-def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
+def optimisers(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the engine gives the values that its formulas have."""
-    page = Page(workbook, TITLE)
     derivations = [derive(compared) for compared in lesson.definition.compared]
     names = setting_names(derivations)
     has_paths = len(lesson.derivation.learned) > 1
@@ -78,7 +74,6 @@ def optimisers(workbook: Workbook, lesson: Lesson) -> Page:
     named = {*range(2, last + 1), *(run.working.first_column for run in runs)}
     page.widths(map(column_letter, named), 18)
     summary.handout(last)
-    return page
 
 
 def _run(

@@ -21,12 +21,10 @@ from xlbackprop.workbook.panels.iteration_choice import whole_number
 from xlbackprop.workbook.panels.passed_samples import Passed, put_layers, put_units
 from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, put_choices, put_columns, row_index
 from xlbackprop.workbook.xlsx import charts, theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
-TITLE = "Predictions"
 SHOWN, MADE = "shown", "after"
 
 MAP_STEPS = 21
@@ -181,9 +179,8 @@ class _Axis(Struct, frozen=True):
         return f"INT(({cell}-{self.low_cell})/{self.step_cell}+{_TO_STEPS})"
 
 
-def predictions(workbook: Workbook, lesson: Lesson) -> Page:
+def predictions(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the engine gives the values that its formulas have."""
-    page = Page(workbook, TITLE)
     sheet = _Sheet(page, lesson)
     layout = sheet.layout
     sheet.choose()
@@ -205,7 +202,6 @@ def predictions(workbook: Workbook, lesson: Lesson) -> Page:
     page.widths(map(column_letter, range(layout.working, sheet.next_column)), 11)
     page.fit_screen(column_letter(layout.last_column))
     page.handout(lesson.definition.title, f"A1:{column_letter(layout.last_column)}{last_row}")
-    return page
 
 
 def _gradients(derivation: Derivation) -> Sequence[tuple[str, ...]]:
@@ -411,7 +407,7 @@ class _Sheet:
             judged = f"MIN({first}{row - 4}:{final}{row - 4})"
             self._verdicts(judged, all(self._is_class.values()), *self._sides_hit())
         else:
-            page.text("A1", f"{TITLE}: what the network says", Look(theme.TITLE))
+            page.text("A1", f"{page.title}: what the network says", Look(theme.TITLE))
 
     def _verdicts(self, judged: str, is_judged: bool, formula: str, is_right: NDArray[np.bool_]) -> None:
         """Put down which samples the network is right about, and how many; nothing where there is no right side."""
@@ -429,11 +425,11 @@ class _Sheet:
             page.formula(address(place, layout.verdict), text, shown, Look(theme.HEADING, align="center"))
         head = address(row, layout.verdict)
         page.formula(head, f'IF({judged}=1,"right?","")', "right?" if is_judged else "", theme.COLUMN_HEAD)
-        words, plain = f" of {count} right", f"{TITLE}: what the network says"
+        words, plain = f" of {count} right", f"{page.title}: what the network says"
         page.formula(
             "A1",
-            f'IF({judged}=1,"{TITLE}: "&SUM({hit}{row + 1}:{hit}{row + count})&"{words}","{plain}")',
-            f"{TITLE}: {int(is_right.sum())}{words}" if is_judged else plain,
+            f'IF({judged}=1,"{page.title}: "&SUM({hit}{row + 1}:{hit}{row + count})&"{words}","{plain}")',
+            f"{page.title}: {int(is_right.sum())}{words}" if is_judged else plain,
             Look(theme.TITLE),
         )
 

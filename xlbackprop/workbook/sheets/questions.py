@@ -9,7 +9,8 @@ from msgspec import Struct
 from xlbackprop.network import ACTIVATIONS, LEARNING_RATE, WALKTHROUGH
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.working import as_joined
-from xlbackprop.workbook.sheets import optimisers, predictions
+from xlbackprop.workbook.sheets import predictions
+from xlbackprop.workbook.sheets.registry import OPTIMISERS_SHEET, PREDICTIONS_SHEET
 
 MOST_QUESTIONS = 5
 
@@ -55,14 +56,14 @@ def _layers(lesson: Lesson) -> Question | None:
         return None
     cell = predictions.Layout(lesson.definition).panel_cell
     words = f"In which of the {layers} layers is the gradient smallest, and by what factor?"
-    return Question(f"{predictions.TITLE} {cell}", predictions.TITLE, cell, words)
+    return Question(f"{PREDICTIONS_SHEET} {cell}", PREDICTIONS_SHEET, cell, words)
 
 
 def _optimisers(lesson: Lesson) -> Question | None:
     if not lesson.definition.compare:
         return None
     words = f"Which of the {len(lesson.definition.compare)} trains the network first, and whose path zigzags?"
-    return Question(optimisers.TITLE, optimisers.TITLE, "A1", words)
+    return Question(OPTIMISERS_SHEET, OPTIMISERS_SHEET, "A1", words)
 
 
 def _classes(lesson: Lesson) -> Question | None:
@@ -72,7 +73,7 @@ def _classes(lesson: Lesson) -> Question | None:
         return None
     cell = predictions.Layout(definition).cell(predictions.MADE)
     words = f"How many of the {count} samples are right before any training? Type 0."
-    return Question(f"{predictions.TITLE} {cell}", predictions.TITLE, cell, words)
+    return Question(f"{PREDICTIONS_SHEET} {cell}", PREDICTIONS_SHEET, cell, words)
 
 
 def _curve(lesson: Lesson) -> Question | None:
@@ -83,7 +84,7 @@ def _curve(lesson: Lesson) -> Question | None:
     choice, beyond = f"{names.inputs[0]} to", 2 * max(values) - min(values)
     cell = predictions.Layout(lesson.definition).cell(choice)
     words = f"How does the curve go on where there are no samples? Type {as_joined(beyond)}."
-    return Question(f"{predictions.TITLE} {cell}", predictions.TITLE, cell, words)
+    return Question(f"{PREDICTIONS_SHEET} {cell}", PREDICTIONS_SHEET, cell, words)
 
 
 def _twins(lesson: Lesson) -> Question | None:

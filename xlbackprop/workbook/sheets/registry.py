@@ -14,6 +14,9 @@ from xlbackprop.walkthrough import DATA, Lesson
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 
+PREDICTIONS_SHEET, OPTIMISERS_SHEET = "Predictions", "Optimisers"
+"""The sheets that others speak of."""
+
 MOST_GRADIENTS = 150
 MOST_CONNECTIONS = 64
 MOST_SCREEN = 165
@@ -57,13 +60,15 @@ class Sheet(Struct, frozen=True):
         return name_of(self.title)
 
     def fill(self, workbook: Workbook, lesson: Lesson) -> Page:
-        """Add it to a workbook."""
+        """Add it to a workbook, filled."""
         function = self.name.replace("-", "_")
         filler: Filler = getattr(import_module(f"xlbackprop.workbook.sheets.{function}"), function)
-        return filler(workbook, lesson)
+        page = Page(workbook, self.title)
+        filler(page, lesson)
+        return page
 
 
-Filler = Callable[[Workbook, Lesson], Page]
+Filler = Callable[[Page, Lesson], None]
 
 
 def name_of(title: str) -> str:
@@ -140,12 +145,12 @@ SHEETS = (
     Sheet("Start here", "what this is, what to change first, the notation, links"),
     Sheet(WALKTHROUGH, "the network, its derivation, and a table with one row an iteration", is_read_by_others=True),
     Sheet(DATA, "the samples that the network learns from, and what it says to each of them", _data, True),
-    Sheet("Predictions", "what the network says to its samples, and to what lies between them", _predictions),
+    Sheet(PREDICTIONS_SHEET, "what the network says to its samples, and to what lies between them", _predictions),
     Sheet("Network", "both passes of one iteration as a picture, and one weight's way to the loss", _network),
     Sheet("Step by step", "one iteration, line by line, with its numbers put in", _lines),
     Sheet("Matrices", "one iteration as matrices, every product beside and below its factors", _matrices),
     Sheet("Learning rates", "the same network trained at several learning rates side by side", _learning_rates),
-    Sheet("Optimisers", "the same network trained by several optimisers side by side", _optimisers),
+    Sheet(OPTIMISERS_SHEET, "the same network trained by several optimisers side by side", _optimisers),
     Sheet("Gradient check", "every gradient compared with the slope of the loss itself", _gradient_check),
     Sheet("Your turn", "one iteration by hand: you type, it says at once what is right", _lines),
     Sheet("Loss surface", "how the loss depends on two of the weights", _loss_surface),

@@ -12,11 +12,8 @@ from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.sheets.questions import questions
 from xlbackprop.workbook.sheets.registry import SHEETS
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
-
-TITLE = "Start here"
 
 _WHAT = (
     "A small neural network learns here, with every number in the open. All but a few of them are formulas: change "
@@ -38,9 +35,8 @@ _CELLS = (
 )
 
 
-def start_here(workbook: Workbook, lesson: Lesson) -> Page:
+def start_here(page: Page, lesson: Lesson) -> None:
     """Fill the sheet, with links to those sheets that the workbook has."""
-    page = Page(workbook, TITLE)
     for letter, width in _WIDTHS.items():
         page.widths(letter, width)
     definition = lesson.definition
@@ -55,7 +51,6 @@ def start_here(workbook: Workbook, lesson: Lesson) -> Page:
         page.height(line, _ROW_HEIGHT)
     page.fit_screen("E")
     page.print_setup(definition.title)
-    return page
 
 
 def _prose(page: Page, row: int, heading: str, text: str) -> int:
@@ -79,7 +74,7 @@ def _questions(page: Page, row: int, lesson: Lesson) -> int:
 def _sheets(page: Page, row: int, titles: tuple[str, ...]) -> int:
     page.section(row, "AB", "The sheets")
     for sheet in SHEETS:
-        if sheet.title in titles and sheet.title != TITLE:
+        if sheet.title in titles and sheet.title != page.title:
             row += 1
             page.link(f"A{row}", sheet.title, sheet.title, "A1")
             page.text(f"B{row}", sheet.purpose)

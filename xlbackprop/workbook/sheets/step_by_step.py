@@ -9,14 +9,12 @@ from xlbackprop.symbols import Expression, Numbers, Rounded, Symbol, evaluated, 
 from xlbackprop.walkthrough import UPDATE_HEADING, Given, Lesson, sections, updated_name, updates
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.printed_number import PrintedNumber, readings
-from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
+from xlbackprop.workbook.panels.step_list import Lines, list_header, prepare_list
 from xlbackprop.workbook.panels.worth_it import QUESTION, SAME_WITHIN, put_answer
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
-TITLE = "Step by step"
 ITERATION_CELL = "D3"
 
 _USED_CELL = "F3"
@@ -31,9 +29,9 @@ _RESULT_COLUMNS = "JKL"
 _WIDE_NUMBER = -0.12345
 
 
-def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
+def step_by_step(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the trace gives the values that its formulas have."""
-    page = list_page(workbook, TITLE, _WIDTHS)
+    prepare_list(page, _WIDTHS)
     page.text(
         "A2", "One iteration, in the order in which it is calculated. Every line follows the number in bold blue."
     )
@@ -59,7 +57,6 @@ def step_by_step(workbook: Workbook, lesson: Lesson) -> Page:
     page.hide("FGHIJKL")
     area = f"A1:E{max(lines.row, lines.last_row)}"
     page.print_setup(lesson.definition.title, area, f"{_HEADER_ROW}:{_HEADER_ROW}")
-    return page
 
 
 class _Lines(Lines):

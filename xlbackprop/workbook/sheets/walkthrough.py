@@ -29,7 +29,6 @@ from xlbackprop.walkthrough import (
 from xlbackprop.workbook.panels.run import put_setting
 from xlbackprop.workbook.panels.working import as_joined
 from xlbackprop.workbook.xlsx import charts, theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.drawing import Point
 from xlbackprop.workbook.xlsx.page import SCREEN_HEIGHT, SCREEN_WIDTH, Page
 from xlbackprop.workbook.xlsx.theme import Look
@@ -54,10 +53,9 @@ _FREE_HEIGHT = 30.0
 """Points: four such rows are high enough for a curve."""
 
 
-def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
+def walkthrough(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the trace gives the values that its formulas have."""
     definition, arrangement, trace = lesson.definition, lesson.arrangement, lesson.trace
-    page = Page(workbook, WALKTHROUGH)
     table = arrangement.table
     chart_column = arrangement.chart_column + 1 + _CHART_COLUMNS
     page.widths(map(column_letter, range(1, max(len(table.columns), chart_column) + 1)), COLUMN_WIDTH)
@@ -67,7 +65,7 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     for box in arrangement.boxes:
         put_box(page, box)
     note_columns = _note(page, definition.note, arrangement)
-    _settings(page, workbook, lesson)
+    _settings(page, lesson)
     _last_loss(page, lesson)
     _table(page, table, trace, definition.target_range)
     _charts(page, lesson, max(_NEXT_TO_RATE, note_columns + 1))
@@ -75,7 +73,6 @@ def walkthrough(workbook: Workbook, lesson: Lesson) -> Page:
     network = arrangement.diagram  # the boxes are arranged for paper on the sheet Handout
     heads = f"{table.header_row}:{table.header_row}"  # for who prints the table as well
     page.handout(definition.title, f"A{TOP_ROW}:{address(network.last_row, network.last_column)}", heads)
-    return page
 
 
 def _zoom(page: Page, arrangement: Arrangement) -> float:
@@ -175,7 +172,7 @@ def _note(page: Page, note: str, arrangement: Arrangement) -> int:
     return math.ceil(max(map(len, lines), default=0) / _NOTE_CHARACTERS_A_COLUMN)
 
 
-def _settings(page: Page, workbook: Workbook, lesson: Lesson) -> None:
+def _settings(page: Page, lesson: Lesson) -> None:
     """The learning rate, over it the other numbers that the training is set by."""
     table, rates = lesson.table, ", ".join(map(as_joined, lesson.rates_to_try))
     for name, setting in table.derivation.settings.items():
@@ -185,7 +182,7 @@ def _settings(page: Page, workbook: Workbook, lesson: Lesson) -> None:
         put_setting(page, cell, setting)
         hint = f"the learning rate: try {rates}" if name == LEARNING_RATE else setting.sentence
         page.text(f"H{row}", f"← {hint}")
-    workbook.names["eta"] = f"{WALKTHROUGH}!{table.learning_rate_cell}"
+    page.name("eta", table.learning_rate_cell)
 
 
 def _last_loss(page: Page, lesson: Lesson) -> None:

@@ -25,14 +25,12 @@ from xlbackprop.walkthrough import (
     updates,
 )
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration, whole_number
-from xlbackprop.workbook.panels.step_list import Lines, list_header, list_page
+from xlbackprop.workbook.panels.step_list import Lines, list_header, prepare_list
 from xlbackprop.workbook.xlsx import theme
-from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.page import DECIMAL_MARK, Page
 from xlbackprop.workbook.xlsx.styles import highlight
 from xlbackprop.workbook.xlsx.theme import Look
 
-TITLE = "Your turn"
 ITERATION_CELL, DIGITS_CELL, PROGRESS_CELL = "C3", "C4", "E3"
 RIGHT, WRONG = "✓", "✗"
 
@@ -78,9 +76,9 @@ _LONGEST_LITERAL = 240
 """A formula takes texts of up to 255 characters."""
 
 
-def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
+def your_turn(page: Page, lesson: Lesson) -> None:
     """Fill the sheet with everything but the answers."""
-    page = list_page(workbook, TITLE, _WIDTHS)
+    prepare_list(page, _WIDTHS)
     page.text("A2", "One iteration by hand. Right is what follows from your own numbers above, or from the exact ones.")
     for row, label in ((3, "iteration"), (4, "significant digits that have to be right")):
         page.text(f"B{row}", label, Look(theme.HEADING, align="right", indent=1))
@@ -108,7 +106,6 @@ def your_turn(workbook: Workbook, lesson: Lesson) -> Page:
     page.hide(column_letter(column) for column in range(column_number(_TRUE), column_number(last_helper) + 1))
     area = f"A1:E{max(exercise.row, exercise.last_row)}"
     page.print_setup(lesson.definition.title, area, f"{_HEADER_ROW}:{_HEADER_ROW}")
-    return page
 
 
 class ExerciseLine(Struct, frozen=True):

@@ -266,6 +266,10 @@ class Page:
         row, column = coordinates(cell)
         self.frame.frozen = row - 1, column - 1
 
+    def name(self, name: str, cell: str) -> None:
+        """Give a cell, by its absolute address, a name in the whole workbook."""
+        self._workbook.names[name] = f"{self.title}!{cell}"
+
     def table(self, name: str, cells: str, columns: Sequence[str]) -> None:
         """Make cells a table in Excel's sense, the only one of this sheet: its columns are called as their heads."""
         self._table = name, cells, columns
