@@ -530,6 +530,15 @@ def test_one_cell_that_cannot_be_followed_accuses_nothing_and_is_never_passed_ov
     assert cell(name, 36) in report.message
 
 
+@pytest.mark.parametrize("end", [",$$A1", ";2", ")", "!", "+SUM(", "+nosuch", "+NOSUCH(1)", "**2"])
+@pytest.mark.parametrize("name", ["E1", "a_o1"])
+def test_a_formula_that_no_program_takes_accuses_nothing_but_itself(name: str, end: str, tmp_path: Path) -> None:
+    changes: handmade.Changes = {(name, 36): f"={handmade.FORMULAS[name]}{end}"}
+    report = check(handmade.write(tmp_path / "s.xlsx", changes, rows=ROWS))
+    assert cells(report) <= {cell(name, 36)}
+    assert any(cell(name, 36) in each for each in report.not_judged)
+
+
 def test_a_forward_pass_under_labels_that_do_not_fit_is_not_accused_where_nothing_descends(tmp_path: Path) -> None:
     """With one of two errors of another target no loss explains the updates; E1 and E2 are what they are."""
     network = replace(PLAIN, activations=("linear", "tanh"), has_deltas=True)

@@ -94,7 +94,25 @@ class Evaluation:
         return numbers
 
     def adjoint_of(self, seeds: Mapping[int, float | Array]) -> Array:
-        """The derivatives of a weighted sum of some nodes by every node, of shape (nodes, worlds)."""
+        """The derivatives of a weighted sum of some nodes by every node, of shape (nodes, worlds).
+
+        They are nan for what a formula names that cannot be followed, and for what leads there.
+        """
+        adjoint = self._adjoint_of(seeds)
+        lost: dict[int, float] = {}
+        while unknown := [node for node in self.unknown if node not in lost and adjoint[node].any()]:
+            for node in unknown:
+                lost |= dict.fromkeys((node, *self.graph.named(node)), np.nan)
+            adjoint = self._adjoint_of({**seeds, **lost})
+        return adjoint
+
+    @cached_property
+    def unknown(self) -> list[int]:
+        """The formulas that cannot be followed, though what they give is read."""
+        problems = {**self.graph.problems, **self.problems}
+        return [node for node in problems if not self.is_cut[node] and np.isnan(self.seen[node]).all()]
+
+    def _adjoint_of(self, seeds: Mapping[int, float | Array]) -> Array:
         adjoint = np.zeros((self.graph.size, self.worlds))
         is_reached = np.zeros(len(self._tapes) + 1, dtype=np.bool_)
         for node, weight in seeds.items():

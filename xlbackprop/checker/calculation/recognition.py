@@ -282,11 +282,24 @@ def _sample(model: Model) -> Identities:
         first[node] = first.get(model.graph.link(parameter), parameter)
         groups[model.graph.positions[node][0], int(model.graph.kind_of[node]), first[node]].append(index)
     chosen: list[int] = []
-    for members in groups.values():
+    lost = _lost(model)
+    for every in groups.values():
+        members = [index for index in every if int(model.parameters[index]) not in lost] or every
         chosen += [members[place] for place in sorted({0, len(members) // 2, len(members) - 1})]
     if len(chosen) > _LARGEST_SAMPLE:
         chosen = [chosen[place] for place in np.linspace(0, len(chosen) - 1, _LARGEST_SAMPLE).astype(int)]
     return np.array(sorted(set(chosen)), dtype=np.int64)
+
+
+def _lost(model: Model) -> set[int]:
+    """What leads to a formula that cannot be followed, so that its derivative is not known."""
+    ahead = [other for node in model.evaluation.unknown for other in model.graph.named(node)]
+    found = set(ahead)
+    for node in ahead:
+        if not model.evaluation.is_cut[node]:
+            ahead += (more := set(model.graph.operands(node).tolist()) - found)
+            found |= more
+    return found
 
 
 def _near(model: Model, sample: Identities) -> tuple[Flags, Evaluation]:

@@ -284,7 +284,8 @@ class _Parser:
                 self._take()
                 return self._call(value.upper().removeprefix("_XLFN."))
             case _:
-                raise UnsupportedError(f"the sign {value!r} where a value belongs")
+                found = "nothing" if value is None else f"the sign {value!r}"
+                raise UnsupportedError(f"{found} where a value belongs")
 
     def _call(self, name: str) -> Node:
         arguments: list[Node] = []
