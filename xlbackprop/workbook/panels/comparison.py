@@ -51,6 +51,8 @@ _LOWEST_POWER, _HIGHEST_POWER = 1e-10, 1e6
 """Between which multiples of the first loss the logarithmic chart shows a curve."""
 LEAST_FIRST = 1e-12
 """What stands for a first loss of 0, of which there are no multiples."""
+_SINCE, _VERDICT, _FASTEST = 1, 2, 3
+"""How many rows below the last loss it says since when a run is trained, what happened, and which was trained first."""
 _ROWS_BETWEEN = 3
 _PATH_ROWS = 20
 """Low enough for a screen to show the paths with the losses over them."""
@@ -139,47 +141,31 @@ class Compared(Run, frozen=True, kw_only=True):
                 since[index] = min(index, since[index - 1]) if index else 0
         return since
 
-    def facts(self, threshold: float) -> dict[str, float]:
-        """What the verdict is about."""
-        losses, lately = self.losses.values, self.losses.values[self.lately :]
-        slopes = np.abs([self.values[name] for name in self.working.derivation.deltas])
-        epoch = self._epoch
-        return {
-            verdict.FIRST: float(losses[0]),
-            verdict.LAST: float(losses[-1]),
-            verdict.HIGHEST: float(losses.max()),
-            verdict.LOWEST: float(losses.min()),
-            verdict.BEFORE: float(lately[0]),
-            verdict.LATELY_HIGHEST: float(lately.max()),
-            verdict.LATELY_LOWEST: float(lately.min()),
-            verdict.SMALL: threshold,
-            verdict.FIRST_GRADIENT: float(slopes[:, :epoch].max()),
-            verdict.GRADIENT: float(slopes[:, -epoch:].max()),
-        }
-
-    @property
-    def fact_places(self) -> dict[str, str]:
-        """The same as formulas."""
-        losses, working = self.losses, self.working
-        everything, lately = losses.range(), losses.range(start=self.lately)
+    def facts(self, threshold: float) -> dict[str, tuple[str, float]]:
+        """What the verdict is about: the formula and the value of each fact."""
+        losses, working, start = self.losses, self.working, self.lately
+        values, lately = losses.values, losses.values[start:]
+        everything, quarter = losses.range(), losses.range(start=start)
         deltas = working.derivation.deltas
+        sizes = np.abs([self.values[name] for name in deltas])
         ends = [working.letter(name) for name in (deltas[0], deltas[-1])]
 
-        def largest(first: int, last: int) -> str:
-            slopes = f"${ends[0]}${first}:${ends[1]}${last}"
-            return f"MAX(MAX({slopes}),-1*MIN({slopes}))"
+        def largest(rows: slice) -> tuple[str, float]:
+            taken = range(working.first_row, working.last_row + 1)[rows]
+            slopes = f"${ends[0]}${taken[0]}:${ends[1]}${taken[-1]}"
+            return f"MAX(MAX({slopes}),-1*MIN({slopes}))", float(sizes[:, rows].max())
 
         return {
-            verdict.FIRST: losses.cell(0),
-            verdict.LAST: losses.cell(len(losses.values) - 1),
-            verdict.HIGHEST: f"MAX({everything})",
-            verdict.LOWEST: f"MIN({everything})",
-            verdict.BEFORE: losses.cell(self.lately),
-            verdict.LATELY_HIGHEST: f"MAX({lately})",
-            verdict.LATELY_LOWEST: f"MIN({lately})",
-            verdict.SMALL: absolute(THRESHOLD_CELL),
-            verdict.FIRST_GRADIENT: largest(working.first_row, working.first_row + self._epoch - 1),
-            verdict.GRADIENT: largest(working.last_row - self._epoch + 1, working.last_row),
+            verdict.FIRST: (losses.cell(0), float(values[0])),
+            verdict.LAST: (losses.cell(len(values) - 1), float(values[-1])),
+            verdict.HIGHEST: (f"MAX({everything})", float(values.max())),
+            verdict.LOWEST: (f"MIN({everything})", float(values.min())),
+            verdict.BEFORE: (losses.cell(start), float(lately[0])),
+            verdict.LATELY_HIGHEST: (f"MAX({quarter})", float(lately.max())),
+            verdict.LATELY_LOWEST: (f"MIN({quarter})", float(lately.min())),
+            verdict.SMALL: (absolute(THRESHOLD_CELL), threshold),
+            verdict.FIRST_GRADIENT: largest(slice(self._epoch)),
+            verdict.GRADIENT: largest(slice(-self._epoch, None)),
         }
 
     @property
@@ -245,20 +231,8 @@ class Summary(Struct, frozen=True, dict=True):
         return self.header_row + self.iterations + _ROWS_BETWEEN
 
     @property
-    def _since_row(self) -> int:
-        return self.loss_row + 1
-
-    @property
-    def _verdict_row(self) -> int:
-        return self.loss_row + 2
-
-    @property
-    def _fastest_row(self) -> int:
-        return self.loss_row + 3
-
-    @property
     def _chart_rows(self) -> tuple[int, int]:
-        top = self.loss_row + 4
+        top = self.loss_row + _FASTEST + 1
         return top, max(_LAST_ROW_OF_A_SCREEN, top + _LEAST_CHART_ROWS)
 
     def head(self, title: str, once: str, name: str) -> None:
@@ -280,9 +254,9 @@ class Summary(Struct, frozen=True, dict=True):
         page.text(f"A{NAME_ROW}", name, ROW_LABEL)
         after = f"loss of all after {length:g} epochs" if several else f"loss at iteration {self.iterations - 1}"
         page.text(f"A{self.loss_row}", after, ROW_LABEL)
-        page.text(f"A{self._since_row}", f"trained from {self.unit}", ROW_LABEL)
-        page.text(f"A{self._verdict_row}", "what happened", ROW_LABEL)
-        page.height(self._verdict_row, 16 * self.verdict_lines)
+        page.text(f"A{self.loss_row + _SINCE}", f"trained from {self.unit}", ROW_LABEL)
+        page.text(f"A{self.loss_row + _VERDICT}", "what happened", ROW_LABEL)
+        page.height(self.loss_row + _VERDICT, 16 * self.verdict_lines)
 
     def begin(self, words: str) -> tuple[dict[str, str], int]:
         """Put down the heading of the working, and what all runs share.
@@ -392,13 +366,10 @@ class Summary(Struct, frozen=True, dict=True):
         count = len(losses.values)
         last = run.chosen(losses.cell(count - 1), '""')
         page.formula(f"{run.column}{self.loss_row}", last, float(losses.values[-1]), result)
-        words = self._words(run)
-        verdict_cell = f"{run.column}{self._verdict_row}"
+        formula, words = self._judged(run)
+        verdict_cell = f"{run.column}{self.loss_row + _VERDICT}"
         page.formula(
-            verdict_cell,
-            run.chosen(verdict.verdict_formula(self._rule, run.fact_places), f'"{NOT_CHOSEN}"'),
-            words,
-            Look(theme.CHECK, align="center", wrap=True),
+            verdict_cell, run.chosen(formula, f'"{NOT_CHOSEN}"'), words, Look(theme.CHECK, align="center", wrap=True)
         )
         since = f"{column_letter(run.helper_column)}{losses.first_row + count - 1}"
         places = losses.range(losses.places_letter)
@@ -407,7 +378,7 @@ class Summary(Struct, frozen=True, dict=True):
             f'{number_from(places, f"MIN({count},{since}+1)")},IF({since}<{count},"{_NOT_LEARNED}","{_NEVER}"))'
         )
         page.formula(
-            f"{run.column}{self._since_row}",
+            f"{run.column}{self.loss_row + _SINCE}",
             run.chosen(small_from, '""'),
             self._since(run, words),
             Look(theme.RESULT, align="right"),
@@ -421,8 +392,11 @@ class Summary(Struct, frozen=True, dict=True):
         squared = LOSSES[definition.loss].goes_with is None
         return verdict.rule(saturates=squared, bounded=squared and definition.weight_limit is None)
 
-    def _words(self, run: Compared) -> str:
-        return verdict.verdict_of(self._rule, run.facts(self.threshold))
+    def _judged(self, run: Compared) -> tuple[str, str]:
+        """The formula and the words of the verdict on a run."""
+        facts = run.facts(self.threshold)
+        formula = verdict.verdict_formula(self._rule, {name: place for name, (place, _) in facts.items()})
+        return formula, verdict.verdict_of(self._rule, {name: value for name, (_, value) in facts.items()})
 
     def _since(self, run: Compared, words: str) -> float | str:
         since = int(run.small_since(self.threshold)[-1])
@@ -469,8 +443,8 @@ class Summary(Struct, frozen=True, dict=True):
             name_from: takes the name out of the row of them, `number_from` or `text_from`.
         """
         ends = runs[0].column, runs[-1].column
-        firsts, names = (":".join(f"{column}{row}" for column in ends) for row in (self._since_row, NAME_ROW))
-        since_of = [self._since(run, self._words(run)) for run in runs]
+        firsts, names = (":".join(f"{column}{row}" for column in ends) for row in (self.loss_row + _SINCE, NAME_ROW))
+        since_of = [self._since(run, self._judged(run)[1]) for run in runs]
         reached = [(since, run.name) for since, run in zip(since_of, runs, strict=True) if isinstance(since, float)]
         between, together = f", from {self.unit} ", " and others"
         value = none if _NEVER in since_of else ""
@@ -479,7 +453,7 @@ class Summary(Struct, frozen=True, dict=True):
             is_one = sum(other == since for other, _ in reached) == 1
             value = f"{before}{name}{'' if is_one else together}{between}{since:g}" if since else _SMALL_AT_ONCE
         self.page.formula(
-            f"B{self._fastest_row}",
+            f"B{self.loss_row + _FASTEST}",
             f'IF(COUNT({firsts})=0,IF(COUNTIF({firsts},"{_NEVER}")>0,"{none}",""),'
             f'IF(MIN({firsts})=0,"{_SMALL_AT_ONCE}","{before}"&'
             f"{name_from(names, '1', f'MATCH(MIN({firsts}),{firsts},0)')}"

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import absolute, address, column_letter, column_range
-from xlbackprop.workbook.panels import verdict
 from xlbackprop.workbook.panels.comparison import CURVES, HIGHEST_SHOWN, LEAST_FIRST, Compared
 from xlbackprop.workbook.panels.loss_grid import Extent
 from xlbackprop.workbook.panels.working import put_choices
@@ -42,9 +41,8 @@ def put_paths(page: Page, runs: Sequence[Compared], weights: tuple[str, str], he
     stays = [run.losses.values.max() <= HIGHEST_SHOWN * max(LEAST_FIRST, run.losses.values[0]) for run in runs]
     choices: list[tuple[str, str, Value]] = []
     for run, is_seen in zip(runs, stays, strict=True):
-        places = run.fact_places
-        most = f"{HIGHEST_SHOWN:G}*MAX({LEAST_FIRST:G},{places[verdict.FIRST]})"
-        choices.append((f"{run.name} stays", f"IF({places[verdict.HIGHEST]}>{most},0,1)", int(is_seen)))
+        most = f"{HIGHEST_SHOWN:G}*MAX({LEAST_FIRST:G},{run.losses.cell(0)})"
+        choices.append((f"{run.name} stays", f"IF(MAX({run.losses.range()})>{most},0,1)", int(is_seen)))
     nobody = f"MAX({cells[0]}:{cells[len(runs) - 1]})=0"
     extents, columns = list[Extent](), list[BlockColumn]()
     for name in weights:

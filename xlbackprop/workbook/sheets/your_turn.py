@@ -350,30 +350,13 @@ class _Exercise(Lines):
         self._page.typeset(f"B{self.row}", self._typesetter.set(sentence), theme.WRAPPED)
 
 
-class _Cells(Struct, frozen=True):
+class _Cells:
     """The cells of one question, and the formulas that judge its answer."""
 
-    row: int
-
-    @property
-    def answer(self) -> str:
-        return f"C{self.row}"
-
-    @property
-    def mark(self) -> str:
-        return f"D{self.row}"
-
-    @property
-    def hint(self) -> str:
-        return f"E{self.row}"
-
-    @property
-    def reach(self) -> str:
-        return f"{_REACH}{self.row}"
-
-    @property
-    def slip(self) -> str:
-        return f"{_SLIP}{self.row}"
+    def __init__(self, row: int) -> None:
+        self.row = row
+        letters = ("C", "D", "E", _REACH, _SLIP)
+        self.answer, self.mark, self.hint, self.reach, self.slip = (f"{letter}{row}" for letter in letters)
 
     def slip_value(self, place: int) -> str:
         """What a slip gives, by its place from 0."""
