@@ -239,6 +239,52 @@ IN_THE_LAST_STEP: Mapping[str, tuple[Network, Slip]] = {
     ),
 }
 """Velocities that go on otherwise than those of the other weights, which no weight shows any more, or is read as η."""
+TOLD_WHERE_IT_IS: Mapping[str, tuple[Network, Slip]] = {
+    "a gradient that repeats another unit's delta": (
+        Network(
+            *((3, 2, 2), ("tanh", "sigmoid"), "half a square", "plain", True, True, "blocks beside", "shuffled"),
+            steps=5,
+            several_samples=False,
+            seed=100,
+        ),
+        Slip("gb21", "[d12]", None),
+    ),
+    "a velocity that goes on from another one": (
+        replace(
+            MOMENTUM,
+            sizes=(1, 1, 2),
+            activations=("softplus", "linear"),
+            rule="momentum as a mean",
+            has_biases=True,
+            has_deltas=True,
+            layout="blocks below",
+            steps=4,
+        ),
+        Slip("vw3", "0.8*[vw1-]+0.2*[gw3-]", None),
+    ),
+    "the kink of another unit": (
+        replace(
+            MOMENTUM,
+            sizes=(3, 1, 2),
+            activations=("leaky ReLU", "linear"),
+            rule="momentum as a mean",
+            layout="rows",
+            steps=5,
+            labels="missing",
+            seed=13,
+        ),
+        Slip("gw3", "((([a21]-[t1])*[w4]+([a22]-[t2])*[w5])*IF([z22]>0,1,0.01))*[x3]", 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOLD_WHERE_IT_IS)
+def test_a_slip_is_told_where_it_is_and_not_at_what_reads_it(case: str, tmp_path: Path) -> None:
+    network, slip = TOLD_WHERE_IT_IS[case]
+    planted = {place for _, place in write(tmp_path / "slip.xlsx", network, slip)}
+    assert cells(check(tmp_path / "slip.xlsx")) == planted
+
+
 ALWAYS_OF_ANOTHER_WEIGHT: Mapping[str, tuple[Network, Slip]] = {
     "in blocks": (
         replace(MOMENTUM, sizes=(1, 2), activations=("linear",), layout="blocks beside"),
@@ -591,3 +637,32 @@ def test_a_sum_of_thousands_of_numbers_in_what_may_be_an_update_takes_little_mem
     finally:
         tracemalloc.stop()
     assert peak < 200e6
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize(
+    ("rate", "sign", "note"),
+    [
+        (0.5, "-", ""),
+        (1e300, "-", ""),
+        (0, "-", "the learning rate in G31 is 0: nothing moves"),
+        (-0.5, "-", "the learning rate in G31 is -0.5: the updates climb the loss"),
+        (-0.5, "+", ""),
+    ],
+)
+def test_a_rate_by_which_nothing_is_descended_is_told(
+    rate: float, sign: str, note: str, labels: str, tmp_path: Path
+) -> None:
+    updates: handmade.Changes = {
+        name: "=" + rule.replace("-$G$31", f"{sign}$G$31") for name, rule in handmade.UPDATES.items()
+    }
+    path = tmp_path / "rate.xlsx"
+    report = check(handmade.write(path, updates, labels=LABELS[labels], rows=ROWS, extra={"G31": rate}))
+    assert [one.message for one in report.notes if one.kind == "rate_of_no_descent"] == [note] * bool(note)
+
+
+@pytest.mark.parametrize("rate", ["0,5", "half", None])
+def test_a_rate_that_is_no_number_is_named(rate: str | None, tmp_path: Path) -> None:
+    report = check(handmade.write(tmp_path / "rate.xlsx", labels=UNLABELLED, rows=ROWS, extra={"G31": rate}))
+    assert (report.status, report.findings) == ("not_recognised", ())
+    assert "they read Sheet1!G31, where no number stands" in report.message

@@ -68,6 +68,7 @@ def summary(
         *(verdict.found for verdict in ours),
         *(_found(calculation, training, recalculated) for training in trainings if calculation is not None),
     )
+    notes += _rates(found, calculation)
     judged = _judged(ours, calculation)
     unread = [
         f"{verdict.found.sheet}!{shortened(ranges(unread_places))} gives no number"
@@ -110,6 +111,16 @@ def _once(notes: Iterable[Note]) -> Iterator[Note]:
             yield from (first, *rest)
         else:
             yield replace(first, message=f"{first.message}; the same on {', '.join(others)}")
+
+
+def _rates(found: Iterable[TableFound], calculation: CalculationVerdict | None) -> Iterator[Note]:
+    """One note for each learning rate by which nothing is descended; updates that add a gradient have negative ones."""
+    is_added = calculation is not None and any(descent.factor < 0 for descent in calculation.descents)
+    rates = {(table.learning_rate.cell, table.learning_rate.value): table.sheet for table in found}
+    for (cell, value), sheet in rates.items():
+        if cell is not None and value is not None and (value == 0 or (value < 0 and not is_added)):
+            what = "the updates climb the loss" if value else "nothing moves"
+            yield Note(sheet, (cell,), "rate_of_no_descent", f"the learning rate in {cell} is {value:g}: {what}")
 
 
 def _loose(calculation: CalculationVerdict, verdicts: Sequence[Verdict]) -> Iterator[str]:

@@ -29,8 +29,9 @@ def carrying_mistakes(model: Model, descents: list[Descent], known: Container[in
     """
     if not model.states:
         return
-    yield from _crossed(model)
-    yield from _other_shares(model)
+    found = [*_crossed(model), *_other_shares(model)]
+    yield from found
+    mistaken = {mistake.node for mistake in found}
     evaluation = model.evaluation
     carrying = dependents(evaluation, np.array([state.stand_in for state in model.states]))
     members = np.concatenate([descent.members for descent in descents])
@@ -41,7 +42,7 @@ def carrying_mistakes(model: Model, descents: list[Descent], known: Container[in
         uses = np.array([carrying[model.graph.operands(node)].any() for node in targets.tolist()], dtype=np.bool_)
         if 2 * uses.sum() > len(targets):
             for node in targets[~uses].tolist():
-                if any(one in known for one in (node, *model.graph.operands(node).tolist())):
+                if any(one in known or one in mistaken for one in (node, *model.graph.operands(node).tolist())):
                     continue
                 words = "does not use what the other parameters carry from step to step"
                 yield Mistake(node, "missing_term", words, "")

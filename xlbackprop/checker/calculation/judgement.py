@@ -235,7 +235,7 @@ class _Diagnosis:
         right = self.model.targets[self.descent.members[self.descent.is_right]]
         if not set(others).isdisjoint(right.tolist()):
             return True
-        if not self._is_meant(self.step.values[operand]):
+        if not self._is_meant(self.step.values[operand]) or (not others and self.graph.link(operand) != operand):
             return False
         if any(bool(alike(self.step.values[other], wanted)) for other in self.step.nodes if other != node):
             return bool(others) or not self._is_filled(node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -146,6 +146,8 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
         wrong += [one for one in odd if one.node not in {other.node for other in wrong}]
     wrong = [one for one in wrong if not (after[one.node] or after[model.graph.operands(one.node)].any())] + pasted
     wrong += list(_in_line(model, wrong))
+    inner = {one.node for one in wrong} - set(model.targets.tolist())
+    wrong = [one for one in wrong if one.formula or inner.isdisjoint(model.graph.operands(one.node).tolist())]
     trainings = [training for descent in found for training in _trainings(model, descent)]
     proven = _proven(model, found, wrong)
     sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
@@ -352,7 +354,20 @@ def _why_not(model: Model, nodes: list[int]) -> str:
         has_slope |= bool(kind.formula.functions & (_STEPS | _SLOPES)) and not is_step
     if has_step and not has_slope:
         return "their units have a step (a perceptron), which has no gradient"
+    if lacking := _without_number(model.graph, nodes):
+        return f"they read {cells_of_sheets(lacking)}, where no number stands"
     return "no loss was found that they descend"
+
+
+def _without_number(graph: Graph, nodes: Sequence[int]) -> dict[Position, None]:
+    """The cells that most of some formulas name one by one and that hold no number."""
+    counts: Counter[Position] = Counter()
+    for node in nodes:
+        formula = graph.formulas[node]
+        assert formula is not None
+        read = dict.fromkeys(reference.at(*graph.positions[node]) for reference in formula.references)
+        counts.update(where for where in read if graph.node(where) <= TEXT and where[0] in graph.book.by_name)
+    return dict.fromkeys(where for where, count in counts.items() if 2 * count > len(nodes))
 
 
 __all__ = ["CalculationVerdict", "TooLargeError", "Training", "judge_calculation", "judged_words", "not_judged_words"]

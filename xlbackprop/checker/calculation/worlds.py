@@ -11,8 +11,9 @@ from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.engine import Array
 
-FREE = 4
-"""Worlds in which every typed number is another; two formulas that differ agree in all of them once in 10⁹."""
+FREE = 8
+"""Worlds in which every typed number is another: in one of hundreds the kinks of two units lie on the same side in all
+of them, and once in 10⁹ do other formulas agree that differ."""
 OWN = 2
 """Worlds in which the parameters are others, and all other numbers are those of the sheet."""
 WORLDS = FREE + OWN
