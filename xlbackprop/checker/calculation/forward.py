@@ -14,7 +14,15 @@ from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import named, place
 from xlbackprop.checker.calculation.program import Identities, Program
 from xlbackprop.checker.calculation.repair import repair, rewritten
-from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated, calculated_from, is_descent
+from xlbackprop.checker.calculation.step import (
+    Step,
+    TooWideError,
+    alike,
+    calculated,
+    calculated_from,
+    is_descent,
+    slopes_of,
+)
 from xlbackprop.checker.calculation.threads import Neighbours
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.engine import Array
@@ -212,7 +220,7 @@ def strangers(model: Model, known_mistakes: Container[int]) -> Iterator[Mistake]
         goes_on = all(skeleton(graph, one) == skeleton(graph, steps.before(one)) for one in read)
         if kind_of[later] != usual and not (read and goes_on):
             continue
-        right, _ = calculated(program, operands, model.evaluation.seen[operands])
+        right = calculated(program, operands, model.evaluation.seen[operands])
         if not bool(alike(model.evaluation.seen[node], right)):
             words = "differs from the formula of the same cell in the steps before"
             yield Mistake(node, "wrong_formula", words, text, is_forward=True)
@@ -279,7 +287,7 @@ class _Changed:
         self.step = step
         graph = step.graph
         values = dict(step.values)
-        slopes: dict[int, dict[int, Array]] = {}
+        read: dict[int, tuple[Program, Identities, Array]] = {}
         changes = {one.node: one for one in (change, *change.others)}
         dirty = set(changes)
         updates = set(step.updates)
@@ -290,11 +298,11 @@ class _Changed:
             elif not any(operand in dirty and operand not in updates for operand in operands.tolist()):
                 continue
             dirty.add(cell)
-            numbers = step.numbers(operands, values)
-            values[cell], slopes[cell] = calculated(program, operands, numbers)
+            read[cell] = program, operands, step.numbers(operands, values)
+            values[cell] = calculated(*read[cell])
         self.values = values
         loss = dict.fromkeys([*step.loss, *[change.node] * change.is_loss], 1.0)
-        self._adjoint = step.derivatives(loss, slopes)
+        self._adjoint = step.derivatives(loss, lambda node: slopes_of(*read[node]) if node in read else {})
 
     def reaches(self, descent: Descent, index: int) -> bool:
         """Whether the loss of the changed step depends on the parameter of an update, as far as the step goes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -43,17 +43,27 @@ def is_descent(model: Model, descent: Descent, index: int, step: Array, slope: A
     return False
 
 
-def calculated(program: Program, operands: Identities, numbers: Array) -> tuple[Array, dict[int, Array]]:
-    """What a formula gives, and its derivatives by the cells that it reads; none where it cannot be followed."""
+def calculated(program: Program, operands: Identities, numbers: Array) -> Array:
+    """What a formula gives; no number where it cannot be followed."""
+    try:
+        with np.errstate(all="ignore"):
+            values: Array = program.value(numbers[None], (operands > TEXT)[None])[0]
+            return values
+    except UnsupportedError:
+        return np.full(numbers.shape[1], np.nan)
+
+
+def slopes_of(program: Program, operands: Identities, numbers: Array) -> dict[int, Array]:
+    """The derivatives of a formula by the cells that it reads; none where it cannot be followed."""
     slopes: dict[int, Array] = {}
     try:
-        values, pulled = program.differentiated(numbers[None], (operands > TEXT)[None])
+        _, pulled = program.differentiated(numbers[None], (operands > TEXT)[None])
     except UnsupportedError:
-        return np.full(numbers.shape[1], np.nan), slopes
+        return slopes
     for operand, slope in zip(operands.tolist(), pulled[0], strict=True):
         if operand > TEXT:
             slopes[operand] = slopes[operand] + slope if operand in slopes else slope
-    return values[0], slopes
+    return slopes
 
 
 def calculated_from(model: Model, target: int) -> dict[int, None]:
@@ -155,13 +165,15 @@ class Step:
         return kind.program
 
     def derivatives(
-        self, seeds: Mapping[int, float | Array], changed: Mapping[int, Mapping[int, Array]] = MappingProxyType({})
+        self,
+        seeds: Mapping[int, float | Array],
+        changed: Callable[[int], Mapping[int, Array]] = lambda node: MappingProxyType({}),
     ) -> dict[int, Array]:
         """The derivatives of a weighted sum of cells by every cell of the step that it depends on.
 
         Args:
             seeds: the weights, by cell.
-            changed: the derivatives of formulas that are others, by the cells that they read.
+            changed: the derivatives of a formula that is another, by the cells that it reads; asked for what is needed.
         """
         worlds = self.model.evaluation.worlds
         adjoint: dict[int, Array] = {node: np.broadcast_to(weight, worlds) for node, weight in seeds.items()}
@@ -169,7 +181,7 @@ class Step:
             above = adjoint.get(node)
             if above is None or (node in self._updated and node not in seeds):
                 continue
-            for operand, slope in (changed.get(node) or self.slopes(node)).items():
+            for operand, slope in (changed(node) or self.slopes(node)).items():
                 share = above * slope
                 adjoint[operand] = adjoint[operand] + share if operand in adjoint else share
         return adjoint
@@ -177,7 +189,7 @@ class Step:
     def slopes(self, node: int) -> dict[int, Array]:
         """The derivatives of a formula by the cells that it reads, calculated once."""
         if node not in self._slopes:
-            _, self._slopes[node] = calculated(self.program(node), self.graph.operands(node), self.operands_of(node))
+            self._slopes[node] = slopes_of(self.program(node), self.graph.operands(node), self.operands_of(node))
         return self._slopes[node]
 
     def tried(self, node: int, operands: Array) -> Array:
