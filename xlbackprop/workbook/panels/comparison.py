@@ -141,7 +141,7 @@ class Compared(Run, frozen=True, kw_only=True):
                 since[index] = min(index, since[index - 1]) if index else 0
         return since
 
-    def facts(self, threshold: float) -> dict[str, tuple[str, float]]:
+    def facts(self, threshold: float) -> dict[Symbol, tuple[str, float]]:
         """What the verdict is about: the formula and the value of each fact."""
         losses, working, start = self.losses, self.working, self.lately
         values, lately = losses.values, losses.values[start:]
@@ -395,8 +395,8 @@ class Summary(Struct, frozen=True, dict=True):
     def _judged(self, run: Compared) -> tuple[str, str]:
         """The formula and the words of the verdict on a run."""
         facts = run.facts(self.threshold)
-        formula = verdict.verdict_formula(self._rule, {name: place for name, (place, _) in facts.items()})
-        return formula, verdict.verdict_of(self._rule, {name: value for name, (_, value) in facts.items()})
+        formula = verdict.verdict_formula(self._rule, {fact: place for fact, (place, _) in facts.items()})
+        return formula, verdict.verdict_of(self._rule, {fact: value for fact, (_, value) in facts.items()})
 
     def _since(self, run: Compared, words: str) -> float | str:
         since = int(run.small_since(self.threshold)[-1])

@@ -16,14 +16,10 @@ TOO_SHORT = "too short to say"
 UP_FIRST = "went up, then "
 """Comes before the outcome of a training whose loss was once higher than at its start."""
 
-_FIRST, _LAST, _HIGHEST, _LOWEST = (Symbol(f"{which} loss") for which in ("first", "last", "highest", "lowest"))
-_BEFORE, _LATELY_HIGHEST, _LATELY_LOWEST = (Symbol(f"{which} loss lately") for which in ("first", "highest", "lowest"))
-_SMALL = Symbol("small loss")
-_GRADIENT, _FIRST_GRADIENT = Symbol("last gradient"), Symbol("first gradient")
-
-FIRST, LAST, HIGHEST, LOWEST = (each.name for each in (_FIRST, _LAST, _HIGHEST, _LOWEST))
-BEFORE, LATELY_HIGHEST, LATELY_LOWEST = (each.name for each in (_BEFORE, _LATELY_HIGHEST, _LATELY_LOWEST))
-SMALL, GRADIENT, FIRST_GRADIENT = (each.name for each in (_SMALL, _GRADIENT, _FIRST_GRADIENT))
+FIRST, LAST, HIGHEST, LOWEST = (Symbol(f"{which} loss") for which in ("first", "last", "highest", "lowest"))
+BEFORE, LATELY_HIGHEST, LATELY_LOWEST = (Symbol(f"{which} loss lately") for which in ("first", "highest", "lowest"))
+SMALL = Symbol("small loss")
+GRADIENT, FIRST_GRADIENT = Symbol("last gradient"), Symbol("first gradient")
 """The facts that the rule looks at: "lately" is the last quarter of the training, a gradient the largest of all δ."""
 
 CLEARLY = 1e-6
@@ -52,45 +48,45 @@ def rule(*, saturates: bool, bounded: bool) -> Expression:
             the activation are differentiated together.
         bounded: whether there is a largest loss that the network can have, so that it cannot run away.
     """
-    ends_above = (1 + CLEARLY) * _FIRST
-    falls = conditional(ends_above, _LAST, Symbol(ABOVE_FALLING), _after_a_rise(FALLING))
-    near = conditional(_LAST, (1 - CLEARLY) * _FIRST, Symbol(CREEPS), Symbol(STUCK))
-    near = conditional(ends_above, _HIGHEST, Symbol(RETURNED), near)
-    fell = conditional(_GOES_ON * (_FIRST - _LAST), _BEFORE - _LAST, _after_a_rise(CREEPS), _after_a_rise(FELL_FLAT))
-    stays = conditional(_LAST, (1 - _FLAT) * _FIRST, fell, near)
-    stays = conditional(ends_above, _LAST, Symbol(ABOVE_STUCK), stays)
-    rises = conditional(_FIRST, _LAST, Symbol(RISING), Symbol(FELL_RISING))
-    went = conditional((1 + _FLAT) * _BEFORE, _LAST, rises, stays)
-    went = conditional(_LAST, (1 - _FLAT) * _BEFORE, falls, went)
-    over = _LATELY_HIGHEST - (1 + _FLAT) * apply(Builtin.MAXIMUM, _BEFORE, _LAST)
-    under = (1 - _FLAT) * apply(Builtin.MINIMUM, _BEFORE, _LAST) - _LATELY_LOWEST
+    ends_above = (1 + CLEARLY) * FIRST
+    falls = conditional(ends_above, LAST, Symbol(ABOVE_FALLING), _after_a_rise(FALLING))
+    near = conditional(LAST, (1 - CLEARLY) * FIRST, Symbol(CREEPS), Symbol(STUCK))
+    near = conditional(ends_above, HIGHEST, Symbol(RETURNED), near)
+    fell = conditional(_GOES_ON * (FIRST - LAST), BEFORE - LAST, _after_a_rise(CREEPS), _after_a_rise(FELL_FLAT))
+    stays = conditional(LAST, (1 - _FLAT) * FIRST, fell, near)
+    stays = conditional(ends_above, LAST, Symbol(ABOVE_STUCK), stays)
+    rises = conditional(FIRST, LAST, Symbol(RISING), Symbol(FELL_RISING))
+    went = conditional((1 + _FLAT) * BEFORE, LAST, rises, stays)
+    went = conditional(LAST, (1 - _FLAT) * BEFORE, falls, went)
+    over = LATELY_HIGHEST - (1 + _FLAT) * apply(Builtin.MAXIMUM, BEFORE, LAST)
+    under = (1 - _FLAT) * apply(Builtin.MINIMUM, BEFORE, LAST) - LATELY_LOWEST
     went = conditional(0, apply(Builtin.MAXIMUM, over, under), Symbol(SWINGS), went)
-    went = conditional(_LAST, apply(Builtin.MINIMUM, _SMALL, ends_above), _after_a_rise(CONVERGED), went)
+    went = conditional(LAST, apply(Builtin.MINIMUM, SMALL, ends_above), _after_a_rise(CONVERGED), went)
     if saturates:
-        share = apply(Builtin.SQUARE_ROOT, _LAST / apply(Builtin.MAXIMUM, _SMALLEST, _FIRST))
-        left = _GRADIENT - _VANISHED * _FIRST_GRADIENT * share
-        missing = _AS_GOOD_AS_NOTHING * _FIRST - _LAST
-        falling = (1 - _FLAT) * _BEFORE - _LAST
+        share = apply(Builtin.SQUARE_ROOT, LAST / apply(Builtin.MAXIMUM, _SMALLEST, FIRST))
+        left = GRADIENT - _VANISHED * FIRST_GRADIENT * share
+        missing = _AS_GOOD_AS_NOTHING * FIRST - LAST
+        falling = (1 - _FLAT) * BEFORE - LAST
         went = conditional(apply(Builtin.MAXIMUM, left, missing, falling), 0, _after_a_rise(NO_GRADIENT), went)
     if not bounded:
-        went = conditional(_FAR * apply(Builtin.MAXIMUM, _FIRST, _SMALL), _LAST, Symbol(FLEW), went)
-    return conditional((1 + _SAME) * _LOWEST, _HIGHEST, went, Symbol(UNMOVED))
+        went = conditional(_FAR * apply(Builtin.MAXIMUM, FIRST, SMALL), LAST, Symbol(FLEW), went)
+    return conditional((1 + _SAME) * LOWEST, HIGHEST, went, Symbol(UNMOVED))
 
 
 def _after_a_rise(words: str) -> Expression:
     """What happened, after a word on the rise if the loss was once higher than at its start."""
-    return conditional((1 + CLEARLY) * _FIRST, _HIGHEST, Symbol(UP_FIRST + words), Symbol(words))
+    return conditional((1 + CLEARLY) * FIRST, HIGHEST, Symbol(UP_FIRST + words), Symbol(words))
 
 
-def verdict_formula(verdict: Expression, places: Mapping[str, str]) -> str:
+def verdict_formula(verdict: Expression, places: Mapping[Symbol, str]) -> str:
     """The formula of a verdict, given for every fact where it stands or how it is calculated."""
-    return Formula(lambda symbol: places.get(symbol.name, f'"{symbol.name}"')).read(verdict)
+    return Formula(lambda symbol: places.get(symbol, f'"{symbol.name}"')).read(verdict)
 
 
-def verdict_of(verdict: Expression, facts: Mapping[str, float]) -> str:
+def verdict_of(verdict: Expression, facts: Mapping[Symbol, float]) -> str:
     """The words of a verdict on some facts."""
     while isinstance(verdict, Conditional):
-        left, right = (calculated(side, lambda fact: facts[fact.name]) for side in (verdict.left, verdict.right))
+        left, right = (calculated(side, facts.__getitem__) for side in (verdict.left, verdict.right))
         verdict = verdict.then if left < right else verdict.otherwise
     assert isinstance(verdict, Symbol)
     return verdict.name
