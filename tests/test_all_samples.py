@@ -71,7 +71,9 @@ def test_one_figure_on_every_sheet(rate: float, changed: dict[str, Any], tmp_pat
 def test_the_chart_begins_before_the_training_and_has_one_point_an_epoch(tmp_path: Path) -> None:
     definition = load("xor")
     book = openpyxl.load_workbook(build(definition, tmp_path / "book.xlsx", sheets=["data"]))
-    for chart in book["Walkthrough"]._charts:
+    charts = book["Walkthrough"]._charts
+    assert charts
+    for chart in charts:
         (series,) = chart.series
         points = [float(point.v) for point in series.yVal.numRef.numCache.pt]
         assert points == pytest.approx(curve(definition))

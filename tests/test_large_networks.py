@@ -18,12 +18,14 @@ from xlbackprop import Definition, build, load
 from xlbackprop.derivation.equations import derive
 from xlbackprop.network.activations import SIGMOID
 from xlbackprop.network.loading import parse
-from xlbackprop.network.names import derivative, short_label
+from xlbackprop.network.names import derivative, layer_title, short_label
 from xlbackprop.symbols.expression import Builtin, Call, Number, Symbol, abridged, apply, sum_of
 from xlbackprop.symbols.mathematics import Mathematics
 from xlbackprop.walkthrough.arrangement import Arrangement, arrange
+from xlbackprop.walkthrough.both_passes import picture
 from xlbackprop.walkthrough.boxes import LONGEST_LINE, MOST_LINES, Box, boxes
 from xlbackprop.walkthrough.diagram import TOP_ROW, Diagram, diagram
+from xlbackprop.walkthrough.steps import sections
 from xlbackprop.walkthrough.table import compact
 
 SHAPES = [
@@ -157,6 +159,18 @@ def test_no_box_is_longer_or_wider_than_can_be_read(sizes: tuple[int, ...]) -> N
     for box in written(network(*sizes)).values():
         assert 1 <= len(box.lines) <= MOST_LINES, box.title
         assert max(map(len, box.lines)) <= LONGEST_LINE, box.title
+
+
+@pytest.mark.parametrize(
+    "titles", [["output layer"], ["hidden layer", "output layer"], ["hidden layer 1", "hidden layer 2", "output layer"]]
+)
+def test_a_layer_has_one_name_wherever_it_is_told(titles: list[str]) -> None:
+    sizes = [2] * (len(titles) + 1)
+    assert [layer_title(layer, len(titles)) for layer in range(len(titles))] == titles
+    assert [title.text for title in diagram(network(*sizes).names).titles if "layer" in title.text] == titles
+    assert [title.text for title in picture(network(*sizes).names, side_by_side=False).titles][1:-1] == titles
+    backward = [section.heading for section in sections(derive(network(*sizes))) if "Backward" in section.heading]
+    assert backward == [f"Backward pass: {title}" for title in reversed(titles)]
 
 
 @pytest.mark.parametrize(

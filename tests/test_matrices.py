@@ -324,6 +324,7 @@ def test_it_looks_as_a_sheet_should(name: str, tmp_path: Path) -> None:
 @every_definition
 def test_no_matrix_is_torn_by_a_page_break(name: str, tmp_path: Path) -> None:
     sheet = sheet_of(built(DEFINITIONS[name], tmp_path))
+    assert sheet.row_breaks.brk
     for page_break in sheet.row_breaks.brk:
         below = [sheet.cell(page_break.id + 1, column) for column in range(1, sheet.max_column + 1)]
         assert not any(_is_number(cell) or _is_label(cell) for cell in below), page_break.id
