@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests import judges
 from tests.books import opened
 from tests.networks import definitions, sized
+from tests.sheets import LAPTOP, WIDEST_CHARACTER, width_of
 from xlbackprop import Definition, build, load
 from xlbackprop.derivation.equations import derive
 from xlbackprop.network.activations import SIGMOID
@@ -375,3 +376,16 @@ def test_the_chain_rule_says_nothing_twice(sizes: tuple[int, ...]) -> None:
     (box,) = (each for each in boxes(derivation, compact(derivation)) if each.heading.startswith("Chain rule for w"))
     bare = [line.replace("(", "").replace(")", "") for line in box.lines]
     assert len(set(bare)) == len(bare), box.lines
+
+
+@pytest.mark.parametrize("sizes", [(3, 4, 4, 2), (2, 2, 2, 2), (2, 3, 3, 1)])
+def test_a_chart_of_the_first_screen_is_seen_whole(sizes: tuple[int, ...], tmp_path: Path) -> None:
+    """In a wide font, too: beside a network that leaves no room for it there is none, but a small one beside η."""
+    path = build(network(*sizes), tmp_path / "book.xlsx", sheets=["walkthrough"])
+    sheet = opened(path, "Walkthrough")["Walkthrough"]
+    seen = LAPTOP / (sheet.sheet_view.zoomScale / 100)
+    row = next(cell.row for cell in sheet["F"] if cell.value == "η =")
+    first = [chart for chart in sheet._charts if chart.anchor.to.row <= row]
+    assert first
+    for chart in first:
+        assert sum(width_of(sheet, column) for column in range(1, chart.anchor.to.col + 1)) * WIDEST_CHARACTER <= seen

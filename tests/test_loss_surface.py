@@ -207,3 +207,8 @@ def test_it_fits_a_laptop_and_its_charts_are_told(tmp_path: Path) -> None:
     filled(tmp_path, load("mazur"))
     sheets.assert_fits_a_laptop(tmp_path, TITLE)
     sheets.assert_charts_are_told(tmp_path, TITLE, 1)
+
+
+def test_one_iteration_is_called_neither_downhill_nor_unmoved(tmp_path: Path) -> None:
+    path = build(load("classic", iterations=1), tmp_path / "book.xlsx", sheets=["loss-surface"])
+    assert judges.ironcalc_judge(path, {})[TITLE, "A1"] == "Loss surface: the loss before any update"

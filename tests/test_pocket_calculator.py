@@ -20,7 +20,6 @@ from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.network.templates import names
 from xlbackprop.symbols import Numbers
-from xlbackprop.symbols.formula import LARGEST_EXPONENT
 from xlbackprop.walkthrough.explanation import as_text, explain
 from xlbackprop.walkthrough.steps import moment
 from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL
@@ -43,7 +42,7 @@ def pressed(text: str) -> float:
     code = code.replace("⌊", "floor(").replace("⌋", ")").replace("√", "sqrt")
     code = code.replace("·", "*").replace("−", "-").replace("^", "**")
     known = {name: getattr(math, name) for name in ("tanh", "cos", "sqrt", "floor")}
-    known["exp"] = lambda x: math.exp(x) if x < LARGEST_EXPONENT else math.inf
+    known["exp"] = lambda x: math.exp(x) if x < 230 else math.nan
     known |= {"ln": math.log, "abs": abs, "min": min, "max": max, "mod": lambda x, y: x % y}
     return float(eval(code, {"__builtins__": {}}, known))  # what is evaluated was printed by us
 
@@ -142,3 +141,18 @@ def test_what_is_written_with_its_numbers_is_what_is_calculated(loss: str, outpu
         if quantity.expression is not None:
             written = pressed(Numbers(now.value).read(quantity.expression))
             assert written == pytest.approx(float(trace[name][1]), rel=2e-3, abs=1e-6), (name, quantity.expression)
+
+
+@pytest.mark.parametrize("weight", [800, 1e9])
+def test_what_overflows_a_pocket_calculator_is_said(weight: float, tmp_path: Path) -> None:
+    path = build(load("classic", iterations=8), tmp_path / "book.xlsx", sheets=["step-by-step"])
+    said = []
+    for sign in (-1, 1):
+        cells = judges.ironcalc_judge(path, {("Walkthrough", "M33"): sign * weight, (TITLE, ITERATION_CELL): 0})
+        assert not judges.errors(cells)
+        lines = [str(value) for (sheet, place), value in cells.items() if sheet == TITLE and place.startswith("C")]
+        for line in lines:
+            if re.search(r" (=|≈) ", line):
+                assert_true(line)
+        said.append(any(line.endswith(" (an error on a pocket calculator)") for line in lines))
+    assert said == [True, False]

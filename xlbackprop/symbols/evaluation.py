@@ -24,7 +24,7 @@ from xlbackprop.symbols.expression import (
     Symbol,
     children,
 )
-from xlbackprop.symbols.formula import LARGEST_EXPONENT, as_written
+from xlbackprop.symbols.formula import LARGEST_POCKET_EXPONENT, as_written
 
 ValueOf = Callable[[Symbol], float]
 
@@ -71,7 +71,9 @@ def calculated(expression: Expression, value: ValueOf) -> float:
         case Negation():
             return -parts[0]
         case Exponential():
-            return math.exp(min(LARGEST_EXPONENT, parts[0]))
+            if parts[0] > LARGEST_POCKET_EXPONENT:
+                raise OverflowError
+            return math.exp(parts[0])
         case Raised():
             return math.pow(*parts)
         case Apply(function, _):

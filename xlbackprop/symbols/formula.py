@@ -21,6 +21,9 @@ from xlbackprop.symbols.reading import Binding, Reading
 LARGEST_EXPONENT = 709
 """EXP of anything above this is an error in a spreadsheet: e^710 is no double."""
 
+LARGEST_POCKET_EXPONENT = 230
+"""EXP of anything above this is an error on a pocket calculator, which has two digits for a power of ten."""
+
 
 def number_from(values: str, *place: str) -> str:
     """The formula of one number out of a range, by the number of its row and of its column.
@@ -106,7 +109,11 @@ def as_written(stable: Stable) -> Expression:
 
 
 class WrittenFormula(Formula):
-    """A spreadsheet formula from the quantities that a reader writes, which may be an error for extreme numbers."""
+    """A spreadsheet formula from the quantities that a reader writes, an error where a pocket calculator shows one."""
+
+    def exponential(self, exponent: Expression) -> str:
+        power = self.read(exponent)
+        return f"EXP({power})/(({power})<={LARGEST_POCKET_EXPONENT})"  # over 1, or over 0
 
     def stable(self, stable: Stable) -> tuple[str, Binding]:
         return self._text(as_written(stable))

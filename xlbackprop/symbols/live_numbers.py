@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from xlbackprop.symbols.expression import Conditional, Expression, Symbol
 from xlbackprop.symbols.formula import Formula
-from xlbackprop.symbols.mathematics import DIGITS, LARGEST_POWER, NUDGE, SMALLEST, SMALLEST_POWER, WrittenOut
+from xlbackprop.symbols.mathematics import DIGITS, LARGEST_POWER, NO_RESULT, NUDGE, SMALLEST, SMALLEST_POWER, WrittenOut
 from xlbackprop.symbols.reading import Binding
 
 
@@ -99,7 +99,8 @@ def result_formula(cell: str, rough: str, mantissa: str, exponent: str) -> str:
         rough: the cell with what the calculation with rounded numbers comes to, as for `held_formula`.
     """
     is_exact = ",".join(f"ABS({mantissa}-{number}/10^{exponent})<=1E-9" for number in (cell, rough))
-    return f'IF(ISNUMBER({mantissa}),IF(AND({is_exact})," = "," ≈ ")&{text_formula(mantissa, exponent)},"")'
+    none = f'IF(ISNUMBER({rough}),"","{NO_RESULT}")'
+    return f'IF(ISNUMBER({mantissa}),IF(AND({is_exact})," = "," ≈ ")&{text_formula(mantissa, exponent)},{none})'
 
 
 def short_formula(cell: str) -> str:

@@ -168,10 +168,15 @@ def _rounded_at(value: float, exponent: int, digits: int) -> float:
     return round(value * (1 + NUDGE) / 10.0**exponent, digits - 1) + 0.0
 
 
+NO_RESULT = " (an error on a pocket calculator)"
+
+
 def result(value: float, rough: float | None) -> str:
-    """What stands behind a calculation with rounded numbers: ` = 0.0275`, ` ≈ 0.4325` or nothing."""
+    """What stands behind a calculation with rounded numbers: ` = 0.0275`, ` ≈ 0.4325`, nothing, or why nothing."""
+    if rough is None:
+        return NO_RESULT
     known = held(value, rough)
-    if known is None or rough is None:
+    if known is None:
         return ""
     is_exact = all(abs(known.mantissa - number / 10.0**known.exponent) <= _SAME for number in (value, rough))
     return (" = " if is_exact else " ≈ ") + known.text

@@ -25,7 +25,7 @@ FREE_ROWS = 4
 _LAST_ROW_OF_BOXES = LEAST_HEADER_ROW - FREE_ROWS - 2
 """Over the free rows and η, if the header stands as high as it can."""
 _CHART_ROWS = 26
-_LEAST_CHART_ROWS = 18
+_LEAST_CHART_ROWS, _LEAST_CHART_COLUMNS = 18, 5
 _MOST_ON_A_SCREEN = 36
 """The lowest header over which network, boxes and η are one screen, if everything is shown somewhat smaller."""
 SCREEN = 16.5
@@ -80,7 +80,7 @@ class Arrangement(Struct, frozen=True):
     @property
     def shows_the_loss(self) -> bool:
         """Whether the chart stands on the first screen, beside the network."""
-        return self.chart_row == _TOP and self.chart_column < int(SCREEN)
+        return self.chart_row == _TOP and self.chart_column + _LEAST_CHART_COLUMNS <= SCREEN
 
 
 def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrangement:
@@ -116,7 +116,7 @@ def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrange
             chart = (_TOP, max(box.last_column for box in placed) + 1, _TOP + _CHART_ROWS)
             return arranged(placed, chart, header_row, header_row - 1)
     chart_column, chart_last_row = picture.last_column + 1, max(picture.last_row, _TOP + _LEAST_CHART_ROWS)
-    has_room = chart_column < int(SCREEN)
+    has_room = chart_column + _LEAST_CHART_COLUMNS <= SCREEN
     top = chart_last_row if has_room else picture.last_row
     settings_row = top + FREE_ROWS + len(derivation.settings)
     placed = _below(contents, settings_row + 2)

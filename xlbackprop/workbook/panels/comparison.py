@@ -241,6 +241,7 @@ class Summary(Struct, frozen=True, dict=True):
         page.text("A1", title, Look(theme.TITLE))
         page.height(1, 24)
         length, unit = (self.curve.epochs[-1], "epochs") if several else (self.iterations, "iterations")
+        unit = unit if length != 1 else unit[:-1]
         span = f"{'the first ' if self.iterations < self.lesson.table.iterations else ''}{length:g} {unit}"
         page.text(
             "A2",

@@ -55,6 +55,8 @@ _NUDGE = 1e-6
 _TWICE, _EMPTY = "Pick two different weights.", "Centre, reach empty: follow the path."
 _DOWNHILL, _LOWER = "training walks downhill", "training ends lower than it began"
 _HIGHER, _UNMOVED = "training ends higher than it began", "training leaves the loss as it was, to six digits"
+_NO_UPDATE = "the loss before any update"
+"""Of one iteration there is no loss with updated weights to compare."""
 _SUBTITLE = (
     "The loss for every pair of values of two weights, while the others stay as they are at one iteration."
     " The darker, the larger the loss; in a box: training passes here."
@@ -207,6 +209,8 @@ def _headline(page: Page, lesson: Lesson, iterations: int) -> None:
         shown = _HIGHER
     elif losses[-1] < losses[0] * (1 - CLEARLY):
         shown = _LOWER if (losses[1:] > losses[:-1] * (1 + CLEARLY)).any() else _DOWNHILL
+    if not point:
+        title, shown = f'"{_NO_UPDATE}"', _NO_UPDATE
     page.formula("A1", f'"{page.title}: "&{title}', f"{page.title}: {shown}", Look(theme.TITLE))
     page.height(1, 24)
     page.text("A2", _SUBTITLE_OF_A_CURVE if _has_one_weight(lesson) else _SUBTITLE)
