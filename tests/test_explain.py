@@ -17,7 +17,7 @@ from xlbackprop import Definition, UserError, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.network.templates import names
 from xlbackprop.symbols.expression import symbols
-from xlbackprop.walkthrough.explanation import FORMATS, as_latex, as_markdown, as_text, explain
+from xlbackprop.walkthrough.explanation import FORMATS, explain
 
 
 @pytest.mark.thorough
@@ -35,12 +35,12 @@ def test_every_chain_is_complete_and_in_order(definition: Definition, data: st.D
     given_ones = [step.expression is None for step in explanation.steps[:-1]]
     assert given_ones == sorted(given_ones, reverse=True)
     assert explanation.last.value == trace[name][iteration]
-    for write in FORMATS.values():
-        assert write(explanation)
+    for format in FORMATS:
+        assert explanation.written(format)
 
 
 def test_a_gradient_of_the_class_network() -> None:
-    text = as_text(explain(load(), "dE/dw1"))
+    text = str(explain(load(), "dE/dw1"))
     assert text.startswith("∂E/∂w1 is how much E_total changes when w1 changes (iteration 0 of 0 to 67).\n\ngiven\n")
     assert (
         "∂E/∂w1 = ∂E/∂h1 · ∂h1/∂w1\n       = 0.0063399 · 0.05\n       ≈ 0.000317  (0.000316993396 unrounded)\n" in text
@@ -54,16 +54,15 @@ def test_a_gradient_of_the_class_network() -> None:
 
 def test_a_weight_comes_from_the_update_before() -> None:
     explanation = explain(load("mazur"), "w5", 1)
-    assert (
-        "new w5 = w5 − η · ∂E/∂w5\n       = 0.4 − 0.5 · 0.082167\n       ≈ 0.35892  (0.35891648 unrounded)"
-        in as_text(explanation)
+    assert "new w5 = w5 − η · ∂E/∂w5\n       = 0.4 − 0.5 · 0.082167\n       ≈ 0.35892  (0.35891648 unrounded)" in str(
+        explanation
     )
-    assert "  η = 0.5\n" in as_text(explanation)
-    assert as_text(explain(load("mazur"), "w5")).endswith("\ngiven\n  w5 = 0.4")
+    assert "  η = 0.5\n" in str(explanation)
+    assert str(explain(load("mazur"), "w5")).endswith("\ngiven\n  w5 = 0.4")
 
 
 def test_markdown_has_subscripts_and_no_stray_underscores() -> None:
-    text = as_markdown(explain(load(), "∂E/∂w5"))
+    text = explain(load(), "∂E/∂w5").written("markdown")
     assert (
         "| ∂E/∂w<sub>5</sub> | ∂E/∂o<sub>1</sub> · ∂o<sub>1</sub>/∂w<sub>5</sub> | 0.025412 · 0.50687 ≈ 0.012881 |"
         in text
@@ -73,7 +72,7 @@ def test_markdown_has_subscripts_and_no_stray_underscores() -> None:
 
 
 def test_latex_of_a_gradient() -> None:
-    text = as_latex(explain(load(), "∂E/∂w5"))
+    text = explain(load(), "∂E/∂w5").written("latex")
     assert r"a_{h_{1}} &= \sigma(h_{1}) \\" in text
     assert r"\allowdisplaybreaks" in text  # or what does not fit on a page is lost
     assert r"&= \frac{1}{1 + e^{-0.0275}} \\" in text
@@ -83,7 +82,7 @@ def test_latex_of_a_gradient() -> None:
 @pytest.mark.parametrize("definition", thorough_but([*map(load, names()), deep()], load()), ids=lambda each: each.title)
 def test_latex_is_plain_ascii_with_matching_braces(definition: Definition) -> None:
     for name in derive(definition).quantities:
-        body = "\n".join(as_latex(explain(definition, name, 1)).splitlines()[1:])
+        body = "\n".join(explain(definition, name, 1).written("latex").splitlines()[1:])
         assert body.isascii()
         assert body.count("{") == body.count("}")
         assert not re.search(r"_[^{]", body)
@@ -111,10 +110,10 @@ def test_mistakes_at_the_command_line(arguments: list[str], message: str) -> Non
 
 
 def test_the_command_prints_each_format() -> None:
-    for markup, write in FORMATS.items():
+    for markup in FORMATS:
         command = [_command(), "explain", "dE/dw5", "mazur", "--iteration", "3", "--format", markup]
         result = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
-        assert result.stdout == write(explain(load("mazur"), "∂E/∂w5", 3)) + "\n"
+        assert result.stdout == explain(load("mazur"), "∂E/∂w5", 3).written(markup) + "\n"
 
 
 def _command() -> str:

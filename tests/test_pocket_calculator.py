@@ -20,7 +20,7 @@ from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.network.templates import names
 from xlbackprop.symbols import Numbers
-from xlbackprop.walkthrough.explanation import as_text, explain
+from xlbackprop.walkthrough.explanation import explain
 from xlbackprop.walkthrough.steps import moment
 from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL
 
@@ -116,7 +116,7 @@ def test_a_weight_that_is_held_at_its_limit_is_no_result_of_its_update(tmp_path:
 @given(definitions())
 def test_explanations(definition: Definition) -> None:
     for name in derive(definition).quantities:
-        for line in calculations(as_text(explain(definition, name, definition.iterations - 1))):
+        for line in calculations(str(explain(definition, name, definition.iterations - 1))):
             assert_true(line)
 
 
@@ -124,7 +124,7 @@ def test_explanations(definition: Definition) -> None:
 def test_explanations_of_templates(definition: Definition) -> None:
     found = 0
     for name in (f"∂E/∂{definition.names.weights[0][0][0]}", definition.names.total_loss):
-        for line in calculations(as_text(explain(definition, name, 1))):
+        for line in calculations(str(explain(definition, name, 1))):
             assert_true(line)
             found += 1
     assert found > 5

@@ -268,12 +268,11 @@ def explain(
 ) -> None:
     """Print the steps that lead to one quantity, with their numbers."""
     from xlbackprop.network.loading import load
-    from xlbackprop.walkthrough.explanation import FORMATS
     from xlbackprop.walkthrough.explanation import explain as explain_quantity
 
     definition = load(template)
     _require_iteration(definition, iteration)
-    terminal.say(FORMATS[format](explain_quantity(definition, quantity, iteration)))
+    terminal.say(explain_quantity(definition, quantity, iteration).written(format))
 
 
 @app.command()

@@ -58,7 +58,11 @@ class Explanation(Struct, frozen=True):
     """The quantity over the columns of the original sheet, where that is not its definition already."""
 
     def __str__(self) -> str:
-        return as_text(self)
+        return self.written("text")
+
+    def written(self, format: str) -> str:
+        """The explanation as one of `FORMATS`."""
+        return "\n".join(FORMATS[format](self))
 
     @property
     def last(self) -> Step:
@@ -103,24 +107,6 @@ def explain(definition: Definition, quantity: str, iteration: int = 0) -> Explan
     return Explanation(name, iteration, definition, derivation, (*steps, last), numbers, written_out)
 
 
-def as_text(explanation: Explanation) -> str:
-    """The explanation for a terminal."""
-    return "\n".join([explanation.headline, *_text(explanation)])
-
-
-def as_markdown(explanation: Explanation) -> str:
-    """The explanation as a Markdown table, with subscripts in HTML."""
-    return "\n".join(_markdown(explanation))
-
-
-def as_latex(explanation: Explanation) -> str:
-    """The explanation as an align* environment of the package amsmath."""
-    return "\n".join(_latex(explanation))
-
-
-FORMATS: Mapping[str, Callable[[Explanation], str]] = {"text": as_text, "markdown": as_markdown, "latex": as_latex}
-
-
 def _steps_to(derivation: Derivation, expression: Expression | None, numbers: Moment) -> list[Step]:
     """What an expression is made of, directly or through other quantities: what is given, then what is calculated."""
     needed: set[str] = set()
@@ -145,6 +131,7 @@ def _steps_to(derivation: Derivation, expression: Expression | None, numbers: Mo
 def _text(explanation: Explanation) -> Iterator[str]:
     mathematics, numbers = Mathematics(), Numbers(explanation.moment.value)
     given = [step for step in explanation.steps if step.expression is None]
+    yield explanation.headline
     if given:
         yield "\ngiven"
     for step in given:
@@ -220,3 +207,7 @@ def _latex_name(name: str) -> str:
 def _value(step: Step) -> str:
     """A value with so many digits that the reader can go on calculating."""
     return short(step.value, _DIGITS)
+
+
+FORMATS: Mapping[str, Callable[[Explanation], Iterator[str]]] = {"text": _text, "markdown": _markdown, "latex": _latex}
+"""The lines of an explanation: for a terminal, as a table with subscripts in HTML, as an align* of amsmath."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import subprocess
@@ -159,12 +160,8 @@ def _print(office: str, path: Path, printed: Path, scratch: Path) -> Path:
 def _pictures(converter: str, path: Path, printed: Path) -> list[Path]:
     command = [converter, "-r", str(_PICTURE_RESOLUTION), "-png", str(printed), str(printed.with_suffix(""))]
     _said(converter, path, lambda: run(command, seconds=_LONGEST, scratch=printed.parent))
-    pages = printed.parent.glob(f"{_escaped(printed.stem)}-*.png")
+    pages = printed.parent.glob(f"{glob.escape(printed.stem)}-*.png")
     return sorted(pages, key=lambda page: int(page.stem.rpartition("-")[2]))
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
 def _said(program: str, path: Path, work: Callable[[], subprocess.CompletedProcess[bytes]]) -> str:

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import Popen
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 from msgspec import Struct
@@ -270,19 +271,14 @@ def _related(container: Container, part: str, kinds: set[str]) -> set[str]:
 def _write_relationships(copy: zipfile.ZipFile, container: Container, part: str, targets: set[str]) -> None:
     """The relationships of a part to those parts that are kept."""
     lines = [
-        f'<Relationship Id="{_escaped(name)}" Type="{_SPACE}/officeDocument/2006/relationships/{kind}"'
-        f' Target="/{_escaped(target)}"/>'
+        f'<Relationship Id={quoteattr(name)} Type="{_SPACE}/officeDocument/2006/relationships/{kind}"'
+        f" Target={quoteattr(f'/{target}')}/>"
         for name, (kind, target) in relationships(container, part).items()
         if target in targets
     ]
     folder, _, name = part.rpartition("/")
     text = f'<Relationships xmlns="{_SPACE}/package/2006/relationships">{"".join(lines)}</Relationships>'
     copy.writestr(f"{folder}/_rels/{name}.rels".lstrip("/"), text)
-
-
-def _escaped(text: str) -> str:
-    """A text as the value of an attribute."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
 
 
 def _rows_of(data: bytes, *, with_tables: bool) -> list[memoryview]:
