@@ -12,7 +12,7 @@ from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import absolute, address, column_letter, column_range
 from xlbackprop.workbook.panels.comparison import CURVES, HIGHEST_SHOWN, LEAST_FIRST, Compared
-from xlbackprop.workbook.panels.loss_grid import Extent
+from xlbackprop.workbook.panels.equal_loss import Extent
 from xlbackprop.workbook.panels.working import put_choices
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.charts import Curve, Stored

@@ -14,7 +14,8 @@ from xlbackprop.network import LEARNING_RATE, OPTIMISERS, SETTINGS
 from xlbackprop.symbols import text_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.comparison import NAME_ROW, Compared, Summary
-from xlbackprop.workbook.panels.loss_grid import point_columns, put_dots
+from xlbackprop.workbook.panels.equal_loss import put_dots
+from xlbackprop.workbook.panels.loss_grid import point_columns
 from xlbackprop.workbook.panels.paths import put_paths
 from xlbackprop.workbook.panels.run import put_setting
 from xlbackprop.workbook.panels.working import bounded, put_choices
