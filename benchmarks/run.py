@@ -41,10 +41,12 @@ LOOPS = (
 CLASS_SIZE = 100
 LARGEST = 1_048_544
 """Iterations: with the header in row 32 they end in the last row that a sheet has."""
+IMPORTS = "import numpy, msgspec, typer"
+"""The libraries that a build loads."""
 START_UP = {
     "python -c pass": ["-c", "pass"],
     "import typer": ["-c", "import typer"],
-    "import numpy, openpyxl": ["-c", "import numpy, openpyxl"],
+    IMPORTS: ["-c", IMPORTS],
     "xlbackprop --help": ["-m", "xlbackprop", "--help"],
     "xlbackprop build, Walkthrough alone": ["-m", "xlbackprop", "build", "--sheets", "walkthrough"],
     "xlbackprop build, all sheets": ["-m", "xlbackprop", "build"],
@@ -190,7 +192,7 @@ def main(iterations: int = 20_000, loop_iterations: int = 100_000, runs: int = 3
             f"## Training, {loop_iterations:,} iterations of the 2-2-2 network, seconds a network",
             table("loop", loops(loop_iterations, runs, folder), "engine, 1 network"),
             "## Starting up",
-            table("command", start_up(4 * runs, folder), "import numpy, openpyxl"),
+            table("command", start_up(4 * runs, folder), IMPORTS),
         ]
         for rows, name in ((CLASS_SIZE, "xlbackprop, all sheets"), (iterations, "xlbackprop")):
             title = "all sheets" if "all" in name else "the Walkthrough alone"

@@ -78,11 +78,11 @@ def test_the_time_of_a_build_grows_with_the_weights_and_not_with_their_square(tm
 
 
 @pytest.mark.slow
-def test_building_takes_little_longer_than_importing_what_it_needs(tmp_path: Path) -> None:
-    imports = seconds(tmp_path, "-c", "import numpy, openpyxl")
+def test_building_takes_a_small_multiple_of_importing_what_it_loads(tmp_path: Path) -> None:
+    imports = seconds(tmp_path, "-c", "import numpy, msgspec, typer")
     build_all = ("-m", "xlbackprop", "build")
-    assert seconds(tmp_path, *build_all, "--sheets", "walkthrough") < 1.9 * imports
-    assert seconds(tmp_path, *build_all) < 2.7 * imports
+    assert seconds(tmp_path, *build_all, "--sheets", "walkthrough") < 2.3 * imports
+    assert seconds(tmp_path, *build_all) < 4 * imports
 
 
 @pytest.mark.slow
