@@ -10,11 +10,13 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.formula.translate import Translator
 from openpyxl.utils import get_column_letter
 
 from tests import handmade
 from tests.generated_sheets import LAYOUTS, Network, Slip, write
 from tests.reports import check
+from tests.test_check_files import _with_part
 from xlbackprop.checker.report.findings import Report
 from xlbackprop.ground.grid import address, cells_of
 
@@ -583,6 +585,25 @@ def test_a_formula_that_no_program_takes_accuses_nothing_but_itself(name: str, e
     report = check(handmade.write(tmp_path / "s.xlsx", changes, rows=ROWS))
     assert cells(report) <= {cell(name, 36)}
     assert any(cell(name, 36) in each for each in report.not_judged)
+
+
+@pytest.mark.parametrize("name", ["a_h2", "E1", "∂E/∂w1"])
+def test_a_shared_formula_that_leads_beyond_the_edge_is_named_and_accuses_nothing(name: str, tmp_path: Path) -> None:
+    """As where rows of a file are pasted together: it adds a cell to the left of column A, which is as good as 0."""
+    path, wrong = handmade.write(tmp_path / "s.xlsx", rows=ROWS), cell(name, 36)
+    right = str(openpyxl.load_workbook(path).active[wrong].value)
+    elsewhere = Translator(right, origin=wrong).translate_formula("AH1").removeprefix("=")
+    first = f'<row r="1"><c r="AH1"><f t="shared" ref="A1:AH40" si="9">{elsewhere}+A1</f></c></row>'
+
+    def pasted(data: bytes) -> bytes:
+        shared = f'<c r="{wrong}"><f t="shared" si="9"/></c>'.encode()
+        data, count = re.subn(rf'<c r="{wrong}".*?</c>'.encode(), shared, data)
+        assert count == 1
+        return data.replace(b"<sheetData>", f"<sheetData>{first}".encode(), 1)
+
+    report = check(_with_part(path, "xl/worksheets/sheet1.xml", pasted))
+    assert report.findings == ()
+    assert report.not_judged == (f"1 formula with a reference beyond the edge of the sheet (Sheet1!{wrong})",)
 
 
 def test_a_forward_pass_under_labels_that_do_not_fit_is_not_accused_where_nothing_descends(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def most_arguments(formula: str) -> int:
 def column_letter(index: int) -> str:
     """The letters of a column, counted from 1: A, B … Z, AA."""
     letters = ""
-    while index:
+    while index > 0:
         index, rest = divmod(index - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return letters

@@ -202,10 +202,10 @@ class Graph:
             return None
         try:
             place = np.array([row]), np.array([column])
-            (_, slots, _, operands), *_ = self._compiled(formula, tree, sheet, *place)
+            found = next(self._compiled(formula, tree, sheet, *place), None)
         except _UnknownError:
             return None
-        return _program(tree, slots), operands[0]
+        return None if found is None else (_program(tree, found[1]), found[3][0])
 
     def named(self, node: int) -> Iterator[int]:
         """The cells that a formula names, those of its ranges among them, also where it cannot be followed."""
@@ -262,6 +262,7 @@ class Graph:
             cells = np.array(nodes, dtype=np.int64)
             rows = np.array([self.positions[node][1] for node in nodes], dtype=np.int64)
             columns = np.array([self.positions[node][2] for node in nodes], dtype=np.int64)
+            is_beyond = np.ones(len(cells), dtype=np.bool_)
             try:
                 for key, slots, chosen, operands in self._compiled(formula, tree, sheet, rows, columns):
                     self._operands += operands.size
@@ -271,8 +272,12 @@ class Graph:
                         program = _program(tree, slots)
                         programs[key] = (formula, program)
                     groups.setdefault(key, []).append((cells[chosen], operands))
+                    is_beyond[chosen] = False
             except _UnknownError as error:
                 self.problems.update(dict.fromkeys(nodes, str(error)))
+            else:
+                beyond = "a reference beyond the edge of the sheet"
+                self.problems.update(dict.fromkeys(cells[is_beyond].tolist(), beyond))
         for key, parts in groups.items():
             formula, program = programs[key]
             cells = np.concatenate([part[0] for part in parts])
@@ -282,7 +287,10 @@ class Graph:
     def _compiled(
         self, formula: CellFormula, tree: Node, sheet: str, rows: Identities, columns: Identities
     ) -> Iterator[tuple[tuple[object, ...], tuple[Slot, ...], npt.NDArray[np.intp], Identities]]:
-        """The cells of one formula on one sheet, grouped by the sizes of the ranges that they read."""
+        """The cells of one formula on one sheet, grouped by the sizes of the ranges that they read.
+
+        Those are left out whose references lead beyond the edge of the sheet.
+        """
         corners = [
             (self._corner(formula, leaf[1], rows, columns), self._corner(formula, leaf[-1], rows, columns))
             if leaf[0] != "name"
@@ -295,8 +303,11 @@ class Graph:
         shapes = np.stack([*heights, *widths], axis=1) if corners else np.zeros((len(rows), 0), dtype=np.int64)
         if corners and bool(((shapes < 1) | (shapes > WIDEST_RANGE)).any()):
             raise _UnknownError("a range that is turned around or very large")
-        for shape in np.unique(shapes, axis=0) if corners else [np.zeros(0, dtype=np.int64)]:
-            chosen = np.flatnonzero((shapes == shape).all(axis=1))
+        is_there = np.ones(len(rows), dtype=np.bool_)
+        for (_, (row, column)), _ in corners:
+            is_there &= (row > 0) & (column > 0)
+        for shape in np.unique(shapes[is_there], axis=0) if corners else [np.zeros(0, dtype=np.int64)]:
+            chosen = np.flatnonzero((shapes == shape).all(axis=1) & is_there)
             slots, parts, start = [], [], 0
             for index, (leaf, ((where, first), _)) in enumerate(zip(leaves, corners, strict=True)):
                 height, width = int(shape[index]), int(shape[index + len(corners)])
