@@ -24,7 +24,7 @@ import pytest
 from openpyxl.formula.translate import Translator
 from openpyxl.utils.cell import coordinate_to_tuple, get_column_letter
 
-from xlbackprop.workbook.sheets.gradient_check import Places
+from xlbackprop.workbook.sheets.gradient_check import Layout
 
 TITLE = "Gradient check"
 
@@ -67,7 +67,7 @@ def allowances(weights: Sequence[str], expected: Cells, factor: float = 1.0) -> 
     can better. The sheet shows this limit in a cell of its own, a smooth number that has to agree like any other;
     `test_gradient_check.py` checks it against this reasoning. A verdict in words gets no allowance.
     """
-    places, title = Places(tuple(weights)), TITLE
+    places, title = Layout(tuple(weights)), TITLE
     allowed = {}
     for row in places.rows:
         limit, gradient = (_number(expected[title, f"{column}{row}"]) for column in "HC")

@@ -16,7 +16,7 @@ from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.workbook.sheets import gradient_check
-from xlbackprop.workbook.sheets.gradient_check import Places
+from xlbackprop.workbook.sheets.gradient_check import Layout
 
 TITLE = "Gradient check"
 
@@ -38,7 +38,7 @@ def number(cells: Cells, address: str) -> float:
 def test_every_gradient_agrees(template: str, iteration: int, tmp_path: Path) -> None:
     definition = load(template)
     cells = filled(tmp_path, definition, CHECKED_ITERATION=iteration)
-    places = Places(derive(definition).learned)
+    places = Layout(derive(definition).learned)
     trace = train(definition)
     for name, row in zip(places.weights, places.rows, strict=True):
         assert cells[TITLE, f"A{row}"] == name
@@ -69,7 +69,7 @@ def test_the_originals_slip_would_be_noticed(tmp_path: Path) -> None:
 
 def test_the_error_falls_and_rises_again(tmp_path: Path) -> None:
     cells = filled(tmp_path, load())
-    errors = [number(cells, f"C{row}") for row in Places(derive(load()).learned).epsilon_rows]
+    errors = [number(cells, f"C{row}") for row in Layout(derive(load()).learned).epsilon_rows]
     best = errors.index(min(errors))
     assert 3 <= best <= 8
     assert errors[0] > 1e3 * errors[best]
@@ -80,7 +80,7 @@ def test_the_error_falls_and_rises_again(tmp_path: Path) -> None:
 def test_rounding_stays_under_its_limit_and_the_limit_is_no_blank_cheque(template: str, tmp_path: Path) -> None:
     definition = load(template)
     cells = filled(tmp_path, definition, EPSILON=1e-10)
-    places = Places(derive(definition).learned)
+    places = Layout(derive(definition).learned)
     for row in places.rows:
         weight, gradient, plus, minus = (number(cells, f"{column}{row}") for column in "BCDE")
         reasoned = 4e-15 * (math.sqrt(plus + minus) + plus + minus + abs(weight * gradient)) / 1e-10
@@ -93,7 +93,7 @@ def test_the_measurement_uses_no_gradient(tmp_path: Path) -> None:
     formulas = judges.formula_cells(tmp_path / "book.xlsx")
     table = opened(tmp_path / "book.xlsx", "Walkthrough")["Walkthrough"]
     gradients = {cell.column_letter for cell in table[32] if str(cell.value).startswith("∂")}
-    places = Places(derive(load()).learned)
+    places = Layout(derive(load()).learned)
     working = {
         cell: text for (sheet, cell), text in formulas.items() if sheet == TITLE and _row(cell) > places.working_row
     }

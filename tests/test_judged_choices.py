@@ -133,7 +133,7 @@ def _typed(learned: tuple[str, ...], choices: Choices) -> Changes:
     changes[title, gradient_check.ITERATION_CELL] = choices.checked
     changes[title, gradient_check.EPSILON_CELL] = choices.epsilon
     changes[title, gradient_check.TOLERANCE_CELL] = choices.tolerance
-    changes[title, gradient_check.Places(learned).choice_cell] = choices.weight
+    changes[title, gradient_check.Layout(learned).choice_cell] = choices.weight
     title = "Loss surface"
     changes[title, loss_surface.ITERATION_CELL] = choices.others
     for direction, view in enumerate((choices.across, choices.upwards)):

@@ -27,7 +27,7 @@ from xlbackprop.network.names import derivative
 from xlbackprop.symbols import short
 from xlbackprop.walkthrough.both_passes import Line, picture
 from xlbackprop.walkthrough.path import paths
-from xlbackprop.workbook.sheets.network import ITERATION_CELL, LONGEST, TOP_ROW, WEIGHT_CELL, placed
+from xlbackprop.workbook.sheets.network import ITERATION_CELL, LONGEST, TOP_ROW, WEIGHT_CELL, layout_of
 
 TITLE = "Network"
 
@@ -100,7 +100,7 @@ def cell(line: Line, right: int) -> str:
 def test_every_iteration_has_the_numbers_of_the_engine(definition: Definition, built: Built) -> None:
     derivation, trace = derive(definition), train(definition)
     choose = chosen_in(built(definition))
-    seen = placed(derivation).picture.lines
+    seen = layout_of(derivation).picture.lines
     for iteration in range(definition.iterations):
         shown = choose(iteration, derivation.learned[0])
         for line in seen:
@@ -117,7 +117,7 @@ def test_every_iteration_has_the_numbers_of_the_engine(definition: Definition, b
 def test_every_weight_has_its_factors(definition: Definition, built: Built) -> None:
     derivation, trace = derive(definition), train(definition)
     choose = chosen_in(built(definition))
-    place, last = placed(derivation), definition.iterations - 1
+    place, last = layout_of(derivation), definition.iterations - 1
     for path in paths(derivation):
         shown = choose(last, path.weight)
         assert not judges.errors({(TITLE, each): value for each, value in shown.items()})
@@ -148,7 +148,7 @@ def test_every_weight_has_its_factors(definition: Definition, built: Built) -> N
 
 @pytest.mark.parametrize("definition", [DEFINITIONS[0], DEFINITIONS[1], DEFINITIONS[6]], ids=lambda each: each.title)
 def test_a_line_is_the_step_of_the_chosen_weight(definition: Definition, built: Built) -> None:
-    derivation, trace, place = derive(definition), train(definition), placed(derive(definition))
+    derivation, trace, place = derive(definition), train(definition), layout_of(derive(definition))
     choose = chosen_in(built(definition))
     for weight in derivation.learned:
         for iteration in (0, definition.iterations - 1):
@@ -168,10 +168,10 @@ def test_the_rate_of_the_iteration_stands_beside_the_one_that_is_set(tmp_path: P
 
 
 def test_no_step_is_told_where_it_is_not_a_plain_one() -> None:
-    assert placed(derive(load("classic"))).has_update
+    assert layout_of(derive(load("classic"))).has_update
     for name in ("xor", "iris-mini", "optimisers"):
-        assert not placed(derive(load(name))).has_update
-    assert not placed(derive(parse(sized(2, 2, 1, optimiser="adam"), source="adam.toml"))).has_update
+        assert not layout_of(derive(load(name))).has_update
+    assert not layout_of(derive(parse(sized(2, 2, 1, optimiser="adam"), source="adam.toml"))).has_update
 
 
 def _row(shown: Shown, row: int) -> Iterator[tuple[str, judges.Value]]:
@@ -187,7 +187,7 @@ def test_the_same_numbers_as_step_by_step(name: str, tmp_path: Path) -> None:
     derivation = derive(definition)
     path = build(definition, tmp_path / "book.xlsx", sheets=["network", "step-by-step"], iteration=7)
     written, shown = step_by_step_lines(path), judges.stored(path)
-    for line in placed(derivation).picture.lines:
+    for line in layout_of(derivation).picture.lines:
         symbol = str(shown[TITLE, cell(line, 0)])
         assert shown[TITLE, cell(line, 1)] == written[symbol][2]
         if f"∂E/∂{symbol}" in written:
@@ -220,7 +220,7 @@ def test_arrows_are_as_thick_as_their_numbers_and_only_the_path_is_lit(built: Bu
 def test_arrows_run_from_card_to_card_and_their_thickness_across_is_the_size(built: Built) -> None:
     definition, iteration = DEFINITIONS[0], 5
     trace = train(definition)
-    path, seen = built(definition), placed(derive(definition)).picture
+    path, seen = built(definition), layout_of(derive(definition)).picture
     sheet = opened(path, TITLE)[TITLE]
     live = chosen_in(path)(iteration, "w5")
     columns = [column for column in range(1, sheet.max_column + 1) if sheet.cell(TOP_ROW, column).value == "forward x"]
@@ -313,7 +313,7 @@ def test_too_large_a_network_is_left_out(sizes: tuple[int, ...], reason: str, tm
 
 @pytest.mark.parametrize("sizes", [(1, 1), (1, 1, 1), (2, 2, 1), (4, 3), (4, 5, 3), (2, 2, 2, 2, 1)])
 def test_reasons_have_room_beside_the_numbers(sizes: tuple[int, ...]) -> None:
-    place = placed(derive(parse(sized(*sizes), source="some.toml")))
+    place = layout_of(derive(parse(sized(*sizes), source="some.toml")))
     room = [place.widths[column] for column in range(place.number_column(LONGEST) + 1, place.last_column + 1)]
     assert sum(room) > 35
     assert place.widths[place.number_column(LONGEST)] > 9

@@ -211,7 +211,7 @@ def test_every_gradient_is_confirmed_and_the_file_is_light(name: str, tmp_path: 
     definition = load(name)
     path = build(definition, tmp_path / "book.xlsx")
     assert path.stat().st_size < LARGEST_FILE
-    cells, rows = judges.carried(path), gradient_check.Places(derive(definition).learned).rows
+    cells, rows = judges.carried(path), gradient_check.Layout(derive(definition).learned).rows
     assert {cells["Gradient check", f"I{row}"] for row in rows} <= {"✓ agree", "✓ both 0"}
 
 

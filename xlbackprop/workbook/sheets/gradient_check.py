@@ -59,7 +59,7 @@ _SOME_LOST = "? Some are lost in rounding: ε is too small."
 _TINY = Look(theme.CALCULATION, number_format=theme.TINY_FORMAT)
 
 
-class Places(Struct, frozen=True):
+class Layout(Struct, frozen=True):
     """Where everything stands: one row a weight, under them one row for each ε, and under those the working."""
 
     weights: tuple[str, ...]
@@ -142,7 +142,7 @@ def gradient_check(page: Page, lesson: Lesson) -> None:
     page.widths((column_letter(index) for index in range(2, sheet.working.next_column)), 15)
     page.widths("I", 18)
     page.fit_screen("I")
-    page.handout(lesson.definition.title, f"A1:I{sheet.places.epsilon_rows[-1]}")
+    page.handout(lesson.definition.title, f"A1:I{sheet.layout.epsilon_rows[-1]}")
 
 
 class _GradientCheck:
@@ -150,16 +150,16 @@ class _GradientCheck:
 
     def __init__(self, page: Page, lesson: Lesson) -> None:
         self._page, self._lesson = page, lesson
-        self._names, self.places = lesson.derivation.names, Places(lesson.derivation.learned)
+        self._names, self.layout = lesson.derivation.names, Layout(lesson.derivation.learned)
         weight = varied_weight(self._names)
-        pushes = [(name, EPSILON) for name in self.places.weights] + [(weight, epsilon) for epsilon in _EPSILONS]
+        pushes = [(name, EPSILON) for name in self.layout.weights] + [(weight, epsilon) for epsilon in _EPSILONS]
         self._pushed = _pushed(lesson, pushes)
         at, total = lesson.trace.at(CHECKED_ITERATION), self._names.total_loss
         self._measured = [
             _Measurement(name, at[name], at[derivative(total, name)], epsilon, plus, minus)
             for (name, epsilon), (plus, minus) in zip(pushes, self._pushed[total].reshape(-1, 2).tolist(), strict=True)
         ]
-        self._own, self._varied = self._measured[: len(self.places.weights)], self._measured[-len(_EPSILONS) :]
+        self._own, self._varied = self._measured[: len(self.layout.weights)], self._measured[-len(_EPSILONS) :]
 
     def choose(self) -> None:
         """Put down what the sheet is about, what the reader chooses, and what is used of it."""
@@ -186,40 +186,40 @@ class _GradientCheck:
         page.limit(EPSILON_CELL, "ε", _SMALLEST_EPSILON, 1)
         page.number(TOLERANCE_CELL, TOLERANCE, scientific)
         page.limit(TOLERANCE_CELL, "Agreement", 0, 1)
-        place = self.places.weights.index(self._varied[0].weight) + 1
-        place_formula = f"IFERROR(MATCH({self.places.choice_cell},{self.places.column('A')},0),1)"
+        place = self.layout.weights.index(self._varied[0].weight) + 1
+        place_formula = f"IFERROR(MATCH({self.layout.choice_cell},{self.layout.column('A')},0),1)"
         chosen = [
             (ITERATION, f"INT({bounded(ITERATION_CELL, 0, last_iteration, 0)})", CHECKED_ITERATION),
             ("ε", bounded(EPSILON_CELL, _SMALLEST_EPSILON, 1, EPSILON), EPSILON),
             ("tolerance", bounded(TOLERANCE_CELL, 0, 1, TOLERANCE), TOLERANCE),
             ("weight number", place_formula, place),
         ]
-        cells = put_choices(page, chosen, self.places.working_row + 4)
+        cells = put_choices(page, chosen, self.layout.working_row + 4)
         self._iteration, self._epsilon, self._tolerance, self._weight = cells
 
     def forward(self) -> None:
         """Put down the working: two forward passes a measurement, with the weight pushed up and pushed down."""
-        page, places, names, row = self._page, self.places, self._names, self.places.working_row
+        page, layout, names, row = self._page, self.layout, self._names, self.layout.working_row
         words = "Working: one forward pass a row, with one weight pushed by the step; no gradient is used here"
         page.text(address(row, 1), words, Look(theme.HEADING))
         references = put_given(page, self._lesson, row + 1, iteration_cell=self._iteration, iteration=CHECKED_ITERATION)
         pairs = zip(names.pre_activations, names.activations, strict=True)
         units = [name for rows in pairs for layer in rows for name in layer]
-        columns = (*places.weights, *units, *names.losses, names.total_loss)
+        columns = (*layout.weights, *units, *names.losses, names.total_loss)
         rows = 2 * len(self._measured)
         working = self.working = Working(self._lesson.derivation, columns, 3, row + 7, rows, references)
         page.heads(working.header_row, 1, ("pushed", "step"))
         row = working.first_row
         for index, each in enumerate(self._measured):
-            varied = index - len(places.weights)
-            source = f"$A${places.rows[index]}" if varied < 0 else text_from(places.column("A"), self._weight, "1")
-            size = self._epsilon if varied < 0 else f"$A${places.epsilon_rows[varied]}"
+            varied = index - len(layout.weights)
+            source = f"$A${layout.rows[index]}" if varied < 0 else text_from(layout.column("A"), self._weight, "1")
+            size = self._epsilon if varied < 0 else f"$A${layout.epsilon_rows[varied]}"
             for sign, step in (("", each.epsilon), ("-", -each.epsilon)):
                 page.formula(f"A{row}", source, each.weight, theme.HELPER)
                 page.formula(f"B{row}", sign + size, step, _TINY)
                 row += 1
         formulas = {}
-        for name, weight_row in zip(places.weights, places.rows, strict=True):
+        for name, weight_row in zip(layout.weights, layout.rows, strict=True):
             head = f"{working.letter(name)}${working.header_row}"
             formulas[name] = f"$B${weight_row}+IF($A{{row}}={head},$B{{row}},0)"
         working.put(page, self._pushed, formulas)
@@ -232,7 +232,7 @@ class _GradientCheck:
     def compare(self) -> None:
         """Put down of every weight what the chain rule says, what is measured, and whether they agree."""
         table, chosen, nothing = self._lesson.table, (f"{self._iteration}+1", "1"), f"{_NO_GRADIENT:.0E}"
-        for index, (each, row) in enumerate(zip(self._own, self.places.rows, strict=True)):
+        for index, (each, row) in enumerate(zip(self._own, self.layout.rows, strict=True)):
             value, gradient, plus, minus, measured, difference, limit, verdict = (
                 f"{letter}{row}" for letter in "BCDEFGHI"
             )
@@ -263,7 +263,7 @@ class _GradientCheck:
 
     def summary(self) -> None:
         """Put down the heads of the columns, and over them what the comparison comes to."""
-        page, marks = self._page, self.places.column("I")
+        page, marks = self._page, self.layout.column("I")
         page.heads(_HEADER_ROW, 1, _HEADERS)
         page.height(_HEADER_ROW, 32)
         verdicts = [each.verdict(TOLERANCE) for each in self._own]
@@ -279,26 +279,26 @@ class _GradientCheck:
 
     def vary(self) -> None:
         """Put down one weight with ever smaller ε: the error falls with ε², and rises again with the rounding."""
-        page, places = self._page, self.places
-        choice, header = int(places.choice_cell[1:]), places.epsilon_rows[0] - 1
+        page, layout = self._page, self.layout
+        choice, header = int(layout.choice_cell[1:]), layout.epsilon_rows[0] - 1
         page.text(address(choice - 1, 1), "How small should ε be?", Look(theme.HEADING))
         page.text(f"A{choice}", "measure", Look(theme.HEADING, align="right"))
-        weight, weights = self._varied[0].weight, places.column("A")
-        page.choice(places.choice_cell, weight, weights, "Weight", "One of the weights above, please.")
+        weight, weights = self._varied[0].weight, layout.column("A")
+        page.choice(layout.choice_cell, weight, weights, "Weight", "One of the weights above, please.")
         note = "Too large an ε misses the curve of the loss, too small an ε leaves nothing but rounding."
         page.text(f"C{choice}", note, Look(theme.NOTE, align="left", indent=1))
         page.heads(header, 1, ("ε", "∂E/∂w as measured", "error", ROUNDING))
         page.height(header, 32)
-        value, gradient = (number_from(places.column(letter), self._weight, "1") for letter in "BC")
+        value, gradient = (number_from(layout.column(letter), self._weight, "1") for letter in "BC")
         errors = [max(_SMALLEST_ERROR, each.error) for each in self._varied]
-        for index, (each, row) in enumerate(zip(self._varied, places.epsilon_rows, strict=True)):
-            plus, minus = self._losses(len(places.weights) + index)
+        for index, (each, row) in enumerate(zip(self._varied, layout.epsilon_rows, strict=True)):
+            plus, minus = self._losses(len(layout.weights) + index)
             limit = _limit_formula(plus, minus, f"A{row}", value, gradient)
             page.number(f"A{row}", each.epsilon, Look(theme.CALCULATION, number_format=theme.POWER_FORMAT))
             page.formula(f"B{row}", f"({plus}-{minus})/(2*A{row})", each.measured, _GRADIENT)
             page.formula(f"C{row}", f"MAX({_SMALLEST_ERROR:.0E},ABS(B{row}-{gradient}))", errors[index], _TINY)
             page.formula(f"D{row}", limit, each.rounding_limit, _TINY)
-        _chart(page, places, {"error": errors, ROUNDING: [each.rounding_limit for each in self._varied]})
+        _chart(page, layout, {"error": errors, ROUNDING: [each.rounding_limit for each in self._varied]})
 
 
 def _pushed(lesson: Lesson, pushes: Sequence[tuple[str, float]]) -> Trace:
@@ -318,8 +318,8 @@ _GRADIENT = Look(theme.CALCULATION, Role.GRADIENT, theme.PRECISE_FORMAT)
 _LOSS = Look(theme.CALCULATION, Role.LOSS, "0.0000000000")
 
 
-def _chart(page: Page, places: Places, values: Mapping[str, Sequence[float]]) -> None:
-    first, last = places.epsilon_rows[0], places.epsilon_rows[-1]
+def _chart(page: Page, layout: Layout, values: Mapping[str, Sequence[float]]) -> None:
+    first, last = layout.epsilon_rows[0], layout.epsilon_rows[-1]
     looks = ((theme.SHADES[Role.GRADIENT].dark, "solid", "circle"), (theme.FAINT, "sysDash", "none"))
     curves = [
         charts.Curve(

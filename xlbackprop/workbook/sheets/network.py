@@ -62,7 +62,7 @@ _BAR = "|"
 """Stands on both sides of a name in a list of names."""
 
 
-class Place(Struct, frozen=True, dict=True):
+class Layout(Struct, frozen=True, dict=True):
     """Where everything stands: the picture, the factors below it, and the curve."""
 
     picture: Picture
@@ -149,7 +149,7 @@ class Place(Struct, frozen=True, dict=True):
         return column
 
 
-def placed(derivation: Derivation) -> Place:
+def layout_of(derivation: Derivation) -> Layout:
     """The one of the ways to lay a network out that is larger on a screen."""
     factors = max(len(path.parts) for path in paths(derivation))
     pictures = [picture(derivation.names, side_by_side=each) for each in (False, True)]
@@ -158,7 +158,7 @@ def placed(derivation: Derivation) -> Place:
     has_update = {symbol.name for symbol in symbols(derivation.update(weight))} == plain
     roomy, narrow = (
         min(
-            (Place(each, factors, has_update, curve_last, width) for curve_last in (False, True) for each in pictures),
+            (Layout(each, factors, has_update, curve_last, width) for curve_last in (False, True) for each in pictures),
             key=lambda each: each.size,
         )
         for width in (_GAP_WIDTH, _NARROW_GAP_WIDTH)
@@ -168,8 +168,8 @@ def placed(derivation: Derivation) -> Place:
 
 def network(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the trace gives the values that its formulas have."""
-    place = placed(lesson.derivation)
-    for column, width in place.widths.items():
+    layout = layout_of(lesson.derivation)
+    for column, width in layout.widths.items():
         page.widths(column_letter(column), width)
     page.text("A1", f"{page.title}: forward to the loss, and back to every weight", Look(theme.TITLE))
     page.heights(1, 1)
@@ -178,32 +178,32 @@ def network(page: Page, lesson: Lesson) -> None:
         "The thicker an arrow, the larger its weight (forward, blue) or its ∂E/∂w (backward, gold), whatever the sign."
         "  Lit up: the way from the chosen weight to the loss.",
     )
-    sheet = _Network(page, lesson, place)
+    sheet = _Network(page, lesson, layout)
     sheet.slopes()
     sheet.cards()
     sheet.arrows()
     sheet.loss_curve()
     sheet.factors()
-    if place.has_update:
+    if layout.has_update:
         sheet.update()
-    page.zoom(place.zoom)
-    page.handout(lesson.definition.title, f"A1:{column_letter(place.last_column)}{place.last_row}")
+    page.zoom(layout.zoom)
+    page.handout(lesson.definition.title, f"A1:{column_letter(layout.last_column)}{layout.last_row}")
 
 
 class _Network:
     """The sheet while it is being filled: the reader's choices, and what the rest is made of."""
 
-    def __init__(self, page: Page, lesson: Lesson, place: Place) -> None:
-        self._page, self._lesson, self._place = page, lesson, place
-        self._derivation, self._picture = lesson.derivation, place.picture
+    def __init__(self, page: Page, lesson: Lesson, layout: Layout) -> None:
+        self._page, self._lesson, self._layout = page, lesson, layout
+        self._derivation, self._picture = lesson.derivation, layout.picture
         self._total = lesson.derivation.names.total_loss
         self._paths = tuple(paths(lesson.derivation))
         self._path = next(path for path in self._paths if path.weight == lesson.derivation.names.weights[-1][0][0])
         self._values = moment(lesson.derivation, lesson.trace, lesson.iteration).values
         self._typesetter = Typesetter(lesson.derivation.typeset)
         self._slopes = [name for name, each in lesson.derivation.quantities.items() if each.derivative_of]
-        self._paths_column = place.working_column
-        self._slopes_column = self._paths_column + 8 + place.factors
+        self._paths_column = layout.working_column
+        self._slopes_column = self._paths_column + 8 + layout.factors
         self._sizes_column = self._slopes_column + 5
         self._choose()
         self._put_paths()
@@ -219,7 +219,7 @@ class _Network:
             page.text(address(row, column), name, _HEADING)
         page.text("A3", ITERATION, Look(theme.HEADING, align="right"))
         self._choice = choose_iteration(page, lesson, ITERATION_CELL, address(2, column + 1))
-        is_roomy = self._place.gap_width == _GAP_WIDTH
+        is_roomy = self._layout.gap_width == _GAP_WIDTH
         page.text("C3", f"← 0 to {self._choice.last}", theme.PROSE if is_roomy else Look())
         page.text("D3", "weight", Look(theme.HEADING, align="right"))
         names = self._listed(0)
@@ -243,18 +243,18 @@ class _Network:
 
     def _put_paths(self) -> None:
         """Everything that is learned, what is lit for it, and the places of its slopes in their list."""
-        parts = (f"part {part}" for part in range(1, self._place.factors + 1))
+        parts = (f"part {part}" for part in range(1, self._layout.factors + 1))
         heads = ("weight", "lit up", "by", "slope", *parts, "number", "update")
         self._page.heads(TOP_ROW, self._paths_column, heads)
-        after = self._paths_column + 4 + self._place.factors
+        after = self._paths_column + 4 + self._layout.factors
         for row, path in enumerate(self._paths, TOP_ROW + 1):
             for right, text in enumerate((path.weight, self._names_of(path), _sign(path))):
                 self._page.text(address(row, self._paths_column + right), text)
             for right, name in enumerate((path.gradient, *path.parts), 3):
                 self._page.number(address(row, self._paths_column + right), self._slopes.index(name) + 1, theme.HELPER)
-            for right in range(4 + len(path.parts), 4 + self._place.factors):
+            for right in range(4 + len(path.parts), 4 + self._layout.factors):
                 self._page.number(address(row, self._paths_column + right), 0, theme.HELPER)
-            if self._place.has_update:
+            if self._layout.has_update:
                 update = self._derivation.update(path.weight)
                 self._put(address(row, after), self._choice.value(path.weight), self._values[path.weight])
                 self._page.text(address(row, after + 1), equation(updated_name(path.weight), update))
@@ -309,7 +309,7 @@ class _Network:
             words = f"sample {self._lesson.sample(self._lesson.iteration) + 1}: inputs"
             page.formula(address(TOP_ROW - 2, 1), f'"sample "&{self._choice.value(SAMPLE)}&": inputs"', words, _HEADING)
         for gap in self._picture.gaps[:-1]:
-            is_narrow = self._place.gap_width < _GAP_WIDTH
+            is_narrow = self._layout.gap_width < _GAP_WIDTH
             arrows_are = ("→", "←") if is_narrow else ("forward →", "← backward")
             for row, text in enumerate(arrows_are, TOP_ROW - 2):
                 page.text(address(row, gap.column + 1), text, Look(theme.HEADING, align="center"))
@@ -374,7 +374,7 @@ class _Network:
         column = self._sizes_column + 7
         titles = [title.text for title in self._picture.titles]
         for gap, before, after in zip(self._picture.gaps, titles, titles[1:], strict=False):
-            last_row, width = TOP_ROW + self._picture.rows - 1, self._place.widths[gap.column + 1] * 7 + 5
+            last_row, width = TOP_ROW + self._picture.rows - 1, self._layout.widths[gap.column + 1] * 7 + 5
             area = Area(TOP_ROW, last_row, gap.column + 1, width, self._picture.rows * _ROW_PIXELS)
             described = (
                 f"Arrows from the {before} to the {after}, as thick as their weights are large,"
@@ -385,7 +385,7 @@ class _Network:
 
     def loss_curve(self) -> None:
         """The loss over the training, with a second curve of one point: the iteration chosen."""
-        page, lesson, table, place = self._page, self._lesson, self._lesson.table, self._place
+        page, lesson, table, layout = self._page, self._lesson, self._lesson.table, self._layout
         several = self._derivation.samples > 1
         unit, column = table.curve_unit, self._paths_column + 3
         loss, title = (self._total, "Loss  ● chosen")
@@ -416,20 +416,20 @@ class _Network:
             ),
         ]
         chart = charts.curve_chart(title, unit, loss, curves, legend="")
-        page.drawing.chart(chart, place.curve, f"Line chart of the loss over the {unit}s, with the chosen one marked")
+        page.drawing.chart(chart, layout.curve, f"Line chart of the loss over the {unit}s, with the chosen one marked")
 
     def factors(self) -> None:
         """The gradient of the chosen weight as what it is made of: names, numbers, and one reason each."""
-        page, place, path, column = self._page, self._place, self._path, self._paths_column
-        row, first = place.factors_row, TOP_ROW + len(self._paths) + 3
+        page, layout, path, column = self._page, self._layout, self._path, self._paths_column
+        row, first = layout.factors_row, TOP_ROW + len(self._paths) + 3
         heads = ("place", "number", "power of ten", "digits", "as text", "in brackets", "joined", "name")
         page.heads(first - 1, column, heads)
         self._position(first, 3, path.gradient)
         name, number, reason = (self._found(first, right) for right in (0, 1, 3))
         words = f"Why {path.gradient} is what it is: {self._derivation[path.gradient].reason}"
         page.formula(f"A{row}", f'"Why "&{name}&" is what it is: "&{reason}', words, _HEADING)
-        factors = [self._factor(part, first + 1 + part) for part in range(place.factors)]
-        letter, rows = column_letter(place.number_column(self._longest)), place.factor_rows
+        factors = [self._factor(part, first + 1 + part) for part in range(layout.factors)]
+        letter, rows = column_letter(layout.number_column(self._longest)), layout.factor_rows
         page.show_extreme_numbers(f"{letter}{rows[0]}:{letter}{rows[-1]}", largest=_LARGEST_SHOWN)
         names, numbers = ("&".join(each) for each in zip(*((each.name, each.text) for each in factors), strict=True))
         names_now, texts = ("".join(each) for each in zip(*(each.texts for each in factors), strict=True))
@@ -441,14 +441,14 @@ class _Network:
         )
         values = [rounded(self._values[name]).value for name in path.parts]
         made = math.prod(values) if path.is_product else sum(values)
-        cells = self._result_cells(first + 1 + place.factors)
+        cells = self._result_cells(first + 1 + layout.factors)
         result = self._gradient.put_result(page, cells, f'IF({self._sign}="+",{added},{product})', gradient, made)
         # a number alone is its own result
-        are_several = factors[1].is_there if place.factors > 1 else "FALSE"
+        are_several = factors[1].is_there if layout.factors > 1 else "FALSE"
         shown_result = result if len(path.parts) > 1 else ""
         line, words = f'{name}&" = "&{names}', f"{path.gradient} = {names_now}"
         put_in, made_of = f'" = "&{numbers}&IF({are_several},{cells[-1]},"")', f" = {texts}{shown_result}"
-        if place.has_long_product:
+        if layout.has_long_product:
             page.formula(f"A{row + 1}", line, words, _MATHEMATICS)
             page.formula(f"A{row + 2}", f"{name}&{put_in}", path.gradient + made_of, _MATHEMATICS)
         else:
@@ -471,7 +471,7 @@ class _Network:
         self._position(helper_row, 4 + part, slope)
         position, joined, name = (absolute(address(helper_row, self._paths_column + right)) for right in (0, 6, 7))
         is_there = f"{position}>0"
-        row, column = self._place.factor_rows[part], self._place.number_column(self._longest)
+        row, column = self._layout.factor_rows[part], self._layout.number_column(self._longest)
         cell, because = address(row, column), address(row, column + 1)
 
         def shown(formula: str, value: Value) -> tuple[str, Value]:
@@ -481,12 +481,12 @@ class _Network:
         reason = self._derivation[slope].reason if slope else ""
         page.formula(f"A{row}", *shown(self._found(helper_row, 2), self._equations.get(slope, "")), _MATHEMATICS)
         page.formula(cell, *shown(self._found(helper_row, 1), number), _NUMBER)
-        room = sum(self._place.widths[each] for each in range(column + 1, self._place.last_column + 1)) * _CHARACTERS
+        room = sum(self._layout.widths[each] for each in range(column + 1, self._layout.last_column + 1)) * _CHARACTERS
         reasons = (self._derivation[each].reason for path in self._paths for each in path.parts[part : part + 1])
         lines = math.ceil(max(map(len, reasons)) / room)
         page.formula(because, *shown(self._found(helper_row, 3), reason), theme.WRAPPED if lines > 1 else theme.PROSE)
         if lines > 1:
-            page.frame.merged.append(f"{because}:{address(row, self._place.last_column)}")
+            page.frame.merged.append(f"{because}:{address(row, self._layout.last_column)}")
             page.heights(row, lines)
         printed = self._printed(helper_row, f"SUM({cell})", number)
         sign, live_sign, written, live = "", "", rounded(number).text, printed.text
@@ -500,9 +500,9 @@ class _Network:
 
     def update(self) -> None:
         """The step that the training takes with the gradient of the chosen weight, with its numbers put in."""
-        path, first = self._path, TOP_ROW + len(self._paths) + 5 + self._place.factors
+        path, first = self._path, TOP_ROW + len(self._paths) + 5 + self._layout.factors
         expression = self._derivation.update(path.weight)
-        listed = 4 + self._place.factors
+        listed = 4 + self._layout.factors
         sources = {
             path.weight: number_from(self._listed(listed), self._index),
             LEARNING_RATE: self._rate,
@@ -522,7 +522,7 @@ class _Network:
         )
         words = Numbers(lambda symbol: self._values[symbol.name]).read(expression)
         self._page.formula(
-            f"A{self._place.update_row}",
+            f"A{self._layout.update_row}",
             f'{text_from(self._listed(listed + 1), self._index)}&" = "&{live.formula(expression)}&{cells[-1]}',
             f"{equation(updated_name(path.weight), expression)} = {words}{result}",
             _MATHEMATICS,

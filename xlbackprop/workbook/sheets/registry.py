@@ -82,11 +82,11 @@ def _data(definition: Definition, derivation: Derivation) -> Reason | None:
 
 
 def _network(definition: Definition, derivation: Derivation) -> Reason | None:
-    from xlbackprop.workbook.sheets.network import placed
+    from xlbackprop.workbook.sheets.network import layout_of
 
     connections = sum(before * units for before, units in pairwise(derivation.names.sizes))
     return _too_many("it would have {} pairs of arrows", connections, MOST_CONNECTIONS) or _too_many(
-        "its picture would be {} % of a screen wide or high", placed(derivation).size, MOST_SCREEN
+        "its picture would be {} % of a screen wide or high", layout_of(derivation).size, MOST_SCREEN
     )
 
 
