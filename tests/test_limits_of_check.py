@@ -406,15 +406,15 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Non
     return plant
 
 
+KEEPS = dict.fromkeys(["while True: pass", "import time; time.sleep(600)"], "took more than 3 seconds and was stopped")
 ODD = {
-    "while True: pass": "took more than 3 seconds and was stopped",
-    "import time; time.sleep(600)": "took more than 3 seconds and was stopped",
     "import os; os._exit(7)": "broke the process",
     "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)": "broke the process",
     "import os; os.write(1, b'{\"done\":true}\\n'); os._exit(0)": "broke the process",
     "raise RecursionError": "too deep",
 }
 IN_MEMORY = {"held = bytearray(700 << 20)": "needs more than 320 MB", "held = [[] for _ in range(1 << 27)]": "320 MB"}
+ENDS = [*ODD, *(IN_MEMORY if sys.platform == "linux" else ())]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit on memory")
@@ -442,22 +442,22 @@ def test_the_limits_on_memory_come_to_what_is_promised() -> None:
     assert workers.MEGABYTES + recalculate.MEGABYTES <= 500
 
 
-@pytest.mark.thorough
 @POSIX
-@pytest.mark.parametrize("code", thorough_but([*ODD, *(IN_MEMORY if sys.platform == "linux" else ())], next(iter(ODD))))
-def test_a_file_that_ends_or_keeps_its_worker_costs_nobody_else_a_report(
-    code: str, slow: Callable[[str], None], right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("codes", thorough_but([ENDS, *([code] for code in KEEPS)], [next(iter(KEEPS))]))
+def test_files_that_end_or_keep_their_worker_cost_nobody_else_a_report(
+    codes: list[str], slow: Callable[[str], None], right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if "time" in code or "while" in code:
-        monkeypatch.setattr(workers, "SECONDS", 3.0)
-    else:
-        monkeypatch.setattr(workers, "SECONDS", 60.0)
-    slow(code)
-    odd = handmade.write(tmp_path / "odd.xlsx")
+    monkeypatch.setattr(workers, "SECONDS", 3.0 if codes[0] in KEEPS else 60.0)
+    monkeypatch.setattr(workers, "_FILES_A_WORKER", len(codes) + 2)  # one worker for all
+    planted = {f"odd{number}.xlsx": code for number, code in enumerate(codes)}
+    slow(f"exec({planted!r}[os.path.basename(request['path'])])")
+    odd = [handmade.write(tmp_path / name) for name in planted]
     start = time.monotonic()
-    found = outcomes_of(*(Request(path, "ironcalc") for path in (right, odd, right)))
-    assert [outcome.report.status for outcome in found] == ["ok", "unreadable", "ok"]
-    assert (ODD | IN_MEMORY)[code] in found[1].report.message
+    first, *found, last = outcomes_of(*(Request(path, "ironcalc") for path in (right, *odd, right)))
+    assert (first.report.status, last.report.status) == ("ok", "ok")
+    for code, outcome in zip(codes, found, strict=True):
+        assert outcome.report.status == "unreadable"
+        assert (KEEPS | ODD | IN_MEMORY)[code] in outcome.report.message
     assert time.monotonic() - start < 120
     assert threading.active_count() == 1
 
