@@ -378,7 +378,7 @@ def test_the_chain_rule_says_nothing_twice(sizes: tuple[int, ...]) -> None:
     assert len(set(bare)) == len(bare), box.lines
 
 
-@pytest.mark.parametrize("sizes", [(3, 4, 4, 2), (2, 2, 2, 2), (2, 3, 3, 1)])
+@pytest.mark.parametrize("sizes", [(2, 5, 3), (3, 4, 4, 2), (2, 2, 2, 2), (2, 3, 3, 1), (4, 3)])
 def test_a_chart_of_the_first_screen_is_seen_whole(sizes: tuple[int, ...], tmp_path: Path) -> None:
     """In a wide font, too: beside a network that leaves no room for it there is none, but a small one beside η."""
     path = build(network(*sizes), tmp_path / "book.xlsx", sheets=["walkthrough"])

@@ -30,6 +30,8 @@ _MOST_ON_A_SCREEN = 36
 """The lowest header over which network, boxes and η are one screen, if everything is shown somewhat smaller."""
 SCREEN = 16.5
 """Columns; what stands further right than these is not seen at once."""
+_SURELY_SEEN = 14
+"""Columns that are seen at once even where the sheet opens no smaller for its boxes."""
 _CHARACTERS_A_COLUMN = 14.0
 """Letters are narrower on average than the digits in which widths are counted, even in a wide font."""
 
@@ -80,7 +82,7 @@ class Arrangement(Struct, frozen=True):
     @property
     def shows_the_loss(self) -> bool:
         """Whether the chart stands on the first screen, beside the network."""
-        return self.chart_row == _TOP and self.chart_column + _LEAST_CHART_COLUMNS <= SCREEN
+        return self.chart_row == _TOP and self.chart_column + _LEAST_CHART_COLUMNS <= _SURELY_SEEN
 
 
 def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrangement:
@@ -116,7 +118,7 @@ def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrange
             chart = (_TOP, max(box.last_column for box in placed) + 1, _TOP + _CHART_ROWS)
             return arranged(placed, chart, header_row, header_row - 1)
     chart_column, chart_last_row = picture.last_column + 1, max(picture.last_row, _TOP + _LEAST_CHART_ROWS)
-    has_room = chart_column + _LEAST_CHART_COLUMNS <= SCREEN
+    has_room = chart_column + _LEAST_CHART_COLUMNS <= _SURELY_SEEN
     top = chart_last_row if has_room else picture.last_row
     settings_row = top + FREE_ROWS + len(derivation.settings)
     placed = _below(contents, settings_row + 2)

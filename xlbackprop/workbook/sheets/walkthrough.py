@@ -39,7 +39,7 @@ in larger networks all nodes are texts."""
 _NOTE_WIDTH = 115
 """Characters; a longer note is written in longer lines."""
 _NOTE_CHARACTERS_A_COLUMN = 15.5
-_CHART_COLUMNS, _LEAST_CHART_COLUMNS = 8, 5
+_CHART_COLUMNS, _LEAST_CHART_COLUMNS = 8, 4
 _SURELY_SEEN = 14
 """Columns on a screen of 1366 pixels, in whatever font; a chart on it ends there, if it is then wide enough."""
 _NEXT_TO_RATE, _SMALL_CHART_COLUMNS = 8, 7
