@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 from xml.parsers import expat
@@ -170,32 +170,23 @@ class Element(Struct):
 
     def all(self, tag: str) -> list[Element]:
         """Every element of that name below this one, in the order of the file."""
-        found, waiting = [], [self]
-        while waiting:
-            element = waiting.pop()
-            if element.tag == tag and element is not self:
-                found.append(element)
-            waiting.extend(reversed(element.children))
-        return found
+        return [element for element in self._walk() if element.tag == tag and element is not self]
 
     def first(self, tag: str) -> Element | None:
         """The first element of that name below this one."""
-        waiting = [self]
-        while waiting:
-            element = waiting.pop()
-            if element.tag == tag and element is not self:
-                return element
-            waiting.extend(reversed(element.children))
-        return None
+        return next((element for element in self._walk() if element.tag == tag and element is not self), None)
 
     def content(self) -> str:
         """All the text in this element."""
-        parts, waiting = [], [self]
+        return "".join(element.text for element in self._walk())
+
+    def _walk(self) -> Iterator[Element]:
+        """This element and all below it, in the order of the file."""
+        waiting = [self]
         while waiting:
             element = waiting.pop()
-            parts.append(element.text)
+            yield element
             waiting.extend(reversed(element.children))
-        return "".join(parts)
 
 
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
