@@ -212,3 +212,15 @@ def test_it_fits_a_laptop_and_its_charts_are_told(tmp_path: Path) -> None:
 def test_one_iteration_is_called_neither_downhill_nor_unmoved(tmp_path: Path) -> None:
     path = build(load("classic", iterations=1), tmp_path / "book.xlsx", sheets=["loss-surface"])
     assert judges.ironcalc_judge(path, {})[TITLE, "A1"] == "Loss surface: the loss before any update"
+
+
+def test_both_axes_of_the_map_turn_large_numbers_to_powers_of_ten(tmp_path: Path) -> None:
+    sheet = opened(build(load("regression"), tmp_path / "book.xlsx", sheets=["loss-surface"]), TITLE)[TITLE]
+    rules = {
+        cell.split(":")[0]
+        for each in sheet.conditional_formatting
+        for rule in each.rules
+        if rule.dxf is not None and rule.dxf.numFmt is not None
+        for cell in str(each.sqref).split()
+    }
+    assert {"A4", "B25"} <= rules

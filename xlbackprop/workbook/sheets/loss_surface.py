@@ -473,7 +473,8 @@ def _grid(page: Page, points: _Points, axes: tuple[_Axis, _Axis]) -> None:
         page.formula(f"A{row}", upwards.value_formula(step), float(upwards.values[step]), axis_look)
         page.formula(address(_ACROSS_ROW, column), across.value_formula(step), float(across.values[step]), turned)
     page.height(_ACROSS_ROW, 48)
-    page.show_extreme_numbers(_ACROSS_CELLS, largest=_LARGEST_ON_AXIS)
+    for cells in (_ACROSS_CELLS, f"A{_GRID_ROW}:A{_ACROSS_ROW - 1}"):
+        page.show_extreme_numbers(cells, largest=_LARGEST_ON_AXIS)
     head = Look(theme.HEADING, align="center")
     page.formula(f"A{_GRID_ROW - 1}", f'"↑ "&{upwards.name_cell}', f"↑ {upwards.weight}", head)
     page.formula(f"A{_ACROSS_ROW}", f'{across.name_cell}&" →"', f"{across.weight} →", head)
