@@ -186,7 +186,7 @@ class _Exercise(Lines):
         self._rows: dict[str, int] = {}
         self._known = dict(self._values)
         self._updated: dict[str, Expression] = {}
-        self._reaching: dict[str, Expression] = {}
+        self._backward, self._reaching = _reaching(self._derivation), dict[str, Expression]()
         self._true: dict[str, str] = {}
         self._used: dict[str, str] = {}
         self._true_formula = Formula(lambda symbol: self._true[symbol.label])
@@ -274,7 +274,7 @@ class _Exercise(Lines):
 
     def _learn(self, name: str) -> None:
         """Once a gradient is known, so is what its weight will become, where that takes nothing else."""
-        if name in _reaching(self._derivation):
+        if name in self._backward:
             self._reaching[name] = self._questions[name].expression
         for learned in self._derivation.learned:
             update = self._derivation.update(learned)
