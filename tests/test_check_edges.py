@@ -687,3 +687,13 @@ def test_a_rate_that_is_no_number_is_named(rate: str | None, tmp_path: Path) -> 
     report = check(handmade.write(tmp_path / "rate.xlsx", labels=UNLABELLED, rows=ROWS, extra={"G31": rate}))
     assert (report.status, report.findings) == ("not_recognised", ())
     assert "they read Sheet1!G31, where no number stands" in report.message
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize(("digits", "status"), [(-1, "not_recognised"), (1, "not_recognised"), (4, "ok")])
+def test_a_gradient_that_is_rounded_away_is_not_called_right(
+    digits: int, status: str, labels: str, tmp_path: Path
+) -> None:
+    changes: handmade.Changes = {"∂E/∂w5": f"=ROUND({handmade.FORMULAS['∂E/∂w5']},{digits})"}
+    report = check(handmade.write(tmp_path / "rounded.xlsx", changes, labels=LABELS[labels], rows=ROWS))
+    assert (report.status, report.findings) == (status, ())

@@ -166,6 +166,39 @@ def test_a_wrong_input_in_a_rule_is_found(output: str, tmp_path: Path) -> None:
     assert told(report) == [(("E7",), "wrong_cell", "=E6+" + step.format(p=6, x="B6"))]
 
 
+@pytest.mark.parametrize("slip", [None, "H9", "K13"])
+@pytest.mark.parametrize("is_apart", [True, False])
+def test_samples_on_another_sheet_are_taken_in_turn(is_apart: bool, slip: str | None, tmp_path: Path) -> None:
+    """Five samples, three times; new weights have columns of their own or not, and no cell holds a loss."""
+    workbook = openpyxl.Workbook()
+    ws = workbook.active
+    assert ws is not None
+    data = workbook.create_sheet("Data")
+    for row, (first, second, target) in enumerate(
+        [(0.2, 0.9, 1), (0.8, 0.1, 0), (0.6, 0.7, 1), (0.1, 0.3, 0), (0.9, 0.9, 1)], 2
+    ):
+        data[f"B{row}"], data[f"C{row}"], data[f"D{row}"] = first, second, target
+    ws["A2"], ws["C5"], ws["D5"] = 0.5, 0.3, -0.1
+    for row in range(5, 20):
+        sample = 2 + (row - 5) % 5
+        ws[f"F{row}"] = f"=C{row}*Data!B{sample}+D{row}*Data!C{sample}"
+        ws[f"G{row}"] = f"=1/(1+EXP(-F{row}))"
+        ws[f"H{row}"] = f"=Data!D{sample - (slip == f'H{row}')}-G{row}"
+        ws[f"I{row}"] = f"=G{row}*(1-G{row})*H{row}"
+        for weight, new, column in (("C", "J", "B"), ("D", "K", "C")):
+            source = f"Data!{'B' if slip == f'K{row}' and new == 'K' else column}{sample}"
+            if is_apart:
+                ws[f"{new}{row}"] = f"={weight}{row}+$A$2*I{row}*{source}"
+                ws[f"{weight}{row + 1}"] = f"={new}{row}"
+            else:
+                ws[f"{weight}{row + 1}"] = f"={weight}{row}+$A$2*I{row}*{source}"
+    workbook.save(tmp_path / "turns.xlsx")
+    report = check(tmp_path / "turns.xlsx")
+    at = {None: set(), "H9": {"H9"}, "K13": {"K13" if is_apart else "D14"}}[slip]
+    assert {cell for cells, _, _ in told(report) for cell in cells} == at
+    assert report.status == ("mistakes" if at else "ok")
+
+
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_change_by_the_error_of_the_step_before_is_found_where_it_stands(output: str, tmp_path: Path) -> None:
     """In a column of its own: the update that adds it is right as it is."""

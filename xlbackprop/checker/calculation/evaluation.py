@@ -96,21 +96,37 @@ class Evaluation:
     def adjoint_of(self, seeds: Mapping[int, float | Array]) -> Array:
         """The derivatives of a weighted sum of some nodes by every node, of shape (nodes, worlds).
 
-        They are nan for what a formula names that cannot be followed, and for what leads there.
+        They are nan for what a formula names that cannot be followed, and for what leads there; nodes on sheets where
+        none has a number only count for what the others do not depend on.
         """
+        adjoint = self._partly_known(seeds)
+        sheet_of = {node: self.graph.positions[node][0] for node in seeds}
+        counted = {sheet for node, sheet in sheet_of.items() if not np.isnan(self.seen[node]).all()}
+        if counted and not counted.issuperset(sheet_of.values()):
+            nearer = self._partly_known({node: weight for node, weight in seeds.items() if sheet_of[node] in counted})
+            adjoint = np.where(nearer != 0, nearer, adjoint)
+        return adjoint
+
+    def _partly_known(self, seeds: Mapping[int, float | Array]) -> Array:
         adjoint = self._adjoint_of(seeds)
         lost: dict[int, float] = {}
         while unknown := [node for node in self.unknown if node not in lost and adjoint[node].any()]:
             for node in unknown:
-                lost |= dict.fromkeys((node, *self.graph.named(node)), np.nan)
+                lost |= dict.fromkeys((node, *(other for other in self.graph.named(node) if other > TEXT)), np.nan)
             adjoint = self._adjoint_of({**seeds, **lost})
         return adjoint
 
     @cached_property
     def unknown(self) -> list[int]:
-        """The formulas that cannot be followed, though what they give is read."""
+        """The formulas that cannot be followed, though what they give is read, and not only to choose a cell."""
+        is_read = np.zeros(self.graph.size, dtype=np.bool_)
+        for kind in self.graph.kinds:
+            for slot in kind.program.slots:
+                if not slot.selects:
+                    is_read[kind.operands[:, slot.start : slot.start + slot.size]] = True
         problems = {**self.graph.problems, **self.problems}
-        return [node for node in problems if not self.is_cut[node] and np.isnan(self.seen[node]).all()]
+        found = [node for node in problems if is_read[node] and not self.is_cut[node]]
+        return [node for node in found if np.isnan(self.seen[node]).all()]
 
     def _adjoint_of(self, seeds: Mapping[int, float | Array]) -> Array:
         adjoint = np.zeros((self.graph.size, self.worlds))

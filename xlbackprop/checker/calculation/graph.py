@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import count, takewhile
+from itertools import count, islice, takewhile
 
 import numpy as np
 import numpy.typing as npt
@@ -220,9 +220,11 @@ class Graph:
             start = last if first is None else first
             first = last
             rows, columns = sorted((start[1], last[1])), sorted((start[2], last[2]))
-            for down in range(rows[0], min(rows[1], rows[0] + WIDEST_RANGE) + 1):
-                for across in range(columns[0], min(columns[1], columns[0] + WIDEST_RANGE) + 1):
-                    yield self.node((start[0], down, across))
+            area = (
+                (down, across) for down in range(rows[0], rows[1] + 1) for across in range(columns[0], columns[1] + 1)
+            )
+            for down, across in islice(area, WIDEST_RANGE):
+                yield self.node((start[0], down, across))
 
     def is_constant(self, node: int, depends: npt.NDArray[np.bool_]) -> bool:
         """Whether no parameter changes a cell, nor the cells on both sides of it: among these something else belongs.

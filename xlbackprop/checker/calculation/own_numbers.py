@@ -23,6 +23,8 @@ from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates
 
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
+_ROUNDED_AWAY = 0.1
+"""Relative; three decimals of a small gradient are less."""
 _BESIDE = ((1, 0), (0, 1))
 _HALVES = (0.5 + 1e-6, 0.5 - 1e-6)
 """What is added before the decimals are cut off: a number halfway between two goes either way."""
@@ -71,6 +73,8 @@ def own_numbers(
         if not found and (position[0], position[1:]) not in reported:
             for words, where in numbers.doubts(node):
                 doubts[words][where] = None
+        if verdict.model.feeds[node] and numbers.is_rounded_away(node):
+            doubts["is rounded so far that it is another number"][position] = None
     for position in numbers.typed_among_formulas(verdict):
         if (position[0], position[1:]) not in reported:
             doubts[_ODD["typed"]][position] = None
@@ -99,6 +103,7 @@ class _Numbers:
         self.seen[BLANK], self.seen[TEXT] = 0.0, np.nan
         self.problems = dict(graph.problems)
         self.given: Array = np.full((graph.size, len(_HALVES)), np.nan)
+        self._unrounded: Array = np.full(graph.size, np.nan)
         for kind in graph.kinds:
             operands = self.seen[kind.operands][:, :, None]
             try:
@@ -106,6 +111,8 @@ class _Numbers:
                     for index, half in enumerate(_HALVES):
                         program = replace(kind.program, tree=_rounding(kind.program.tree, half))
                         self.given[kind.cells, index] = program.value(operands, kind.operands > TEXT)[:, 0]
+                    if "ROUND" in kind.formula.functions:
+                        self._unrounded[kind.cells] = kind.program.value(operands, kind.operands > TEXT)[:, 0]
             except UnsupportedError as error:
                 self.problems.update(dict.fromkeys(kind.cells.tolist(), str(error)))
 
@@ -310,6 +317,11 @@ class _Numbers:
         """Whether a kind of formula reads cells of its own kind, as a running mean does that starts from nothing."""
         kind = self.graph.kind(node)
         return kind is not None and bool(np.isin(kind.operands, kind.cells).any())
+
+    def is_rounded_away(self, node: int) -> bool:
+        """Whether rounding makes another number of what is judged as if it were not rounded."""
+        exact = float(self._unrounded[node])
+        return bool(abs(self.given[node] - exact).max() > _ROUNDED_AWAY * abs(exact) + _ABSOLUTE)
 
     def doubts(self, node: int) -> Iterator[tuple[str, Position]]:
         """Why the number of a cell could not be compared, and the cell; nothing where it is what its formula gives."""

@@ -359,7 +359,8 @@ def _sets(graph: Graph, nodes: Identities, near: Flags) -> Iterator[tuple[int, .
         number = int(graph.kind_of[node])
         build = skeleton(graph, node)
         sheet, row, column = graph.positions[node]
-        for key in (("kind", number), ("column", column, build), ("row", sheet, row, build), ("build", build)):
+        everywhere = ("link", number) if graph.link(node) != node else ("build", build)
+        for key in (("kind", number), ("column", column, build), ("row", sheet, row, build), everywhere):
             groups[key].append(node)
     for members in groups.values():
         if near[members].any():

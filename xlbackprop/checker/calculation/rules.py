@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
-from xlbackprop.checker.calculation.model import Flags, Loss, Model
+from xlbackprop.checker.calculation.model import Flags, Loss, Mistake, Model
 from xlbackprop.checker.calculation.names import named
+from xlbackprop.checker.calculation.repair import rewritten
 from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import Node, parts
 from xlbackprop.engine import Array
@@ -59,24 +61,74 @@ def _differences(node: Node) -> Iterator[tuple[int, int]]:
         yield from _differences(part)
 
 
-def _inwards(model: Model, output: int) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Ways from an output to the cells that it is calculated from: the kind of each formula, and an operand of it."""
-    ahead: list[tuple[int, tuple[tuple[int, int], ...]]] = [(output, ())]
+Path = tuple[tuple[str, int], ...]
+"""A way from an output to a cell that it is calculated from: the build of each formula, and an operand of it."""
+
+
+def _inwards(model: Model, output: int) -> Iterator[Path]:
+    ahead: list[tuple[int, Path]] = [(output, ())]
     for node, path in ahead:
         yield path
         if len(path) < _FARTHEST:
-            number = int(model.graph.kind_of[node])
+            build = skeleton(model.graph, node)
             for slot, operand in enumerate(model.graph.operands(node).tolist()):
                 if model.depends[operand] and model.graph.is_formula(operand) and not model.evaluation.is_cut[operand]:
-                    ahead.append((operand, (*path, (number, slot))))
+                    ahead.append((operand, (*path, (build, slot))))
 
 
-def _followed(graph: Graph, node: int, path: tuple[tuple[int, int], ...]) -> int:
-    for number, slot in path:
-        if graph.kind_of[node] != number:
+def _followed(graph: Graph, node: int, path: Path) -> int:
+    for build, slot in path:
+        if skeleton(graph, node) != build:
             return 0
         node = int(graph.operands(node)[slot])
     return node
+
+
+def odd_targets(model: Model, loss: Loss) -> Iterator[Mistake]:
+    """The errors with the target of another step, in a line of steps whose targets follow one another otherwise.
+
+    With no loss to go by, no gradient tells it. After the last target the first one may follow again.
+    """
+    graph = model.graph
+    places = [graph.positions[output] for output, _ in loss.errors]
+    is_down = len({row for _, row, _ in places}) > len({column for _, _, column in places})
+    lines: dict[tuple[str, int], list[tuple[int, int, int]]] = defaultdict(list)
+    for (sheet, row, column), (output, target) in zip(places, loss.errors, strict=True):
+        along, across = (row, column) if is_down else (column, row)
+        lines[sheet, across].append((along, output, graph.link(target)))
+    for line in map(sorted, lines.values()):
+        targets = [target for _, _, target in line]
+        counts = Counter(_between(graph, *pair) for pair in pairwise(targets))
+        (usual, count), *_ = counts.most_common(1) or [((0, 0), 0)]
+        for place in range(1, len(line) - 1) if 2 * count > len(targets) else ():
+            before, here, after = targets[place - 1 : place + 2]
+            sheet, row, column = graph.positions[before]
+            right = graph.node((sheet, row + usual[0], column + usual[1]))
+            is_odd = here not in (right, targets[0]) and right > TEXT and not graph.is_formula(right)
+            if is_odd and (after == targets[0] or _between(graph, right, after) == usual):
+                yield from _with_target(model, line[place][1], here, right)
+
+
+def _between(graph: Graph, one: int, other: int) -> tuple[int, int]:
+    (_, row, column), (_, down, across) = graph.positions[one], graph.positions[other]
+    return down - row, across - column
+
+
+def _with_target(model: Model, output: int, target: int, right: int) -> Iterator[Mistake]:
+    """The cells that hold an output to a target, where another one belongs."""
+    graph = model.graph
+    for node in np.intersect1d(graph.readers(output), graph.readers(target)).tolist():
+        kind = graph.kind(node)
+        if kind is not None and model.feeds[node]:
+            operands, sheet = graph.operands(node), graph.positions[node][0]
+            slots = [
+                number
+                for number, slot in enumerate(kind.program.slots)
+                if slot.size == 1 and operands[slot.start] == target
+            ]
+            words = f"uses {named(graph, target, sheet)} where {named(graph, right, sheet)} belongs"
+            text = rewritten(graph, node, kind.program.tree, dict.fromkeys(slots, right)) if slots else ""
+            yield Mistake(node, "wrong_cell", words, text)
 
 
 def rule_doubts(model: Model, loss: Loss) -> Iterator[str]:

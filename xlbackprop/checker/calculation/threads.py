@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph
+from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph, skeleton
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.file.formula import Position
 
@@ -104,7 +104,7 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
     moves: dict[int, Move] = {}
     crossed: dict[int, int] = {}
     strayed: dict[int, int] = {}
-    others: list[int] = []
+    others: set[int] = set()
     first_of: dict[int, int] = {}
     repeating: list[tuple[int, int]] = []
     for node, earlier in before.items():
@@ -128,7 +128,7 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
             if expected in update_of or (first > TEXT and not graph.is_formula(first)):
                 strayed[number_of[node]] = expected
             elif usual.count(0) == len(usual) - 1 and node not in taken_over:
-                others.append(number_of[node])
+                others.add(number_of[node])
         elif expected in update_of:
             crossed[node] = int(targets[update_of[expected]])
         elif expected in number_of and graph.link(node) == expected:
@@ -146,9 +146,17 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
     if usual_moves:
         broken += _ended(graph, update_of, number_of, usual_moves[0][0], order, names)
     pasted = _pasted(graph, update_of, number_of, before, moves, order, names)
-    usual_kinds = {int(graph.kind_of[node]) for node in number_of if number_of[node] not in others}
-    others = [index for index in others if int(graph.kind_of[targets[index]]) not in usual_kinds]
-    return Threads(before, moves, crossed, strayed, tuple(others), tuple(broken), pasted, _usual_moves(graph, moves))
+    by_sheet = _usual_moves(graph, moves)
+    starts = Counter(parameters.tolist())
+    for node, index in number_of.items():
+        start = int(parameters[index])
+        is_shared = starts[start] > 1 and not graph.is_formula(start)
+        is_last = node not in update_of and node not in taken_over
+        if is_shared and is_last and _move(order, graph, start, node) != by_sheet.get(graph.positions[node][0]):
+            others.add(index)
+    usual_builds = {skeleton(graph, node) for node, index in number_of.items() if index not in others}
+    strange = tuple(sorted(index for index in others if skeleton(graph, int(targets[index])) not in usual_builds))
+    return Threads(before, moves, crossed, strayed, strange, tuple(broken), pasted, by_sheet)
 
 
 def _usual_moves(graph: Graph, moves: Mapping[int, Move]) -> dict[str, Move]:

@@ -20,7 +20,7 @@ from xlbackprop.checker.calculation.names import cells_of_sheets, label, place
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.rates import rate_doubts, rate_mistakes
 from xlbackprop.checker.calculation.recognition import ancestors, dependents, descents, model_of, stateful_model_of
-from xlbackprop.checker.calculation.rules import rule_doubts, rule_words
+from xlbackprop.checker.calculation.rules import odd_targets, rule_doubts, rule_words
 from xlbackprop.checker.calculation.step import alike
 from xlbackprop.checker.calculation.threads import is_steps_away
 from xlbackprop.checker.file.book import Book
@@ -136,7 +136,7 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     for descent in found:
         here = mistakes(model, descent, trials)
         if descent.loss.errors:  # with no loss to go by, only what one change makes right is known to be wrong
-            here = [mistake for mistake in here if mistake.formula]
+            here = [*(mistake for mistake in here if mistake.formula), *odd_targets(model, descent.loss)]
         wrong += [*here, *rate_mistakes(model, descent)]
     if found:
         wrong += carrying_mistakes(model, found, {one.node for one in wrong})
@@ -146,8 +146,13 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
         wrong += [one for one in odd if one.node not in {other.node for other in wrong}]
     wrong = [one for one in wrong if not (after[one.node] or after[model.graph.operands(one.node)].any())] + pasted
     wrong += list(_in_line(model, wrong))
-    inner = {one.node for one in wrong} - set(model.targets.tolist())
-    wrong = [one for one in wrong if one.formula or inner.isdisjoint(model.graph.operands(one.node).tolist())]
+    updated = set(model.targets.tolist())
+    inner = {one.node for one in wrong} - updated
+    wrong = [
+        one
+        for one in wrong
+        if one.formula or one.node not in updated or inner.isdisjoint(graph.operands(one.node).tolist())
+    ]
     trainings = [training for descent in found for training in _trainings(model, descent)]
     proven = _proven(model, found, wrong)
     sources = np.array([mistake.node for mistake in wrong if mistake.is_forward], dtype=np.int64)
