@@ -33,7 +33,7 @@ from xlbackprop.ground.grid import (
 )
 from xlbackprop.network.loading import parse
 from xlbackprop.walkthrough.arrangement import LEAST_HEADER_ROW, arrange
-from xlbackprop.walkthrough.explanation import FORMATS, explain
+from xlbackprop.walkthrough.explanation import explain
 from xlbackprop.walkthrough.size import fit, least_columns
 from xlbackprop.walkthrough.table import COLUMN_SETS, Table
 from xlbackprop.workbook.xlsx.book import Workbook
@@ -140,7 +140,7 @@ def test_a_network_that_no_sheet_can_hold_is_trained_and_explained(tmp_path: Pat
     large = network(80, 80, 20)
     trace = train(large)
     assert len(trace) == 3
-    assert "∂E/∂w1 =" in FORMATS["text"](explain(large, "dE/dw1", 0))
+    assert "∂E/∂w1 =" in str(explain(large, "dE/dw1", 0))
     columns = least_columns(large)
     assert refusal(large, tmp_path) == [
         f"layers: found a table of at least {columns:,} columns, expected 16,384 at most, the columns of a sheet; "
