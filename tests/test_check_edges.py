@@ -697,3 +697,12 @@ def test_a_gradient_that_is_rounded_away_is_not_called_right(
     changes: handmade.Changes = {"∂E/∂w5": f"=ROUND({handmade.FORMULAS['∂E/∂w5']},{digits})"}
     report = check(handmade.write(tmp_path / "rounded.xlsx", changes, labels=LABELS[labels], rows=ROWS))
     assert (report.status, report.findings) == (status, ())
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize(("name", "row"), [("t1", FIRST), ("t1", 36), ("i1", LAST), ("E_total", 36), ("a_h2", LAST)])
+def test_a_sheet_with_an_emptied_cell_is_not_called_right(name: str, row: int, labels: str, tmp_path: Path) -> None:
+    path = tmp_path / "emptied.xlsx"
+    report = check(handmade.write(path, {(name, row): None}, labels=LABELS[labels], rows=ROWS))
+    assert report.status != "ok"
+    assert cell(name, row) in report.message

@@ -28,7 +28,7 @@ _ROUNDED_AWAY = 0.1
 _BESIDE = ((1, 0), (0, 1))
 _HALVES = (0.5 + 1e-6, 0.5 - 1e-6)
 """What is added before the decimals are cut off: a number halfway between two goes either way."""
-_NO_NUMBER = "gives no number"
+_NO_NUMBER, _EMPTY = "gives no number", "is read, but empty"
 _ODD = {"typed": "is a typed number among formulas", "other": "is built otherwise than the cells on both sides of it"}
 _LIKE_A_NUMBER = re.compile(r"\s*[-+−]?[\d.,'\s]*\d[\d.,'\s]*%?\s*")
 
@@ -70,14 +70,18 @@ def own_numbers(
         found = [lack for lack in numbers.lacks(node) if (lack[1][0], lack[1][1:]) not in reported]
         for what, where in found:
             lacks[what, where[0], 0 if what == CIRCLE else numbers.formula_at(where)][where] = None
-        if not found and (position[0], position[1:]) not in reported:
-            for words, where in numbers.doubts(node):
+        is_told = (position[0], position[1:]) in reported
+        for words, where in () if found else numbers.doubts(node):
+            if not is_told or words == _EMPTY:
                 doubts[words][where] = None
         if verdict.model.feeds[node] and numbers.is_rounded_away(node):
             doubts["is rounded so far that it is another number"][position] = None
     for position in numbers.typed_among_formulas(verdict):
         if (position[0], position[1:]) not in reported:
             doubts[_ODD["typed"]][position] = None
+    for position in numbers.missing_among_formulas(verdict):
+        if (position[0], position[1:]) not in reported:
+            doubts["is missing among formulas"][position] = None
     if lacks or len(doubts) > 1:
         doubts.pop(_NO_NUMBER, None)
     unsound = {where[0] for places in (*lacks.values(), *doubts.values()) for where in places}
@@ -225,6 +229,21 @@ class _Numbers:
             ):
                 yield graph.positions[node]
 
+    def missing_among_formulas(self, verdict: CalculationVerdict) -> Iterator[Position]:
+        """Single cells without a number in lines of one formula along the steps, beside which other formulas stand."""
+        moves = verdict.model.threads.usual_moves
+        for node, (sheet, row, column) in enumerate(self.graph.positions):
+            formula = self.formula_at((sheet, row, column)) if node > TEXT and sheet in moves else 0
+            if not formula:
+                continue
+            down, across = (1, 0) if moves[sheet][1] else (0, 1)
+            gap, *others = ((sheet, row + step * down, column + step * across) for step in (1, 2, -1, 3))
+            if self.graph.node(gap) <= TEXT and self._is_inside(gap, verdict.trainings):
+                beyond, before, after = map(self.formula_at, others)
+                beside = ((sheet, gap[1] + step * across, gap[2] + step * down) for step in (1, -1))
+                if formula == beyond and formula in (before, after) and any(map(self.formula_at, beside)):
+                    yield gap
+
     def _read(self, node: int) -> list[int]:
         if self.graph.kind_of[node] >= 0:
             return list(dict.fromkeys(self.graph.operands(node).tolist()))
@@ -334,7 +353,7 @@ class _Numbers:
             return
         empty = self._empty(node)
         if empty and not self._goes_on(node):
-            yield from (("is read, but empty", where) for where in empty)
+            yield from ((_EMPTY, where) for where in empty)
         value = self.value(node)
         if not isinstance(value, float):
             yield _NO_NUMBER, position
