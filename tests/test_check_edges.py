@@ -81,6 +81,7 @@ OF_BIASES: Mapping[str, tuple[str, str | None]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("case", OF_BIASES)
 def test_biases_that_stay_as_they_are_need_no_labels(case: str, labels: str, tmp_path: Path) -> None:
@@ -314,6 +315,7 @@ def test_a_weight_that_always_starts_from_another_one_is_told_there(case: str, t
     assert found == planted
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_updates_that_descend_nothing_are_not_called_right_by_the_labels_beside_them(
     layout: str, tmp_path: Path
@@ -441,6 +443,7 @@ def without_loss(path: Path, network: Network, *, linked: bool = False) -> Repor
 CHAIN = replace(PLAIN, sizes=(1, 1, 1, 1), activations=("sigmoid",) * 3, labels="translated", steps=5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("layout", ["columns", "blocks below", "sheets"])
 @pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (2, 2, 2), (2, 2, 1)])
 def test_a_right_training_without_a_loss_is_never_accused(sizes: tuple[int, ...], layout: str, tmp_path: Path) -> None:
@@ -547,6 +550,7 @@ LOOKED_UP: Mapping[str, dict[str, str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("slip", [None, "=([a_o2]-[t2])*[a_o2]*(1-[a_o2])*[a_h1]"])
 @pytest.mark.parametrize("case", GIVEN)
 def test_what_no_parameter_changes_is_given_though_it_cannot_be_followed(
@@ -567,6 +571,7 @@ def test_an_activation_that_cannot_be_followed_is_not_taken_as_given(activation:
     assert check(handmade.write(tmp_path / "s.xlsx", changes, labels=UNLABELLED, rows=ROWS)).status == "not_recognised"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("name", ["h1", "E_total", "∂E/∂w1"])
 def test_one_cell_that_cannot_be_followed_accuses_nothing_and_is_never_passed_over(
@@ -606,6 +611,7 @@ def test_a_shared_formula_that_leads_beyond_the_edge_is_named_and_accuses_nothin
     assert report.not_judged == (f"1 formula with a reference beyond the edge of the sheet (Sheet1!{wrong})",)
 
 
+@pytest.mark.thorough
 def test_a_forward_pass_under_labels_that_do_not_fit_is_not_accused_where_nothing_descends(tmp_path: Path) -> None:
     """With one of two errors of another target no loss explains the updates; E1 and E2 are what they are."""
     network = replace(PLAIN, activations=("linear", "tanh"), has_deltas=True)
@@ -660,6 +666,7 @@ def test_a_sum_of_thousands_of_numbers_in_what_may_be_an_update_takes_little_mem
     assert peak < 200e6
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize(
     ("rate", "sign", "note"),
@@ -689,6 +696,7 @@ def test_a_rate_that_is_no_number_is_named(rate: str | None, tmp_path: Path) -> 
     assert "they read Sheet1!G31, where no number stands" in report.message
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize(("digits", "status"), [(-1, "not_recognised"), (1, "not_recognised"), (4, "ok")])
 def test_a_gradient_that_is_rounded_away_is_not_called_right(
@@ -699,6 +707,7 @@ def test_a_gradient_that_is_rounded_away_is_not_called_right(
     assert (report.status, report.findings) == (status, ())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize(("name", "row"), [("t1", FIRST), ("t1", 36), ("i1", LAST), ("E_total", 36), ("a_h2", LAST)])
 def test_a_sheet_with_an_emptied_cell_is_not_called_right(name: str, row: int, labels: str, tmp_path: Path) -> None:

@@ -166,6 +166,7 @@ def test_a_wrong_input_in_a_rule_is_found(output: str, tmp_path: Path) -> None:
     assert told(report) == [(("E7",), "wrong_cell", "=E6+" + step.format(p=6, x="B6"))]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("slip", [None, "H9", "K13"])
 @pytest.mark.parametrize("is_apart", [True, False])
 def test_samples_on_another_sheet_are_taken_in_turn(is_apart: bool, slip: str | None, tmp_path: Path) -> None:
@@ -199,6 +200,7 @@ def test_samples_on_another_sheet_are_taken_in_turn(is_apart: bool, slip: str | 
     assert report.status == ("mistakes" if at else "ok")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_change_by_the_error_of_the_step_before_is_found_where_it_stands(output: str, tmp_path: Path) -> None:
     """In a column of its own: the update that adds it is right as it is."""

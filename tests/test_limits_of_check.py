@@ -215,6 +215,7 @@ def test_a_process_that_cannot_be_started_is_told(why: str, right: Path, monkeyp
     assert {each.report.message for each in found} == {f"the process that checks files cannot be started ({reason})"}
 
 
+@pytest.mark.thorough
 @POSIX
 def test_a_folder_that_is_gone_is_one_message(right: Path, tmp_path: Path) -> None:
     """The folder that a terminal stands in may be taken away meanwhile."""
@@ -628,6 +629,7 @@ def test_tables_with_names_are_recalculated(right: Path) -> None:
     assert values["Sheet1", 1, 36] == 5.0
 
 
+@pytest.mark.thorough
 @POSIX
 @pytest.mark.parametrize("in_worker", [False, True], ids=["from Python", "in a worker"])
 def test_a_libreoffice_that_hangs_is_ended_with_all_that_it_started(
