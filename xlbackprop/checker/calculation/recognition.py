@@ -53,8 +53,15 @@ def model_of(book: Book) -> Model:
     if passed:
         updates = _without(updates, standing)
         model = _model(graph, updates, kept, passed)
+    return _without_others(model, updates, kept, passed)
+
+
+def _without_others(model: Model, updates: Updates, kept: Flags, passed: Mapping[int, int]) -> Model:
+    """The same calculation without what turned out to be no update."""
     others = np.array(model.threads.others, dtype=np.int64)
-    return _model(graph, _without(updates, others), kept, passed) if len(others) else model
+    if not len(others):
+        return model
+    return _model(model.graph, _without(updates, others), kept, passed, model.states)
 
 
 def _without(updates: Updates, some: Identities) -> Updates:
@@ -74,9 +81,7 @@ def stateful_model_of(model: Model) -> Model | None:
     updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
     sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
     kept = _kept(graph, sheets)
-    found = _model(graph, updates, kept, {}, states)
-    others = np.array(found.threads.others, dtype=np.int64)
-    return _model(graph, _without(updates, others), kept, {}, states) if len(others) else found
+    return _without_others(_model(graph, updates, kept, {}, states), updates, kept, {})
 
 
 def _shares(graph: Graph, states: tuple[State, ...], targets: Identities) -> list[int]:

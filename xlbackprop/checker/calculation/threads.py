@@ -25,8 +25,6 @@ class Threads(Struct, frozen=True):
 
     before: dict[int, int]
     """The parameter from which each goes on, by its node."""
-    moves: dict[int, Move]
-    """The usual move on the sheet of each parameter that goes on from another, by its node."""
     crossed: dict[int, int]
     """Cells that take over another parameter's new value: the cell that they should take it from."""
     strayed: dict[int, int]
@@ -156,7 +154,7 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
             others.add(index)
     usual_builds = {skeleton(graph, node) for node, index in number_of.items() if index not in others}
     strange = tuple(sorted(index for index in others if skeleton(graph, int(targets[index])) not in usual_builds))
-    return Threads(before, moves, crossed, strayed, strange, tuple(broken), pasted, by_sheet)
+    return Threads(before, crossed, strayed, strange, tuple(broken), pasted, by_sheet)
 
 
 def _usual_moves(graph: Graph, moves: Mapping[int, Move]) -> dict[str, Move]:
