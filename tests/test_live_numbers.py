@@ -17,11 +17,12 @@ from xlbackprop.symbols.live_numbers import (
     LiveNumbers,
     bracketed_formula,
     exponent_formula,
+    few_decimals_formula,
     held_formula,
     result_formula,
     short_formula,
 )
-from xlbackprop.symbols.mathematics import Numbers, bracketed, result, short
+from xlbackprop.symbols.mathematics import Numbers, bracketed, few_decimals, result, short
 
 TRICKY = [0.0, 0.0275, -0.5, 0.06175, 0.06174999999999999, 1.00005, 9.9996e-6, 9.99949e-6, 0.00099996, 0.001, -4.386e-4]
 TRICKY += [9.9999499e-5, 9.99995e-5, 99999.4999, 999995.0, 1e-280, 1.23455, -0.000100005]
@@ -132,8 +133,28 @@ def _results(values: list[float], folder: Path) -> tuple[Path, dict[tuple[int, i
     return path, expected
 
 
+def _of_pictures(values: list[float], folder: Path) -> tuple[Path, dict[tuple[int, int], str]]:
+    """A sheet with every number, what a picture shows of it, and the text of that."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row, value in enumerate(values, 1):
+        formulas = few_decimals_formula(f"A{row}"), short_formula(f"B{row}")
+        for column, content in enumerate((value, *(f"={formula}" for formula in formulas)), 1):
+            sheet.cell(row, column, content)
+    path = folder / "pictures.xlsx"
+    book.save(path)
+    return path, {(row, 3): short(few_decimals(value)) for row, value in enumerate(values, 1)}
+
+
+@given(st.floats(1e-299, 1e12), st.sampled_from([1, -1]))
+def test_a_picture_rounds_no_number_away(size: float, sign: int) -> None:
+    off = abs(few_decimals(sign * size) - sign * size)
+    assert off <= 0.00501 * size
+    assert off <= 0.501e-4 + 1e-10 * size
+
+
 @pytest.mark.thorough
-@pytest.mark.parametrize("sheet_of", [_sheet, _results])
+@pytest.mark.parametrize("sheet_of", [_sheet, _results, _of_pictures])
 @settings(max_examples=20, deadline=None)
 @given(values=st.lists(st.floats(-1e9, 1e9).filter(lambda x: x == 0 or abs(x) > 1e-11), min_size=2, max_size=15))
 @example(values=TRICKY)
@@ -154,7 +175,11 @@ def test_live_texts_are_the_printed_ones(
 @pytest.mark.parametrize("program", [judges.libreoffice, judges.gnumeric])
 @pytest.mark.parametrize(
     ("sheet_of", "values"),
-    [(_sheet, TRICKY + [round(0.0137 * n - 0.7, n % 6) for n in range(100)]), (_results, TRICKY)],
+    [
+        (_sheet, TRICKY + [round(0.0137 * n - 0.7, n % 6) for n in range(100)]),
+        (_results, TRICKY),
+        (_of_pictures, [value for value in TRICKY if value != 0.06174999999999999]),
+    ],
 )
 def test_live_texts_in_programs(program, sheet_of: Sheet, values: list[float], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     path, expected = sheet_of(values, tmp_path)

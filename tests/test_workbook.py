@@ -25,6 +25,7 @@ from xlbackprop import UserError, build, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.network.loading import parse
 from xlbackprop.network.templates import names
+from xlbackprop.symbols import few_decimals_formula
 from xlbackprop.walkthrough.arrangement import COLUMN_WIDTH, arrange
 from xlbackprop.workbook.xlsx import writer
 
@@ -94,7 +95,8 @@ def test_nothing_is_typed_twice(sheet: Worksheet) -> None:
 
 def test_the_diagram_follows_the_table(sheet: Worksheet) -> None:
     shown = {cell.value for row in sheet["A4:I16"] for cell in row if cell.data_type == "f"}
-    assert shown == {f"={letter}33" for letter in "ABCDEFGHIJKLMNOPQRSTUVW"}
+    assert shown == {f"={few_decimals_formula(f'{letter}33')}" for letter in "ABCDEFGHIJKLMNOPQRSTUVW"}
+    assert sheet["I8"].number_format == '"E1 = "General;"E1 = −"General'
 
 
 def test_the_diagram_is_connected(classic: Path) -> None:
@@ -126,6 +128,24 @@ def test_the_charts_show_every_iteration_and_their_axes(classic: Path) -> None:
         assert axis.title.tx.rich.p[0].r[0].t == title
     with zipfile.ZipFile(classic) as archive:
         assert 'descr="Line chart of the loss' in archive.read("xl/drawings/drawing1.xml").decode()
+
+
+def test_axes_say_large_numbers_by_their_power_of_ten(classic: Path) -> None:
+    with zipfile.ZipFile(classic) as archive:
+        parts = [archive.read(name).decode() for name in archive.namelist() if "/charts/chart" in name]
+    axes = [axis for part in parts for axis in re.findall(r"<valAx>.*?</valAx>", part) if '<delete val="0"/>' in axis]
+    assert len(axes) >= 10
+    for axis in axes:
+        form = "0E+00" if "<logBase" in axis else "[&gt;=1000000]0.0#E+00;[&lt;=-1000000]-0.0#E+00;General"
+        assert f'<numFmt formatCode="{form}" sourceLinked="0"/>' in axis
+
+
+def test_a_curve_of_one_point_is_seen(tmp_path: Path) -> None:
+    path = build(load(iterations=1), tmp_path / "book.xlsx", sheets=["walkthrough", "learning-rates", "loss-surface"])
+    charts = [chart for sheet in opened(path) for chart in sheet._charts]
+    curves = [series for chart in charts for series in chart.series if len(series.yVal.numRef.numCache.pt) == 1]
+    assert len(curves) >= 18
+    assert {series.marker.symbol for series in curves} == {"circle", "square", "triangle"}
 
 
 def test_the_small_chart_of_the_class_stands_in_free_rows(sheet: Worksheet) -> None:

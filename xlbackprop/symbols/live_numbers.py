@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 from xlbackprop.symbols.expression import Conditional, Expression, Symbol
 from xlbackprop.symbols.formula import Formula
-from xlbackprop.symbols.mathematics import DIGITS, LARGEST_POWER, NO_RESULT, NUDGE, SMALLEST, SMALLEST_POWER, WrittenOut
+from xlbackprop.symbols.mathematics import (
+    DIGITS,
+    FEW_DECIMALS,
+    LARGEST_POWER,
+    LEAST_DIGITS,
+    NO_RESULT,
+    NUDGE,
+    SMALLEST,
+    SMALLEST_POWER,
+    WrittenOut,
+)
 from xlbackprop.symbols.reading import Binding
 
 
@@ -107,6 +117,12 @@ def short_formula(cell: str) -> str:
     """The formula for what `short` makes of the number in a cell, where it has no cells for its parts."""
     exponent = f"({exponent_formula(cell)})"
     return text_formula(f"({mantissa_formula(cell, exponent)})", exponent)
+
+
+def few_decimals_formula(cell: str) -> str:
+    """The formula for what `few_decimals` makes of the number in a cell, simple enough to be read by who selects it."""
+    decimals = f"{LEAST_DIGITS - 1}-INT(LOG10(MAX(ABS({cell}),1E{SMALLEST})))"
+    return f"ROUND({cell},MAX({FEW_DECIMALS},{decimals}))"
 
 
 def _rounded_at(cell: str, exponent: str, digits: int) -> str:

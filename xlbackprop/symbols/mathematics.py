@@ -142,6 +142,18 @@ def short(value: float, digits: int = DIGITS) -> str:
     return rounded(value, digits).text
 
 
+FEW_DECIMALS, LEAST_DIGITS = 4, 3
+"""How many decimals a number has in a picture, and how many digits it keeps however small it is."""
+
+
+def few_decimals(value: float) -> float:
+    """A number as a picture has room for it, never rounded to 0 unless it counts as that."""
+    number = rounded(value)
+    if number.mantissa == 0:
+        return 0.0
+    return round(value * (1 + NUDGE), max(FEW_DECIMALS, LEAST_DIGITS - 1 - number.exponent))
+
+
 def held(value: float, rough: float | None) -> Rounded | None:
     """As many digits of a result as a calculation with rounded numbers gives too; None where it gives none of them.
 

@@ -12,7 +12,7 @@ from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace
 from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.network import ITERATION, LARGEST_NUMBER, LEARNING_RATE, WALKTHROUGH, Definition, short_label
-from xlbackprop.symbols import short, short_formula
+from xlbackprop.symbols import few_decimals, few_decimals_formula, short, short_formula
 from xlbackprop.walkthrough import (
     COLUMN_WIDTH,
     DATA,
@@ -111,7 +111,8 @@ def put_diagram(page: Page, picture: Diagram, table: Table, trace: Trace, row: i
         cell = table.cell(node.name) if page.title == WALKTHROUGH else table.reference(node.name)
         value = float(trace[node.name][0])
         if has_formats:
-            page.formula(place, cell, value, Look(theme.NODE, role, number_format=_node_format(node.name)))
+            look = Look(theme.NODE, role, number_format=_node_format(node.name))
+            page.formula(place, few_decimals_formula(cell), few_decimals(value), look)
         else:
             label = f"{short_label(node.name)} = "
             page.formula(place, f'"{label}"&{short_formula(cell)}', label + short(value), Look(theme.NODE, role))
@@ -122,7 +123,7 @@ def put_diagram(page: Page, picture: Diagram, table: Table, trace: Trace, row: i
 def _node_format(name: str) -> str:
     """The number format that shows a number with its name; without a part of its own a minus sign comes before both."""
     label = short_label(name)
-    return f'"{label} = "0.0###;"{label} = −"0.0###'
+    return f'"{label} = "{theme.PLAIN_FORMAT};"{label} = −"{theme.PLAIN_FORMAT}'
 
 
 def put_arrow(page: Page, arrow: Arrow, table: Table) -> None:

@@ -140,7 +140,7 @@ _AXES = 10, 20
 
 def _axis(index: int, title: str | Label, lines: str, *, powers: bool = False, ends: str = "", after: str = "") -> str:
     """An axis that is seen: left unsaid, recent Excel hides it."""
-    base, form = ('<logBase val="10"/>', theme.POWER_FORMAT) if powers else ("", theme.PLAIN_FORMAT)
+    base, form = ('<logBase val="10"/>', theme.POWER_FORMAT) if powers else ("", theme.AXIS_FORMAT)
     return (
         f'<valAx><axId val="{_AXES[index]}"/><scaling>{base}<orientation val="minMax"/>{ends}</scaling>'
         f'<delete val="0"/><axPos val="l"/>{lines}{_title(title) if title else ""}'
@@ -183,13 +183,15 @@ def _series(number: int, curve: Curve, joint: str) -> str:
     line = f'<a:ln w="{round(curve.width * EMU_A_POINT)}"{cap}>{filled(curve.colour, opacity)}{dash}</a:ln>'
     if not curve.joined:
         line = f"<a:ln><a:noFill/>{SOLID}</a:ln>"
-    marker = f"<spPr><a:ln>{SOLID}</a:ln></spPr>"
-    if curve.marker != "none":
+    marker, symbol = f"<spPr><a:ln>{SOLID}</a:ln></spPr>", curve.marker
+    if symbol == "none" and len(curve.x[1]) == 1:
+        symbol = "circle"  # a line of one point is not to be seen
+    if symbol != "none":
         fill = filled(curve.colour)
         marker = f'<size val="{curve.marker_size}"/><spPr>{fill}<a:ln>{fill}{SOLID}</a:ln></spPr>'
     return (
         f'<ser><idx val="{number}"/><order val="{number}"/><tx>{_reference(curve.label)}</tx>'
-        f'<spPr>{line}</spPr><marker><symbol val="{curve.marker}"/>{marker}</marker>'
+        f'<spPr>{line}</spPr><marker><symbol val="{symbol}"/>{marker}</marker>'
         f"<xVal>{_numbers(*curve.x)}</xVal>"
         f'<yVal>{_numbers(*curve.y)}</yVal><smooth val="0"/></ser>'
     )
