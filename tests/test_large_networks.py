@@ -22,7 +22,7 @@ from xlbackprop.network.loading import parse
 from xlbackprop.network.names import derivative, layer_title, short_label
 from xlbackprop.symbols.expression import Builtin, Call, Number, Symbol, abridged, apply, sum_of
 from xlbackprop.symbols.mathematics import Mathematics
-from xlbackprop.walkthrough.arrangement import Arrangement, arrange
+from xlbackprop.walkthrough.arrangement import SCREEN, Arrangement, arrange
 from xlbackprop.walkthrough.both_passes import picture
 from xlbackprop.walkthrough.boxes import LONGEST_LINE, MOST_LINES, Box, boxes
 from xlbackprop.walkthrough.diagram import TOP_ROW, Diagram, diagram
@@ -66,6 +66,7 @@ def written(definition: Definition) -> dict[str, Box]:
 
 
 def assert_nothing_overlaps(arrangement: Arrangement) -> None:
+    """… and every box is on one screen with the network's left edge."""
     picture = arrangement.diagram
     taken = {(node.row, node.column) for node in picture.nodes}
     assert len(taken) == len(picture.nodes)
@@ -79,6 +80,7 @@ def assert_nothing_overlaps(arrangement: Arrangement) -> None:
         arrangement.chart_last_row,
         arrangement.chart_column + CHART_COLUMNS,
     )
+    assert max(box.width for box in arrangement.boxes) <= SCREEN
     areas = [(box.row, box.column, box.last_row, box.last_column) for box in arrangement.boxes]
     areas.append((arrangement.free_rows[0], 1, arrangement.table.settings_row, 14))
     for top, left, bottom, right in (chart, *areas):

@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from msgspec.structs import replace
@@ -146,6 +147,21 @@ def test_a_curve_of_one_point_is_seen(tmp_path: Path) -> None:
     curves = [series for chart in charts for series in chart.series if len(series.yVal.numRef.numCache.pt) == 1]
     assert len(curves) >= 18
     assert {series.marker.symbol for series in curves} == {"circle", "square", "triangle"}
+
+
+@pytest.mark.parametrize("letters", [20, 80, 150, 200])
+def test_what_a_long_walkthrough_is_called_stays_on_the_screen(letters: int, tmp_path: Path) -> None:
+    definition = replace(load(iterations=2), title="W" * letters, teaches="Learn it. " * (letters // 10))
+    book = opened(build(definition, tmp_path / "book.xlsx", sheets=["start-here", "walkthrough"]))
+    for title, last in (("Start here", "E"), ("Walkthrough", "I")):
+        sheet = book[title]
+        cell = sheet["A1"]
+        room = sum(width_of(sheet, column) for column in range(1, openpyxl.utils.column_index_from_string(last) + 1))
+        assert len(cell.value) * cell.font.size <= room * 11.5
+        assert cell.value in (definition.title, definition.title[: len(cell.value) - 1] + "…")
+    assert len(book["Walkthrough"]["A2"].value) < 220
+    assert book["Walkthrough"]["J1"].value.startswith("↑")
+    assert " ".join(book["Start here"][f"A{row}"].value or "" for row in (2, 3)).split() == definition.teaches.split()
 
 
 def test_the_small_chart_of_the_class_stands_in_free_rows(sheet: Worksheet) -> None:

@@ -112,9 +112,9 @@ def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrange
             )
             if (header_row := max(LEAST_HEADER_ROW, _bottom(placed) + FREE_ROWS + len(derivation.settings) + 1)) <= most
         ]
-        if choices:
-            seen = (choice for choice in choices if max(box.width for box in choice[0]) <= SCREEN)
-            placed, header_row = next(seen, choices[0])
+        seen = (choice for choice in choices if _fits_a_screen(choice[0]))
+        if choice := next(seen, None):
+            placed, header_row = choice
             chart = (_TOP, max(box.last_column for box in placed) + 1, _TOP + _CHART_ROWS)
             return arranged(placed, chart, header_row, header_row - 1)
     chart_column, chart_last_row = picture.last_column + 1, max(picture.last_row, _TOP + _LEAST_CHART_ROWS)
@@ -127,6 +127,10 @@ def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrange
         chart = (placed[0].row, max(box.last_column for box in placed) + 1, placed[0].row + _LEAST_CHART_ROWS)
     header_row = max(LEAST_HEADER_ROW, chart[2] + 2, _bottom(placed) + 2)
     return arranged(placed, chart, header_row, settings_row)
+
+
+def _fits_a_screen(placed: tuple[PlacedBox, ...]) -> bool:
+    return max(box.width for box in placed) <= SCREEN
 
 
 def _bottom(placed: tuple[PlacedBox, ...]) -> int:
@@ -165,14 +169,26 @@ def _beside(contents: tuple[Box, ...], left_top: int) -> tuple[PlacedBox, ...]:
 
 
 def _below(contents: tuple[Box, ...], top: int) -> tuple[PlacedBox, ...]:
-    """Let the boxes fall in two stacks under the diagram, each where there is room first, 2 beside 1 and 3 under 2."""
-    forward, links, gradients, *others = contents
-    left, right = (max(6, *map(_columns, (*stack, *others))) for stack in ((forward,), (links, gradients)))
-    first, second = (_LEFT, left, top), (_LEFT + left, right, top)
+    """Let the boxes fall in two stacks under the diagram, each where there is room first, 2 beside 1 and 3 under 2.
+
+    Stacks as wide as their widest boxes, if a screen shows both; else as wide as box 1 and as boxes 2 and 3, over which
+    wider ones lie across; or one stack, if no screen shows even these.
+    """
+    forward, others = contents[0], contents[3:]
+    wide = _stacked(contents, top, max(6, *map(_columns, (forward, *others))))
+    narrow = _stacked(contents, top, max(6, _columns(forward)))
+    alone = _stacked(contents, top, 0)
+    return next(filter(_fits_a_screen, (wide, narrow)), alone)
+
+
+def _stacked(contents: tuple[Box, ...], top: int, left: int) -> tuple[PlacedBox, ...]:
+    """Boxes in two stacks under a diagram, of which the first is so many columns wide, or in one if it has none."""
+    first, second = (_LEFT, left, top), (_LEFT + left, 6, top)
     placed: list[PlacedBox] = []
-    for box in contents:
-        stacks = [first] if box is forward else [second] if box in (links, gradients) else [first, second]
-        placed.append(stacked([(box, stack) for stack in stacks], placed))
+    for index, box in enumerate(contents):
+        stacks = [first] if index == 0 else [second] if index < 3 else [first, second]
+        choices = [(box, (at, max(width, _columns(box)), top)) for at, width, top in stacks]
+        placed.append(stacked(choices, placed))
     return tuple(placed)
 
 

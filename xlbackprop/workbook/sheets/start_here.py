@@ -25,7 +25,7 @@ _WIDTHS = {"A": 14.0, "B": 61.0, "C": 2.0, "D": 10.0, "E": 69.0}
 _ROW_HEIGHT = 17
 """Points: high enough for the symbols, low enough for one screen."""
 
-_LINE = 84
+_LINE, _TEACHING_LINE = 84, 140
 _TOP_ROW = 4
 _CELLS = (
     (theme.INPUT, "0.15", "bold blue: yours to change"),
@@ -40,9 +40,10 @@ def start_here(page: Page, lesson: Lesson) -> None:
     for letter, width in _WIDTHS.items():
         page.widths(letter, width)
     definition = lesson.definition
-    page.text("A1", definition.title, Look(theme.TITLE))
+    page.headline("A1", definition.title, sum(_WIDTHS.values()))
     page.heights(1, 1)
-    page.text("A2", definition.teaches)
+    for place, words in enumerate(textwrap.wrap(definition.teaches, _TEACHING_LINE), 2):
+        page.text(f"A{place}", words)
     row = _prose(page, _TOP_ROW, "What this is", _WHAT)
     row = _questions(page, row + 1, lesson)
     row = _sheets(page, row + 1, lesson.sheets)

@@ -10,7 +10,7 @@ import numpy as np
 
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace
-from xlbackprop.ground.grid import address, column_letter
+from xlbackprop.ground.grid import address, column_letter, cut
 from xlbackprop.network import ITERATION, LARGEST_NUMBER, LEARNING_RATE, WALKTHROUGH, Definition, short_label
 from xlbackprop.symbols import few_decimals, few_decimals_formula, short, short_formula
 from xlbackprop.walkthrough import (
@@ -47,8 +47,10 @@ _NEXT_TO_RATE, _SMALL_CHART_COLUMNS = 8, 7
 _ZOOM = 75
 """Percent, at which a screen shows network, boxes, η and the small chart."""
 _FROZEN_ROWS = 3
-_LINK_COLUMN, _TITLE_CHARACTERS_A_COLUMN = 10, 8
+_LINK_COLUMN = 10
 """The links stand right of the title, which never runs under them."""
+_TEACHING_CHARACTERS = 160
+"""Of what it teaches, beside what to do, on a screen."""
 _FREE_HEIGHT = 30.0
 """Points: four such rows are high enough for a curve."""
 
@@ -82,13 +84,13 @@ def _zoom(page: Page, arrangement: Arrangement) -> float:
 
 
 def _headline(page: Page, definition: Definition, table: Table) -> None:
-    page.text("A1", definition.title, Look(theme.TITLE))
+    page.headline("A1", definition.title, (_LINK_COLUMN - 1) * COLUMN_WIDTH)
     page.height(1, 24)
-    page.text("A2", f"{definition.teaches}  Change any number in bold blue: everything else follows.")
-    column = max(_LINK_COLUMN, 2 + math.ceil(len(definition.title) / _TITLE_CHARACTERS_A_COLUMN))
+    teaches = cut(definition.teaches, _TEACHING_CHARACTERS)
+    page.text("A2", f"{teaches}  Change any number in bold blue: everything else follows.")
     words = f"↓ to the table: heads as in row {_FROZEN_ROWS}, iteration 0 in row {table.first_row}"
-    page.link(address(1, column), "↑ to the network", WALKTHROUGH, f"A{_FROZEN_ROWS + 1}")
-    page.link(address(1, column + 2), words, WALKTHROUGH, f"A{table.header_row}")
+    page.link(address(1, _LINK_COLUMN), "↑ to the network", WALKTHROUGH, f"A{_FROZEN_ROWS + 1}")
+    page.link(address(1, _LINK_COLUMN + 2), words, WALKTHROUGH, f"A{table.header_row}")
 
 
 def _heads_in_sight(page: Page, table: Table) -> None:

@@ -51,6 +51,8 @@ _POINTS_A_PIXEL = 0.75
 
 _CHARACTERS_A_UNIT = 1.05
 """Widths are counted in digits; letters are narrower on average."""
+_TITLE_WIDTH = 1.4
+"""Of a letter of a title; those of a heading are as wide as digits."""
 _FORMULA_SIGNS = ("=", "+", "-", "@")
 """What makes a spreadsheet program take the text that begins with it for a formula, once it has been edited."""
 
@@ -80,6 +82,15 @@ class Page:
     def text(self, address: str, text: str, look: Look = _TEXT) -> None:
         """Put down a text; it stays one whatever it begins with."""
         self._put(address, look, text, quoted=text.startswith(_FORMULA_SIGNS))
+
+    def headline(self, address: str, text: str, width: float) -> None:
+        """Put down what a sheet is called, smaller where it is long and cut where it is longer than its room.
+
+        Args:
+            width: of its room, in characters.
+        """
+        style = theme.TITLE if len(text) * _TITLE_WIDTH <= width else theme.HEADING
+        self.text(address, cut(text, int(width)), Look(style))
 
     def typeset(self, address: str, pieces: tuple[Piece, ...], look: Look = _TEXT) -> None:
         """Put down a text with subscripts."""
