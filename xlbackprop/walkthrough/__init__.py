@@ -9,7 +9,7 @@ from xlbackprop.walkthrough.loss_curve import LossCurve
 from xlbackprop.walkthrough.paper import on_paper
 from xlbackprop.walkthrough.path import Path, paths
 from xlbackprop.walkthrough.size import fit
-from xlbackprop.walkthrough.slips import MOST_SLIPS, LikelySlip, likely_slips
+from xlbackprop.walkthrough.slips import MOST_SLIPS, LikelySlip, likely_slips, usual_slip
 from xlbackprop.walkthrough.steps import GIVEN, UPDATE_HEADING, Given, givens, moment, sections, updated_name, updates
 from xlbackprop.walkthrough.table import (
     DATA,

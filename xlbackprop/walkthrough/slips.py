@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from msgspec import Struct
@@ -27,7 +27,7 @@ from xlbackprop.symbols import (
     symbols,
 )
 
-MOST_SLIPS = 20
+MOST_SLIPS = 26
 _NEIGHBOURS = 2
 """How many other units a unit is taken for; in a wide layer, those beside it."""
 _OTHER_GRADIENTS = 7
@@ -69,6 +69,24 @@ def likely_slips(
     return tuple(found.values())
 
 
+def usual_slip(derivation: Derivation, name: str, expression: Expression) -> str:
+    """What to ask somebody whose answer shows none of the likely slips, of a quantity or of a new weight."""
+    if name in derivation.learned:
+        return f"is it {name} itself, minus its own step?"
+    role = derivation[name].role
+    if any(name in units for units in derivation.names.pre_activations):
+        return "does every number meet its own weight, and is none left out?"
+    if role is Role.MEMORY:
+        return "is the old one kept by its share, and the new gradient added?"
+    if name in derivation.carried:
+        return "is the new gradient added, and all divided by how many there are?"
+    if role in (Role.HIDDEN, Role.OUTPUT):
+        return "is the sum put in with its sign, and calculated to the end?"
+    if role is Role.LOSS:
+        return "does every output meet its own target, and is no part left out?"
+    return f"is every {'path' if isinstance(expression, Sum) else 'factor'} there once, and of the right unit?"
+
+
 def _slips(
     derivation: Derivation,
     name: str,
@@ -84,10 +102,10 @@ def _slips(
         written = substitute(reaching[inner], _of_now)
         for slip in _of_wrong_weights(derivation, written, updated):
             yield LikelySlip(slip.question, _put_in(expression, inner, slip.expression))
-        yield from _without_brackets(inner, expression, written)
+        yield from _of_one_term(derivation, name, inner, expression, written)
     others, signs = _others(derivation, name, expression), _signs(derivation, name, expression)
-    changed = _changed(derivation, expression)
-    yield from chain(signs, changed, others) if name in derivation.learned else chain(others, signs, changed)
+    changed, repeated = _changed(derivation, expression), _repeated(derivation, expression)
+    yield from chain(signs, changed, others) if name in derivation.learned else chain(others, signs, changed, repeated)
 
 
 def _of_wrong_weights(
@@ -105,11 +123,37 @@ def _of_wrong_weights(
         yield LikelySlip(f"Are {' and '.join(gradients)} added here?", Sum(tuple(map(Symbol, gradients))))
 
 
-def _without_brackets(inner: str, expression: Expression, written: Expression) -> Iterator[LikelySlip]:
-    """Only the last of the paths that add up multiplied by what they share."""
-    if isinstance(written, Sum):
-        last = _put_in(expression, inner, written.terms[-1])
-        yield LikelySlip("Are the brackets around the sum left out?", Sum((*written.terms[:-1], last)))
+def _of_one_term(
+    derivation: Derivation, name: str, inner: str, expression: Expression, written: Expression
+) -> Iterator[LikelySlip]:
+    """What the paths that add up share: multiplied with the last of them alone, or in one with another input."""
+    if not isinstance(written, Sum):
+        return
+    products = [_put_in(expression, inner, term) for term in written.terms]
+    yield LikelySlip("Are the brackets around the sum left out?", Sum((*written.terms[:-1], products[-1])))
+    source, siblings = _source(derivation, name)
+    for other in _nearest(siblings, source)[:_NEIGHBOURS]:
+        for place in dict.fromkeys((0, len(products) - 1)):
+            words = f"Does {other} stand where {source} belongs, in one term?"
+            terms = list(products)
+            terms[place] = _exchanged(products[place], {source: other})
+            yield LikelySlip(words, Sum(tuple(terms)))
+
+
+def _source(derivation: Derivation, gradient: str) -> tuple[str, tuple[str, ...]]:
+    """What the weight of a gradient is multiplied with, and all that are its like; nothing for a bias."""
+    names, (_, weight) = derivation.names, derivation[gradient].derivative_of or ("", "")
+    for rows, sources in zip(names.weights, (names.inputs, *names.activations), strict=False):
+        for row in rows:
+            if weight in row:
+                return sources[row.index(weight)], tuple(sources)
+    return "", ()
+
+
+def _nearest(siblings: Sequence[str], name: str) -> list[str]:
+    """All others of some that are alike, those beside it first."""
+    others = [other for other in siblings if other != name]
+    return sorted(others, key=lambda other: abs(siblings.index(other) - siblings.index(name)))
 
 
 def _put_in(expression: Expression, name: str, part: Expression) -> Expression:
@@ -130,11 +174,7 @@ def _others(derivation: Derivation, name: str, expression: Expression) -> Iterat
         if each in derivation.learned or each not in derivation.quantities:
             continue
         siblings = gradients if each in gradients else derivation.siblings(each)
-        place = siblings.index(each)
-        nearest = sorted(
-            (other for other in siblings if other != each), key=lambda other: abs(siblings.index(other) - place)
-        )
-        nearest = nearest[: _OTHER_GRADIENTS if each in gradients else _NEIGHBOURS]
+        nearest = _nearest(siblings, each)[: _OTHER_GRADIENTS if each in gradients else _NEIGHBOURS]
         for other in (sibling for sibling in nearest if sibling not in names):
             words = f"Does {other} stand where {each} belongs?"
             yield LikelySlip(words, _exchanged(expression, {each: other}))
@@ -161,6 +201,17 @@ def _other_outputs(derivation: Derivation, names: list[str], expression: Express
         for other in sorted(others, key=lambda each: abs(each - place))[:_NEIGHBOURS]:
             words = f"Do {', '.join(outputs[other])} stand where {', '.join(outputs[place])} belong?"
             yield LikelySlip(words, _exchanged(expression, dict(zip(outputs[place], outputs[other], strict=True))))
+
+
+def _repeated(derivation: Derivation, expression: Expression) -> Iterator[LikelySlip]:
+    """One of a sum's numbers taken twice, in the place of its neighbour."""
+    names = list(dict.fromkeys(symbol.name for symbol in symbols(expression)))
+    for each in names:
+        alike = derivation.siblings(each) if each in derivation.quantities else ()
+        siblings = [name for name in alike if name in names]
+        for other in _nearest(siblings, each)[:_NEIGHBOURS]:
+            words = f"Does {other} stand where {each} belongs?"
+            yield LikelySlip(words, _exchanged(expression, {each: other}))
 
 
 def _gradients(derivation: Derivation) -> tuple[str, ...]:
@@ -220,6 +271,9 @@ def _twice(derivation: Derivation, expression: Expression) -> Iterator[tuple[str
         assert isinstance(expression, Product)
         yield f"Is the factor {_bracketed(factor)} squared?", Product((*expression.factors, factor))
         match factor:
+            case Difference(Number(1), other) if place and other == expression.factors[place - 1]:
+                words = f"Is {_MATHEMATICS.read(other)} · {_bracketed(factor)} squared?"
+                yield words, Product((*expression.factors, other, factor))
             case Difference(left, Symbol(target)) if target in derivation.names.targets:
                 others = (*expression.factors[:place], *expression.factors[place + 1 :])
                 words = f"Does {_MATHEMATICS.read(left)} · {target} stand where {_MATHEMATICS.read(factor)} belongs?"

@@ -23,6 +23,7 @@ from xlbackprop.walkthrough import (
     sections,
     updated_name,
     updates,
+    usual_slip,
 )
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration, whole_number
 from xlbackprop.workbook.panels.step_list import Lines, list_header, prepare_list
@@ -300,7 +301,7 @@ class _Exercise(Lines):
             page.formula(f"{_EXPECTED}{row}", following, value, theme.HELPER)
             likely = likely_slips(self._derivation, name, question.expression, self._updated, self._reaching)
             slips = (slip for slip in likely if {each.label for each in symbols(slip.expression)} <= self._used.keys())
-            self._asked(question, sentence, value, tuple(slips))  # nobody slips into what is not calculated yet
+            self._asked(question, name, sentence, value, tuple(slips))  # nobody slips into what is not calculated yet
             self._used[question.name] = f"{_USED}{row}"
         else:
             look = Look(theme.CALCULATION, role, theme.VALUE_FORMAT)
@@ -311,15 +312,18 @@ class _Exercise(Lines):
             self._used[question.name] = f"C{row}"
         self._true[question.name] = f"{_TRUE}{row}"
 
-    def _asked(self, question: ExerciseLine, sentence: str, value: float, slips: tuple[LikelySlip, ...]) -> None:
+    def _asked(
+        self, question: ExerciseLine, name: str, sentence: str, value: float, slips: tuple[LikelySlip, ...]
+    ) -> None:
         self.questions += 1
         row, page = self.row, self._page
         self._rows[question.name] = row
         cells = _Cells(row)
         page.blank(cells.answer, Look(theme.INPUT))
         hint = f"{question.name} = {self._mathematics.read(question.expression)}"
+        usual = usual_slip(self._derivation, name, question.expression)
         is_update = question.name not in self._values
-        mark, hinted, shown = cells.marked(), cells.hinted(hint, slips, is_update=is_update), ""
+        mark, hinted, shown = cells.marked(), cells.hinted(usual, hint, slips, is_update=is_update), ""
         if is_update and self.waits:
             self.updates_asked += 1
             mark, hinted = f'IF({self.waits},"",{mark})', f'IF({self.waits},"{_NOT_ASKED}",{hinted})'
@@ -335,8 +339,8 @@ class _Exercise(Lines):
             formula = f"IFERROR({self._written_formula.read(slip.expression)},{_EXPECTED}{row})"
             page.formula(cells.slip_value(place), formula, value if given is None else given, theme.HELPER)
             page.formula(cells.slip_share(place), cells.distance(place), _FAR, theme.HELPER)
-        questions = [slip.question for slip in slips]
-        lines = max(page.lines(_NEARLY + hint, "E"), *(page.lines(words, "E") for words in questions), 1)
+        said = [f"{words}{hint}" for words in (_NEARLY, f"{_TOO_LARGE}{usual} ", _AS_GOOD_AS_0)]
+        lines = max(page.lines(words, "E") for words in (*said, *(slip.question for slip in slips)))
         page.heights(row, max(page.lines(sentence, "B"), lines))
 
     def _following(self, expression: Expression) -> str:
@@ -373,12 +377,17 @@ class _Cells:
         answered = f'IF(ISNUMBER({self.answer}),{judged},"{WRONG}")'
         return f'IFERROR(IF({self.answer}="","",{answered}),"{WRONG}")'
 
-    def hinted(self, mathematics: str, slips: tuple[LikelySlip, ...], *, is_update: bool) -> str:
-        """The hint below: the slip that the answer shows, or what is wrong with it, and how it is calculated."""
+    def hinted(self, usual: str, mathematics: str, slips: tuple[LikelySlip, ...], *, is_update: bool) -> str:
+        """The hint below: the slip that the answer shows, or what is wrong with it, and how it is calculated.
+
+        Args:
+            usual: what to ask where it shows none.
+        """
         answer, expected = self.answer, f"{_EXPECTED}{self.row}"
         # shares, because programs take very small numbers for equal
         typed, of_expected = f"MIN({_LARGEST_ANSWER},ABS({answer}))", f"MAX({_SMALLEST},ABS({expected}))"
-        size = f'IF({typed}/{of_expected}>1,"Too large: ","Too small: ")'
+        size = f'IF({typed}/{of_expected}>1,"{_TOO_LARGE}","{_TOO_SMALL}")&"{usual} "'
+        size = f'IF({typed}/{of_expected}<1E-3,"{_AS_GOOD_AS_0}",{size})'
         size = f'IF(MIN({_LARGEST_ANSWER},{self._off(_EXPECTED)})/{of_expected}<=0.05,"{_NEARLY}",{size})'
         bounded = f"MAX(-{_LARGEST_ANSWER},MIN({_LARGEST_ANSWER},{answer}))"
         sides = [f"{number}/{_EXPECTED_ALLOWANCE}{self.row}" for number in (bounded, expected)]
@@ -445,6 +454,8 @@ _SMALLEST = "1E-280"
 """In place of 0 under a fraction or a logarithm: ten digits below it LibreOffice still knows the power of ten."""
 
 _RIGHT_ONES = ((_EXPECTED, _EXPECTED_ALLOWANCE), (_TRUE, _TRUE_ALLOWANCE))
+_TOO_LARGE, _TOO_SMALL = "Too large: ", "Too small: "
+_AS_GOOD_AS_0 = "As good as 0: was a small number rounded away, or one taken that is 0? "
 _NEARLY = "Nearly: is a number on the way rounded too much? "
 _DIGITS_USED = "$" + _USED_DIGITS[0] + "$" + _USED_DIGITS[1:]
 
