@@ -232,6 +232,20 @@ def symbols(expression: Expression) -> Iterator[Symbol]:
             ahead.extend(reversed(children(each)))
 
 
+def is_transcendental(expression: Expression) -> bool:
+    """Whether decimals put into an expression give a number that no decimal is, so that every printed one is rounded.
+
+    For 0 in an exponential and 1 under a logarithm it is one; that is no reason to look at numbers here.
+    """
+    match expression:
+        case Exponential() | Raised() | Apply(Builtin.LOGARITHM | Builtin.HYPERBOLIC_TANGENT | Builtin.COSINE, _):
+            return True
+        case Call():
+            return is_transcendental(expression.body)
+        case _:
+            return any(map(is_transcendental, children(expression)))
+
+
 def rebuilt(expression: Expression, parts: Sequence[Expression]) -> Expression:
     """The same kind of expression of other direct parts, in the order of `children`."""
     match expression:

@@ -9,7 +9,17 @@ from itertools import pairwise
 from msgspec import Struct
 
 from xlbackprop.symbols.evaluation import evaluated
-from xlbackprop.symbols.expression import Builtin, Call, Conditional, Expression, Symbol, children, substitute, symbols
+from xlbackprop.symbols.expression import (
+    Builtin,
+    Call,
+    Conditional,
+    Expression,
+    Symbol,
+    children,
+    is_transcendental,
+    substitute,
+    symbols,
+)
 from xlbackprop.symbols.reading import Binding, Reading
 
 
@@ -90,7 +100,7 @@ class Numbers(WrittenOut):
     def result(self, expression: Expression, value: float) -> str:
         """What a pocket calculator makes of the text of an expression, as far as that is its value: ` ≈ 0.012881`."""
         rough = evaluated(expression, lambda symbol: rounded(self._value(symbol)).value)
-        return result(value, rough)
+        return result(value, rough, is_exact=not is_transcendental(expression))
 
 
 DIGITS = 5
@@ -183,14 +193,18 @@ def _rounded_at(value: float, exponent: int, digits: int) -> float:
 NO_RESULT = " (an error on a pocket calculator)"
 
 
-def result(value: float, rough: float | None) -> str:
-    """What stands behind a calculation with rounded numbers: ` = 0.0275`, ` ≈ 0.4325`, nothing, or why nothing."""
+def result(value: float, rough: float | None, *, is_exact: bool = True) -> str:
+    """What stands behind a calculation with rounded numbers: ` = 0.0275`, ` ≈ 0.4325`, nothing, or why nothing.
+
+    Args:
+        is_exact: whether what is calculated may be a decimal; see `is_transcendental`.
+    """
     if rough is None:
         return NO_RESULT
     known = held(value, rough)
     if known is None:
         return ""
-    is_exact = all(abs(known.mantissa - number / 10.0**known.exponent) <= _SAME for number in (value, rough))
+    is_exact &= all(abs(known.mantissa - number / 10.0**known.exponent) <= _SAME for number in (value, rough))
     return (" = " if is_exact else " ≈ ") + known.text
 
 

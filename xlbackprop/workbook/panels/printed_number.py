@@ -51,20 +51,24 @@ class PrintedNumber(Struct, frozen=True):
         _put(page, self.bracketed, bracketed_formula(self.text), bracketed(number.text))
         return number.text
 
-    def put_result(self, page: Page, cells: Sequence[str], put_in: str, value: float, rough: float | None) -> str:
+    def put_result(
+        self, page: Page, cells: Sequence[str], put_in: str, value: float, rough: float | None, *, is_exact: bool = True
+    ) -> str:
         """Put down what the numbers put in come to, and as text those digits of it that the number has; give these.
 
         Args:
             cells: of what a calculator makes of them, of its digits that hold, and of the text.
             put_in: the formula of the first.
             value, rough: the number, and what a calculator makes of it.
+            is_exact: as for `result`.
         """
         made, known, text = cells
         digits = held(value, rough)
         _put(page, made, f'IFERROR({put_in},"")', "" if rough is None else rough)
         _put(page, known, held_formula(self.value, made, self.exponent), "" if digits is None else digits.mantissa)
-        _put(page, text, result_formula(self.value, made, known, self.exponent), result(value, rough))
-        return result(value, rough)
+        words = result(value, rough, is_exact=is_exact)
+        _put(page, text, result_formula(self.value, made, known, self.exponent, is_exact=is_exact), words)
+        return words
 
 
 def readings(numbers: Callable[[Symbol], PrintedNumber]) -> tuple[Formula, WrittenFormula, LiveNumbers]:

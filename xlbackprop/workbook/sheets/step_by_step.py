@@ -5,7 +5,7 @@ from __future__ import annotations
 from xlbackprop.derivation import Role
 from xlbackprop.ground.grid import absolute
 from xlbackprop.network import LEARNING_RATE, UPDATE
-from xlbackprop.symbols import Expression, Numbers, Rounded, Symbol, evaluated, rounded, text_formula
+from xlbackprop.symbols import Expression, Numbers, Rounded, Symbol, evaluated, is_transcendental, rounded, text_formula
 from xlbackprop.walkthrough import UPDATE_HEADING, Given, Lesson, sections, updated_name, updates
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.printed_number import PrintedNumber, readings
@@ -140,7 +140,8 @@ class _Lines(Lines):
                 cells = [f"{letter}{row}" for letter in _RESULT_COLUMNS]
                 made = evaluated(expression, lambda symbol: rounded(self._moment.value(symbol)).value)
                 live += f"&{cells[-1]}"
-                words += printed.put_result(page, cells, self._rough.read(expression), value, made)
+                is_exact = not is_transcendental(expression)
+                words += printed.put_result(page, cells, self._rough.read(expression), value, made, is_exact=is_exact)
                 wide += self._wide.result(Symbol(name), _WIDE_NUMBER)
             page.formula(f"C{row}", live, words, theme.WRITTEN)
             lines += [page.lines(mathematics, "B"), page.lines(wide, "C")]

@@ -9,7 +9,7 @@ from msgspec import Struct
 from xlbackprop.derivation import Role
 from xlbackprop.ground.grid import column_letter
 from xlbackprop.network import short_label
-from xlbackprop.symbols import Mathematics, Numbers, Symbol, Typesetter, evaluated, result, rounded, short
+from xlbackprop.symbols import Mathematics, Numbers, Symbol, Typesetter, short
 from xlbackprop.walkthrough import GIVEN, UPDATE_HEADING, Lesson, givens, moment, on_paper, sections, updates
 from xlbackprop.workbook.sheets.walkthrough import put_arrow
 from xlbackprop.workbook.sheets.your_turn import exercise_lines
@@ -54,8 +54,7 @@ def tasks(lesson: Lesson) -> Iterator[tuple[str, list[Task]]]:
         question = wanted[name]
         written = numbers.read(question.expression)
         if not isinstance(question.expression, Symbol):
-            rough = evaluated(question.expression, lambda symbol: rounded(now.value(symbol)).value)
-            written += result(value, rough)
+            written += numbers.result(question.expression, value)
         return Task(name, role, sentence, mathematics.read(question.expression), written, value, question.is_asked)
 
     for section in sections(derivation):
