@@ -92,11 +92,11 @@ class Derivation(Struct, frozen=True, dict=True):
 
     def expanded(self, name: str, columns: Collection[str]) -> Expression:
         """The definition of a quantity over `columns` only: every other quantity in it is written out."""
-        return self._inlined(self.expression(name), columns)
+        return self._inlined(self.expression(name), columns, {})
 
     def updated(self, name: str, columns: Collection[str]) -> Expression:
         """The update of what is learned, over `columns` only."""
-        return self._inlined(self.update(name), columns)
+        return self._inlined(self.update(name), columns, {})
 
     def chain(self, gradient: str) -> Expression:
         """A gradient as its links: ∂E/∂w5 as ∂E/∂a_o1 · ∂a_o1/∂o1 · ∂o1/∂w5."""
@@ -227,12 +227,14 @@ class Derivation(Struct, frozen=True, dict=True):
         expression = self._definition(name)
         return expression is not None and all(self[symbol.name].derivative_of for symbol in symbols(expression))
 
-    def _inlined(self, expression: Expression, columns: Collection[str]) -> Expression:
+    def _inlined(self, expression: Expression, columns: Collection[str], found: dict[str, Expression]) -> Expression:
         def replace(symbol: Symbol) -> Expression:
-            definition = (
-                None if symbol.name in columns or isinstance(symbol, Old | Listed) else self._definition(symbol.name)
-            )
-            return symbol if definition is None else self._inlined(definition, columns)
+            if symbol.name in columns or isinstance(symbol, Old | Listed):
+                return symbol
+            if symbol.name not in found:
+                definition = self._definition(symbol.name)
+                found[symbol.name] = symbol if definition is None else self._inlined(definition, columns, found)
+            return found[symbol.name]
 
         return substitute(expression, replace)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -88,7 +87,7 @@ def _unknown(content: Mapping[str, object], kind: type[Any], prefix: str) -> Ite
 def _as_typed(key: str) -> str:
     """A key as a TOML file has it, not longer than fits on a line."""
     key = key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}…"
-    return key if re.fullmatch(r"[\w-]+", key) else json.dumps(key, ensure_ascii=False)
+    return key if re.fullmatch(r"[\w-]+", key) else msgspec.json.encode(key).decode()
 
 
 def conflict_of(key: str, content: Mapping[str, object], prefix: str = "") -> Problem | None:

@@ -22,7 +22,6 @@ from xlbackprop.symbols.expression import (
     Stable,
     Sum,
     Symbol,
-    children,
 )
 from xlbackprop.symbols.formula import LARGEST_POCKET_EXPONENT, as_written
 
@@ -49,6 +48,23 @@ def calculated(expression: Expression, value: ValueOf) -> float:
             return value(expression)
         case Number(number):
             return number
+        case Product(factors):
+            return math.prod([calculated(factor, value) for factor in factors])
+        case Sum(terms):
+            return sum([calculated(term, value) for term in terms])
+        case Difference(left, right):
+            return calculated(left, value) - calculated(right, value)
+        case Quotient(numerator, denominator):
+            return calculated(numerator, value) / calculated(denominator, value)
+        case Power(base, whole):
+            return float(calculated(base, value) ** whole)
+        case Negation(operand):
+            return -calculated(operand, value)
+        case Exponential(exponent):
+            power = calculated(exponent, value)
+            if power > LARGEST_POCKET_EXPONENT:
+                raise OverflowError
+            return math.exp(power)
         case Call():
             return calculated(expression.body, value)
         case Stable():
@@ -56,28 +72,10 @@ def calculated(expression: Expression, value: ValueOf) -> float:
         case Conditional(left, right, then, otherwise):
             is_less = calculated(left, value) < calculated(right, value)
             return calculated(then if is_less else otherwise, value)
-        case Power(base, exponent):
-            return float(calculated(base, value) ** exponent)
-    parts = [calculated(part, value) for part in children(expression)]
-    match expression:
-        case Sum():
-            return sum(parts)
-        case Product():
-            return math.prod(parts)
-        case Difference():
-            return parts[0] - parts[1]
-        case Quotient():
-            return parts[0] / parts[1]
-        case Negation():
-            return -parts[0]
-        case Exponential():
-            if parts[0] > LARGEST_POCKET_EXPONENT:
-                raise OverflowError
-            return math.exp(parts[0])
-        case Raised():
-            return math.pow(*parts)
-        case Apply(function, _):
-            return _FUNCTIONS[function](*parts)
+        case Raised(base, exponent):
+            return math.pow(calculated(base, value), calculated(exponent, value))
+        case Apply(function, arguments):
+            return _FUNCTIONS[function](*[calculated(argument, value) for argument in arguments])
         case _:
             raise TypeError(f"no number for {type(expression).__name__}")
 

@@ -273,6 +273,8 @@ def substitute(expression: Expression, replace: Callable[[Symbol], Expression]) 
     """
     if isinstance(expression, Symbol):
         return replace(expression)
+    if isinstance(expression, Number):
+        return expression
     parts = [substitute(part, replace) for part in children(expression)]
     match expression:
         case Sum():

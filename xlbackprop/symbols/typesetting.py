@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from msgspec import Struct
 
@@ -17,6 +18,7 @@ class Piece(Struct, frozen=True):
     subscript: bool = False
 
 
+@cache
 def parts(name: str) -> tuple[str, str]:
     """A name as its letter and its subscript: `a_h1` as a, h1 and `h1_2` as h, 1,2; the subscript may be empty."""
     match = _NAME.fullmatch(name)
@@ -33,10 +35,13 @@ class Typesetter:
         """`names` are those of quantities that are no derivatives, see `Names.base`."""
         choices = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
         self._names = re.compile(rf"(?<![A-Za-z0-9_])(?:{choices})(?![A-Za-z0-9_])")
+        self._set: dict[str, tuple[Piece, ...]] = {}
 
     def set(self, text: str) -> tuple[Piece, ...]:
         """The pieces of a text, left to right; together they are the text without the underscores of its names."""
-        return tuple(piece for piece in self._pieces(text) if piece.text)
+        if text not in self._set:  # sheets say the same of a quantity
+            self._set[text] = tuple(piece for piece in self._pieces(text) if piece.text)
+        return self._set[text]
 
     def _pieces(self, text: str) -> Iterator[Piece]:
         end = 0

@@ -65,13 +65,13 @@ def boxes(derivation: Derivation, columns: Collection[str]) -> tuple[Box, ...]:
         derivation: what to write down.
         columns: the quantities in which the gradients are written out.
     """
-    names, columns = derivation.names, frozenset(columns)
+    names, known = derivation.names, frozenset(columns)
     last = len(names.weights) - 1
     gradients = derivation.gradients(last)
     named = ([derivative(names.total_loss, unit) for unit in units] for units in names.pre_activations)
-    deltas = [[delta for delta in layer if delta in columns] for layer in named]
+    deltas = [[delta for delta in layer if delta in known] for layer in named]
     chain = partial(_chain, derivation)
-    expanded = partial(_expanded, derivation, columns)
+    expanded = partial(_expanded, derivation, known)
     contents: list[tuple[str, list[_Lines]]] = [
         ("Forward pass", _forward(derivation)),
         (
@@ -153,7 +153,7 @@ def _forward(derivation: Derivation) -> list[_Lines]:
     names = derivation.names
 
     def write(name: str) -> str:
-        expression = derivation.expanded(name, derivation.quantities)
+        expression = derivation.expression(name)
         spelled = [expression.body] if isinstance(expression, Call) and name == names.activations[0][0] else []
         return _equated(name, expression, *spelled)
 
@@ -165,7 +165,7 @@ def _links(derivation: Derivation, gradient: str) -> Iterator[str]:
     """The chain rule for one weight of the output layer, from the loss to the weight, link by link."""
     names = derivation.names
     _, weight = derivation[gradient].derivative_of or ("", "")
-    total = derivation.expanded(names.total_loss, derivation.quantities)
+    total = derivation.expression(names.total_loss)
     dependents = derivation.dependents(weight)
     touched = [loss for loss in names.losses if loss in dependents]
     if len(names.losses) > 1:
@@ -182,7 +182,7 @@ def _links(derivation: Derivation, gradient: str) -> Iterator[str]:
 
 
 def _link(derivation: Derivation, link: str, differentiated: str, by: str, read: Read) -> str:
-    inner, result = (derivation.expanded(name, derivation.quantities) for name in (differentiated, link))
+    inner, result = (derivation.expression(name) for name in (differentiated, link))
     return f"{link} = ∂({read(inner)})/∂{by} = {read(result)}"
 
 
@@ -190,7 +190,7 @@ def _chain(derivation: Derivation, gradient: str) -> str:
     return _equated(gradient, derivation.chain(gradient))
 
 
-def _expanded(derivation: Derivation, columns: Collection[str], name: str) -> str:
+def _expanded(derivation: Derivation, columns: frozenset[str], name: str) -> str:
     return _equated(name, derivation.expanded(name, columns))
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from xlbackprop.derivation import Derivation
 from xlbackprop.engine import Array, Trace
 from xlbackprop.network import SAMPLE, WALKTHROUGH, Definition
+from xlbackprop.symbols import Typesetter
 from xlbackprop.walkthrough.arrangement import Arrangement
 from xlbackprop.walkthrough.table import Table
 
@@ -53,6 +54,11 @@ class Lesson(Struct, frozen=True, dict=True):
         others = [rate for rate in rates if rate != own]
         next_up = next((rate for rate in others if rate > own), None)
         return tuple(dict.fromkeys(rate for rate in (*others[:1], next_up, *others[-1:]) if rate is not None))
+
+    @cached_property
+    def typesetter(self) -> Typesetter:
+        """Sets texts in which the names of this walkthrough occur."""
+        return Typesetter(self.derivation.typeset)
 
     @property
     def derivation(self) -> Derivation:

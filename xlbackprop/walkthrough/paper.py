@@ -75,5 +75,11 @@ def _moved(picture: Diagram, rows: int) -> Diagram:
 def _wrapped(box: Box, width: float) -> Box:
     """A box whose lines fit a width."""
     longest = int(width * _CHARACTERS_A_UNIT) - 2
-    lines = (textwrap.wrap(line.replace(" − ", _HELD), longest, subsequent_indent=" " * 6) for line in box.lines)
-    return replace(box, lines=tuple(part.replace(_HELD, " − ") for parts in lines for part in parts))
+    lines: list[str] = []
+    for line in box.lines:
+        if len(line) <= longest:
+            lines.append(line)
+        else:
+            parts = textwrap.wrap(line.replace(" − ", _HELD), longest, subsequent_indent=" " * 6)
+            lines += (part.replace(_HELD, " − ") for part in parts)
+    return replace(box, lines=tuple(lines))

@@ -113,9 +113,9 @@ def _of_wrong_weights(
 ) -> Iterator[LikelySlip]:
     """Weights that are updated already, those of another unit, or their gradients in what goes back through them."""
     weights = sorted({each.name for each in symbols(expression)} & {*derivation.learned}, key=derivation.learned.index)
-    if updated.keys() & {*weights}:
+    after = {weight: substitute(updated[weight], _of_now) for weight in weights if weight in updated}
+    if after:
         words = f"Already updated: {', '.join(weights)}? Every gradient belongs to the old weights."
-        after = {weight: substitute(update, _of_now) for weight, update in updated.items()}
         yield LikelySlip(words, substitute(expression, lambda symbol: after.get(symbol.name, symbol)))
     yield from _other_weights(derivation, weights, expression)
     gradients = [derivative(derivation.names.total_loss, weight) for weight in weights]

@@ -303,15 +303,18 @@ class Summary(Struct, frozen=True, dict=True):
         column: str,
         label: str = "",
         is_optional: bool = False,
+        written: dict[tuple[str, str], str] | None = None,
     ) -> Compared:
         """Put down a training and the losses that it is judged by.
 
         Args:
             references: the addresses of what is given.
             label, is_optional: see `Compared`.
+            written: shared by runs of the same derivation; see `Working`.
         """
         columns = run_columns(derivation)
-        working = Working(derivation, columns, first_column, self.header_row, self.iterations, references)
+        place = first_column, self.header_row, self.iterations
+        working = Working(derivation, columns, *place, references, {} if written is None else written)
         values = {name: trace[name] for name in columns}
         put_run(self.page, self.lesson, Run(working, values))
         if self.samples == 1:
@@ -359,31 +362,42 @@ class Summary(Struct, frozen=True, dict=True):
         self.page.text(address(first - 1, loss_column), "loss", theme.COLUMN_HEAD)
         return Losses(column_letter(loss_column), first, "B", self.curve.epochs, points.values), loss_column + 1
 
-    def put(self, run: Compared) -> None:
-        """Put down what a run comes to, and beside its losses what its curves show."""
+    def put(self, run: Compared) -> float | str:
+        """Put down what a run comes to, and beside its losses what its curves show.
+
+        Returns:
+            Since when it is trained, or what stands there instead.
+        """
         page, losses = self.page, run.losses
-        self._helpers(run)
+        since = self._helpers(run)
+        trained: float | str = _NOT_LEARNED if since < len(losses.places) else _NEVER
         result = Look(theme.RESULT, Role.LOSS, theme.TINY_FORMAT)
         count = len(losses.values)
         last = run.chosen(losses.cell(count - 1), '""')
         page.formula(f"{run.column}{self.loss_row}", last, float(losses.values[-1]), result)
-        formula, words = self._judged(run)
+        facts = run.facts(self.threshold)
+        formula = self._verdict_formula.format_map({fact.name: place for fact, (place, _) in facts.items()})
+        words = verdict.verdict_of(self._rule, {fact: value for fact, (_, value) in facts.items()})
         verdict_cell = f"{run.column}{self.loss_row + _VERDICT}"
         page.formula(
             verdict_cell, run.chosen(formula, f'"{NOT_CHOSEN}"'), words, Look(theme.CHECK, align="center", wrap=True)
         )
-        since = f"{column_letter(run.helper_column)}{losses.first_row + count - 1}"
+        if words.endswith(verdict.CONVERGED):
+            trained = float(losses.places[since])
+        last_since = f"{column_letter(run.helper_column)}{losses.first_row + count - 1}"
         places = losses.range(losses.places_letter)
         small_from = (
             f'IF(RIGHT({verdict_cell},{len(verdict.CONVERGED)})="{verdict.CONVERGED}",'
-            f'{number_from(places, f"MIN({count},{since}+1)")},IF({since}<{count},"{_NOT_LEARNED}","{_NEVER}"))'
+            f"{number_from(places, f'MIN({count},{last_since}+1)')},"
+            f'IF({last_since}<{count},"{_NOT_LEARNED}","{_NEVER}"))'
         )
         page.formula(
             f"{run.column}{self.loss_row + _SINCE}",
             run.chosen(small_from, '""'),
-            self._since(run, words),
+            trained,
             Look(theme.RESULT, align="right"),
         )
+        return trained
 
     @cached_property
     def _rule(self) -> Expression:
@@ -393,20 +407,12 @@ class Summary(Struct, frozen=True, dict=True):
         squared = LOSSES[definition.loss].goes_with is None
         return verdict.rule(saturates=squared, bounded=squared and definition.weight_limit is None)
 
-    def _judged(self, run: Compared) -> tuple[str, str]:
-        """The formula and the words of the verdict on a run."""
-        facts = run.facts(self.threshold)
-        formula = verdict.verdict_formula(self._rule, {fact: place for fact, (place, _) in facts.items()})
-        return formula, verdict.verdict_of(self._rule, {fact: value for fact, (_, value) in facts.items()})
+    @cached_property
+    def _verdict_formula(self) -> str:
+        return verdict.verdict_formula(self._rule)
 
-    def _since(self, run: Compared, words: str) -> float | str:
-        since = int(run.small_since(self.threshold)[-1])
-        if words.endswith(verdict.CONVERGED):
-            return float(run.losses.places[since])
-        return _NOT_LEARNED if since < len(run.losses.places) else _NEVER
-
-    def _helpers(self, run: Compared) -> None:
-        """Since when the loss is small, and the losses as the two charts show them."""
+    def _helpers(self, run: Compared) -> int:
+        """Since when the loss is small, which it gives back, and the losses as the two charts show them."""
         page, losses, count = self.page, run.losses, len(run.losses.values)
         heads = (_SMALL_SINCE, _IN_SIGHT, _ON_POWERS, *([_WHERE] if run.is_optional else []))
         page.heads(losses.first_row - 1, run.helper_column, heads)
@@ -434,21 +440,24 @@ class Summary(Struct, frozen=True, dict=True):
             where = run.chosen(f"${losses.places_letter}{{row}}", "0")
             columns.append(page.column(theme.HELPER, where, np.array(losses.places, float)))
         page.block(losses.first_row, run.helper_column + 1, columns)
+        return int(since[-1])
 
-    def fastest(self, runs: list[Compared], before: str, none: str, name_from: Callable[..., str]) -> None:
+    def fastest(
+        self, runs: list[Compared], trained: list[float | str], before: str, none: str, name_from: Callable[..., str]
+    ) -> None:
         """Put down which of the runs that have converged made the loss small first, or that none did.
 
         Nothing is said where the loss is small though none of them converged, or where there is no loss to judge by.
 
         Args:
+            trained: since when each of them is, as `put` gives it.
             name_from: takes the name out of the row of them, `number_from` or `text_from`.
         """
         ends = runs[0].column, runs[-1].column
         firsts, names = (":".join(f"{column}{row}" for column in ends) for row in (self.loss_row + _SINCE, NAME_ROW))
-        since_of = [self._since(run, self._judged(run)[1]) for run in runs]
-        reached = [(since, run.name) for since, run in zip(since_of, runs, strict=True) if isinstance(since, float)]
+        reached = [(since, run.name) for since, run in zip(trained, runs, strict=True) if isinstance(since, float)]
         between, together = f", from {self.unit} ", " and others"
-        value = none if _NEVER in since_of else ""
+        value = none if _NEVER in trained else ""
         if reached:
             since, name = min(reached, key=lambda pair: pair[0])
             is_one = sum(other == since for other, _ in reached) == 1

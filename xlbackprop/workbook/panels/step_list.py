@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from xlbackprop.derivation import Role
-from xlbackprop.symbols import Mathematics, Typesetter
+from xlbackprop.symbols import Mathematics
 from xlbackprop.walkthrough import GIVEN, Given, Lesson, givens, moment
 from xlbackprop.workbook.panels.iteration_choice import Choice
 from xlbackprop.workbook.xlsx import theme
@@ -58,7 +58,7 @@ class Lines:
         self._choice = choice
         self._moment = moment(lesson.derivation, lesson.trace, lesson.iteration)
         self._values = self._moment.values
-        self._typesetter = Typesetter(lesson.derivation.typeset)
+        self._typesetter = lesson.typesetter
         self._mathematics = Mathematics()
 
     def given(self, lines_between: Iterable[int]) -> list[tuple[int, int]]:

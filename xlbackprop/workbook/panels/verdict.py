@@ -21,6 +21,7 @@ BEFORE, LATELY_HIGHEST, LATELY_LOWEST = (Symbol(f"{which} loss lately") for whic
 SMALL = Symbol("small loss")
 GRADIENT, FIRST_GRADIENT = Symbol("last gradient"), Symbol("first gradient")
 """The facts that the rule looks at: "lately" is the last quarter of the training, a gradient the largest of all δ."""
+_FACTS = {FIRST, LAST, HIGHEST, LOWEST, BEFORE, LATELY_HIGHEST, LATELY_LOWEST, SMALL, GRADIENT, FIRST_GRADIENT}
 
 CLEARLY = 1e-6
 """By what share a loss has to pass the first one to have gone up; rounding is no rise."""
@@ -78,9 +79,9 @@ def _after_a_rise(words: str) -> Expression:
     return conditional((1 + CLEARLY) * FIRST, HIGHEST, Symbol(UP_FIRST + words), Symbol(words))
 
 
-def verdict_formula(verdict: Expression, places: Mapping[Symbol, str]) -> str:
-    """The formula of a verdict, given for every fact where it stands or how it is calculated."""
-    return Formula(lambda symbol: places.get(symbol, f'"{symbol.name}"')).read(verdict)
+def verdict_formula(verdict: Expression) -> str:
+    """The formula of a verdict, with the name of every fact in braces where its place or its formula is to stand."""
+    return Formula(lambda symbol: f"{{{symbol.name}}}" if symbol in _FACTS else f'"{symbol.name}"').read(verdict)
 
 
 def verdict_of(verdict: Expression, facts: Mapping[Symbol, float]) -> str:

@@ -20,6 +20,8 @@ from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Value
 from xlbackprop.workbook.xlsx.theme import Look
 
+_NAMED = Formula(lambda symbol: f"%({symbol.label})s")
+
 Values = Trace | Mapping[str, Array]
 """The values of quantities, by their names."""
 
@@ -34,6 +36,8 @@ class Working(Struct, frozen=True, dict=True):
     rows: int
     references: Mapping[str, str]
     """What the formulas use that has no column: its address, or an expression, in which `{row}` is the row."""
+    written: dict[tuple[str, str], str] = {}  # msgspec copies the default
+    """Formulas with names for addresses, which workings share that differ only in where everything stands."""
 
     @property
     def first_row(self) -> int:
@@ -66,12 +70,18 @@ class Working(Struct, frozen=True, dict=True):
 
         In the `first` row nothing is carried over from the row above.
         """
-        expression = self.derivation.expanded(name, self._known)
-        return self._reading.read(at_the_start(expression) if first else expression)
+        key = name, "first" if first else "later"
+        if key not in self.written:
+            expression = self.derivation.expanded(name, self._known)
+            self.written[key] = _NAMED.read(at_the_start(expression) if first else expression)
+        return self.written[key] % self._addresses
 
     def update(self, name: str) -> str:
         """The formula of what is learned, from the row above."""
-        return self._reading.read(self.derivation.updated(name, self._known)).replace("{row}", "{above}")
+        key = name, "update"
+        if key not in self.written:
+            self.written[key] = _NAMED.read(self.derivation.updated(name, self._known))
+        return (self.written[key] % self._addresses).replace("{row}", "{above}")
 
     def header(self, page: Page) -> None:
         """Put down the names above the columns."""
@@ -102,8 +112,9 @@ class Working(Struct, frozen=True, dict=True):
         return frozenset((*self.columns, *self.references))
 
     @cached_property
-    def _reading(self) -> Formula:
-        return Formula(self._address)
+    def _addresses(self) -> dict[str, str]:
+        both = (symbol for name in self._known for symbol in (Symbol(name), Old(name)))
+        return {symbol.label: self._address(symbol) for symbol in both}
 
     def _address(self, symbol: Symbol) -> str:
         if symbol.name in self.references:

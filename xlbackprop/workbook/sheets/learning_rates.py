@@ -28,7 +28,8 @@ def learning_rates(page: Page, lesson: Lesson) -> None:
         replace(lesson.definition, iterations=summary.iterations, learning_rate=rate)
         for rate in lesson.definition.learning_rates
     ]
-    derivation, runs = lesson.derivation, []
+    derivation, width = lesson.derivation, summary.width(lesson.derivation)
+    runs, trained, written = list[Compared](), list[float | str](), dict[tuple[str, str], str]()
     for index, (definition, trace) in enumerate(zip(definitions, train_all(definitions), strict=True)):
         rate_used, label = (address(summary.header_row - 1, column + place) for place in (1, 2))
         run = summary.run(
@@ -41,14 +42,14 @@ def learning_rates(page: Page, lesson: Lesson) -> None:
             column=column_letter(index + 2),
             label=label,
             is_optional=True,
+            written=written,
         )
         _rate(page, run, rate_used, definition.learning_rate)
-        summary.put(run)
+        trained.append(summary.put(run))
         runs.append(run)
-        column += summary.width(derivation) + 1
-    summary.fastest(
-        runs, f"Trained first with {LEARNING_RATE} = ", "With none of these rates is the network trained.", number_from
-    )
+        column += width + 1
+    first, none = f"Trained first with {LEARNING_RATE} = ", "With none of these rates is the network trained."
+    summary.fastest(runs, trained, first, none, number_from)
     summary.charts(runs, f"Loss for each {LEARNING_RATE}", _LAST_COLUMNS)
     page.widths("A", 30)
     page.widths((column_letter(index) for index in range(2, column)), 13)

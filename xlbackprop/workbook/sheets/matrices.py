@@ -463,7 +463,7 @@ class _Matrices:
     def _defined(self, name: str, sample: int) -> str:
         """The formula for a quantity of a sample from the cells above it."""
         reading = Formula(lambda symbol: self._sample_cell(symbol.name, sample))
-        return reading.read(self._derivation.expanded(name, self._rows.keys() - {name}))
+        return reading.read(self._derivation.expanded(name, frozenset(self._rows)))
 
     def _if_there(self, sample: int, formula: str) -> str:
         """The formula in the column of a sample, which shows nothing where the batch has fewer."""
@@ -495,7 +495,7 @@ class _Matrices:
 
     def _equation(self, name: str) -> str:
         """The one line over a matrix, from the name of its first quantity."""
-        expression = self._derivation.expanded(name, self._rows.keys() - {name})
+        expression = self._derivation.expanded(name, frozenset(self._rows))
         matrix = self._matrices[name]
         if {symbol.name for symbol in symbols(expression)} <= self._matrices.keys():
             return f"{matrix} = {matrix_mathematics(expression, self._matrices)}"

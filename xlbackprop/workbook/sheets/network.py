@@ -15,7 +15,6 @@ from xlbackprop.network import ITERATION, LEARNING_RATE, RATE_NOW, SAMPLE, WALKT
 from xlbackprop.symbols import (
     Formula,
     Numbers,
-    Typesetter,
     abridged,
     bracketed,
     evaluated,
@@ -200,7 +199,7 @@ class _Network:
         self._paths = tuple(paths(lesson.derivation))
         self._path = next(path for path in self._paths if path.weight == lesson.derivation.names.weights[-1][0][0])
         self._values = moment(lesson.derivation, lesson.trace, lesson.iteration).values
-        self._typesetter = Typesetter(lesson.derivation.typeset)
+        self._typesetter = lesson.typesetter
         self._slopes = [name for name, each in lesson.derivation.quantities.items() if each.derivative_of]
         self._paths_column = layout.working_column
         self._slopes_column = self._paths_column + 8 + layout.factors

@@ -53,13 +53,14 @@ def optimisers(page: Page, lesson: Lesson) -> None:
     for row, name in enumerate(names, NAME_ROW + 1):
         page.text(f"A{row}", _words(derivations, name), Look(align="right"))
     places, column = summary.begin(", each optimiser with its own update")
-    runs: list[Compared] = []
+    runs, trained = list[Compared](), list[float | str]()
     for index in range(len(derivations)):
         run = _run(summary, derivations, index, places, column)
-        summary.put(run)
+        trained.append(summary.put(run))
         runs.append(run)
         column += summary.width(derivations[index]) + 1
-    summary.fastest(runs, "Trained first with ", "With none of these optimisers is the network trained.", text_from)
+    none = "With none of these optimisers is the network trained."
+    summary.fastest(runs, trained, "Trained first with ", none, text_from)
     last = max(_FEWEST_COLUMNS, 1 + len(runs))
     summary.charts(runs, "Loss with each optimiser", (2, last))
     if summary.has_paths:

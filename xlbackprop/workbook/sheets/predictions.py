@@ -663,8 +663,11 @@ class _Sheet:
         page.text(address(row, column), "mark", theme.COLUMN_HEAD)
         there, above = f"COUNTIF({points},{number})", f"SUMIF({points},{number},{highs})"
         formula = f"IF({there}=0,0,IF({above}=0,1,IF({above}={there},2,3)))"
-        counted = np.array([np.sum(places == point) for point in range(MAP_STEPS * MAP_STEPS)])
-        higher = np.array([high[places == point].sum() for point in range(MAP_STEPS * MAP_STEPS)])
+        shown = places >= 0
+        counted, higher = (
+            np.bincount(places[shown].astype(int), weights=each[shown], minlength=MAP_STEPS * MAP_STEPS)
+            for each in (np.ones(len(places)), high)
+        )
         marks = np.where(counted == 0, 0, np.where(higher == 0, 1, np.where(higher == counted, 2, 3)))
         page.block(row + 1, column, [page.column(theme.COUNTED, formula, marks.astype(float))])
         self.next_column = column + 2

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from xlbackprop.derivation import Role
 from xlbackprop.network import ACTIVATIONS, BATCH_SIZE, EPOCH, IN_BATCH, MEAN_LOSS, UPDATE, derivative
-from xlbackprop.symbols import Call, Mathematics, Symbol, Typesetter
+from xlbackprop.symbols import Call, Mathematics, Symbol
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.sheets.questions import questions
 from xlbackprop.workbook.sheets.registry import SHEETS
@@ -83,7 +83,7 @@ def _sheets(page: Page, row: int, titles: tuple[str, ...]) -> int:
 
 
 def _notation(page: Page, row: int, lesson: Lesson) -> int:
-    typesetter = Typesetter(lesson.derivation.typeset)
+    typesetter = lesson.typesetter
     page.section(row, "DE", "The notation")
     for symbol, role, words in _entries(lesson):
         row += 1

@@ -9,7 +9,7 @@ from msgspec import Struct
 from xlbackprop.derivation import Role
 from xlbackprop.ground.grid import column_letter
 from xlbackprop.network import short_label
-from xlbackprop.symbols import Mathematics, Numbers, Symbol, Typesetter, short
+from xlbackprop.symbols import Mathematics, Numbers, Symbol, short
 from xlbackprop.walkthrough import GIVEN, UPDATE_HEADING, Lesson, givens, moment, on_paper, sections, updates
 from xlbackprop.workbook.sheets.walkthrough import put_arrow
 from xlbackprop.workbook.sheets.your_turn import exercise_lines
@@ -110,7 +110,7 @@ def _title(page: Page, lesson: Lesson, *, solved: bool) -> None:
 def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
     """The list of what is given and what is to be calculated."""
     page = Page(workbook, "Answers" if solved else "Worksheet")
-    typesetter = Typesetter(lesson.derivation.typeset)
+    typesetter = lesson.typesetter
     now = moment(lesson.derivation, lesson.trace, lesson.iteration)
     for letter, width in _WIDTHS.items():
         page.widths(letter, width)

@@ -126,8 +126,8 @@ def exercise_lines(derivation: Derivation) -> tuple[ExerciseLine, ...]:
     """
     wanted = _reaching(derivation) | set(compact(derivation))
     listed = [name for section in sections(derivation) for name in section.names if name in wanted]
-    known = {*listed, *derivation.given}
-    lines = {name: derivation.expanded(name, known - {name}) for name in listed}
+    known = frozenset((*listed, *derivation.given))
+    lines = {name: derivation.expanded(name, known) for name in listed}
     lines |= {updated_name(name): derivation.update(name) for name in derivation.learned}
     candidates = [name for name, expression in lines.items() if _is_work(derivation, name, expression)]
     places = {name: derivation.siblings(name).index(name) for name in candidates if name in derivation.quantities}
@@ -187,6 +187,8 @@ class _Exercise(Lines):
         self._rows: dict[str, int] = {}
         self._known = dict(self._values)
         self._updated: dict[str, Expression] = {}
+        learned = self._derivation.learned
+        self._update_uses = {name: {each.label for each in symbols(self._derivation.update(name))} for name in learned}
         self._backward, self._reaching = _reaching(self._derivation), dict[str, Expression]()
         self._true: dict[str, str] = {}
         self._used: dict[str, str] = {}
@@ -277,10 +279,9 @@ class _Exercise(Lines):
         """Once a gradient is known, so is what its weight will become, where that takes nothing else."""
         if name in self._backward:
             self._reaching[name] = self._questions[name].expression
-        for learned in self._derivation.learned:
-            update = self._derivation.update(learned)
-            if name in (used := {symbol.label for symbol in symbols(update)}) and used <= self._used.keys():
-                self._updated[learned] = update
+        for learned, used in self._update_uses.items():
+            if name in used and used <= self._used.keys():
+                self._updated[learned] = self._derivation.update(learned)
 
     def _given(self, given: Given) -> None:
         self.row += 1

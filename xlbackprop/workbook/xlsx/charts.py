@@ -207,14 +207,9 @@ _GRID = f"<majorGridlines><spPr><a:ln>{filled('E0E0E0')}{SOLID}</a:ln></spPr></m
 def _numbers(reference: str, values: Sequence[float]) -> str:
     """The numbers of a curve as XML: where they stand, and what they are, where there are any."""
     stored = values if len(values) <= _MOST_STORED else ()
-    texts = spelled([0.0 if math.isnan(value) else value for value in stored])
-    points = "".join(
-        [
-            f'<pt idx="{index}"><v>{text}</v></pt>'
-            for index, (value, text) in enumerate(zip(stored, texts, strict=True))
-            if not math.isnan(value)
-        ]
-    )
+    known = [index for index, value in enumerate(stored) if not math.isnan(value)]
+    texts = spelled([stored[index] for index in known])
+    points = "".join([f'<pt idx="{index}"><v>{text}</v></pt>' for index, text in zip(known, texts, strict=True)])
     cache = f'<numCache><formatCode>{theme.PLAIN_FORMAT}</formatCode><ptCount val="{len(values)}"/>{points}</numCache>'
     return f"<numRef><f>{escaped(reference)}</f>{cache}</numRef>"
 

@@ -127,7 +127,7 @@ def rows_of(content: SheetContent, listener: Listener) -> Iterator[str]:
     for block in content.blocks:
         blocks.append((block.rows, block.first_column, _block_cells(block, shared)))
         shared += len(block.columns)
-    numbers = (row for row, _ in groupby(merge(sorted(singles), *(block.rows for block in content.blocks))))
+    numbers = (row for row, _ in groupby(merge(sorted(singles), *{block.rows for block in content.blocks})))
     last = max([*singles, *(block.rows[-1] for block in content.blocks)], default=0)
     while chunk := list(islice(numbers, _ROWS_A_CHUNK)):
         yield "".join([_row(row, content.heights.get(row), singles.get(row, ()), blocks) for row in chunk])
@@ -152,7 +152,7 @@ def _row(
     pieces = [(column, _cell(cell)) for column, cell in singles]
     pieces += [(column, next(cells)) for rows, column, cells in blocks if row in rows]
     attributes = "" if height is None else f' ht="{height:.15g}" customHeight="1"'
-    return f'<row r="{row}"{attributes}>{"".join(piece for _, piece in sorted(pieces))}</row>'
+    return f'<row r="{row}"{attributes}>{"".join([piece for _, piece in sorted(pieces)])}</row>'
 
 
 def _cell(cell: Cell) -> str:

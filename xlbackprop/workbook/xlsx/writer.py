@@ -115,12 +115,12 @@ class _Writer:
     def _open(self, path: str, size: int) -> IO[bytes]:
         """A part of so many characters at most to write to, which carries no time of writing."""
         entry = ZipInfo(path, date_time=_FIRST_ZIP_DAY)
-        entry.compress_type = ZIP_DEFLATED
         entry.external_attr = 0o600 << 16
         # the large kind of entry, for what may pass two gigabytes, is refused by some readers, so that no other has it
         stream = self._archive.open(entry, "w", force_zip64=size > 1 << 30)
         level = _FAST_LEVEL if size > _VERY_LARGE else _LEVEL
-        # zipfile passes no strategy on
+        # zipfile passes no strategy on, and makes a compressor of its own for what is to be deflated when it is opened
+        entry.compress_type = ZIP_DEFLATED
         stream._compressor = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, strategy=_STRATEGY)  # type: ignore[attr-defined]
         return stream
 
