@@ -60,6 +60,13 @@ def is_left_to_calculation(calculation: CalculationVerdict | None, table: Iterat
     return len(table.steps) == 1 and any(training.steps > 1 for training in here)
 
 
+def is_misread(calculation: CalculationVerdict | None, verdict: Verdict) -> bool:
+    """Whether most lines differ from what their labels seem to say, where the calculation says what they are."""
+    if calculation is None or verdict.table.certain or verdict.found.sheet not in calculation.covered:
+        return False
+    return 2 * len(verdict.findings) > len(verdict.table.lines)
+
+
 def judged(
     book: Book,
     trees: Trees,

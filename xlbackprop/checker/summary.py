@@ -16,7 +16,7 @@ from xlbackprop.checker.confirmation import confirmed
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.values import Values
-from xlbackprop.checker.judgement.numberless import error_cells, numberless_cells, unread_cells
+from xlbackprop.checker.judgement.numberless import empty_given_cells, error_cells, numberless_cells, unread_cells
 from xlbackprop.checker.judgement.slip_search import Budget
 from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.effect import effect
@@ -76,6 +76,11 @@ def summary(
         if not (findings or recalculated.problem)
         and (unread_places := unread_cells(verdict.table, recalculated.values))
     ]
+    unread += [
+        f"{verdict.found.sheet}!{shortened(ranges(empty))} is read, but empty"
+        for verdict in ours
+        if (empty := empty_given_cells(verdict.table))
+    ]
     told_not = (*unread, *numbers.doubts, *held.doubts, *_not_judged(verdicts, trainings, calculation))
     not_judged = tuple(dict.fromkeys(told_not))
     doubts = [*unread, *numbers.doubts, *held.doubts, *(() if calculation is None else _loose(calculation, ours))]
@@ -85,7 +90,7 @@ def summary(
     rows = sum(table.rows for table in found)
     where = f"{count(len(found), 'table')} with {count(rows, 'row')}"
     if doubts and not findings:
-        declined = f"not all could be judged of {where}: {'; '.join(doubts)}"
+        declined = f"not all could be judged of {where}: {'; '.join(dict.fromkeys(doubts))}"
         return Report(str(path), "not_recognised", declined, found, (), tuple(notes), judged, not_judged)
     if not findings:
         number = sum(verdict.judged for verdict in ours) + sum(len(training.cells) for training in trainings)

@@ -84,6 +84,23 @@ def unread_cells(table: IterationTable, recalculated: Values) -> list[Coordinate
     )
 
 
+def empty_given_cells(table: IterationTable) -> list[Coordinates]:
+    """The cells of inputs, targets and biases that hold nothing and that a formula of their own step reads."""
+    given = [(name, line) for name, line in table.lines.items() if _GIVEN.fullmatch(name)]
+    found = []
+    for stretch in table.stretches:
+        empty = {table.place(name, stretch.start) for name, line in given if table.on(line, stretch.start) is None}
+        cells = ((table.place(name, stretch.start), table.on(line, stretch.start)) for name, line in table.lines.items())
+        read = {
+            reference.at(table.sheet.name, *place)[1:]
+            for place, cell in (cells if empty else ())
+            if cell is not None and cell.formula is not None
+            for reference in cell.formula.references
+        }
+        found += empty & read
+    return sorted(found)
+
+
 def _is_whole(cells: Sequence[Cell | None]) -> bool:
     """Whether a row is one of calculation; the last may hold the updates alone."""
     return 4 * (len(cells) - cells.count(None)) > 3 * len(cells)
