@@ -116,7 +116,7 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
         for number, slot in enumerate(program.slots):
             if slot.size != 1:
                 continue
-            for other in dict.fromkeys([*unused, *_of_siblings(graph, forward, node, slot.start)]):
+            for other in dict.fromkeys([*unused, *_of_siblings(graph, step.nodes, node, slot.start)]):
                 if other == node or (level[other] >= level[node] and not is_cut[other]):
                     continue
                 changed = operands.copy()
@@ -249,16 +249,19 @@ def _usual(graph: Graph, node: int) -> str:
     return ""
 
 
-def _of_siblings(graph: Graph, forward: list[int], node: int, slot: int) -> Iterator[int]:
-    """What formulas of the same build read, where this one reads one cell twice and they do not."""
+def _of_siblings(graph: Graph, nodes: Iterable[int], node: int, slot: int) -> Iterator[int]:
+    """What may belong in place of a cell that a formula reads twice: what formulas of the same build read, where they
+    read nothing twice, and calculated cells of the build of that cell."""
     operands = graph.operands(node).tolist()
     if operands.count(operands[slot]) < 2:
         return
-    build = skeleton(graph, node)
-    for other in forward:
+    build, doubled = skeleton(graph, node), operands[slot]
+    for other in nodes:
         read = graph.operands(other).tolist()
         if other != node and skeleton(graph, other) == build and len(set(read)) == len(read):
             yield from (cell for cell in read if cell > TEXT and cell not in operands)
+        if other not in operands and graph.is_formula(doubled) and skeleton(graph, other) == skeleton(graph, doubled):
+            yield other
 
 
 def _unused(model: Model, descent: Descent, step: Step, parameters: list[int]) -> list[int]:

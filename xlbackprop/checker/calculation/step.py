@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from xlbackprop.checker.calculation.graph import TEXT
+from xlbackprop.checker.calculation.graph import TEXT, skeleton
 from xlbackprop.checker.calculation.model import Descent, Model
 from xlbackprop.checker.calculation.program import Identities, Program
 from xlbackprop.checker.calculation.worlds import FREE
@@ -111,9 +111,14 @@ class Step:
         self.forward = [node for node in self.nodes if node in self.adjoints]
 
     def _reached(self, parameter: int) -> list[int]:
-        """The cells that depend on a parameter or on another one of the same forward pass, up to the updates."""
+        """The cells that depend on a parameter or on another one of the same forward pass, up to the updates.
+
+        What is built like a cell of this forward pass and is read beside it belongs to it too, even where the loss does
+        not depend on it: a sum that should read it may not.
+        """
         model, graph = self.model, self.graph
         is_forward = (np.nan_to_num(self.descent.adjoint) != 0).any(axis=1)
+        builds: set[str] = set()
         given = {parameter}
         found: set[int] = set()
         ahead = [parameter]
@@ -121,8 +126,12 @@ class Step:
             node = ahead.pop()
             reached = [other for other in graph.readers(node).tolist() if other not in found]
             if node not in given and is_forward[node]:
+                builds.add(skeleton(graph, node))
+            if node not in given and not model.evaluation.is_cut[node]:
                 for other in graph.operands(node).tolist():
                     if not model.depends[other] or other in given or other in found:
+                        continue
+                    if not is_forward[node] and skeleton(graph, other) not in builds:
                         continue
                     if model.evaluation.is_cut[other] or not graph.is_formula(other):
                         given.add(other)
