@@ -8,9 +8,11 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.utils import get_column_letter
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.formula import ArrayFormula
 
+from tests import handmade
 from tests.reports import check
 from xlbackprop.checker.file.book import read
 from xlbackprop.checker.report.findings import Report
@@ -230,3 +232,43 @@ def test_what_should_be_an_update_and_is_none_is_found(row: int, cell: str, tmp_
     source = {"D": "A", "E": "B"}[cell[0]]
     expected = f"={cell[0]}{row - 1}+" + step.format(p=row - 1, x=f"{source}{row - 1}")
     assert [(cells, formula) for cells, _, formula in told(report)] == [((cell,), expected)]
+
+
+SEQUENTIAL: dict[str, str] = {
+    "w11": "[w11-]+$G$31*[delta1-]*[x1-]",
+    "w21": "[w21-]+$G$31*[delta1-]*[x2-]",
+    "b1": "[b1-]+$G$31*[delta1-]",
+    "w12": "[w12-]+$G$31*[delta2-]*[x1-]",
+    "w22": "[w22-]+$G$31*[delta2-]*[x2-]",
+    "b2": "[b2-]+$G$31*[delta2-]",
+    "v1": "[v1-]+$G$31*[delta-]*[out1-]",
+    "v2": "[v2-]+$G$31*[delta-]*[out2-]",
+    "c": "[c-]+$G$31*[delta-]",
+    "net1": "[w11]*[x1]+[w21]*[x2]+[b1]",
+    "out1": "1/(1+EXP(-[net1]))",
+    "net2": "[w12]*[x1]+[w22]*[x2]+[b2]",
+    "out2": "1/(1+EXP(-[net2]))",
+    "net": "[v1]*[out1]+[v2]*[out2]+[c]",
+    "y": "1/(1+EXP(-[net]))",
+    "error": "[target]-[y]",
+    "delta": "[error]*[y]*(1-[y])",
+    "delta1": "[delta]*[v1]*[out1]*(1-[out1])",
+    "delta2": "[delta]*[v2]*[out2]*(1-[out2])",
+}
+"""Hidden units called out1 and out2: by their labels it is a network of two outputs."""
+
+
+@pytest.mark.parametrize("delta2", ["[delta]*[v2]*[out2]*(1-[out2])", "[delta]*[v1]*[out2]*(1-[out2])"])
+def test_labels_that_most_lines_contradict_accuse_nothing(delta2: str, tmp_path: Path) -> None:
+    columns = ["x1", "x2", "target", *SEQUENTIAL]
+    changes: dict[str | tuple[str, int], str | float | None] = {}
+    for row, sample in enumerate([(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0)] * 3, handmade.FIRST):
+        changes |= {(name, row): number for name, number in zip(columns, sample, strict=False)}
+    for index, name in enumerate(list(SEQUENTIAL)[:9]):
+        changes[name, handmade.FIRST] = (0.5, 0.4, -0.1, 0.9, 1, 0.2, -1.2, 1.1, 0.3)[index]
+    rules = SEQUENTIAL | {"delta2": delta2}
+    report = check(handmade.write(tmp_path / "s.xlsx", changes, columns=columns, formulas=rules, rows=12))
+    last = get_column_letter(len(columns))
+    is_wrong = delta2 != SEQUENTIAL["delta2"]
+    rows = f"{last}{handmade.FIRST}:{last}{handmade.FIRST + 11}"
+    assert [finding.cells for finding in report.findings] == [(rows,)] * is_wrong, report

@@ -96,3 +96,14 @@ def test_only_sheets_that_are_judged_are_read(tmp_path: Path) -> None:
     assert found.report.status == "ok"
     assert found.book is not None
     assert [sheet.name for sheet in found.book.sheets if sheet.is_read] == ["Walkthrough"]
+
+
+@pytest.mark.parametrize(("template", "cell"), [("classic", "A33"), ("classic", "D33"), ("and-or", "L33")])
+def test_an_emptied_input_target_or_bias_is_named(template: str, cell: str, tmp_path: Path) -> None:
+    path = build(replace(load(template), iterations=3), tmp_path / "ours.xlsx", sheets=["walkthrough"])
+    book = openpyxl.load_workbook(path)
+    book["Walkthrough"][cell].value = None
+    book.save(path)
+    report = check(path)
+    assert report.status == "not_recognised"
+    assert f"Walkthrough!{cell} is read, but empty" in report.message

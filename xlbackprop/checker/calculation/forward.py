@@ -24,11 +24,14 @@ from xlbackprop.checker.calculation.step import (
     slopes_of,
 )
 from xlbackprop.checker.calculation.threads import Neighbours
+from xlbackprop.checker.file.formula import Node, leaves
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.engine import Array
+from xlbackprop.ground.grid import address
 
 _NUMBERS_A_CELL = 1_000
 """Calculating a cell of a step anew, with its derivatives, takes as long as comparing so many numbers."""
+_FEWEST_IN_RANGE = 2
 _MOST_OF_A_LINE = 0.75
 """Cells with one formula that make another one in their row or column a stranger."""
 
@@ -99,6 +102,7 @@ def _mistake_in(step: Step, change: Change, right: Array, parameter: int) -> Mis
 
 def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Iterator[Change]:
     graph, forward = model.graph, [node for node in step.forward if node in set(step.nodes)]
+    fellows = [node for node in step.nodes if not model.evaluation.is_cut[node]]
     for node in dict.fromkeys([*forward, *step.nodes]):
         text = _usual(graph, node)
         known = graph.read(text, node) if text else None
@@ -116,7 +120,7 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
         for number, slot in enumerate(program.slots):
             if slot.size != 1:
                 continue
-            for other in dict.fromkeys([*unused, *_of_siblings(graph, step.nodes, node, slot.start)]):
+            for other in dict.fromkeys([*unused, *_of_siblings(graph, fellows, node, slot.start)]):
                 if other == node or (level[other] >= level[node] and not is_cut[other]):
                     continue
                 changed = operands.copy()
@@ -128,6 +132,8 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
                 change = Change(node, program, changed, text, words)
                 yield replace(change, others=tuple(_same(graph, forward, change)))
     yield from _with_term(model, forward, [node for node in unused if node in set(model.parameters.tolist())])
+    yield from _with_fellow(graph, forward, fellows)
+    yield from _with_other_ends(graph, forward)
 
 
 def _with_term(model: Model, forward: list[int], unused: list[int]) -> Iterator[Change]:
@@ -148,11 +154,81 @@ def _with_term(model: Model, forward: list[int], unused: list[int]) -> Iterator[
                 if other > TEXT and other not in parameters and other not in own
             ]
             for term in terms:
-                text = f"{whole}+{term}"
-                known = graph.read(text, node)
-                if known is not None:
-                    change = Change(node, *known, text, f"lacks the term {term}", "missing_term")
-                    yield replace(change, others=tuple(_same(graph, forward, change)))
+                yield from _changed_to(
+                    graph, forward, node, f"{whole}+{term}", "missing_term", f"lacks the term {term}"
+                )
+
+
+def _with_fellow(graph: Graph, forward: list[int], nodes: Iterable[int]) -> Iterator[Change]:
+    """The sums that read all but one of some cells of one build, with that one too."""
+    builds: dict[str, list[int]] = defaultdict(list)
+    for node in nodes:
+        builds[skeleton(graph, node)].append(node)
+    for node in forward:
+        operands, kind = graph.operands(node).tolist(), graph.kind(node)
+        assert kind is not None
+        for build in dict.fromkeys(skeleton(graph, operand) for operand in operands if graph.is_formula(operand)):
+            left = [other for other in builds[build] if other != node and other not in operands]
+            if len(left) != 1:
+                continue
+            for term in _terms(kind.program.tree):
+                slots = {leaf[1] for leaf in leaves(term) if leaf[0] == "slot"}
+                read = {operands[kind.program.slots[slot].start] for slot in slots}
+                is_single = not any(kind.program.slots[slot].is_range for slot in slots)
+                if is_single and len(read) == 1 and skeleton(graph, read.pop()) == build:
+                    added = rewritten(graph, node, term, dict.fromkeys(slots, left[0]))[1:]
+                    text = f"{rewritten(graph, node, kind.program.tree, {})}+{added}"
+                    words = f"leaves out {named(graph, left[0])}"
+                    yield from _changed_to(graph, forward, node, text, "missing_term", words)
+                    break
+
+
+def _with_other_ends(graph: Graph, forward: list[int]) -> Iterator[Change]:
+    """The formulas with a range that ends before a cell of the build of all others, or with one that is unlike them."""
+    for node in forward:
+        operands, kind = graph.operands(node).tolist(), graph.kind(node)
+        assert kind is not None
+        for number, slot in enumerate(kind.program.slots):
+            cells = operands[slot.start : slot.start + slot.size]
+            if slot.size < _FEWEST_IN_RANGE or not slot.is_range or min(cells) <= TEXT:
+                continue
+            places = [graph.positions[cell] for cell in cells]
+            down, across = (places[1][axis] - places[0][axis] for axis in (1, 2))
+            for end, far in ((-1, 1), (0, -1)):
+                sheet, row, column = places[end]
+                beyond = graph.node((sheet, row + far * down, column + far * across))
+                builds = [skeleton(graph, cell) for cell in cells]
+                odd = builds.pop(end)
+                if len(set(builds)) != 1 or not builds[0]:
+                    continue
+                if odd != builds[0]:
+                    ends = places[:-1] if end else places[1:]
+                    mistake, words = "extra_term", f"takes in {named(graph, cells[end])}"
+                elif beyond > TEXT and skeleton(graph, beyond) == odd:
+                    ends = [*places, graph.positions[beyond]][:: 1 if end else -1]
+                    mistake, words = "missing_term", f"leaves out {named(graph, beyond)}"
+                else:
+                    continue
+                shown = f"{address(*min(ends)[1:])}:{address(*max(ends)[1:])}"
+                text = rewritten(graph, node, kind.program.tree, {}, {number: shown})
+                yield from _changed_to(graph, forward, node, text, mistake, words)
+
+
+def _changed_to(graph: Graph, forward: list[int], node: int, text: str, kind: str, words: str) -> Iterator[Change]:
+    """A cell with another formula, where that can be read."""
+    known = graph.read(text, node)
+    if known is not None:
+        change = Change(node, *known, text, words, kind)
+        yield replace(change, others=tuple(_same(graph, forward, change)))
+
+
+def _terms(tree: Node) -> Iterator[Node]:
+    """What a formula adds up, the last first; the whole of one that adds nothing."""
+    if tree[0] == "+":
+        yield from _terms(tree[2])
+        yield from _terms(tree[1])
+    else:
+        yield tree
 
 
 def _same(graph: Graph, forward: list[int], change: Change) -> Iterator[Change]:
@@ -250,17 +326,22 @@ def _usual(graph: Graph, node: int) -> str:
 
 
 def _of_siblings(graph: Graph, nodes: Iterable[int], node: int, slot: int) -> Iterator[int]:
-    """What may belong in place of a cell that a formula reads twice: what formulas of the same build read, where they
-    read nothing twice, and calculated cells of the build of that cell."""
+    """What may belong in place of a cell that a formula reads twice, or that is unlike all others that it reads.
+
+    That is what formulas of the same build read, where they read nothing twice, and cells of the build of the others.
+    """
     operands = graph.operands(node).tolist()
-    if operands.count(operands[slot]) < 2:
+    builds = {skeleton(graph, operand) for index, operand in enumerate(operands) if index != slot}
+    is_unlike = len(operands) > 2 and len(builds) == 1 and skeleton(graph, operands[slot]) not in builds
+    if operands.count(operands[slot]) < 2 and not is_unlike:
         return
-    build, doubled = skeleton(graph, node), operands[slot]
+    fellow = builds.pop() if is_unlike else skeleton(graph, operands[slot])
     for other in nodes:
         read = graph.operands(other).tolist()
-        if other != node and skeleton(graph, other) == build and len(set(read)) == len(read):
+        is_sibling = other != node and skeleton(graph, other) == skeleton(graph, node)
+        if is_sibling and not is_unlike and len(set(read)) == len(read):
             yield from (cell for cell in read if cell > TEXT and cell not in operands)
-        if other not in operands and graph.is_formula(doubled) and skeleton(graph, other) == skeleton(graph, doubled):
+        if fellow and other not in operands and skeleton(graph, other) == fellow:
             yield other
 
 

@@ -12,6 +12,7 @@ from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
 from xlbackprop.checker.calculation.model import Flags, Loss, Mistake, Model
 from xlbackprop.checker.calculation.names import named
 from xlbackprop.checker.calculation.repair import rewritten
+from xlbackprop.checker.calculation.step import alike, slopes_of
 from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import Node, parts
 from xlbackprop.engine import Array
@@ -132,11 +133,17 @@ def _with_target(model: Model, output: int, target: int, right: int) -> Iterator
 
 
 def rule_doubts(model: Model, loss: Loss) -> Iterator[str]:
-    """A loss of the outputs that has cells, though the updates descend another one that has none, in words."""
+    """Why updates descend no loss that is meant, in words: one of the outputs has cells, and they descend another one
+    that has none; or none has their rule as its derivative."""
     graph, seen = model.graph, model.evaluation.seen
     for cell, (output, target) in list(zip(loss.cells, loss.errors, strict=False))[:_FIRST]:
         one, other = seen[output], seen[target]
         if np.isin(one[np.isfinite(one)], (-1.0, 0.0, 1.0)).all():
+            return
+        sheet = graph.positions[output][0]
+        if cell != output and not bool(alike(_slope(model, output, cell, {}), one * (1 - one))):
+            shown = named(graph, output, sheet)
+            yield f"{sheet}: the updates go by (t − y)·x, the derivative of no loss: {shown} is no sigmoid or softmax"
             return
         for node in np.intersect1d(graph.readers(output), graph.readers(target)).tolist():
             if set(graph.operands(node).tolist()) == {output, target} and _is_loss(seen[node], one, other):
@@ -145,6 +152,20 @@ def rule_doubts(model: Model, loss: Loss) -> Iterator[str]:
                     shown = named(graph, node, sheet)
                     yield f"{sheet}: the updates go down {rule_words(model, loss)}, not by that of {shown}"
                     return
+
+
+def _slope(model: Model, output: int, cell: int, known: dict[int, Array]) -> Array:
+    """The derivative of a cell by another one that it is calculated from."""
+    if output not in known:
+        graph, evaluation = model.graph, model.evaluation
+        slope: Array = np.full(evaluation.worlds, float(output == cell))
+        kind, operands = graph.kind(output), graph.operands(output)
+        if kind is not None and output != cell and not evaluation.is_cut[output] and model.depends[output]:
+            known[output] = np.zeros_like(slope)
+            slopes = slopes_of(kind.program, operands, evaluation.seen[operands])
+            slope = sum((one * _slope(model, other, cell, known) for other, one in slopes.items()), slope)
+        known[output] = slope
+    return known[output]
 
 
 def _is_square(values: Array, output: Array, target: Array) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -11,8 +12,9 @@ import numpy.typing as npt
 from xlbackprop.checker.calculation.graph import TEXT, skeleton
 from xlbackprop.checker.calculation.model import Descent, Model
 from xlbackprop.checker.calculation.program import Identities, Program
+from xlbackprop.checker.calculation.threads import is_steps_away
 from xlbackprop.checker.calculation.worlds import FREE
-from xlbackprop.checker.file.formula import UnsupportedError
+from xlbackprop.checker.file.formula import Position, UnsupportedError
 from xlbackprop.engine import Array
 
 CLOSENESS = 1e-7
@@ -113,12 +115,12 @@ class Step:
     def _reached(self, parameter: int) -> list[int]:
         """The cells that depend on a parameter or on another one of the same forward pass, up to the updates.
 
-        What is built like a cell of this forward pass and is read beside it belongs to it too, even where the loss does
-        not depend on it: a sum that should read it may not.
+        What is built like a cell of this forward pass and stands beside it in the same step belongs to it too, even
+        where the loss does not depend on it: a sum that should read it may not.
         """
         model, graph = self.model, self.graph
         is_forward = (np.nan_to_num(self.descent.adjoint) != 0).any(axis=1)
-        builds: set[str] = set()
+        builds: dict[str, list[Position]] = defaultdict(list)
         given = {parameter}
         found: set[int] = set()
         ahead = [parameter]
@@ -126,12 +128,12 @@ class Step:
             node = ahead.pop()
             reached = [other for other in graph.readers(node).tolist() if other not in found]
             if node not in given and is_forward[node]:
-                builds.add(skeleton(graph, node))
+                builds[skeleton(graph, node)].append(graph.positions[node])
             if node not in given and not model.evaluation.is_cut[node]:
                 for other in graph.operands(node).tolist():
                     if not model.depends[other] or other in given or other in found:
                         continue
-                    if not is_forward[node] and skeleton(graph, other) not in builds:
+                    if not is_forward[node] and not self._is_beside(other, builds.get(skeleton(graph, other), ())):
                         continue
                     if model.evaluation.is_cut[other] or not graph.is_formula(other):
                         given.add(other)
@@ -147,6 +149,18 @@ class Step:
         found |= set(self._read_by_one(found))
         level = model.evaluation.order.level
         return sorted(found, key=lambda node: int(level[node]))
+
+    def _is_beside(self, node: int, places: Iterable[Position]) -> bool:
+        """Whether a cell stands in a row or column with others, and is none of them in another step."""
+        here = self.graph.positions[node]
+        move = self.model.threads.usual_moves.get(here[0])
+        is_near = False
+        for place in places:
+            if place[0] == here[0] and (place[1] == here[1] or place[2] == here[2]):
+                if move is not None and is_steps_away(place, here, move):
+                    return False
+                is_near = True
+        return is_near
 
     def _read_by_one(self, nodes: Iterable[int]) -> Iterator[int]:
         """The formula cells that only one update reads, such as a change that is made with another step's numbers."""

@@ -18,6 +18,10 @@ OWN = 2
 """Worlds in which the parameters are others, and all other numbers are those of the sheet."""
 WORLDS = FREE + OWN
 
+_MOST_READERS = 50
+"""Formulas that are asked what they read a number as; the others are filled from these."""
+_MOST_CLASSES = 100
+"""Cells of a range that may be one sample's targets; a longer one holds those of many samples."""
 _SEED = 1986
 
 
@@ -72,27 +76,45 @@ def _keep_shares(graph: Graph, given: Array) -> None:
             if cell.formula is None and cell.number in (0.0, 1.0):
                 rows.setdefault(row, []).append((column, cell.number))
                 columns.setdefault(column, []).append((row, cell.number))
-        runs = [[(row, column) for column in run] for row, cells in rows.items() for run in _shares(cells)]
-        across = {place for run in runs for place in run}
-        downwards = [[(row, column) for row in run] for column, cells in columns.items() for run in _shares(cells)]
-        runs += [run for run in downwards if across.isdisjoint(run)]
-        for run in runs:
-            nodes = [graph.node((sheet.name, *place)) for place in run]
-            given[nodes, :FREE] /= given[nodes, :FREE].sum(axis=0)
+        across = [[(graph.node((sheet.name, row, n)), n, one) for n, one in cells] for row, cells in rows.items()]
+        down = [
+            [(graph.node((sheet.name, n, column)), n, one) for n, one in cells] for column, cells in columns.items()
+        ]
+        shares = [run for cells in across for run in _shares(graph, cells)]
+        held = {node for run in shares for node in run}
+        shares += [run for cells in down for run in _shares(graph, cells) if held.isdisjoint(run)]
+        for run in shares:
+            given[run, :FREE] /= given[run, :FREE].sum(axis=0)
 
 
-def _shares(cells: list[tuple[int, float]]) -> Iterator[list[int]]:
-    """The places of the runs without a gap whose numbers sum to 1."""
-    for run in _runs(sorted(cells)):
-        if len(run) > 1 and sum(number for _, number in run) == 1.0:
-            yield [place for place, _ in run]
+def _shares(graph: Graph, cells: list[tuple[int, int, float]]) -> Iterator[list[int]]:
+    """The nodes of the runs without a gap whose numbers sum to 1 and that the same formulas read.
+
+    Args:
+        graph: the workbook.
+        cells: node, place and number of each cell of a row or column.
+    """
+    runs: list[list[tuple[int, int, float]]] = []
+    used: set[tuple[str, int]] = set()
+    for node, place, number in sorted(cells, key=lambda cell: cell[1]):
+        uses = _uses(graph, node)
+        if not runs or runs[-1][-1][1] != place - 1 or (uses and used and uses.isdisjoint(used)):
+            runs.append([])
+        runs[-1].append((node, place, number))
+        used = uses
+    for run in runs:
+        if len(run) > 1 and sum(number for *_, number in run) == 1.0:
+            yield [node for node, *_ in run]
 
 
-def _runs(cells: list[tuple[int, float]]) -> list[list[tuple[int, float]]]:
-    runs: list[list[tuple[int, float]]] = []
-    for column, number in cells:
-        if runs and runs[-1][-1][0] == column - 1:
-            runs[-1].append((column, number))
-        else:
-            runs.append([(column, number)])
-    return runs
+def _uses(graph: Graph, node: int) -> set[tuple[str, int]]:
+    """The builds of the formulas that read a cell, and where in these it stands."""
+    found = set()
+    for reader in graph.readers(node)[:_MOST_READERS].tolist():
+        kind = graph.kind(reader)
+        assert kind is not None
+        for number, slot in enumerate(kind.program.slots):
+            read = graph.operands(reader)[slot.start : slot.start + slot.size]
+            if slot.size <= _MOST_CLASSES and node in read.tolist():
+                found.add((kind.program.build, number))
+    return found

@@ -87,10 +87,12 @@ def unread_cells(table: IterationTable, recalculated: Values) -> list[Coordinate
 def empty_given_cells(table: IterationTable) -> list[Coordinates]:
     """The cells of inputs, targets and biases that hold nothing and that a formula of their own step reads."""
     given = [(name, line) for name, line in table.lines.items() if _GIVEN.fullmatch(name)]
-    found = []
+    found: list[Coordinates] = []
     for stretch in table.stretches:
         empty = {table.place(name, stretch.start) for name, line in given if table.on(line, stretch.start) is None}
-        cells = ((table.place(name, stretch.start), table.on(line, stretch.start)) for name, line in table.lines.items())
+        cells = (
+            (table.place(name, stretch.start), table.on(line, stretch.start)) for name, line in table.lines.items()
+        )
         read = {
             reference.at(table.sheet.name, *place)[1:]
             for place, cell in (cells if empty else ())
