@@ -14,7 +14,7 @@ import pytest
 
 from tests import judges
 from xlbackprop import UserError, build, load, train
-from xlbackprop.workbook.printing import render
+from xlbackprop.workbook.printing import handout, render
 
 
 @pytest.fixture
@@ -71,7 +71,9 @@ def test_a_failing_program_leaves_nothing_behind(script: str, message: str, work
 def test_a_missing_workbook_and_a_file_for_a_folder_are_named(workbook: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.xlsx: there is no such file"):
         render(tmp_path / "none.xlsx")
-    with pytest.raises(UserError, match="is a file, expected a folder"):
+    with pytest.raises(
+        UserError, match=r"found .*class \[1\]\.xlsx, expected a folder, or a file name that ends in \.pdf"
+    ):
         render(workbook, workbook)
     with pytest.raises(UserError, match="this is a folder"):
         render(tmp_path)
@@ -80,9 +82,55 @@ def test_a_missing_workbook_and_a_file_for_a_folder_are_named(workbook: Path, tm
         render(tmp_path / "letter.xlsx")
 
 
-def test_a_folder_that_cannot_be_made_is_named(workbook: Path, programs: Path) -> None:
+@pytest.fixture
+def office(programs: Path) -> None:
+    """A program that prints whatever it is given."""
     out = 'while [ $# -gt 1 ]; do [ "$1" = --outdir ] && out=$2; shift; done'
-    pretend(programs, "soffice", f'{out}; echo "%PDF" > "$out/{workbook.stem}.pdf"')
+    pretend(programs, "soffice", f'{out}; name="${{1##*/}}"; echo "%PDF" > "$out/${{name%.*}}.pdf"')
+
+
+@pytest.mark.parametrize(
+    ("output", "written"),
+    [
+        ("lesson.pdf", "lesson.pdf"),
+        ("new/Lesson.PDF", "new/Lesson.pdf"),
+        ("new", "new/a class [1].pdf"),
+        ("v1.0", "v1.0/a class [1].pdf"),
+        ("made.pdf", "made.pdf/a class [1].pdf"),
+        ("lesson.xlsx", None),
+        ("lesson.png", None),
+    ],
+)
+def test_what_is_printed_goes_where_its_name_says(
+    output: str, written: str | None, workbook: Path, office: None, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    (folder / "made.pdf").mkdir(parents=True)
+    if written is None:
+        with pytest.raises(UserError, match=rf"found .*{output}, expected a folder, or a file name that ends in \.pdf"):
+            render(workbook, folder / output)
+    else:
+        assert render(workbook, folder / output) == [folder / written]
+    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    assert files == ([written] if written else [])
+
+
+def test_pictures_need_a_folder(workbook: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"found .*page\.pdf, expected a folder$"):
+        render(workbook, tmp_path / "page.pdf", format="png")
+
+
+@pytest.mark.parametrize(
+    ("output", "names"),
+    [("", ["mine-worksheet.pdf", "mine-answers.pdf"]), ("monday.pdf", ["monday.pdf", "monday-answers.pdf"])],
+)
+def test_a_worksheet_is_called_as_one_asks_for_it(output: str, names: list[str], office: None, tmp_path: Path) -> None:
+    written = handout(load("and-or"), "mine", tmp_path / output)
+    assert written == [tmp_path / name for name in names]
+    assert all(path.is_file() for path in written)
+
+
+def test_a_folder_that_cannot_be_made_is_named(workbook: Path, office: None) -> None:
     assert render(workbook)[0].read_text() == "%PDF\n"
     with pytest.raises(UserError, match=r"impossible.*cannot be written \(Not a directory\)"):
         render(workbook, workbook / "impossible")

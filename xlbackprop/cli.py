@@ -280,7 +280,13 @@ def render(
     file: Annotated[Path, typer.Argument(parser=_path, metavar="FILE", help="The workbook to print.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", parser=_path, metavar="DIR", help="Where to put it (default: beside FILE)."),
+        typer.Option(
+            "--output",
+            "-o",
+            parser=_path,
+            metavar="DIR|PDF",
+            help="The folder for it (default: that of FILE), or its name.",
+        ),
     ] = None,
     format: Annotated[Handout, typer.Option(help="One document, or one picture a page.")] = "pdf",
     table: Annotated[bool, typer.Option("--table", help="Print the whole table of iterations, and only it.")] = False,
@@ -300,7 +306,13 @@ def handout(
     template: Template = "classic",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", parser=_path, metavar="DIR", help="Where to put them (default: output)."),
+        typer.Option(
+            "--output",
+            "-o",
+            parser=_path,
+            metavar="DIR|PDF",
+            help="The folder for them (default: output), or the name.",
+        ),
     ] = None,
     iteration: Annotated[
         int | None,
@@ -317,7 +329,7 @@ def handout(
     with waiting("printing the worksheet"):
         written = print_handout(definition, Path(template).stem, output or Path("output"), iteration=iteration)
     for path in written:
-        terminal.say(f"Wrote {path}")
+        terminal.say(f"Wrote {path}: {definition.title}")
 
 
 def run() -> None:

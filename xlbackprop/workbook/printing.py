@@ -30,6 +30,8 @@ from xlbackprop.workbook.xlsx.writer import save
 _CONVERTERS = ("pdftoppm",)
 _KINDS = (".xlsx", ".xlsm", ".ods")
 """All of them zip files; anything else LibreOffice would print as a text."""
+_FILES = (".pdf", ".png", ".toml", *_KINDS)
+"""What no folder for printed pages is called like."""
 _PICTURE_RESOLUTION = 110
 """Dots an inch: an A4 page fills a screen of 1280 dots."""
 _PLAIN = "workbook"
@@ -40,13 +42,14 @@ _LONGEST = 300
 
 
 def render(
-    path: str | Path, folder: str | Path | None = None, *, format: str = "pdf", is_table: bool = False
+    path: str | Path, output: str | Path | None = None, *, format: str = "pdf", is_table: bool = False
 ) -> list[Path]:
     """Print a workbook into files that are replaced only by complete new ones.
 
     Args:
         path: the workbook.
-        folder: where the files go, by default beside the workbook; it is made if it does not exist.
+        output: the folder for the files, by default that of the workbook; or the one PDF, by a name that says so.
+            A folder is made if it does not exist.
         format: `pdf` for one file, `png` for one a page.
         is_table: print the whole table of the Walkthrough, and nothing else, into files called `NAME-table`.
 
@@ -60,9 +63,8 @@ def render(
     require_file(path)
     if path.suffix.lower() not in _KINDS or not is_zipfile(path):
         raise UserError(f"{path}: this is no workbook; expected one of {', '.join(_KINDS)}")
-    folder = path.parent if folder is None else Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"-o: {folder} is a file, expected a folder")
+    name = f"{path.stem}-table" if is_table else path.stem
+    folder, name = _place(path.parent if output is None else Path(output), name, format)
     hint = f"or open {path} in a spreadsheet program and export it there"
     office = _require_program(
         LIBREOFFICE, f"LibreOffice is needed to print a workbook; install it from libreoffice.org, {hint}"
@@ -76,17 +78,17 @@ def render(
         printed = _table(path, Path(scratch)) if is_table else _with_plain_name(path, Path(scratch))
         made = _print(office, path, printed, Path(scratch))
         pages = _pictures(converter, path, made) if converter else [made]
-        name = f"{path.stem}-table" if is_table else path.stem
         return [_put(page, folder / f"{name}{page.name.removeprefix(printed.stem)}") for page in pages]
 
 
-def handout(definition: Definition, name: str, folder: str | Path, *, iteration: int | None = None) -> list[Path]:
+def handout(definition: Definition, name: str, output: str | Path, *, iteration: int | None = None) -> list[Path]:
     """Print a worksheet, one iteration to calculate by hand, and its answers.
 
     Args:
         definition: what to calculate; see `load`.
         name: what the files are called by: `NAME-worksheet.pdf` and `NAME-answers.pdf`.
-        folder: where they go; it is made if it does not exist.
+        output: the folder for them, which is made if it does not exist; or the worksheet, by a name that ends in
+            .pdf, with the answers beside it.
         iteration: which one, from 0; None for the first one in which weights move.
 
     Returns:
@@ -97,17 +99,32 @@ def handout(definition: Definition, name: str, folder: str | Path, *, iteration:
     """
     _require_program(LIBREOFFICE, "LibreOffice is needed to print a worksheet; install it from libreoffice.org")
     definition = validated(definition)
+    folder, worksheet = _place(Path(output), f"{name}-worksheet", "pdf")
+    answers = f"{worksheet.removesuffix('-worksheet')}-answers"
     chosen = opening_iteration(definition, iteration)
     lesson = Lesson(definition, fit(definition, "compact"), train(definition), iteration=chosen)
     printed: list[Path] = []
     with tempfile.TemporaryDirectory(prefix="xlbackprop-") as scratch:
-        for kind, solved in (("worksheet", False), ("answers", True)):
+        for called, solved in ((worksheet, False), (answers, True)):
             workbook = empty_workbook(definition)
             pages = put_worksheet(workbook, lesson, solved=solved)
-            path = Path(scratch) / f"{name}-{kind}.xlsx"
+            path = Path(scratch) / f"{called}.xlsx"
             save(workbook, [page.content() for page in pages], path)
-            printed += render(path, folder)
+            printed += render(path, folder / f"{called}.pdf")
     return printed
+
+
+def _place(output: Path, name: str, format: str) -> tuple[Path, str]:
+    """The folder of what is printed and the name that it has there, where a folder or the one file is asked for."""
+    if output.is_dir():
+        return output, name
+    ending = output.suffix.lower()
+    if format == "pdf" and ending == ".pdf":
+        return output.parent, output.stem
+    if output.exists() or ending in _FILES:
+        or_file = ", or a file name that ends in .pdf" if format == "pdf" else ""
+        raise UserError(f"-o: found {output}, expected a folder{or_file}")
+    return output, name
 
 
 def _require_program(names: tuple[str, ...], missing: str) -> str:
