@@ -16,6 +16,7 @@ from tests import judges
 from tests.judges import Cells
 from xlbackprop import Definition, build, load, train
 from xlbackprop.engine.training import evaluate
+from xlbackprop.network.definition import Method
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.workbook.panels import comparison, verdict
 from xlbackprop.workbook.panels.comparison import NAME_ROW
@@ -25,13 +26,19 @@ TITLE = "Learning rates"
 COLUMNS = "BCDEFGHI"
 
 
-def what_happened(losses: Any, slopes: tuple[float, float], small: float, *, saturates: bool, bounded: bool) -> str:
-    """The verdict once more, step by step in NumPy: from the losses, and the largest δ at the start and at the end."""
+def what_happened(
+    losses: Any, slopes: tuple[float, float], small: float, *, saturates: bool, bounded: bool, idle: int = 0
+) -> str:
+    """The verdict once more, step by step in NumPy: from the losses, and the largest δ at the start and at the end.
+
+    Args:
+        idle: how many losses at the end are followed by no update.
+    """
     first, last = losses[0], losses[-1]
-    if len(losses) == 1:
+    if len(losses) - idle == 1:
         return "too short to say"
-    lately = losses[(len(losses) - 1) * 3 // 4 :]
-    rose = "went up, then " if losses.max() > first * (1 + 1e-6) else ""
+    lately = losses[(len(losses) - 1 - idle) * 3 // 4 :]
+    rose = losses.max() > first * (1 + 1e-6)
     above = last > first * (1 + 1e-6)
     if losses.max() <= losses.min() * (1 + 1e-12):
         return "did not move"
@@ -39,22 +46,29 @@ def what_happened(losses: Any, slopes: tuple[float, float], small: float, *, sat
         return "flew away"
     vanished = slopes[1] < 1e-4 * slopes[0] * math.sqrt(last / max(first, 1e-300))
     if saturates and vanished and last > 1e-6 * first and last > 0.99 * lately[0]:
-        return rose + "stuck: no gradient"
+        return "went up, then stuck: no gradient" if rose else "stuck: no gradient"
     if last < small and not above:
-        return rose + "converged"
+        return "went up, then converged" if rose else "converged"
     if lately.max() > 1.01 * max(lately[0], last) or lately.min() < 0.99 * min(lately[0], last):
         return "goes up and down"
+    was_lower = losses.min() < 0.99 * last
     if last < 0.99 * lately[0]:
-        return "falling, still above its start" if above else rose + "still falling"
+        if above:
+            return "falling, still above its start"
+        if was_lower:
+            return "goes up and down"
+        return "went up, now falling" if rose else "still falling"
     if last > 1.01 * lately[0]:
         return "rising" if last > first else "fell, now rising"
     if above:
-        return "stuck above its start"
-    if last < 0.99 * first:
-        return rose + ("falls slowly" if lately[0] - last > 0.1 * (first - last) else "fell, then flat")
-    if rose:
-        return "went up, then back"
-    return "falls slowly" if last < first * (1 - 1e-6) else "stuck"
+        return "flat, above its start"
+    if was_lower:
+        return "went up and down, then flat" if rose else "fell, then rose again"
+    if last >= first * (1 - 1e-6):
+        return "went up, then back" if rose else "hardly moves"
+    if lately[0] - last > 0.1 * (first - last):
+        return "went up, now falls slowly" if rose else "falls slowly"
+    return "went up, fell, then flat" if rose else "fell, then flat"
 
 
 def losses_of(definition: Definition) -> Any:
@@ -85,11 +99,17 @@ def expected(definition: Definition, small: float) -> str:
     ends = float(slopes[:, :count].max()), float(slopes[:, -count:].max())
     squared = LOSSES[definition.loss].goes_with is None
     squashed = all(layer.activation in ("sigmoid", "tanh") for layer in definition.layers)
-    return what_happened(losses_of(definition), ends, small, saturates=squared, bounded=squared and squashed)
+    idle = int(0 < definition.iterations % len(definition.samples) < definition.samples_a_batch)
+    bounded = squared and squashed
+    return what_happened(losses_of(definition), ends, small, saturates=squared, bounded=bounded, idle=idle)
 
 
 def verdicts(cells: Cells) -> list[Any]:
     return [cells[TITLE, f"{column}9"] for column in COLUMNS if (TITLE, f"{column}9") in cells]
+
+
+def with_schedule(definition: Definition, name: str, **settings: float) -> Definition:
+    return replace(definition, schedule=Method(name=name, settings=settings))
 
 
 RATES = (0.0, 1e-3, 0.5, 2.0, 10.0, 100.0, 1000.0, 1e6)
@@ -103,10 +123,14 @@ RATES = (0.0, 1e-3, 0.5, 2.0, 10.0, 100.0, 1000.0, 1e6)
         load("classic", iterations=1),
         load("classic", iterations=2),
         load("xor", iterations=3),
+        load("xor", iterations=5),
+        with_schedule(load("classic", iterations=24), "exponential", factor=0.01),
+        with_schedule(load("dead-relu", iterations=24), "step", factor=0.001, every=5),
+        with_schedule(load("iris-mini", iterations=60), "cosine", period=30, lowest=0),
         load("iris-mini", iterations=30),
         load("optimisers", iterations=24),
     ],
-    ids=lambda definition: f"{definition.title[:20]} {definition.iterations}",
+    ids=lambda definition: f"{definition.title[:20]} {definition.iterations} {definition.schedule.name}",
 )
 def test_verdicts_at_the_edges(definition: Definition, tmp_path: Path) -> None:
     path = build(replace(definition, compare=()), tmp_path / "book.xlsx", sheets=["learning-rates"])
@@ -128,7 +152,8 @@ def test_verdicts_at_the_edges(definition: Definition, tmp_path: Path) -> None:
         ("classic", 0, "did not move"),
         ("classic", 1e-4, "falls slowly"),
         ("xor", 0.1, "falls slowly"),
-        ("dead-relu", 2, "stuck above its start"),
+        ("dead-relu", 2, "flat, above its start"),
+        ("classic", 1e-9, "hardly moves"),
         ("optimisers", 0.05, "fell, then flat"),
         ("regression", 0.4, "fell, then flat"),
     ],
@@ -170,6 +195,30 @@ def test_the_rule_says_what_the_second_reckoning_says(
     }
     told = verdict.verdict_of(verdict.rule(saturates=saturates, bounded=bounded), facts)
     assert told == what_happened(every, slopes, small, saturates=saturates, bounded=bounded)
+
+
+@pytest.mark.parametrize(
+    ("template", "rate", "schedule", "settings", "words"),
+    [
+        ("classic", 0.1, "exponential", {"factor": 0.01}, "fell, then flat"),
+        ("dead-relu", 1.0, "step", {"factor": 0.001, "every": 5}, "fell, then rose again"),
+        ("iris-mini", 1.0, "cosine", {"period": 30, "lowest": 0}, "went up, now falling"),
+        ("regression", 1.0, "exponential", {"factor": 0.01}, "flat, above its start"),
+    ],
+)
+def test_where_the_schedule_leaves_no_rate_nothing_is_said_to_go_on(
+    template: str, rate: float, schedule: str, settings: dict[str, float], words: str, tmp_path: Path
+) -> None:
+    scheduled = with_schedule(load(template, iterations=60), schedule, **settings)
+    definition = replace(scheduled, compare=(), learning_rates=(rate, rate))
+    cells = judges.carried(build(definition, tmp_path / "book.xlsx", sheets=["learning-rates"]))
+    assert verdicts(cells) == [words, words]
+
+
+def test_nothing_is_said_of_a_training_that_ends_before_its_first_update(tmp_path: Path) -> None:
+    definition = replace(load("xor", iterations=3), compare=(), learning_rates=(1.0, 1000.0))
+    cells = judges.carried(build(definition, tmp_path / "book.xlsx", sheets=["learning-rates"]))
+    assert verdicts(cells) == ["too short to say"] * 2
 
 
 def test_a_rate_that_ends_above_its_start_is_not_still_falling() -> None:

@@ -87,6 +87,8 @@ class Losses(Struct, frozen=True):
     places: Sequence[float]
     values: Array
     """Shape (points,)."""
+    ends_idle: bool = False
+    """Whether nothing moves before the last one, because the last batch is not complete."""
 
     def cell(self, index: int) -> str:
         return f"{self.letter}{self.first_row + index}"
@@ -130,7 +132,7 @@ class Compared(Run, frozen=True, kw_only=True):
     @property
     def lately(self) -> int:
         """The loss with which the last quarter of the training begins."""
-        return (len(self.losses.values) - 1) * 3 // 4
+        return (len(self.losses.values) - 1 - self.losses.ends_idle) * 3 // 4
 
     def small_since(self, threshold: float) -> Array:
         """Since which of the losses they have stayed small, at every one of them; their number where it is not."""
@@ -360,7 +362,9 @@ class Summary(Struct, frozen=True, dict=True):
             forward_column=working.first_column,
         )
         self.page.text(address(first - 1, loss_column), "loss", theme.COLUMN_HEAD)
-        return Losses(column_letter(loss_column), first, "B", self.curve.epochs, points.values), loss_column + 1
+        ends_idle = 0 < self.iterations % self.samples < definition.samples_a_batch
+        losses = Losses(column_letter(loss_column), first, "B", self.curve.epochs, points.values, ends_idle)
+        return losses, loss_column + 1
 
     def put(self, run: Compared) -> float | str:
         """Put down what a run comes to, and beside its losses what its curves show.
@@ -402,7 +406,7 @@ class Summary(Struct, frozen=True, dict=True):
     @cached_property
     def _rule(self) -> Expression:
         definition = self.lesson.definition
-        if self.iterations == self.samples == 1:
+        if self.iterations < definition.samples_a_batch or self.iterations == self.samples == 1:
             return Symbol(verdict.TOO_SHORT)
         squared = LOSSES[definition.loss].goes_with is None
         return verdict.rule(saturates=squared, bounded=squared and definition.weight_limit is None)

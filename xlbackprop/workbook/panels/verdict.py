@@ -7,14 +7,22 @@ from collections.abc import Mapping
 from xlbackprop.symbols import Builtin, Conditional, Expression, Formula, Symbol, apply, calculated, conditional
 
 FLEW, NO_GRADIENT, CONVERGED, UNMOVED = "flew away", "stuck: no gradient", "converged", "did not move"
-SWINGS, FALLING, RISING, STUCK = "goes up and down", "still falling", "rising", "stuck"
-ABOVE_FALLING, ABOVE_STUCK = "falling, still above its start", "stuck above its start"
-FELL_FLAT, FELL_RISING = "fell, then flat", "fell, now rising"
-CREEPS, RETURNED = "falls slowly", "went up, then back"
+SWINGS, FALLING, RISING, CREEPS = "goes up and down", "still falling", "rising", "falls slowly"
+ABOVE_FALLING, ABOVE_FLAT = "falling, still above its start", "flat, above its start"
+FELL_FLAT, FELL_RISING, ROSE_AGAIN = "fell, then flat", "fell, now rising", "fell, then rose again"
+HARDLY, RETURNED, SWUNG = "hardly moves", "went up, then back", "went up and down, then flat"
 TOO_SHORT = "too short to say"
-"""Of a training with one loss, which is compared with nothing."""
-UP_FIRST = "went up, then "
-"""Comes before the outcome of a training whose loss was once higher than at its start."""
+"""Of a training with one loss, which is compared with nothing, or without an update."""
+AFTER_A_RISE = {
+    CONVERGED: f"went up, then {CONVERGED}",
+    NO_GRADIENT: f"went up, then {NO_GRADIENT}",
+    FALLING: "went up, now falling",
+    CREEPS: "went up, now falls slowly",
+    FELL_FLAT: "went up, fell, then flat",
+    HARDLY: RETURNED,
+    ROSE_AGAIN: SWUNG,
+}
+"""What is said instead where the loss was once higher than at its start."""
 
 FIRST, LAST, HIGHEST, LOWEST = (Symbol(f"{which} loss") for which in ("first", "last", "highest", "lowest"))
 BEFORE, LATELY_HIGHEST, LATELY_LOWEST = (Symbol(f"{which} loss lately") for which in ("first", "highest", "lowest"))
@@ -50,12 +58,13 @@ def rule(*, saturates: bool, bounded: bool) -> Expression:
         bounded: whether there is a largest loss that the network can have, so that it cannot run away.
     """
     ends_above = (1 + CLEARLY) * FIRST
-    falls = conditional(ends_above, LAST, Symbol(ABOVE_FALLING), _after_a_rise(FALLING))
-    near = conditional(LAST, (1 - CLEARLY) * FIRST, Symbol(CREEPS), Symbol(STUCK))
-    near = conditional(ends_above, HIGHEST, Symbol(RETURNED), near)
+    was_lower = (1 - _FLAT) * LAST
+    falls = conditional(LOWEST, was_lower, Symbol(SWINGS), _after_a_rise(FALLING))
+    falls = conditional(ends_above, LAST, Symbol(ABOVE_FALLING), falls)
     fell = conditional(_GOES_ON * (FIRST - LAST), BEFORE - LAST, _after_a_rise(CREEPS), _after_a_rise(FELL_FLAT))
-    stays = conditional(LAST, (1 - _FLAT) * FIRST, fell, near)
-    stays = conditional(ends_above, LAST, Symbol(ABOVE_STUCK), stays)
+    stays = conditional(LAST, (1 - CLEARLY) * FIRST, fell, _after_a_rise(HARDLY))
+    stays = conditional(LOWEST, was_lower, _after_a_rise(ROSE_AGAIN), stays)
+    stays = conditional(ends_above, LAST, Symbol(ABOVE_FLAT), stays)
     rises = conditional(FIRST, LAST, Symbol(RISING), Symbol(FELL_RISING))
     went = conditional((1 + _FLAT) * BEFORE, LAST, rises, stays)
     went = conditional(LAST, (1 - _FLAT) * BEFORE, falls, went)
@@ -75,8 +84,8 @@ def rule(*, saturates: bool, bounded: bool) -> Expression:
 
 
 def _after_a_rise(words: str) -> Expression:
-    """What happened, after a word on the rise if the loss was once higher than at its start."""
-    return conditional((1 + CLEARLY) * FIRST, HIGHEST, Symbol(UP_FIRST + words), Symbol(words))
+    """What happened, told otherwise if the loss was once higher than at its start."""
+    return conditional((1 + CLEARLY) * FIRST, HIGHEST, Symbol(AFTER_A_RISE[words]), Symbol(words))
 
 
 def verdict_formula(verdict: Expression) -> str:
