@@ -89,6 +89,18 @@ def test_its_parts_are_xml_and_its_network_has_arrows(solved: bool, tmp_path: Pa
     assert len(drawing) == len(lesson.arrangement.diagram.arrows)
 
 
+@pytest.mark.parametrize("template", ["classic", "xor", "iris-mini"])
+def test_every_symbol_has_the_room_that_it_takes(template: str) -> None:
+    lesson = lesson_of(template)
+    _, page = put_worksheet(empty(lesson), lesson, solved=False)
+    content = page.content()
+    for cell in content.cells.values():
+        if isinstance(cell.content, tuple) and cell.address[0] == "A":
+            symbol = "".join(piece.text for piece in cell.content)
+            assert content.columns[1].width >= 1.05 * len(symbol), symbol
+    assert sum(column.width for column in content.columns.values()) == pytest.approx(99)
+
+
 def empty(lesson: Lesson) -> Workbook:
     return empty_workbook(lesson.definition)
 

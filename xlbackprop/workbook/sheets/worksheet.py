@@ -20,6 +20,8 @@ from xlbackprop.workbook.xlsx.theme import Look
 
 _WIDTHS = {"A": 10.0, "B": 30.0, "C": 46.0, "D": 13.0}
 """Characters; together they fit a portrait page of A4 or Letter."""
+_LETTER_WIDTH, _WIDEST_SYMBOL = 1.1, 20.0
+"""Of a symbol, in the characters of its column, which takes from the room beside it."""
 _HEADER_ROW = 4
 _ROOM = 50.0
 """Points, to calculate in."""
@@ -112,7 +114,11 @@ def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
     page = Page(workbook, "Answers" if solved else "Worksheet")
     typesetter = lesson.typesetter
     now = moment(lesson.derivation, lesson.trace, lesson.iteration)
-    for letter, width in _WIDTHS.items():
+    written = {heading: list(each) for heading, each in tasks(lesson)}
+    names = [given.label for given in givens(lesson.derivation)]
+    names += (task.name for each in written.values() for task in each)
+    symbol = min(_WIDEST_SYMBOL, max(_WIDTHS["A"], _LETTER_WIDTH * max(map(len, names))))
+    for letter, width in (_WIDTHS | {"A": symbol, "C": _WIDTHS["C"] + _WIDTHS["A"] - symbol}).items():
         page.widths(letter, width)
     _title(page, lesson, solved=solved)
     heads = ("symbol", "what it is", "how" if solved else "room to calculate", "result")
@@ -135,7 +141,7 @@ def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
     for given in givens(lesson.derivation):
         line(given.label, given.role, given.sentence, theme.PROSE)
         page.text(f"D{row}", short(now.value(given.symbol)), _ANSWER)
-    for text, listed in tasks(lesson):
+    for text, listed in written.items():
         heading(text)
         for task in listed:
             line(task.name, task.role, task.sentence, theme.WRAPPED)
