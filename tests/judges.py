@@ -466,10 +466,10 @@ def errors(cells: Cells) -> Cells:
 
 def is_error(value: object) -> bool:
     match value:
-        case None | bool():
-            return False
-        case int() | float():
+        case float() | int():  # most are
             return not math.isfinite(value)
+        case None:
+            return False
         case str():
             return (value.startswith("#") and value.endswith(("!", "?", "/A"))) or value.startswith("Err:")
         case _:

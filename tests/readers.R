@@ -1,8 +1,10 @@
-# Reads a workbook with openxlsx; prints the title, row, column and value of each formula, a line each.
+# Reads workbooks with openxlsx; prints the path, and the title, row, column and value of each formula, a line each.
 suppressMessages(library(openxlsx))
-book <- loadWorkbook(commandArgs(TRUE)[1])
-for (index in seq_along(names(book))) {
-  cells <- book$worksheets[[index]]$sheet_data
-  has <- !is.na(cells$f)
-  if (any(has)) writeLines(paste(names(book)[index], cells$rows[has], cells$cols[has], cells$v[has], sep = "\t"))
+for (path in commandArgs(TRUE)) {
+  book <- loadWorkbook(path)
+  for (index in seq_along(names(book))) {
+    cells <- book$worksheets[[index]]$sheet_data
+    has <- !is.na(cells$f)
+    if (any(has)) writeLines(paste(path, names(book)[index], cells$rows[has], cells$cols[has], cells$v[has], sep = "\t"))
+  }
 }

@@ -14,10 +14,10 @@ import openpyxl
 from openpyxl.utils import range_boundaries
 from openpyxl.utils.cell import get_column_letter
 
-from tests import judges
-from tests.books import opened
+from tests import books, judges
+from tests.books import build, opened
 from tests.judges import Cells
-from xlbackprop import Definition, build
+from xlbackprop import Definition
 from xlbackprop.workbook.panels import comparison
 
 LAPTOP = 1366 - 98
@@ -37,7 +37,9 @@ def beginning(module: ModuleType, **beginnings: object) -> Iterator[None]:
     with ExitStack() as stack:
         for name, value in beginnings.items():
             stack.enter_context(patch.object(module, name, value))
+        books.forget()
         yield
+    books.forget()
 
 
 def small_below(threshold: float) -> AbstractContextManager[object]:

@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from tests import judges
-from tests.books import opened
+from tests.books import build, opened
 from tests.judges import Cells
-from xlbackprop import Definition, build, load, train
+from xlbackprop import Definition, load, train
 from xlbackprop.walkthrough.loss_curve import MOST_POINTS, LossCurve
 from xlbackprop.workbook.sheets import step_by_step
 

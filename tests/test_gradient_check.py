@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from tests import judges, sheets
-from tests.books import opened
+from tests.books import build, opened
 from tests.judges import Cells
-from xlbackprop import Definition, build, load, train
+from xlbackprop import Definition, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.workbook.sheets import gradient_check
 from xlbackprop.workbook.sheets.gradient_check import Layout

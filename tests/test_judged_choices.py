@@ -15,14 +15,15 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tests import judges
+from tests.books import build
 from tests.judges import Cells, Changes
 from tests.sheets import beginning, small_below
 from tests.test_judges import QUICK_JUDGES, TEMPLATES, assert_agree, variants
-from xlbackprop import Definition, build, load
+from xlbackprop import Definition, load
 from xlbackprop.derivation.equations import derive
 from xlbackprop.ground.grid import address
 from xlbackprop.workbook.panels import comparison
-from xlbackprop.workbook.sheets import gradient_check, loss_surface
+from xlbackprop.workbook.sheets import gradient_check, loss_surface, matrices, network
 
 Beginnings = Callable[[], AbstractContextManager[object]]
 """Lets sheets begin with what a reader has chosen on them."""
@@ -199,8 +200,8 @@ def test_spreadsheet_programs_agree_on_lesson_sheets(template: str, judge, tmp_p
         assert_agree({cell: actual.get(cell) for cell in wanted}, wanted, f"{template} {file.stem}", allowed)
 
 
-SOME_CHANGES = ("as-generated", "eta-0", "eta-2", "eta-1000", "eta-1e+05", "i1", "t2", "w1", "w5", "b1")
-FEW_CHANGES = ("as-generated", "eta-1000", "w1")
+SOME_CHANGES = ("as-generated", "eta-0", "eta-2", "eta-1000", "eta-1e+05", "typed-0", "typed-3")
+FEW_CHANGES = ("as-generated", "eta-1000", "typed-0")
 """For programs that take a second to start and to read each file."""
 
 
@@ -216,7 +217,8 @@ def _lesson_variants(
                 expected = judges.carried(
                     build(variant.definition, folder / "expected.xlsx", iteration=variant.iteration)
                 )
-            yield variant.name, variant.changes, expected
+            typed = variant.changes.get(("Network", network.ITERATION_CELL), 0)
+            yield variant.name, {**variant.changes, ("Matrices", matrices.ITERATION_CELL): typed}, expected
     for name, changed, as_chosen, changes in choice_variants(definition):
         with as_chosen():
             expected = judges.carried(build(changed, folder / "expected.xlsx"))

@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from tests import judges, sheets
-from tests.books import opened
+from tests.books import build, opened
 from tests.judges import Cells
-from xlbackprop import Definition, build, load, train
+from xlbackprop import Definition, load, train
 from xlbackprop.workbook.panels.run import MOST_COMPARED_ITERATIONS
 
 TITLE = "Learning rates"
@@ -204,7 +204,8 @@ def test_a_rate_that_is_no_number_has_no_curve_and_no_verdict(
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", ["classic", "xor"])
 def test_the_working_shows_numbers_too_large_for_its_columns_by_powers_of_ten(name: str, tmp_path: Path) -> None:
-    sheet = opened(build(load(name), tmp_path / "book.xlsx", sheets=["learning-rates"]), TITLE)[TITLE]
+    path = build(load(name, iterations=12), tmp_path / "book.xlsx", sheets=["learning-rates"])
+    sheet = opened(path, TITLE)[TITLE]
     heads = {cell.coordinate for row in sheet.iter_rows() for cell in row if cell.value == "w1"}
     ranges = [rule.sqref for rule in sheet.conditional_formatting]
     assert len(heads) >= len(load(name).learning_rates)

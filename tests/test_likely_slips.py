@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests import judges
+from tests.books import build
 from tests.judges import Changes
 from tests.test_your_turn import ONLY, marks, rows, typed
-from xlbackprop import Definition, build, load, train
+from xlbackprop import Definition, load, train
 from xlbackprop.workbook.sheets.your_turn import WRONG
 
 TITLE = "Your turn"

@@ -14,11 +14,11 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.cell import coordinate_to_tuple
 
 from tests import judges, sheets
-from tests.books import opened
+from tests.books import build, opened
 from tests.cases import thorough_but
 from tests.judges import Cells, Changes
 from tests.test_verdicts import losses_of
-from xlbackprop import Definition, build, load, train
+from xlbackprop import Definition, load, train
 from xlbackprop.network.templates import names
 from xlbackprop.workbook.sheets import loss_surface
 from xlbackprop.workbook.sheets.loss_surface import STEPS

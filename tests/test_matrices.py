@@ -18,12 +18,12 @@ from openpyxl.worksheet.worksheet import Worksheet
 from openxml_audit import OpenXmlValidator
 
 from tests import judges, sheets
-from tests.books import opened
+from tests.books import build, opened
 from tests.cases import thorough_but
 from tests.judges import Cells
 from tests.networks import deep, definitions
 from tests.test_judges import assert_agree
-from xlbackprop import Definition, UserError, build, load, train
+from xlbackprop import Definition, UserError, load, train
 from xlbackprop.network.loading import parse
 from xlbackprop.workbook.sheets.matrices import ITERATION_CELL
 

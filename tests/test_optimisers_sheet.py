@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests import judges, sheets
-from tests.books import opened
+from tests.books import build, opened
 from tests.cases import thorough_but
 from tests.judges import Cells, Changes
 from tests.networks import definitions
 from tests.test_judges import QUICK_JUDGES, assert_agree
 from tests.test_verdicts import losses_of
-from xlbackprop import Definition, UserError, build, load, train
+from xlbackprop import Definition, UserError, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.derivation.quantities import Derivation
 from xlbackprop.ground.errors import DefinitionError

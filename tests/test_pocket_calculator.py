@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 
 from tests import judges
-from tests.books import opened
+from tests.books import build, opened
 from tests.cases import thorough_but
 from tests.networks import deep, definitions, sized
-from xlbackprop import Definition, build, load, train
+from tests.test_explain import every_chain
+from xlbackprop import Definition, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.network.loading import parse
@@ -134,8 +135,8 @@ def test_a_weight_that_is_held_at_its_limit_is_no_result_of_its_update(tmp_path:
 @settings(max_examples=15, deadline=None)
 @given(definitions())
 def test_explanations(definition: Definition) -> None:
-    for name in derive(definition).quantities:
-        for line in calculations(str(explain(definition, name, definition.iterations - 1))):
+    for explanation in every_chain(definition, definition.iterations - 1):
+        for line in calculations(str(explanation)):
             assert_true(line)
 
 

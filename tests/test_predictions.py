@@ -15,11 +15,11 @@ from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.utils.cell import coordinate_to_tuple
 
 from tests import judges, sheets
-from tests.books import opened
+from tests.books import build, opened
 from tests.cases import thorough_but
 from tests.judges import Cells, Changes
 from tests.test_judges import QUICK_JUDGES, assert_agree
-from xlbackprop import Definition, build, load, train
+from xlbackprop import Definition, load, train
 from xlbackprop.ground.grid import address
 from xlbackprop.network.templates import names
 from xlbackprop.walkthrough import fit

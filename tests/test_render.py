@@ -13,7 +13,8 @@ import openpyxl
 import pytest
 
 from tests import judges
-from xlbackprop import UserError, build, load, train
+from tests.books import build
+from xlbackprop import UserError, load, train
 from xlbackprop.workbook.printing import handout, render
 
 
@@ -172,9 +173,10 @@ def test_the_whole_table_is_printed_when_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_sheet_is_printed(workbook: Path, tmp_path: Path) -> None:
+def test_every_page_is_printed(workbook: Path, tmp_path: Path) -> None:
     judges.installed("soffice")
     judges.installed("pdftoppm")
+    workbook = build(load(iterations=3), workbook, sheets=["walkthrough", "start-here", "your-turn", "handout"])
     (document,) = render(workbook, tmp_path / "new folder")
     assert document == tmp_path / "new folder" / "a class [1].pdf"
     assert document.read_bytes().startswith(b"%PDF")

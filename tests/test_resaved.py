@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from html import escape
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,9 +20,10 @@ from msgspec.structs import replace
 
 from tests import judges
 from tests.anatomy import parts
+from tests.books import build
 from tests.cases import thorough_but
 from tests.reports import check
-from xlbackprop import build, load
+from xlbackprop import load
 from xlbackprop.derivation.equations import derive
 from xlbackprop.network.embedded import from_workbook, to_cells, to_properties
 from xlbackprop.network.names import derivative
@@ -169,13 +171,14 @@ def test_what_is_said_of_the_originals(template: str, folder: Path) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("template", names())
-@pytest.mark.parametrize("resave", LIKE_A_PROGRAM)
+@pytest.mark.parametrize(
+    ("resave", "template"), [*product(LIKE_A_PROGRAM[:2], names()[::2]), *product(LIKE_A_PROGRAM[2:], names())]
+)
 def test_a_resaved_workbook_is_judged_like_the_original(
     resave: Callable[[Path, Path], Path], template: str, folder: Path, tmp_path: Path
 ) -> None:
-    """The right or the wrong one: every template has both among the ways, and every way both among the templates."""
-    original = books(template, folder)[(names().index(template) + LIKE_A_PROGRAM.index(resave)) % 2]
+    """The right or the wrong one: every way has both among the templates."""
+    original = books(template, folder)[(names().index(template) // 2 + LIKE_A_PROGRAM.index(resave)) % 2]
     assert said(resave(original, tmp_path)) == said(original)
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.books import build
 from tests.cases import thorough_but
-from xlbackprop import build, load
+from xlbackprop import load
 from xlbackprop.network.templates import names
 
 HOUSE = Path(__file__).parent.parent

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.books import opened
+from tests.books import build, opened
 from tests.cases import thorough_but
 from tests.networks import deep
-from xlbackprop import Definition, build, load
+from xlbackprop import Definition, load
 from xlbackprop.network.templates import names
 from xlbackprop.workbook.sheets.registry import SHEETS, Sheet
 

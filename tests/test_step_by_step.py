@@ -10,9 +10,9 @@ import openpyxl
 import pytest
 
 from tests import judges
-from tests.books import opened
+from tests.books import build, opened
 from tests.networks import deep
-from xlbackprop import Definition, build, load, train
+from xlbackprop import Definition, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.workbook.panels.step_list import GIVEN_BESIDES
 from xlbackprop.workbook.sheets.registry import SHEETS

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests import judges
+from tests.books import build
 from tests.judges import Cells
-from xlbackprop import Definition, build, load, train
+from xlbackprop import Definition, load, train
 from xlbackprop.engine.training import evaluate
 from xlbackprop.network.definition import Method
 from xlbackprop.network.losses import LOSSES

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests import judges
-from tests.books import opened
+from tests.books import build, opened
 from tests.cases import thorough_but
 from tests.judges import Cells, Changes
 from tests.networks import deep
-from xlbackprop import Definition, build, load, train
+from xlbackprop import Definition, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.network.templates import names as template_names
 from xlbackprop.symbols.expression import Symbol
