@@ -27,6 +27,7 @@ from xlbackprop.symbols.expression import (
     apply,
     at_the_start,
     conditional,
+    factors_of,
     is_transcendental,
     substitute,
     sum_of,

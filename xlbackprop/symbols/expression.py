@@ -232,6 +232,19 @@ def symbols(expression: Expression) -> Iterator[Symbol]:
             ahead.extend(reversed(children(each)))
 
 
+def factors_of(expression: Expression) -> tuple[Symbol, ...]:
+    """The symbols that an expression is a multiple of: where one of them is 0, so is all of it."""
+    match expression:
+        case Symbol():
+            return (expression,)
+        case Negation(operand):
+            return factors_of(operand)
+        case Product(factors):
+            return tuple(symbol for factor in factors for symbol in factors_of(factor))
+        case _:
+            return ()
+
+
 def is_transcendental(expression: Expression) -> bool:
     """Whether decimals put into an expression give a number that no decimal is, so that every printed one is rounded.
 

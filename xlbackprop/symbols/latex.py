@@ -35,7 +35,7 @@ class Latex(Reading):
     def number(self, value: float) -> str:
         if value == math.pi:
             return r"\pi"
-        return r"\tfrac{1}{2}" if value == 0.5 else f"{value:g}"
+        return r"\tfrac{1}{2}" if value == 0.5 else f"{value:.10g}"
 
     def power(self, base: str, exponent: int) -> str:
         return f"{base}^{{{exponent}}}"

@@ -102,15 +102,15 @@ def held_formula(cell: str, rough: str, exponent: str) -> str:
     return f'IF({is_near},IF({exponent}={SMALLEST},0,{found}),"")'
 
 
-def result_formula(cell: str, rough: str, mantissa: str, exponent: str, *, is_exact: bool = True) -> str:
+def result_formula(cell: str, rough: str, mantissa: str, exponent: str, is_exact: str = "TRUE") -> str:
     """The formula of what `result` says, given the digits that hold, or a text for none, and their power of ten.
 
     Args:
         rough: the cell with what the calculation with rounded numbers comes to, as for `held_formula`.
-        is_exact: as for `result`.
+        is_exact: the formula of what `result` takes.
     """
     same = ",".join(f"ABS({mantissa}-{number}/10^{exponent})<=1E-9" for number in (cell, rough))
-    sign = f'IF(AND({same})," = "," ≈ ")' if is_exact else '" ≈ "'
+    sign = '" ≈ "' if is_exact == "FALSE" else f'IF(AND({is_exact},{same})," = "," ≈ ")'
     none = f'IF(ISNUMBER({rough}),"","{NO_RESULT}")'
     return f"IF(ISNUMBER({mantissa}),{sign}&{text_formula(mantissa, exponent)},{none})"
 

@@ -16,6 +16,7 @@ from xlbackprop.symbols.expression import (
     Expression,
     Symbol,
     children,
+    factors_of,
     is_transcendental,
     substitute,
     symbols,
@@ -34,7 +35,7 @@ class Mathematics(Reading):
     def number(self, value: float) -> str:
         if value == math.pi:
             return "π"
-        return "½" if value == 0.5 else f"{value:g}".replace("-", "−")
+        return "½" if value == 0.5 else f"{value:.10g}".replace("-", "−")
 
     def power(self, base: str, exponent: int) -> str:
         held = f"({base})" if base.startswith("∂") else base  # else it could be read as a power of what is below
@@ -100,7 +101,8 @@ class Numbers(WrittenOut):
     def result(self, expression: Expression, value: float) -> str:
         """What a pocket calculator makes of the text of an expression, as far as that is its value: ` ≈ 0.012881`."""
         rough = evaluated(expression, lambda symbol: rounded(self._value(symbol)).value)
-        return result(value, rough, is_exact=not is_transcendental(expression))
+        is_nothing = any(self._value(symbol) == 0 for symbol in factors_of(expression))
+        return result(value, rough, is_exact=is_nothing or not is_transcendental(expression))
 
 
 DIGITS = 5

@@ -52,7 +52,13 @@ class PrintedNumber(Struct, frozen=True):
         return number.text
 
     def put_result(
-        self, page: Page, cells: Sequence[str], put_in: str, value: float, rough: float | None, *, is_exact: bool = True
+        self,
+        page: Page,
+        cells: Sequence[str],
+        put_in: str,
+        value: float,
+        rough: float | None,
+        is_exact: tuple[str, bool] = ("TRUE", True),
     ) -> str:
         """Put down what the numbers put in come to, and as text those digits of it that the number has; give these.
 
@@ -60,14 +66,15 @@ class PrintedNumber(Struct, frozen=True):
             cells: of what a calculator makes of them, of its digits that hold, and of the text.
             put_in: the formula of the first.
             value, rough: the number, and what a calculator makes of it.
-            is_exact: as for `result`.
+            is_exact: the formula and the value of what `result` takes.
         """
         made, known, text = cells
         digits = held(value, rough)
         _put(page, made, f'IFERROR({put_in},"")', "" if rough is None else rough)
         _put(page, known, held_formula(self.value, made, self.exponent), "" if digits is None else digits.mantissa)
-        words = result(value, rough, is_exact=is_exact)
-        _put(page, text, result_formula(self.value, made, known, self.exponent, is_exact=is_exact), words)
+        condition, holds = is_exact
+        words = result(value, rough, is_exact=holds)
+        _put(page, text, result_formula(self.value, made, known, self.exponent, condition), words)
         return words
 
 

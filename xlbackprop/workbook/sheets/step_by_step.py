@@ -5,7 +5,17 @@ from __future__ import annotations
 from xlbackprop.derivation import Role
 from xlbackprop.ground.grid import absolute
 from xlbackprop.network import LEARNING_RATE, UPDATE
-from xlbackprop.symbols import Expression, Numbers, Rounded, Symbol, evaluated, is_transcendental, rounded, text_formula
+from xlbackprop.symbols import (
+    Expression,
+    Numbers,
+    Rounded,
+    Symbol,
+    evaluated,
+    factors_of,
+    is_transcendental,
+    rounded,
+    text_formula,
+)
 from xlbackprop.walkthrough import UPDATE_HEADING, Given, Lesson, sections, updated_name, updates
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.printed_number import PrintedNumber, readings
@@ -140,8 +150,8 @@ class _Lines(Lines):
                 cells = [f"{letter}{row}" for letter in _RESULT_COLUMNS]
                 made = evaluated(expression, lambda symbol: rounded(self._moment.value(symbol)).value)
                 live += f"&{cells[-1]}"
-                is_exact = not is_transcendental(expression)
-                words += printed.put_result(page, cells, self._rough.read(expression), value, made, is_exact=is_exact)
+                is_exact = self._is_exact(expression)
+                words += printed.put_result(page, cells, self._rough.read(expression), value, made, is_exact)
                 wide += self._wide.result(Symbol(name), _WIDE_NUMBER)
             page.formula(f"C{row}", live, words, theme.WRITTEN)
             lines += [page.lines(mathematics, "B"), page.lines(wide, "C")]
@@ -151,13 +161,22 @@ class _Lines(Lines):
         printed.put(page, value)
         page.heights(row, max(lines))
 
+    def _is_exact(self, expression: Expression) -> tuple[str, bool]:
+        """Whether the result of a calculation may be a decimal: as a formula, and now."""
+        if not is_transcendental(expression):
+            return "TRUE", True
+        factors = factors_of(expression)
+        nothing = ",".join(f"{self._printed[factor.label].value}=0" for factor in factors)
+        return f"OR({nothing})" if nothing else "FALSE", any(self._moment.value(factor) == 0 for factor in factors)
+
     def _effect(self, name: str) -> None:
         """Say of the gradient just put down what a small change of its weight does to the loss, with its number."""
         of, by = self._derivation[name].derivative_of or ("", "")
         if of != self._derivation.names.total_loss or by not in self._derivation.learned:
             return
         row, number, printed = self.row, rounded(self._values[name]), self._printed[name]
-        parts = (f"Raise {by} by 0.01, and E ", "rises", "falls", " by about ")
+        # near a minimum the curve bends more than it slopes, so that nothing is said of the loss itself
+        parts = (f"Raise {by} by 0.01, and at this slope E ", "rises", "falls", " by ")
         risen, fallen = (
             f": positive, so a smaller {by} makes E smaller",
             f": negative, so a larger {by} makes E smaller",
