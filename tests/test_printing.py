@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from xml.sax.saxutils import unescape
 
 import pytest
+from openpyxl import Workbook
 from openpyxl.utils import range_boundaries
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -16,6 +19,7 @@ from tests.sheets import assert_seen_at_once, width_of
 from xlbackprop import load, train
 from xlbackprop.network import short_label
 from xlbackprop.network.templates import names
+from xlbackprop.symbols import few_decimals_formula
 from xlbackprop.walkthrough import fit
 from xlbackprop.workbook.xlsx import theme
 
@@ -104,7 +108,7 @@ def test_the_handout_has_network_and_boxes_then_the_first_iterations(template: s
     (left, top, right, bottom), second = areas(sheet)
     cells = [cell for row in sheet.iter_rows(top, bottom, left, right) for cell in row if cell.value is not None]
     arrangement = fit(definition, "compact")
-    nodes = {f"={arrangement.table.reference(node.name)}" for node in arrangement.diagram.nodes}
+    nodes = {f"={few_decimals_formula(arrangement.table.reference(node.name))}" for node in arrangement.diagram.nodes}
     assert {str(cell.value) for cell in cells if cell.data_type == "f"} == nodes
     for box in arrangement.boxes:
         first = next(cell for cell in cells if cell.value == box.box.title)
@@ -119,3 +123,22 @@ def test_the_handout_has_network_and_boxes_then_the_first_iterations(template: s
         row = rows[short_label(name)]
         found = [values[TITLE, sheet.cell(row, left + 1 + iteration).coordinate] for iteration in range(10)]
         assert found == pytest.approx(list(trace[name][:10])), name
+
+
+@pytest.mark.slow
+def test_every_format_shows_whether_a_number_is_negative(tmp_path: Path) -> None:
+    formats = {name: unescape(form) for name, form in vars(theme).items() if name.endswith("_FORMAT")}
+    del formats["UNSEEN_FORMAT"]
+    book = Workbook()
+    for row, form in enumerate(formats.values(), 1):
+        for column, number in zip("ABCD", (-3e9, -2.5, 2.5, 3e9), strict=True):
+            book.active[f"{column}{row}"] = number
+            book.active[f"{column}{row}"].number_format = form
+            book.active.column_dimensions[column].width = 19
+    book.active.page_setup.orientation = "landscape"
+    book.save(tmp_path / "formats.xlsx")
+    (printed,) = judges.converted([tmp_path / "formats.xlsx"], tmp_path, "pdf")
+    text = subprocess.run(["pdftotext", "-layout", printed, "-"], check=True, capture_output=True, text=True).stdout
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    for name, shown in zip(formats, lines, strict=True):
+        assert [each[0] in "-−" for each in shown] == [True, True, False, False], (name, shown)

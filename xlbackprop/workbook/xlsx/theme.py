@@ -50,8 +50,11 @@ COUNT_FORMAT = "0"
 PLAIN_FORMAT = GENERAL
 PRECISE_FORMAT = "0.0000000E+00;-0.0000000E+00;0"
 POWER_FORMAT = "0E+00"
-AXIS_FORMAT = "[&gt;=1000000]0.0#E+00;[&lt;=-1000000]-0.0#E+00;General"
-"""As XML has it. A training that flew away reaches numbers whose noughts nobody counts."""
+AXIS_FORMAT = "[&lt;1000000]General;0.0#E+00"
+"""As XML has it. A training that flew away reaches numbers whose noughts nobody counts.
+
+LibreOffice shows no minus sign in any part but the first.
+"""
 
 UNSEEN_FORMAT = ";;;"
 """Of what formulas need and no reader: nothing is shown, whatever the number."""
