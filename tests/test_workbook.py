@@ -141,6 +141,14 @@ def test_axes_say_large_numbers_by_their_power_of_ten(classic: Path) -> None:
         assert f'<numFmt formatCode="{form}" sourceLinked="0"/>' in axis
 
 
+def test_axes_far_below_zero_keep_their_sign(tmp_path: Path) -> None:
+    """As LibreOffice shows them: in a format of several parts it keeps the sign only where the first part applies."""
+    definition = load("optimisers", iterations=100, learning_rate=2.0)
+    with zipfile.ZipFile(build(definition, tmp_path / "book.xlsx", sheets=["loss-surface"])) as archive:
+        parts = [archive.read(name).decode() for name in archive.namelist() if "/charts/chart" in name]
+    assert sum(part.count('<numFmt formatCode="0.0E+00" sourceLinked="0"/>') for part in parts) == 2
+
+
 def test_a_curve_of_one_point_is_seen(tmp_path: Path) -> None:
     path = build(load(iterations=1), tmp_path / "book.xlsx", sheets=["walkthrough", "learning-rates", "loss-surface"])
     charts = [chart for sheet in opened(path) for chart in sheet._charts]

@@ -16,6 +16,7 @@ _MOST_STORED = 32_000
 """Points of a curve beyond which its numbers are not stored in the chart as well: spreadsheets once drew no more."""
 _MOST_TICKS = 10
 """On an axis of iterations or epochs."""
+_FAR_BELOW = 1e6
 _TITLE, _SMALL_TITLE = 1200, 900
 """Hundredths of a point."""
 
@@ -73,8 +74,8 @@ def curve_chart(
         step = f'<majorUnit val="{_round_step((last - first) / (_MOST_TICKS / 2 if small else _MOST_TICKS))}"/>'
     at_least = '<crosses val="min"/>'
     across, up = ("", "") if small else (x_title, y_title)
-    x_axis = _axis(0, across, "", powers=powers_across, ends=ends, after=at_least * logarithmic + step)
-    y_axis = _axis(1, up, _GRID, powers=logarithmic, after=at_least * powers_across)
+    x_axis = _axis(0, across, curves, "", powers=powers_across, ends=ends, after=at_least * logarithmic + step)
+    y_axis = _axis(1, up, curves, _GRID, powers=logarithmic, after=at_least * powers_across)
     return _points_chart(title, x_axis + y_axis, curves, legend, size=_SMALL_TITLE if small else _TITLE)
 
 
@@ -93,7 +94,7 @@ def scatter_chart(
         legend: the side on which several curves are named.
         unnamed: the index of a curve that the legend leaves out.
     """
-    axes = _axis(0, x_title, _GRID) + _axis(1, y_title, _GRID)
+    axes = _axis(0, x_title, curves, _GRID) + _axis(1, y_title, curves, _GRID)
     return _points_chart(title, axes, curves, legend, unnamed=unnamed)
 
 
@@ -138,9 +139,21 @@ _AXES = 10, 20
 """The numbers of the axis across and of the one that goes up."""
 
 
-def _axis(index: int, title: str | Label, lines: str, *, powers: bool = False, ends: str = "", after: str = "") -> str:
+def _axis(
+    index: int,
+    title: str | Label,
+    curves: Sequence[Curve],
+    lines: str,
+    *,
+    powers: bool = False,
+    ends: str = "",
+    after: str = "",
+) -> str:
     """An axis that is seen: left unsaid, recent Excel hides it."""
-    base, form = ('<logBase val="10"/>', theme.POWER_FORMAT) if powers else ("", theme.AXIS_FORMAT)
+    lowest = min(min((curve.x, curve.y)[index][1]) for curve in curves)
+    base, form = "", theme.FAR_BELOW_FORMAT if lowest <= -_FAR_BELOW else theme.AXIS_FORMAT
+    if powers:
+        base, form = '<logBase val="10"/>', theme.POWER_FORMAT
     return (
         f'<valAx><axId val="{_AXES[index]}"/><scaling>{base}<orientation val="minMax"/>{ends}</scaling>'
         f'<delete val="0"/><axPos val="l"/>{lines}{_title(title) if title else ""}'

@@ -55,6 +55,7 @@ AXIS_FORMAT = "[&lt;1000000]General;0.0#E+00"
 
 LibreOffice shows no minus sign in any part but the first.
 """
+FAR_BELOW_FORMAT = "0.0E+00"
 
 UNSEEN_FORMAT = ";;;"
 """Of what formulas need and no reader: nothing is shown, whatever the number."""
