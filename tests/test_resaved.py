@@ -196,7 +196,8 @@ def test_a_workbook_that_openpyxl_saved_is_judged_like_the_original(
 def test_workbooks_that_a_program_saved_are_judged_like_the_originals(
     resave: Callable[[Sequence[Path], Path], Sequence[Path]], folder: Path, tmp_path: Path
 ) -> None:
-    originals = [books(template, folder)[template == TEMPLATES[0]] for template in TEMPLATES]
+    templates = TEMPLATES[resave is by_libreoffice_as_ods :]  # without the sheets that are dear to save three times
+    originals = [books(template, folder)[template == templates[0]] for template in templates]
     assert [*map(said, resave(originals, tmp_path))] == [*map(said, originals)]
 
 

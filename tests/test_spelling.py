@@ -16,9 +16,10 @@ import pytest
 
 from tests import judges
 from tests.anatomy import faults, parts
+from tests.books import build
 from tests.cases import thorough_but
 from tests.networks import WIDE, named, sized
-from xlbackprop import build, load
+from xlbackprop import load
 from xlbackprop.network.loading import parse
 from xlbackprop.network.templates import names
 from xlbackprop.workbook.xlsx.book import Workbook
