@@ -505,6 +505,10 @@ def test_it_fits_a_laptop_and_its_charts_are_told(runs: int, tmp_path: Path) -> 
     filled(tmp_path, replace(load("mazur"), compare=EVERY[:runs]))
     sheets.assert_fits_a_laptop(tmp_path, TITLE)
     sheets.assert_charts_are_told(tmp_path, TITLE, 3)
+    sheet = opened(tmp_path / "book.xlsx", TITLE)[TITLE]
+    (page_break,) = sheet.row_breaks.brk
+    assert not [chart for chart in sheet._charts if chart.anchor._from.row < page_break.id < chart.anchor.to.row]
+    assert page_break.id <= max(chart.anchor._from.row for chart in sheet._charts), "on a page of its own"
 
 
 def test_every_choice_is_blue_and_limited(tmp_path: Path) -> None:

@@ -267,7 +267,7 @@ def test_a_dead_unit_is_named(folder: Path) -> None:
     assert units[0][2] > 0.5
     assert not units[0][4]
     assert units[1][1:4] == [0, 0, 0]
-    assert units[1][4].startswith("dead: 0 for every sample")
+    assert units[1][4].startswith("dead: always 0")
 
 
 def test_a_dead_unit_that_is_woken_is_dead_no_more(folder: Path) -> None:

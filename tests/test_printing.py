@@ -66,6 +66,23 @@ def test_all_print_can_be_read(template_book: TemplateBook) -> None:
             assert min(sizes(sheet)) >= LEAST, sheet.title
 
 
+def test_no_text_is_cut_off(template_book: TemplateBook) -> None:
+    """In DejaVu Sans a letter takes 0.8 of a unit of a column's width on average, a bold one more."""
+    for sheet in template_book.values:
+        for first, top, last, bottom in areas(sheet) if sheet.sheet_state == "visible" else ():
+            for cell in (cell for row in sheet.iter_rows(top, bottom, first, last) for cell in row):
+                look, font = cell.alignment, cell.font
+                if not isinstance(cell.value, str) or look.wrap_text or look.horizontal in ("right", "center"):
+                    continue
+                taken = 0.8 * len(cell.value) * (font.size / BODY) * (1.12 if font.bold else 1)
+                free = 0.0
+                for column in range(cell.column, last + 1):
+                    if column > cell.column and sheet.cell(cell.row, column).value not in (None, ""):
+                        break
+                    free += width_of(sheet, column)
+                assert taken <= free, (sheet.title, cell.coordinate, cell.value)
+
+
 def test_a_screen_shows_all_of_a_sheet_that_a_reader_looks_at(template_book: TemplateBook) -> None:
     for sheet in template_book.values:
         if sheet.sheet_state == "visible" and sheet.title not in ("Walkthrough", TITLE):

@@ -523,3 +523,5 @@ class Summary(Struct, frozen=True, dict=True):
         """Show and print the table and the charts, up to a column."""
         self.page.fit_screen(column_letter(last_column))
         self.page.handout(self.lesson.definition.title, f"A1:{address(self._last_picture_row, last_column)}")
+        if self.has_paths:  # no page is high enough for all charts, and none is to be cut in two
+            self.page.frame.breaks.append(self._chart_rows[1] + 1)

@@ -17,7 +17,7 @@ from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
 
-_DEAD = "dead: 0 for every sample, no gradient"
+_DEAD = "dead: always 0, no gradient"
 _CHART_ROWS = 10
 """So that the chart ends on the first screen."""
 _SMALLEST_DRAWN = 1e-16

@@ -174,8 +174,8 @@ def network(page: Page, lesson: Lesson) -> None:
     page.heights(1, 1)
     page.text(
         "A2",
-        "The thicker an arrow, the larger its weight (forward, blue) or its ∂E/∂w (backward, gold), whatever the sign."
-        "  Lit up: the way from the chosen weight to the loss.",
+        "Arrows as thick as |weight| (forward, blue) or |∂E/∂w| (backward, gold).  "
+        "Lit up: the way from the chosen weight to the loss.",
     )
     sheet = _Network(page, lesson, layout)
     sheet.slopes()

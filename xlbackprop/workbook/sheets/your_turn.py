@@ -158,7 +158,7 @@ def _digits(page: Page) -> None:
     page.limit(DIGITS_CELL, "Significant digits", 1, _MOST_DIGITS, whole=True)
     used = whole_number(DIGITS_CELL, 1, _MOST_DIGITS, _DIGITS)
     page.formula(_USED_DIGITS, used, _DIGITS, theme.COUNTED)
-    parts = ("Right to ", " significant digits; near 0, to that share of others of its kind.")
+    parts = ("Right to ", " significant digits; near 0, to that share of its kind.")
     said = f'"{parts[0]}"&{_USED_DIGITS}&"{parts[1]}"'
     page.formula(f"E{DIGITS_CELL[1:]}", said, str(_DIGITS).join(parts), theme.PROSE)
 
