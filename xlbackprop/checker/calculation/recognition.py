@@ -329,11 +329,14 @@ def _score(one: Descent, loss: Loss, left: Flags, sample: Identities) -> tuple[i
 
 
 def _reached(model: Model, one: Descent) -> Flags:
-    """The updates of parameters that a loss depends on, and those beside them that look alike."""
+    """The updates of parameters that a loss depends on, and on their sheets those that look alike or are read by none."""
     reached = one.reached.copy()
     alike = {_place(model, int(index)) for index in np.flatnonzero(one.is_right)}
-    for index in np.flatnonzero(~reached):
-        reached[index] = _place(model, int(index)) in alike
+    sheets = {sheet for sheet, _ in alike}
+    for index in np.flatnonzero(~reached).tolist():
+        place = _place(model, index)
+        is_idle = model.graph.readers(int(model.parameters[index])).tolist() == [int(model.targets[index])]
+        reached[index] = place in alike or (is_idle and place[0] in sheets)
     return reached
 
 

@@ -74,11 +74,14 @@ def _is_state(graph: Graph, node: int, updated: Container[int]) -> bool:
 def _slot_like(graph: Graph, kind: Kind, slots: list[int], targets: Identities, parameters: Identities) -> int | None:
     """Which operand is updated by a kind whose step does not depend on it, though beside it others are built as it is.
 
-    It lies where theirs do or is one of theirs, and what reads the new value is built as what reads theirs.
+    It lies where theirs do or is one of theirs, and what reads the new value is built as what reads theirs; or nothing
+    reads it.
     """
     first = int(kind.cells[0])
     if kind.operands.min() <= TEXT:
         return None  # what reads an empty cell is told so
+    if (idle := _idle_slot(graph, kind, slots, targets, parameters)) is not None:
+        return idle
     moves = {slot: _move(graph, int(kind.operands[0, slot]), first) for slot in slots}
     beside = [
         (target, parameter)
@@ -94,7 +97,30 @@ def _slot_like(graph: Graph, kind: Kind, slots: list[int], targets: Identities, 
         builds = {
             skeleton(graph, reader) for node in known for reader in graph.readers(node).tolist() if reader not in known
         }
-        if any(skeleton(graph, reader) in builds for reader in own - known - set(kind.cells.tolist())):
+        left = own - known - set(kind.cells.tolist())
+        if not left or any(skeleton(graph, reader) in builds for reader in left):
+            return slot
+    return None
+
+
+def _idle_slot(graph: Graph, kind: Kind, slots: list[int], targets: Identities, parameters: Identities) -> int | None:
+    """Which operand is updated by a kind that nothing else reads: all that the updates beside it read in common is read
+    by it, and nothing that none of them reads."""
+    first, (sheet, row, column) = int(kind.cells[0]), graph.positions[int(kind.cells[0])]
+    cells = set(kind.cells.tolist())
+    for slot in slots:
+        if not all(cells.issuperset(graph.readers(node).tolist()) for node in cells):
+            return None
+        move = _move(graph, int(kind.operands[0, slot]), first)
+        beside = [
+            set(graph.operands(target).tolist()) - {parameter}
+            for target, parameter in zip(targets.tolist(), parameters.tolist(), strict=True)
+            if _move(graph, parameter, target) == move and move != (False, 0, 0)
+            if graph.positions[target][0] == sheet
+            and graph.positions[target][1 if move[1] else 2] == (row if move[1] else column)
+        ]
+        own = set(graph.operands(first).tolist()) - {int(kind.operands[0, slot])}
+        if beside and set.intersection(*beside) and set.intersection(*beside) <= own <= set.union(*beside):
             return slot
     return None
 
