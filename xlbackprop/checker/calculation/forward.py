@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 import numpy as np
 from msgspec import Struct
@@ -32,6 +32,8 @@ from xlbackprop.ground.grid import address
 _NUMBERS_A_CELL = 1_000
 """Calculating a cell of a step anew, with its derivatives, takes as long as comparing so many numbers."""
 _FEWEST_IN_RANGE = 2
+_MOST_FACTORS = 12
+"""Cells, the nearest first, that an update may multiply and the sum should."""
 _MOST_OF_A_LINE = 0.75
 """Cells with one formula that make another one in their row or column a stranger."""
 
@@ -113,7 +115,9 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
         known = graph.read(text, node) if text and _is_beside(graph, node, descent.loss.cells) else None
         if known is not None:
             yield Change(node, *known, text, "", is_loss=True)
-    unused = _unused(model, descent, step, [int(model.parameters[descent.members[place]]) for place in here])
+    members = descent.members[here]
+    updates = dict(zip(model.parameters[members].tolist(), model.targets[members].tolist(), strict=True))
+    unused = _unused(model, descent, step, list(updates))
     level, is_cut = model.evaluation.order.level, model.evaluation.is_cut
     for node in forward:
         program, operands = step.program(node), graph.operands(node)
@@ -131,17 +135,25 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
                 text = rewritten(graph, node, program.tree, {number: other})
                 change = Change(node, program, changed, text, words)
                 yield replace(change, others=tuple(_same(graph, forward, change)))
-    yield from _with_term(model, forward, [node for node in unused if node in set(model.parameters.tolist())])
+    yield from _with_term(model, forward, {node: updates[node] for node in unused if node in updates})
     yield from _with_fellow(graph, forward, fellows)
     yield from _with_other_ends(graph, forward)
 
 
-def _with_term(model: Model, forward: list[int], unused: list[int]) -> Iterator[Change]:
-    """The sums that read parameters, with one more: alone, or times what one of these sums multiplies."""
+def _with_term(model: Model, forward: list[int], unused: Mapping[int, int]) -> Iterator[Change]:
+    """The sums that read parameters, with one more: alone, or times what one of these sums, or its update, multiplies.
+
+    Args:
+        model: the calculation.
+        forward: the cells of the forward pass.
+        unused: the update of each parameter that these do not read.
+    """
     graph, parameters = model.graph, set(model.parameters.tolist())
     sums = [node for node in forward if not parameters.isdisjoint(graph.operands(node).tolist())] if unused else []
-    factors = dict.fromkeys(other for node in sums for other in graph.operands(node).tolist())
-    for parameter in unused:
+    multiplied = dict.fromkeys(other for node in sums for other in graph.operands(node).tolist())
+    for parameter, update in unused.items():
+        own_factors = [other for node in calculated_from(model, update) for other in graph.operands(node).tolist()]
+        factors = dict.fromkeys([*multiplied, *own_factors[:_MOST_FACTORS]])
         for node in sums:
             sheet = graph.positions[node][0]
             kind, own = graph.kind(node), set(graph.operands(node).tolist())

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import count, islice, takewhile
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -59,8 +60,15 @@ def _run(kinds: Mapping[int, int], start: int) -> Run:
 class Graph:
     """The nodes of a workbook are its cells, numbered; 0 stands for empty cells and 1 for those with text."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, pasted: Mapping[Position, CellFormula] = MappingProxyType({})) -> None:
+        """The graph of a workbook.
+
+        Args:
+            book: the workbook.
+            pasted: formulas that cells with a typed number are taken to have.
+        """
         self.book = book
+        self.pasted = pasted
         self.positions: list[Position] = [("", 0, 0), ("", 0, 1)]
         self._keys: dict[str, npt.NDArray[np.int64]] = {}
         self._identities: dict[str, Identities] = {}
@@ -72,6 +80,8 @@ class Graph:
             keys, identities = [], []
             for (row, column), cell in sheet.cells.items():
                 formula = cell.formula
+                if formula is None and pasted:
+                    formula = pasted.get((sheet.name, row, column))
                 if formula is None and cell.number is None:
                     keys.append(row * _COLUMNS + column)
                     identities.append(TEXT)

@@ -1,24 +1,34 @@
-"""Rates: whether the updates of one step take one learning rate, where it changes from step to step."""
+"""Rates: whether the updates of one step, where it changes from step to step, and those of one unit take one rate."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from xlbackprop.checker.calculation.graph import TEXT
+import numpy as np
+
+from xlbackprop.checker.calculation.graph import TEXT, Graph
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import named
-from xlbackprop.checker.calculation.repair import rewritten
+from xlbackprop.checker.calculation.repair import rewritten, slot_text
+from xlbackprop.checker.calculation.step import alike
 
 
 def rate_mistakes(model: Model, descent: Descent) -> Iterator[Mistake]:
-    """The right updates that take another step's learning rate than most beside them."""
-    steps = _steps(model, descent)
-    for rates in steps.values():
+    """The right updates that take another step's learning rate than most beside them, or another one than most of the
+    unit whose weights they are; a bias may have its own."""
+    told: set[int] = set()
+    units, biases = _units(model, descent)
+    groups = [*_steps(model, descent).values(), *units.values()]
+    for index, rates in enumerate(groups):
+        is_unit = index >= len(groups) - len(units)
         (own, count), *_ = Counter(rates.values()).most_common(1)
         for node, rate in rates.items() if 2 * count > len(rates) else ():
-            if rate != own and _is_of_another_step(model, rate, own):
-                yield _mistake(model, node, rate, own)
+            is_odd = node not in biases if is_unit else _is_of_another_step(model, rate, own)
+            if rate != own and is_odd and node not in told:
+                told.add(node)
+                beside = next(other for other, its in rates.items() if its == own)
+                yield _mistake(model, node, rate, beside, own)
 
 
 def rate_doubts(model: Model, descent: Descent) -> Iterator[str]:
@@ -30,6 +40,21 @@ def rate_doubts(model: Model, descent: Descent) -> Iterator[str]:
             updates = " and ".join(named(model.graph, node, sheet) for node in rates)
             yield f"{sheet}: {updates} take learning rates of different steps"
             return
+
+
+def _units(model: Model, descent: Descent) -> tuple[dict[int, dict[int, int]], set[int]]:
+    """The rate of each right update that has one in a cell, by the first formula that reads its weight; the biases."""
+    graph, adjoint = model.graph, descent.adjoint
+    found: dict[int, dict[int, int]] = defaultdict(dict)
+    biases: set[int] = set()
+    for index, member in enumerate(descent.members.tolist()):
+        node, parameter, rate = int(model.targets[member]), int(model.parameters[member]), int(descent.rates[index])
+        readers = [reader for reader in graph.readers(parameter).tolist() if np.nan_to_num(adjoint[reader]).any()]
+        if descent.is_right[index] and rate > TEXT and readers:
+            found[readers[0]][node] = rate
+            if bool(alike(adjoint[readers[0]], adjoint[parameter])):
+                biases.add(node)
+    return found, biases
 
 
 def _steps(model: Model, descent: Descent) -> dict[tuple[str, int], dict[int, int]]:
@@ -52,14 +77,22 @@ def _is_of_another_step(model: Model, rate: int, own: int) -> bool:
     return move is not None and sheet == other and (column == across if move[1] else row == down)
 
 
-def _mistake(model: Model, node: int, rate: int, own: int) -> Mistake:
-    graph = model.graph
-    kind, sheet = graph.kind(node), graph.positions[node][0]
+def _mistake(model: Model, node: int, rate: int, beside: int, own: int) -> Mistake:
+    """An update with another rate than one beside it, whose reference to its rate belongs here too."""
+    graph, sheet = model.graph, model.graph.positions[node][0]
+    kind = graph.kind(node)
     assert kind is not None
-    slots = {
-        number: own
-        for number, slot in enumerate(kind.program.slots)
-        if slot.size == 1 and int(graph.operands(node)[slot.start]) == rate
+    texts = {
+        number: slot_text(graph, beside, slot)
+        for slot in _slots(graph, beside, own)
+        for number in _slots(graph, node, rate)
     }
     words = f"uses the learning rate in {named(graph, rate, sheet)} where {named(graph, own, sheet)} belongs"
-    return Mistake(node, "wrong_cell", words, rewritten(graph, node, kind.program.tree, slots) if slots else "")
+    return Mistake(node, "wrong_cell", words, rewritten(graph, node, kind.program.tree, {}, texts) if texts else "")
+
+
+def _slots(graph: Graph, node: int, operand: int) -> list[int]:
+    """Where a formula reads a cell by itself."""
+    kind, operands = graph.kind(node), graph.operands(node)
+    slots = () if kind is None else kind.program.slots
+    return [number for number, slot in enumerate(slots) if slot.size == 1 and int(operands[slot.start]) == operand]

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from xlbackprop.checker.calculation.evaluation import Cut, Evaluation
 from xlbackprop.checker.calculation.graph import TEXT, Graph, Order, order_of, skeleton
 from xlbackprop.checker.calculation.model import Descent, Flags, Loss, Model
+from xlbackprop.checker.calculation.pasted import pasted_formulas
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.rules import rules
 from xlbackprop.checker.calculation.states import State, with_states
@@ -27,6 +28,10 @@ MOST_LOSSES = 60
 """Sets of cells that are tried as the loss."""
 _MOST_FULL = 4
 """Losses that explain all updates, of which the one with the fewest cells is taken, before no other is tried."""
+_FIRST = 3
+"""Cells of a loss that are looked at; the others are like them."""
+_LARGEST_DECAY, _LARGEST_SHARE = 0.5, 2.5
+"""Below these lie the weight decays that people type, and the multiples of one in a cell that they take."""
 _LARGEST_SAMPLE = 200
 """Updates that choose it."""
 _MOST_RATES = 5
@@ -42,6 +47,8 @@ def model_of(book: Book) -> Model:
         TooLargeError: it has more formulas than can be judged in time.
     """
     graph = Graph(book)
+    if pasted := pasted_formulas(graph):
+        graph = Graph(book, pasted)
     whole = order_of(graph, np.zeros(graph.size, dtype=np.bool_))
     updates = find_updates(graph, whole)
     sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
@@ -82,6 +89,18 @@ def stateful_model_of(model: Model) -> Model | None:
     sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
     kept = _kept(graph, sheets)
     return _without_others(_model(graph, updates, kept, {}, states), updates, kept, {})
+
+
+def batched_model_of(model: Model) -> Model | None:
+    """The same calculation when parameters that repeat others belong to the steps of these, as the samples of a batch
+    do, each with the weights again; None where none does."""
+    graph = model.graph
+    passed = {node: graph.link(node) for node in model.parameters.tolist() if graph.link(node) != node}
+    if not passed:
+        return None
+    updates = Updates(model.targets, model.parameters)
+    sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
+    return _model(graph, updates, _kept(graph, sheets), passed)
 
 
 def _shares(graph: Graph, states: tuple[State, ...], targets: Identities) -> list[int]:
@@ -253,7 +272,7 @@ def _followed(
     """The losses that updates descend, best first; these updates are left no more."""
     candidates = list(trials)
     while left.any() and candidates:
-        best = max(candidates, key=lambda one: _score(one[0], one[1], left, sample))
+        best = max(candidates, key=lambda one: _score(model, one[0], one[1], left, sample))
         if not (best[0].is_right & left[sample]).any():
             break
         candidates.remove(best)
@@ -322,14 +341,16 @@ def _near(model: Model, sample: Identities) -> tuple[Flags, Evaluation]:
     return near, Evaluation(graph, whole.seen, whole.is_cut, order)
 
 
-def _score(one: Descent, loss: Loss, left: Flags, sample: Identities) -> tuple[int, bool, int, int]:
-    """How well a loss explains some updates; of two that explain as many, the one that all of them change is better."""
+def _score(model: Model, one: Descent, loss: Loss, left: Flags, sample: Identities) -> tuple[int, bool, bool, int, int]:
+    """How well a loss explains some updates; of two that explain as many, the one that nothing else is made of is
+    better, and the one that all of them change."""
     right = int((one.is_right & left[sample]).sum())
-    return right, abs(one.factor - 1) < CLOSENESS, int(one.reached.sum()), -len(loss.cells)
+    is_last = not any(len(model.graph.readers(cell)) for cell in loss.cells[:_FIRST])
+    return right, abs(one.factor - 1) < CLOSENESS, is_last, int(one.reached.sum()), -len(loss.cells)
 
 
 def _reached(model: Model, one: Descent) -> Flags:
-    """The updates of parameters that a loss depends on, and on their sheets those that look alike or are read by none."""
+    """The updates of parameters that a loss depends on, those beside them that look alike, and those of idle ones."""
     reached = one.reached.copy()
     alike = {_place(model, int(index)) for index in np.flatnonzero(one.is_right)}
     sheets = {sheet for sheet, _ in alike}
@@ -368,7 +389,8 @@ def _sets(graph: Graph, nodes: Identities, near: Flags) -> Iterator[tuple[int, .
         build = skeleton(graph, node)
         sheet, row, column = graph.positions[node]
         everywhere = ("link", number) if graph.link(node) != node else ("build", build)
-        for key in (("kind", number), ("column", column, build), ("row", sheet, row, build), everywhere):
+        read = ("read", number, skeleton(graph, int(graph.operands(node)[0])))
+        for key in (("kind", number), read, ("column", column, build), ("row", sheet, row, build), everywhere):
             groups[key].append(node)
     for members in groups.values():
         if near[members].any():
@@ -383,7 +405,8 @@ def _descent(model: Model, loss: Loss, members: Identities, evaluation: Evaluati
     with np.errstate(all="ignore"):
         ratio = -model.steps[members] / adjoint[model.parameters[members]]
     rates, factors = _explained(model, ratio, members)
-    factor = _commonest(factors)
+    values = model.evaluation.seen[list(loss.cells)]
+    factor = _commonest(factors, -1.0 if (values[np.isfinite(values)] <= 0).all() else 1.0)
     if np.isnan(factor):
         rates, factor = _explained_here_alone(model, ratio, members)
     is_right = _agreeing(model, adjoint, factor, members, rates)
@@ -412,13 +435,13 @@ def _decay(model: Model, adjoint: Array, members: Identities) -> Array:
         return nothing
     is_kept = is_plain.copy()
     is_kept[is_plain] = ~_are_biases(model, adjoint, members[is_plain])
-    paces = [_given(model, members, column) for column in range(model.rate_choices.shape[1])]
-    shares = np.array(
-        [*paces, *(one * other for index, one in enumerate(paces[1:], 1) for other in paces[index + 1 :])]
-    )
+    columns = range(model.rate_choices.shape[1])
+    paces = [_given(model, members, column) for column in columns]
+    pairs = [(one, other) for one in columns for other in columns if one <= other and (other == 0 or one != other)]
+    shares = np.array([paces[one] * paces[other] for one, other in pairs])
     best, best_count = nothing, int(is_kept.sum())
     other = ~is_plain
-    for pace in paces:
+    for column, pace in zip(columns, paces, strict=True):
         slope, decay, fits = _two_terms(steps[other], (pace * gradients)[other], (shares * parameters)[:, other])
         counts = fits.sum(axis=1)
         chosen = int(counts.argmax())
@@ -426,9 +449,19 @@ def _decay(model: Model, adjoint: Array, members: Identities) -> Array:
             with np.errstate(all="ignore"):
                 usual = _commonest((decay / slope)[chosen, fits[chosen]])
                 decays = _as_built(model, members, np.flatnonzero(other)[fits[chosen]]) | is_kept[:, None]
-                best = np.where(decays, usual * shares[chosen] * parameters / pace, 0.0)
-                best_count = int(counts[chosen])
+                found = np.where(decays, usual * shares[chosen] * parameters / pace, 0.0)
+            choices = model.rate_choices[members[other][fits[chosen]]]
+            if _is_meant(adjoint, choices[:, pairs[chosen]], choices[:, column], usual):
+                best, best_count = found, int(counts[chosen])
     return best
+
+
+def _is_meant(adjoint: Array, nodes: Identities, pace: Identities, share: float) -> bool:
+    """Whether weight decay is as people make it: a small typed number, or a cell that the loss does not read itself."""
+    cells = nodes[(nodes > TEXT) & (nodes != pace[:, None])]
+    if not len(cells):
+        return share < _LARGEST_DECAY
+    return share < _LARGEST_SHARE and not np.nan_to_num(adjoint[cells]).any()
 
 
 def _are_biases(model: Model, adjoint: Array, members: Identities) -> Flags:
@@ -510,12 +543,13 @@ def _agreeing(model: Model, adjoint: Array, factor: float, members: Identities, 
     return agreeing
 
 
-def _commonest(factors: Array) -> float:
+def _commonest(factors: Array, meant: float = 1.0) -> float:
+    """The factor of most; of those of as many the one that is meant, else one in its direction."""
     known = factors[np.isfinite(factors)]
     if not len(known):
         return np.nan
     counts = Counter(float(f"{factor:.6g}") for factor in known.tolist())
-    rounded = max(counts, key=lambda factor: (counts[factor], factor > 0))  # as many up as down: those up are wrong
+    rounded = max(counts, key=lambda factor: (counts[factor], factor == meant, factor * meant > 0))
     return float(known[np.argmin(np.abs(known - rounded))])
 
 

@@ -181,7 +181,7 @@ def _other_build(step: Step, node: int, target: Array) -> Repair | None:
     sheet = graph.positions[node][0]
 
     def shown(tree: Node) -> str:
-        return written(tree, lambda leaf: _slot_text(graph, node, leaf[1]))
+        return written(tree, lambda leaf: slot_text(graph, node, leaf[1]))
 
     def leaf_name(tree: Node) -> str:
         if tree[0] == "slot" and program.slots[tree[1]].size == 1:
@@ -302,7 +302,7 @@ def rewritten(
         number = leaf[1]
         if texts and number in texts:
             return texts[number]
-        own = _slot_text(graph, node, number)
+        own = slot_text(graph, node, number)
         if number not in replaced:
             return own
         sheet = graph.positions[node][0]
@@ -319,7 +319,7 @@ def _with_dollars(cell: str, like: str) -> str:
     return f"{'$' * like.startswith('$')}{letters}{'$' * ('$' in like[1:])}{digits}"
 
 
-def _slot_text(graph: Graph, node: int, number: int) -> str:
+def slot_text(graph: Graph, node: int, number: int) -> str:
     """What stands in a slot of a formula, as it is written there."""
     formula: CellFormula | None = graph.formulas[node]
     assert formula is not None

@@ -146,9 +146,13 @@ def rule_doubts(model: Model, loss: Loss) -> Iterator[str]:
             yield f"{sheet}: the updates go by (t − y)·x, the derivative of no loss: {shown} is no sigmoid or softmax"
             return
         for node in np.intersect1d(graph.readers(output), graph.readers(target)).tolist():
-            if set(graph.operands(node).tolist()) == {output, target} and _is_loss(seen[node], one, other):
+            read = set(graph.operands(node).tolist())
+            kind = graph.kind(node)
+            is_read = kind is None or model.feeds[kind.cells].any() or np.isin(kind.cells, model.targets).any()
+            is_regularised = not is_read and not read.isdisjoint(model.parameters.tolist())
+            if is_regularised or (read == {output, target} and _is_loss(seen[node], one, other)):
                 sheet = graph.positions[node][0]
-                if (cell == output) != _is_square(seen[node], one, other):
+                if is_regularised or (cell == output) != _is_square(seen[node], one, other):
                     shown = named(graph, node, sheet)
                     yield f"{sheet}: the updates go down {rule_words(model, loss)}, not by that of {shown}"
                     return

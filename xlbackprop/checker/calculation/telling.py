@@ -61,8 +61,8 @@ def _finding(graph: Graph, members: Sequence[Mistake], recalculated: Values) -> 
     cells = ranges([graph.positions[one.node][1:] for one in members])
     names = tuple(dict.fromkeys(text for one in members if (text := label(graph, one.node))))
     named = ", ".join(names[:_MOST_NAMES]) if names else cells[0].partition(":")[0]
-    formula = graph.formulas[first.node]
     cell = graph.cell(first.node)
+    formula = cell.formula
     value = recalculated.get((sheet, row, column), cell.value)
     subject = f"{named} in {shortened(cells)}" if names else shortened(cells)
     stands = f"={formula.written(row, column)}" if formula is not None else f"{cell.value}"

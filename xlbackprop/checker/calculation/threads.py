@@ -241,6 +241,40 @@ def _pasted(
     return tuple(found)
 
 
+def restarts(graph: Graph, found: Threads, targets: Identities) -> dict[int, int]:
+    """The typed numbers in the place of a next step that are those a training began with, each with that one.
+
+    Only where all parameters of the step start anew, and there are several.
+    """
+    order = {sheet.name: index for index, sheet in enumerate(graph.book.sheets)}
+    names = [sheet.name for sheet in graph.book.sheets]
+    steps: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
+    goes_on: set[tuple[str, int]] = set()
+    for node in targets.tolist():
+        sheet = graph.positions[node][0]
+        move = found.usual_moves.get(sheet)
+        if move is None or move == (0, 0, 0):
+            continue
+        back = (-move[0], -move[1], -move[2])
+        later = graph.node(_moved(graph.positions[node], back, order, names))
+        root = node
+        while root in found.before:
+            root = found.before[root]
+        where = graph.positions[later]
+        line = (where[0], 0 if move[0] else where[1] if move[1] else where[2])
+        is_anew = later > TEXT and not graph.is_formula(later) and graph.numbers[later] == graph.numbers[root]
+        if is_anew and not graph.is_formula(root) and later != root:
+            steps[line][later] = root
+        elif later > TEXT:
+            goes_on.add(line)
+    return {
+        later: root
+        for line, nodes in steps.items()
+        if len(nodes) > 1 and line not in goes_on
+        for later, root in nodes.items()
+    }
+
+
 def expected_parameters(parameters: Identities, strayed: dict[int, int]) -> Identities:
     """The parameters, those that updates should start from in place of the ones that they do."""
     corrected = parameters.copy()

@@ -19,10 +19,17 @@ from xlbackprop.checker.calculation.model import Descent, Flags, Mistake, Model
 from xlbackprop.checker.calculation.names import cells_of_sheets, label, place
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.rates import rate_doubts, rate_mistakes
-from xlbackprop.checker.calculation.recognition import ancestors, dependents, descents, model_of, stateful_model_of
+from xlbackprop.checker.calculation.recognition import (
+    ancestors,
+    batched_model_of,
+    dependents,
+    descents,
+    model_of,
+    stateful_model_of,
+)
 from xlbackprop.checker.calculation.rules import odd_targets, rule_doubts, rule_words
 from xlbackprop.checker.calculation.step import alike
-from xlbackprop.checker.calculation.threads import is_steps_away
+from xlbackprop.checker.calculation.threads import is_steps_away, restarts
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Position
 from xlbackprop.checker.judgement.slip import Tries
@@ -123,10 +130,11 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     model = model_of(book)
     graph = model.graph
     found = descents(model)
-    if _right_of(found) < len(model.targets) and (stateful := stateful_model_of(model)) is not None:
-        others = descents(stateful)
-        if _right_of(others) > _right_of(found):
-            model, found = stateful, others
+    for other_model in (stateful_model_of, batched_model_of):
+        other = other_model(model) if _right_of(found) < len(model.targets) else None
+        others = [] if other is None else descents(other)
+        if other is not None and _right_of(others) > _right_of(found):
+            model, found = other, others
     doubts = {descent: tuple(rule_doubts(model, descent.loss)) for descent in found}
     found = [descent for descent in found if not doubts[descent]]  # the sheet has another loss than these descend
     wrong = list(crossed_mistakes(model)) if found else []
@@ -160,6 +168,11 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     explained[sources] = False
     words = [word for several in doubts.values() for word in several]
     words += [word for descent in found for word in rate_doubts(model, descent)]
+    if found and (anew := restarts(graph, model.threads, model.targets)):
+        anew_at, first = (cells_of_sheets(graph.positions[node] for node in nodes) for nodes in (anew, anew.values()))
+        words.append(
+            f"{anew_at} holds the typed numbers of {first}: the training starts anew there, and does not go on"
+        )
     return CalculationVerdict(
         graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings), tuple(words)
     )

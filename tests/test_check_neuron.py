@@ -1,0 +1,178 @@
+"""`check` of one neuron in many sheets: idle parameters, decay, rates of their own, restarts, batches, pasted steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from tests import handmade
+from tests.handmade import FIRST
+from tests.reports import check
+from xlbackprop import Report
+from xlbackprop.ground.grid import address, cells_of
+
+ROWS = 8
+NEURON: Mapping[str, str] = {
+    "w": "[w-]-$G$31*[d-]*[x-]",
+    "u": "[u-]-$G$31*[d-]*[y-]",
+    "b": "[b-]-$G$31*[d-]",
+    "z": "[w]*[x]+[u]*[y]+[b]",
+    "p": "1/(1+EXP(-[z]))",
+    "loss": "0.5*([t]-[p])^2",
+    "d": "([p]-[t])*[p]*(1-[p])",
+}
+COLUMNS = ("x", "y", "t", "r", *NEURON)
+LAST = FIRST + ROWS - 1
+START = {"w": 0.4, "u": -0.3, "b": 0.1}
+Changes = dict[str | tuple[str, int], str | float | None]
+
+
+def write(path: Path, rules: Mapping[str, str] | None = None, changes: Changes | None = None) -> Path:
+    """A neuron of two inputs, one sample a row; `r` is a column of a learning rate that becomes smaller."""
+    given: Changes = {(name, FIRST): number for name, number in START.items()}
+    for index, row in enumerate(range(FIRST, LAST + 1)):
+        given |= {
+            ("x", row): 0.3 + 0.1 * index,
+            ("y", row): 0.9 - 0.2 * (index % 3),
+            ("t", row): 0.2 + 0.5 * (index % 2),
+        }
+        given["r", row] = 0.5 / (1 + index)
+    formulas = {**NEURON, **(rules or {})}
+    columns = [*COLUMNS, *(name for name in formulas if name not in COLUMNS)]
+    extra = {"I31": 0.05}
+    handmade.write(path, given | (changes or {}), columns=columns, formulas=formulas, extra=extra, rows=ROWS)
+    return path
+
+
+def report_on(path: Path, rules: Mapping[str, str] | None = None, changes: Changes | None = None) -> Report:
+    return check(write(path, rules, changes))
+
+
+def told(report: Report) -> set[str]:
+    return {address(*place) for finding in report.findings for block in finding.cells for place in cells_of(block)}
+
+
+def column(name: str, first: int = FIRST + 1, last: int = LAST) -> set[str]:
+    place = [*COLUMNS].index(name) + 1
+    return {address(row, place) for row in range(first, last + 1)}
+
+
+RIGHT: Mapping[str, Mapping[str, str]] = {
+    "plain": {},
+    "decayed": {name: f"{NEURON[name]}-$G$31*$I$31*[{name}-]" for name in "wu"},
+    "a typed decay": {name: f"{NEURON[name]}-$G$31*0.01*[{name}-]" for name in "wu"},
+    "a bias with its own rate": {"b": "[b-]-$I$31*[d-]"},
+    "a loss with decay": {
+        "loss": "0.5*([t]-[p])^2+$I$31/2*([w]^2+[u]^2)",
+        **{name: f"{NEURON[name]}-$G$31*$I$31*[{name}-]" for name in "wu"},
+    },
+    "a likelihood that grows": {
+        "loss": "[t]*LN([p])+(1-[t])*LN(1-[p])",
+        "d": "[t]-[p]",
+        **{name: NEURON[name].replace("-$G", "+$G") for name in "wub"},
+    },
+}
+
+
+@pytest.mark.parametrize("kind", RIGHT)
+def test_a_right_sheet_is_called_right(kind: str, tmp_path: Path) -> None:
+    report = report_on(tmp_path / "right.xlsx", RIGHT[kind])
+    assert (report.status, report.findings) == ("ok", ()), report
+
+
+WRONG: Mapping[str, tuple[Mapping[str, str], set[str]]] = {
+    "a bias that the sum lacks": ({"z": "[w]*[x]+[u]*[y]"}, column("z", FIRST)),
+    "a weight that the sum lacks": ({"z": "[w]*[x]+[b]"}, column("z", FIRST)),
+    "one weight without the decay": ({"u": f"{NEURON['u']}-$G$31*$I$31*[u-]"}, set()),
+    "one weight with another rate": ({"w": "[w-]-$I$31*[d-]*[x-]"}, column("w")),
+    "one weight with the first rate": ({name: NEURON[name].replace("$G$31", "[r-]") for name in "ub"}, column("w")),
+    "one that goes down a likelihood": ({**RIGHT["a likelihood that grows"], "u": NEURON["u"]}, column("u")),
+}
+
+
+@pytest.mark.parametrize("slip", WRONG)
+def test_a_slip_is_told_where_it_is_or_not_passed_over(slip: str, tmp_path: Path) -> None:
+    rules, wrong = WRONG[slip]
+    report = report_on(tmp_path / "wrong.xlsx", rules)
+    assert report.status != "ok"
+    assert told(report) == wrong or not wrong, report.findings
+
+
+DECAYS: Mapping[str, Mapping[str, str]] = {
+    "twice the decay of the loss": {
+        "loss": "0.5*([t]-[p])^2+$I$31/2*([w]^2+[u]^2)",
+        **{name: f"{NEURON[name]}-$G$31*2*$I$31*[{name}-]" for name in "wu"},
+    },
+    "the weight itself": {name: f"{NEURON[name]}-$G$31*[{name}-]" for name in "wu"},
+}
+
+
+@pytest.mark.parametrize("kind", DECAYS)
+def test_what_no_decay_is_meant_by_is_no_decay(kind: str, tmp_path: Path) -> None:
+    assert report_on(tmp_path / "decay.xlsx", DECAYS[kind]).status != "ok"
+
+
+def test_a_function_s_wrong_derivative_is_no_decay(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet["B2"] = 0.05
+    for row, slope in enumerate(["4*B{0}^3-3*B{0}+1"] * 8, 5):
+        sheet[f"B{row}"] = 0.9 if row == 5 else f"=B{row - 1}-$B$2*D{row - 1}"
+        sheet[f"C{row}"] = f"=B{row}^4-3*B{row}^2+B{row}"
+        sheet[f"D{row}"] = "=" + slope.format(row)
+    book.save(tmp_path / "function.xlsx")
+    assert check(tmp_path / "function.xlsx").status != "ok"
+
+
+@pytest.mark.parametrize("wrong", ["", "E", "F"])
+def test_of_two_gradients_the_one_that_is_not_of_the_loss_is_told(wrong: str, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet["B2"] = 0.02
+    for row, (x, y) in enumerate([(1, 2.2), (2, 2.8), (3, 4.5), (4, 3.7)], 4):
+        sheet[f"A{row}"], sheet[f"B{row}"] = x, y
+    error = "B{0}+C{0}*$A$4:$A$7-$B$4:$B$7"
+    for row in range(12, 20):
+        sheet[f"B{row}"] = 0.1 if row == 12 else f"=B{row - 1}-$B$2*E{row - 1}"
+        sheet[f"C{row}"] = 0.3 if row == 12 else f"=C{row - 1}-$B$2*F{row - 1}"
+        sheet[f"D{row}"] = f"=SUMPRODUCT(({error})^2)/4".format(row)
+        sheet[f"E{row}"] = f"={'1*' if wrong == 'E' else '2*'}SUMPRODUCT({error})/4".format(row)
+        sheet[f"F{row}"] = f"={'1*' if wrong == 'F' else '2*'}SUMPRODUCT(({error})*$A$4:$A$7)/4".format(row)
+    book.save(tmp_path / "line.xlsx")
+    report = check(tmp_path / "line.xlsx")
+    assert told(report) == ({f"{wrong}{row}" for row in range(12, 20)} if wrong else set())
+    assert report.status == ("mistakes" if wrong else "ok")
+
+
+@pytest.mark.parametrize("other", [0.0, 0.01])
+def test_a_training_that_starts_anew_in_the_middle_is_named(other: float, tmp_path: Path) -> None:
+    anew: Changes = {(name, FIRST + 4): number + other for name, number in START.items()}
+    report = report_on(tmp_path / "anew.xlsx", changes=anew)
+    assert report.status == ("ok" if other else "not_recognised")
+    assert ("the training starts anew there" in report.message) == (not other)
+
+
+def test_the_samples_of_a_batch_may_repeat_the_weights(tmp_path: Path) -> None:
+    changes: Changes = {}
+    for row in range(FIRST + 1, LAST + 1):
+        for name, times in (("w", "*[x-]"), ("u", "*[y-]"), ("b", "")):
+            at = address(row - 2, [*COLUMNS, "g" + name].index("d") + 1)
+            now = address(row - 1, [*COLUMNS].index("d") + 1)
+            inputs = [address(row - back, [*COLUMNS].index({"w": "x", "u": "y"}.get(name, "d")) + 1) for back in (1, 2)]
+            step = f"({now}*{inputs[0]}+{at}*{inputs[1]})/2" if times else f"AVERAGE({at}:{now})"
+            changes[name, row] = f"=[{name}-]" if (row - FIRST) % 2 else f"=[{name}-]-$G$31*{step}"
+    report = report_on(tmp_path / "batch.xlsx", changes=changes)
+    assert (report.status, report.findings) == ("ok", ()), report
+
+
+@pytest.mark.parametrize("off", [0.0, 1e-3])
+def test_a_first_step_of_pasted_numbers_is_judged_by_these(off: float, tmp_path: Path) -> None:
+    z = START["w"] * 0.3 + START["u"] * 0.9 + START["b"]
+    p = 1 / (1 + math.exp(-z)) + off
+    numbers = {"z": z, "p": p, "loss": 0.5 * (0.2 - p) ** 2, "d": (p - 0.2) * p * (1 - p)}
+    report = report_on(tmp_path / "pasted.xlsx", changes={(name, FIRST): number for name, number in numbers.items()})
+    assert (report.status == "ok") == (not off), report
