@@ -69,16 +69,19 @@ def test_the_class_network_by_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "iteration", "verdict"),
+    ("rate", "iteration", "shown", "verdict"),
     [
-        (1000, 0, "No: the loss went up."),
-        (0, 0, "The loss is the same to twelve decimals."),
-        (1, 67, "Yes: the loss went down."),
+        (1000, 0, "from 0.014181 to 0.25", "No: the loss went up."),
+        (0, 0, "0.014181 before and after, to 5 digits", "The loss is the same to twelve decimals."),
+        (1, 67, "from 0.00019684 to 0.00018434", "Yes: the loss went down."),
+        (1000, 5, "0.25 before and after, to 5 digits", "Yes: the loss went down."),
     ],
 )
-def test_whether_the_loss_went_down(rate: float, iteration: int, verdict: str, tmp_path: Path) -> None:
+def test_whether_the_loss_went_down(rate: float, iteration: int, shown: str, verdict: str, tmp_path: Path) -> None:
     path = build(load(learning_rate=rate), tmp_path / "book.xlsx", iteration=iteration, sheets=ONLY)
-    assert lines(path)["new E"][3] == verdict
+    told = lines(path)["new E"]
+    assert (told[1], told[3]) == (shown, verdict)
+    assert shown in judges.ironcalc_judge(path, {}).values()
 
 
 def test_the_class_follows_another_iteration(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ from xlbackprop.symbols.live_numbers import (
     text_formula,
 )
 from xlbackprop.symbols.mathematics import (
+    DIGITS,
     Mathematics,
     Numbers,
     Rounded,

@@ -8,6 +8,7 @@ from xlbackprop.symbols.expression import Conditional, Expression, Symbol
 from xlbackprop.symbols.formula import Formula
 from xlbackprop.symbols.mathematics import (
     DIGITS,
+    EXACT_WITHIN,
     FEW_DECIMALS,
     LARGEST_POWER,
     LEAST_DIGITS,
@@ -109,7 +110,7 @@ def result_formula(cell: str, rough: str, mantissa: str, exponent: str, is_exact
         rough: the cell with what the calculation with rounded numbers comes to, as for `held_formula`.
         is_exact: the formula of what `result` takes.
     """
-    same = ",".join(f"ABS({mantissa}-{number}/10^{exponent})<=1E-9" for number in (cell, rough))
+    same = ",".join(f"ABS({mantissa}-{number}/10^{exponent})<={EXACT_WITHIN:G}" for number in (cell, rough))
     sign = '" ≈ "' if is_exact == "FALSE" else f'IF(AND({is_exact},{same})," = "," ≈ ")'
     none = f'IF(ISNUMBER({rough}),"","{NO_RESULT}")'
     return f"IF(ISNUMBER({mantissa}),{sign}&{text_formula(mantissa, exponent)},{none})"

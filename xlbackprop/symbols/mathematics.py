@@ -185,7 +185,10 @@ def held(value: float, rough: float | None) -> Rounded | None:
 
 
 _SAME = 1e-9
-"""Two mantissas that are no further apart than this are the same."""
+"""Two rounded mantissas that are no further apart than this are the same."""
+
+EXACT_WITHIN = 1e-12
+"""A mantissa that is no further from a rounded one than this differs from it by roundings of the program alone."""
 
 
 def _rounded_at(value: float, exponent: int, digits: int) -> float:
@@ -206,7 +209,7 @@ def result(value: float, rough: float | None, *, is_exact: bool = True) -> str:
     known = held(value, rough)
     if known is None:
         return ""
-    is_exact &= all(abs(known.mantissa - number / 10.0**known.exponent) <= _SAME for number in (value, rough))
+    is_exact &= all(abs(known.mantissa - number / 10.0**known.exponent) <= EXACT_WITHIN for number in (value, rough))
     return (" = " if is_exact else " ≈ ") + known.text
 
 

@@ -10,7 +10,7 @@ from xlbackprop.derivation import Role
 from xlbackprop.engine import Trace, evaluate
 from xlbackprop.ground.grid import absolute, address
 from xlbackprop.network import BATCH_SIZE, IN_BATCH
-from xlbackprop.symbols import short, short_formula
+from xlbackprop.symbols import DIGITS, short, short_formula
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.all_samples import loss_columns
 from xlbackprop.workbook.panels.working import Working, put_columns, sampled_contents
@@ -21,6 +21,7 @@ from xlbackprop.workbook.xlsx.theme import Look
 QUESTION = "Was it worth it? The loss before and after the update"
 SAME = "The loss is the same to twelve decimals."
 DOWN, UP = "Yes: the loss{of} went down.", "No: the loss{of} went up{though}."
+_AS_IT_WAS = f" before and after, to {DIGITS} digits"
 
 SAME_WITHIN = 1e-12
 """Programs differ in the last digits."""
@@ -47,7 +48,10 @@ def put_answer(page: Page, lesson: Lesson, row: int, cells: Mapping[str, str], r
     page.formula(f"F{row}", short_formula(f"D{row}"), short(new), theme.HELPER)
     page.formula(f"H{row}", f"AVERAGE({before})", old, theme.HELPER)
     page.formula(f"G{row}", short_formula(f"H{row}"), short(old), theme.HELPER)
-    page.formula(f"C{row}", f'"from "&G{row}&" to "&F{row}', f"from {short(old)} to {short(new)}", theme.WRITTEN)
+    moved, stays = f'"from "&G{row}&" to "&F{row}', f'F{row}&"{_AS_IT_WAS}"'
+    is_seen = short(new) != short(old)
+    shown = f"from {short(old)} to {short(new)}" if is_seen else short(new) + _AS_IT_WAS
+    page.formula(f"C{row}", f"IF(F{row}=G{row},{stays},{moved})", shown, theme.WRITTEN)
     formula, words = _verdict(lesson, f"H{row}", f"D{row}", old, new, of, cells)
     page.formula(f"E{row}", formula, words, Look(theme.CHECK, align="left", indent=1, wrap=True))
 
