@@ -264,7 +264,7 @@ def test_one_cell_without_a_number_is_one_finding(
 
 LACKS: Mapping[str, tuple[str, str | float | None, str]] = {
     "a name that nothing has": ("C13", "=(e^C11-e^(-C11))/(e^C11+e^(-C11))", "C13 error_value"),
-    "a deleted cell": ("C12", "=C5*C1+#REF!*C2", "C12 error_value"),
+    "a deleted cell": ("C12", "=C5*C1+#REF!*C2", "C12 broken_reference"),
     "no value": ("D6", "=NA()", "D6 error_value"),
     "a division by nothing": ("D6", "=D14*C2/0", "D6 error_value"),
     "an undefined learning rate": ("E6", "=C6-eta*D6", "E6 error_value"),

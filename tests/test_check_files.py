@@ -260,8 +260,9 @@ def test_the_json_has_the_promised_shape(tmp_path: Path) -> None:
     (report,) = json.loads(text)
     assert code == 1
     assert list(report) == ["file", "status", "message", "tables", "findings", "notes", "judged", "not_judged"]
+    eta = {"cell": "G31", "value": 0.5}
     assert report["tables"] == [
-        {"sheet": "Sheet1", "range": "A32:AE44", "rows": 12, "learning_rate": {"cell": "G31", "value": 0.5}}
+        {"sheet": "Sheet1", "range": "A32:AE44", "rows": 12, "learning_rate": eta, "counted": "rows"}
     ]
     (finding,) = report["findings"]
     assert list(finding) == [
@@ -518,7 +519,7 @@ def test_an_activation_that_nobody_knows_is_declined(tmp_path: Path) -> None:
     formulas = {name: f"COS([{name[2:]}])" for name in FORMULAS if name.startswith("a_")}
     report = report_of(handmade.write(tmp_path / "cos.xlsx", formulas=formulas))
     assert report.status == "not_recognised"
-    assert "a_h1, a_h2, a_o1, a_o2 hold something else than their labels say" in report.message
+    assert "a_h1, a_h2, a_o1, a_o2 are calculated otherwise than their labels say" in report.message
 
 
 def test_a_table_of_parameters_only_is_declined(tmp_path: Path) -> None:

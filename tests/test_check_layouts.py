@@ -97,6 +97,9 @@ def test_a_slip_in_an_array_formula_is_one_finding(
 ) -> None:
     report = check(matrices(tmp_path / "wrong.xlsx", {columns: wrong}))
     assert [(found, formula) for found, _, formula in told(report)] == [(cells, expected)]
+    row = int(cells[0][1:3])
+    stands = wrong.format(r=row, r1=row + 1, r3=row + 3, p=row - EVERY, p1=row - EVERY + 1)
+    assert report.findings[0].found == f"{{={stands}}}"
 
 
 @pytest.mark.parametrize(

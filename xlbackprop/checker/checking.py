@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.verdict import TooLargeError, judge_calculation
-from xlbackprop.checker.confirmation import is_left_to_calculation, is_misread, judged
+from xlbackprop.checker.confirmation import is_left_to_calculation, judged
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book, relationships
 from xlbackprop.checker.file.book import read as read_book
@@ -98,7 +98,6 @@ def checked(
         verdicts = [
             judged(book, trees, meaning, recalculated.values, budget, calculation) for trees, meaning in understood
         ]
-        verdicts = [verdict for verdict in verdicts if not is_misread(calculation, verdict)]
         report = summary(path, book, verdicts, calculation, recalculated, budget)
         if beyond and report.status == "not_recognised":
             report = replace(report, message=beyond)

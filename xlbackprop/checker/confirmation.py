@@ -57,14 +57,23 @@ def is_left_to_calculation(calculation: CalculationVerdict | None, table: Iterat
     if not any(map(_UNIT.fullmatch, table.lines)):
         return True
     here = [training for training in calculation.trainings if training.sheet == table.sheet.name]
-    return len(table.steps) == 1 and any(training.steps > 1 for training in here)
+    if len(table.steps) == 1 and any(training.steps > 1 for training in here):
+        return True
+    return not _holds_parameters(calculation, table)
 
 
-def is_misread(calculation: CalculationVerdict | None, verdict: Verdict) -> bool:
-    """Whether most lines differ from what their labels seem to say, where the calculation says what they are."""
-    if calculation is None or verdict.table.certain or verdict.found.sheet not in calculation.covered:
-        return False
-    return 2 * len(verdict.findings) > len(verdict.table.lines)
+def _holds_parameters(calculation: CalculationVerdict, table: IterationTable) -> bool:
+    """Whether most of what is labelled as a weight is a parameter of the calculation in some step."""
+    lines = [line for name, line in table.lines.items() if _UPDATED.fullmatch(name)]
+    learned = {
+        calculation.graph.positions[node]
+        for node in (*calculation.model.parameters.tolist(), *calculation.model.targets.tolist())
+    }
+    held = [
+        any((table.sheet.name, *table.coordinates(line, step)) in learned for step in range(len(table.steps)))
+        for line in lines
+    ]
+    return 2 * sum(held) > len(lines)
 
 
 def judged(
@@ -156,6 +165,7 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
     kept: list[Verdict] = []
     notes: list[Note] = []
     doubts = list(calculation.doubts)
+    still: list[Finding] = []
     for verdict in verdicts:
         is_judged = verdict.found.sheet in calculation.covered and not calculation.is_plain
         if not (verdict.table.certain or is_judged) and (unusual := _unusual_updates(calculation, verdict)):
@@ -165,8 +175,15 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         if verdict.table.certain or verdict.found.sheet not in calculation.covered:
             if not verdict.table.certain and len(calculation.model.targets):
                 known = tuple(
-                    item for item in verdict.findings if not _is_only_unlike_its_label(item[1], verdict.table)
+                    item
+                    for item in verdict.findings
+                    if not _is_only_unlike_its_label(item[1], verdict.table) and not _needs_what_is_nowhere(item[1])
                 )
+                if any(_needs_what_is_nowhere(finding) for _, finding in verdict.findings):
+                    missing = ", ".join(verdict.nowhere)
+                    doubts.append(
+                        f"{verdict.found.sheet}: of the network that its labels speak of, {missing} stand nowhere"
+                    )
                 verdict = replace(verdict, findings=known)
             kept.append(verdict)
             continue
@@ -174,25 +191,21 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         found = [finding for _, finding in verdict.findings if not _is_contradicted(calculation, finding, excused)]
         doubtful = _steps_without_proof(calculation, verdict.table, found)
         excused = _is_excused(calculation, verdict.table, doubtful)
-        findings = tuple(
-            item
-            for item in verdict.findings
-            if not _is_contradicted(calculation, item[1], excused)
-            if calculation.is_plain or not _are_updates(calculation, item[1])
+        own = [item for item in verdict.findings if calculation.is_plain or not _are_updates(calculation, item[1])]
+        findings = tuple(item for item in own if not _is_contradicted(calculation, item[1], excused))
+        doubted = tuple(name for name in verdict.doubted if calculation.is_plain or not _UPDATED.fullmatch(name))
+        is_misread = bool(doubted) or len(findings) < len(own) or bool(verdict.nowhere)
+        found_notes = (
+            list(_label_notes(calculation.graph.book, verdict, is_misread)) if is_misread or not findings else []
         )
-        dropped = [
-            item[1].quantity
-            for item in verdict.findings
-            if item not in findings and (calculation.is_plain or not _are_updates(calculation, item[1]))
-        ]
-        doubted = (*(n for n in verdict.doubted if calculation.is_plain or not _UPDATED.fullmatch(n)), *dropped)
-        if doubted or not findings:
-            found_notes = list(_label_notes(calculation.graph.book, verdict, doubted))
-            notes += found_notes
-            if found_notes:
-                verdict = replace(verdict, notes=tuple(note for note in verdict.notes if note.kind != "label"))
-        kept.append(replace(verdict, findings=findings))
-    added = tuple(_added(calculation, kept, recalculated))
+        notes += found_notes
+        if is_misread and not found_notes:
+            still += [_without_formula(finding) for _, finding in findings if finding.kind == "not_updated"]
+            continue
+        if found_notes:
+            verdict = replace(verdict, notes=tuple(note for note in verdict.notes if note.kind != "label"))
+        kept.append(replace(verdict, findings=findings, doubted=doubted))
+    added = (*still, *_added(calculation, kept, recalculated))
     return Confirmed(tuple(kept), added, tuple(notes), tuple(doubts))
 
 
@@ -226,6 +239,11 @@ def _is_only_unlike_its_label(finding: Finding, table: IterationTable) -> bool:
     cells = sum(1 for block in finding.cells for _ in cells_of(block))
     is_forward = all(_FORWARD.fullmatch(name) for name in finding.quantities)
     return finding.kind in UNNAMED and is_forward and 2 * cells > len(table.steps)
+
+
+def _needs_what_is_nowhere(finding: Finding) -> bool:
+    """Whether what belongs in a cell cannot be written there, since something in it stands nowhere in the workbook."""
+    return bool(finding.expected) and not finding.expected.startswith("=")
 
 
 def _steps_without_proof(
@@ -262,9 +280,14 @@ def _is_among_formulas(calculation: CalculationVerdict, node: int) -> bool:
     return any(graph.is_formula(graph.node((sheet, row + step, column))) for step in (-1, 1))
 
 
-def _label_notes(book: Book, verdict: Verdict, doubted: Sequence[str]) -> Iterator[Note]:
+def _without_formula(finding: Finding) -> Finding:
+    """A finding of a table that is misread: what its labels say belongs there is not known to."""
+    return replace(finding, expected="", correct_value=None, replacements=())
+
+
+def _label_notes(book: Book, verdict: Verdict, is_misread: bool) -> Iterator[Note]:
     """One note for each label in doubt."""
-    for doubt in label_doubts(book, verdict.table, verdict.meaning, bool(doubted)):
+    for doubt in label_doubts(book, verdict.table, verdict.meaning, is_misread):
         message = f"{doubt.cell} says {doubt.text}; what stands below is used as {doubt.name}"
         yield Note(verdict.found.sheet, (doubt.cell,), "label", message)
 

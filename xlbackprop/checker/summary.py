@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from xlbackprop.checker.calculation.names import cells_of_sheets
+from xlbackprop.checker.calculation.names import cells_of_sheets, label
 from xlbackprop.checker.calculation.own_numbers import OwnNumbers, own_numbers
 from xlbackprop.checker.calculation.verdict import CalculationVerdict, Training, judged_words, not_judged_words
 from xlbackprop.checker.confirmation import confirmed
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.file.formula import Position
 from xlbackprop.checker.file.values import Values
-from xlbackprop.checker.judgement.numberless import empty_given_cells, error_cells, numberless_cells, unread_cells
+from xlbackprop.checker.judgement.numberless import (
+    CIRCLE,
+    empty_given_cells,
+    error_cells,
+    error_findings,
+    is_broken,
+    numberless_cells,
+    unread_cells,
+)
 from xlbackprop.checker.judgement.slip_search import Budget
 from xlbackprop.checker.judgement.table_judge import Verdict
 from xlbackprop.checker.notes.effect import effect
 from xlbackprop.checker.notes.surroundings import look_around
-from xlbackprop.checker.report.findings import LearningRate, Note, Report, TableFound, shortened
+from xlbackprop.checker.report.findings import Finding, LearningRate, Note, Report, TableFound, shortened
 from xlbackprop.checker.table.readings import words_of
 from xlbackprop.ground.errors import count
-from xlbackprop.ground.grid import address, cells_of, column_letter, column_number, ranges
+from xlbackprop.ground.grid import Coordinates, address, cells_of, column_letter, column_number, ranges
 
 
 def summary(
@@ -53,7 +62,11 @@ def summary(
             held_by = {(finding.sheet, cell) for block in finding.cells for cell in cells_of(block)}
             if not held_by & reported:
                 placed.append((order[finding.sheet], min(held_by)[1][0], 0, finding))
-    findings = tuple(item[3] for item in sorted(placed, key=lambda item: item[:3]))
+                reported |= held_by
+    if calculation is not None:
+        for finding in _errors(book, calculation, recalculated.values, reported):
+            placed.append((order[finding.sheet], next(cells_of(finding.cells[0]))[0], 0, finding))
+    findings = tuple(_as_it_stands(book, item[3]) for item in sorted(placed, key=lambda item: item[:3]))
     notes = [note for verdict in ours for note in (*_recognition(verdict), *verdict.notes, *effect(verdict))]
     notes += held.notes
     if recalculated.problem:
@@ -84,11 +97,10 @@ def summary(
     told_not = (*unread, *numbers.doubts, *held.doubts, *_not_judged(verdicts, trainings, calculation))
     not_judged = tuple(dict.fromkeys(told_not))
     doubts = [*unread, *numbers.doubts, *held.doubts, *(() if calculation is None else _loose(calculation, ours))]
-    if not found:
+    if not (found or findings):
         declined = _declined(book, verdicts, calculation, recalculated.values)
         return Report(str(path), "not_recognised", declined, found, (), tuple(notes), judged, not_judged)
-    rows = sum(table.rows for table in found)
-    where = f"{count(len(found), 'table')} with {count(rows, 'row')}"
+    where = _counted(found)
     if doubts and not findings:
         declined = f"not all could be judged of {where}: {'; '.join(dict.fromkeys(doubts))}"
         return Report(str(path), "not_recognised", declined, found, (), tuple(notes), judged, not_judged)
@@ -99,10 +111,27 @@ def summary(
     first = findings[0]
     size = sum(_size(block) for finding in findings for block in finding.cells)
     message = (
-        f"{count(len(findings), 'mistake')} in {count(size, 'cell')} of {where}; the first is in"
+        f"{count(len(findings), 'mistake')} in {count(size, 'cell')}{f' of {where}' if found else ''}; the first is in"
         f" {first.sheet}!{first.cells[0].partition(':')[0]}: {first.message}"
     )
     return Report(str(path), "mistakes", message, found, findings, tuple(notes), judged, not_judged)
+
+
+def _as_it_stands(book: Book, finding: Finding) -> Finding:
+    """A finding about a cell of an array formula, with the formula that people see there."""
+    first = next(cells_of(finding.cells[0]))
+    array = book.by_name[finding.sheet].content.arrays.get(first)
+    return finding if array is None else replace(finding, found=array)
+
+
+def _counted(found: Sequence[TableFound]) -> str:
+    """How many tables and trainings there are, and how large they are together."""
+    tables = [table for table in found if table.counted == "rows"]
+    trainings = [training for training in found if training.counted == "steps"]
+    told = [f"{count(len(tables), 'table')} with {count(sum(one.rows for one in tables), 'row')}"] if tables else []
+    if trainings:
+        told.append(f"{count(len(trainings), 'training')} of {count(sum(one.rows for one in trainings), 'step')}")
+    return " and ".join(told)
 
 
 def _once(notes: Iterable[Note]) -> Iterator[Note]:
@@ -152,6 +181,26 @@ def _loose(calculation: CalculationVerdict, verdicts: Sequence[Verdict]) -> Iter
             yield f"{training.sheet}: {count(number, 'update')} for which no cause was found"
 
 
+def _errors(
+    book: Book, calculation: CalculationVerdict, recalculated: Values, reported: Container[tuple[str, Coordinates]]
+) -> Iterator[Finding]:
+    """A finding for each formula that updates wait for, and that gives an error of its own."""
+    graph = calculation.graph
+    trained = {graph.positions[node][0] for node in calculation.model.targets.tolist()}
+
+    def is_wanted(position: Position) -> bool:
+        node = graph.node(position)
+        if position[0] not in trained or (position[0], position[1:]) in reported:
+            return False
+        if position[0] not in calculation.covered and recalculated.get(position) == CIRCLE:
+            return True
+        formula = graph.formulas[node]
+        is_certain = position[0] not in calculation.covered or (formula is not None and is_broken(formula))
+        return is_certain and bool(calculation.model.feeds[node])
+
+    yield from error_findings(book, is_wanted, lambda position: label(graph, graph.node(position)), recalculated)
+
+
 def _judged(verdicts: Sequence[Verdict], calculation: CalculationVerdict | None) -> tuple[str, ...]:
     """What was compared with what follows from the mathematics."""
     tables = [
@@ -193,7 +242,9 @@ def _found(calculation: CalculationVerdict, training: Training, recalculated: re
         value = recalculated.values.get(position, graph.cell(training.rate).value)
         prefix = "" if position[0] == training.sheet else f"{position[0]}!"
         rate = LearningRate(prefix + address(*position[1:]), value if isinstance(value, float) else None)
-    return TableFound(training.sheet, f"{address(*training.first)}:{address(*training.last)}", training.steps, rate)
+    return TableFound(
+        training.sheet, f"{address(*training.first)}:{address(*training.last)}", training.steps, rate, "steps"
+    )
 
 
 def _recognition(verdict: Verdict) -> Iterator[Note]:
@@ -217,7 +268,7 @@ def _recognition(verdict: Verdict) -> Iterator[Note]:
     ]
     if unused:
         words += "; not recognised: " + ", ".join(unused)
-    missing = [name for name in meaning.derivation.names.base if meaning.own(name) not in _known(verdict)]
+    missing = [name for name in meaning.derivation.names.base if meaning.own(name) not in verdict.known]
     if missing:
         words += "; without a column of their own: " + ", ".join(missing)
     sure = "certain, by the definition in the file or the map" if table.certain else "sure"
@@ -226,12 +277,6 @@ def _recognition(verdict: Verdict) -> Iterator[Note]:
     elif verdict.doubted:
         sure = "not sure: some columns calculate something else than their labels say"
     yield Note(table.sheet.name, (table.range,), "recognition", f"recognised {words} ({sure})")
-
-
-def _known(verdict: Verdict) -> set[str]:
-    meaning = verdict.meaning
-    names = {meaning.own(name) for name in verdict.table.lines} | set(meaning.cells.values())
-    return names | {name for name, _ in meaning.literals}
 
 
 def _cell(position: tuple[str, int, int]) -> str:

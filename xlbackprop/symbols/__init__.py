@@ -33,7 +33,7 @@ from xlbackprop.symbols.expression import (
     sum_of,
     symbols,
 )
-from xlbackprop.symbols.formula import FUNCTIONS, Formula, WrittenFormula, number_from, text_from
+from xlbackprop.symbols.formula import FUNCTIONS, Formula, PlainFormula, WrittenFormula, number_from, text_from
 from xlbackprop.symbols.latex import Latex, LatexNumbers, latex_name, latex_number
 from xlbackprop.symbols.live_numbers import (
     LiveNumbers,

@@ -117,3 +117,13 @@ class WrittenFormula(Formula):
 
     def stable(self, stable: Stable) -> tuple[str, Binding]:
         return self._text(as_written(stable))
+
+
+class PlainFormula(Formula):
+    """A spreadsheet formula as people write it, with nothing in it that keeps numbers from overflowing."""
+
+    def exponential(self, exponent: Expression) -> str:
+        return f"EXP({self.read(exponent)})"
+
+    def stable(self, stable: Stable) -> tuple[str, Binding]:
+        return min(map(self._text, children(stable)), key=lambda told: len(told[0]))

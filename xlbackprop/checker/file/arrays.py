@@ -68,18 +68,33 @@ def elements(formulas: FormulaReader, text: str, block: str) -> Iterator[tuple[C
             yield place, formulas.read(own, *place)
 
 
-def fill(cells: dict[Coordinates, Cell], formulas: FormulaReader, arrays: Mapping[str, str]) -> frozenset[Coordinates]:
-    """Give every cell that an array formula fills the formula of that cell alone; the cells that are filled.
+def fill(cells: dict[Coordinates, Cell], formulas: FormulaReader, arrays: Mapping[str, str]) -> dict[Coordinates, str]:
+    """Give every cell that an array formula fills the formula of that cell alone; what stands in the filled ones.
 
     Args:
         cells: those of the sheet.
         formulas: what reads them.
         arrays: the array formulas by the cells that they fill; see `elements`.
     """
-    filled = {place: rule for block, text in arrays.items() for place, rule in elements(formulas, text, block)}
-    for place, rule in filled.items():
-        cells[place] = Cell(cells[place].value if place in cells else None, formula=rule)
-    return frozenset(filled)
+    filled: dict[Coordinates, str] = {}
+    for block, text in arrays.items():
+        for place, rule in elements(formulas, text, block):
+            cells[place] = Cell(cells[place].value if place in cells else None, formula=rule)
+            filled[place] = f"{{={text}}}"
+    return filled
+
+
+def has_array(node: Node, is_inside: bool = False) -> bool:
+    """Whether a formula calculates with whole ranges, as SUMPRODUCT(A1:A3,LN(B1:B3)) does, not with their cells alone.
+
+    Args:
+        node: its tree, or a part of it.
+        is_inside: whether the part stands in such a calculation.
+    """
+    if node[0] == "range":
+        return is_inside
+    is_inside = node[1] in _ELEMENTWISE if node[0] == "call" else bool(parts(node))
+    return any(has_array(part, is_inside) for part in parts(node))
 
 
 class _Array:

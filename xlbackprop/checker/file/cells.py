@@ -7,6 +7,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -143,8 +144,8 @@ class Content(Struct, frozen=True):
     """All cells but those in blocks."""
     blocks: Blocks = Blocks()
     """No other cell stands beside one."""
-    arrays: frozenset[Coordinates] = frozenset()
-    """The cells that array formulas fill, whose formulas are read for each of them alone."""
+    arrays: Mapping[Coordinates, str] = MappingProxyType({})
+    """The array formulas in the cells that they fill; the formulas of these cells are read for each of them alone."""
 
 
 class Sheet(Struct, dict=True, weakref=True, eq=False):

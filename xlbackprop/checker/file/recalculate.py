@@ -39,6 +39,9 @@ _MOST_FORMULAS_TO_GO_ON = 20_000
 
 _KEPT = {"sharedStrings", "styles", "theme", "sheetMetadata"}
 """What a recalculation needs beside the sheets."""
+_NOT_KNOWN = frozenset(["#VALUE!", "#NAME?", "#N/IMPL!", "#ERROR!"])
+"""What IronCalc gives for what it cannot calculate, such as SUMPRODUCT(A1:A3,LN(B1:B3)): a number that another program
+has stored is taken in its place."""
 _OVERRIDE = re.compile(rb"<(?:\w+:)?Override\b[^<>]*\bPartName=[\"']/([^\"']*)[\"'][^<>]*/>")
 _ROOT = re.compile(rb"<((?:[\w.-]+:)?)worksheet\b[^<>]*>")
 _TABLE_PARTS = re.compile(rb"<((?:[\w.-]+:)?)tableParts\b[^<>]*>.*?</\1tableParts\s*>", re.DOTALL)
@@ -178,7 +181,7 @@ def _sheet_values(
             row, column = divmod(index - ends[which], len(calculated))
             place = (block.first + row, calculated[column])
             by_block[block.first][row, block.places[place[1]]] = np.nan
-        if value is None:
+        if value is None or (value in _NOT_KNOWN and isinstance(sheet.cells[place].value, float)):
             alone.pop(place, None)
         else:
             alone[place] = value

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from xlbackprop.checker.file.book import Book
-from xlbackprop.checker.file.cells import Cell, Sheet
+from xlbackprop.checker.file.arrays import has_array
+from xlbackprop.checker.file.book import Book, main_part
+from xlbackprop.checker.file.cells import Cell, Sheet, number_of
 from xlbackprop.checker.file.formula import CellFormula, Position
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.row_values import numbers_along
@@ -23,6 +24,8 @@ _NOT_READ = "#ERROR!"
 """What IronCalc gives for a formula that it cannot read."""
 CIRCLE = "#CIRC!"
 _NOTHING = frozenset({"empty", "gap"})
+_REPEATED = re.compile(rb"<(?:\w+:)?calcPr\b[^<>]*\biterate=[\"'](?:1|true)[\"']")
+"""A workbook whose circles are calculated again and again."""
 _GIVEN = re.compile(r"[itb]\d+")
 _POWER_OF_E = re.compile(r"(?<![A-Za-z0-9_.$])[eE]\s*\^\s*(\([^()]*\)|-?[$A-Za-z0-9.]+)")
 
@@ -127,7 +130,7 @@ def _lack(book: Book, table: IterationTable, place: Coordinates, recalculated: V
         return value
     if not is_error_of(cell, value):
         return ""
-    if cell.formula is not None and _reads_error(book, table.sheet.name, place, cell.formula, recalculated):
+    if cell.formula is not None and _only_reads_error(book, table.sheet.name, place, cell.formula, recalculated):
         return ""
     return value
 
@@ -141,20 +144,56 @@ def error_cells(book: Book, recalculated: Values) -> Iterator[Position]:
                 continue
             if value == CIRCLE or not is_error_of(cell, value):
                 continue
-            if not _reads_error(book, sheet.name, place, cell.formula, recalculated):
+            if not _only_reads_error(book, sheet.name, place, cell.formula, recalculated):
                 yield (sheet.name, *place)
+
+
+def error_findings(
+    book: Book, wanted: Callable[[Position], bool], name: Callable[[Position], str], recalculated: Values
+) -> Iterator[Finding]:
+    """A finding for each formula of a workbook that gives an error of its own, or is calculated from itself.
+
+    Args:
+        book: the workbook.
+        wanted: which cells to tell of.
+        name: what a cell is called.
+        recalculated: what the formulas give.
+    """
+    groups: dict[tuple[str, str, int], list[Coordinates]] = defaultdict(list)
+    for position in filter(wanted, error_cells(book, recalculated)):
+        cell = book.by_name[position[0]].cells[position[1:]]
+        groups[position[0], str(recalculated.get(position, cell.value)), id(cell.formula)].append(position[1:])
+    for position in filter(wanted, _circular_cells(book, recalculated)):
+        groups[position[0], CIRCLE, 0].append(position[1:])
+    for (sheet, what, _), places in groups.items():
+        yield without_number(book.by_name[sheet], name((sheet, *places[0])), what, places, recalculated)
+
+
+def _circular_cells(book: Book, recalculated: Values) -> Iterator[Position]:
+    """The cells that read themselves, unless circles are meant to be calculated again and again."""
+    main = book.container.read(main_part(book.container)) if book.container.kind == "xlsx" else b""
+    for sheet in (sheet for sheet in book.sheets if sheet.is_read and not _REPEATED.search(main)):
+        for place in recalculated.without_number(sheet.name):
+            position, formula = (sheet.name, *place), sheet.cells[place].formula
+            if formula is not None and position in (reference.at(*position) for reference in formula.references):
+                yield position
 
 
 def is_error_of(cell: Cell, value: str) -> bool:
     """Whether an error value is one of the cell, not of an engine that knows less than the program it was made with."""
     if value == _NOT_READ or isinstance(cell.value, float):
         return False
-    if cell.formula is None or value != "#NAME?":
+    if cell.formula is None or value not in ("#NAME?", "#VALUE!"):
         return True
+    if value == "#VALUE!":
+        return cell.value == value or cell.formula.tree is None or not has_array(cell.formula.tree)
     return not cell.formula.functions & _ELSEWHERE and (cell.value == value or cell.formula.is_followed)
 
 
-def _reads_error(book: Book, sheet: str, place: Coordinates, formula: CellFormula, recalculated: Values) -> bool:
+def _only_reads_error(book: Book, sheet: str, place: Coordinates, formula: CellFormula, recalculated: Values) -> bool:
+    """Whether the error of a formula is that of a cell that it reads."""
+    if is_broken(formula):
+        return False
     for reference in formula.references:
         position = reference.at(sheet, *place)
         other = book.by_name.get(position[0])
@@ -177,26 +216,53 @@ def without_number(sheet: Sheet, name: str, what: str, places: list[Coordinates]
     """
     first = places[0]
     cell = sheet.cells.get(first)
+    formula = None if cell is None else cell.formula
+    stands = "" if cell is None else str(cell.value)
+    if formula is not None:
+        stands = f"={formula.written(*first)}"
+    mended = _POWER_OF_E.sub(lambda match: f"EXP({match[1].removeprefix('(').removesuffix(')')})", stands)
+    if formula is not None and is_broken(formula):
+        places = [place for place, other in sheet.cells.items() if other.formula is formula]
     cells = ranges(places)
     subject = f"{name} in {shortened(cells)}" if name else shortened(cells)
-    stands = ""
-    expected = "a number" if what in {"text", "gap"} else "a formula"
-    if cell is not None:
-        stands = f"={cell.formula.written(*first)}" if cell.formula is not None else str(cell.value)
-        mended = _POWER_OF_E.sub(lambda match: f"EXP({match[1].removeprefix('(').removesuffix(')')})", stands)
-        if cell.formula is not None and mended != stands:
-            expected = mended
+    expected = _beside(sheet, first, formula)
     if what in _NOTHING:
-        words, kind = f"is empty where {expected} belongs", "empty_cell"
+        words, kind = f"is empty where a {'number' if what == 'gap' else 'formula'} belongs", "empty_cell"
     elif what == "text":
         words, kind = f"holds the text “{stands[:20]}” where a number belongs", "text_value"
+        number = stands.strip().replace(",", ".")
+        expected = expected or (number if number_of(number) is not None else "")
     elif what == CIRCLE:
         words, kind = "is calculated from itself, in a circle", "circular_reference"
+    elif formula is not None and "#REF!" in stands:
+        words, kind = "refers to a cell that was deleted (#REF!)", "broken_reference"
     else:
         words, kind = f"gives {what}, no number", "error_value"
-        if expected.startswith("="):
+        if formula is not None and mended != stands:
+            expected = mended
             words += "; EXP(x) is how spreadsheets write e^x"
     value = recalculated.get((sheet.name, *first), None if cell is None else cell.value)
     return Finding(
         sheet.name, cells, name or cells[0].partition(":")[0], kind, stands, expected, value, None, f"{subject} {words}"
     )
+
+
+def is_broken(formula: CellFormula) -> bool:
+    """Whether a formula gives an error wherever it stands: it refers to a cell that was deleted, or to no number e."""
+    text = formula.written(1 << 20, 1 << 13)
+    return "#REF!" in text or _POWER_OF_E.search(text) is not None
+
+
+def _beside(sheet: Sheet, place: Coordinates, own: CellFormula | None) -> str:
+    """The formula on both sides of a cell, or twice before the first of several like it, as it would stand there."""
+
+    def at(down: int, across: int) -> CellFormula | None:
+        cell = sheet.cells.get((place[0] + down, place[1] + across))
+        return None if cell is None else cell.formula
+
+    for down, across in ((1, 0), (0, 1)):
+        twice, before, after = (at(step * down, step * across) for step in (-2, -1, 1))
+        is_last = before is twice and after is own and own is not None
+        if before is not None and before is not own and not is_broken(before) and (before is after or is_last):
+            return f"={before.written(*place)}"
+    return ""

@@ -12,7 +12,7 @@ from xlbackprop.checker.table.meaning import Meaning
 from xlbackprop.checker.table.trees import Trees
 from xlbackprop.ground.grid import address, quoted
 from xlbackprop.network import LEARNING_RATE
-from xlbackprop.symbols import Expression, Formula, Mathematics, Number, Symbol, substitute, symbols
+from xlbackprop.symbols import Expression, Formula, Mathematics, Number, PlainFormula, Symbol, substitute, symbols
 
 
 class UnplacedError(Exception):
@@ -79,11 +79,20 @@ class RightFormulas:
         expression = substitute(self.expression(label, helpers=helpers), self._literal)
         above = step - 1 if self._is_learned(label) else step
         try:
-            return "=" + Formula(
+            return "=" + self._formula(
                 lambda symbol: self._address(symbol, step if symbol.name == LEARNING_RATE else above)
             ).read(expression)
         except UnplacedError:
             return Mathematics().read(expression)
+
+    @cached_property
+    def _formula(self) -> type[Formula]:
+        """How formulas are written on the sheet: with limits against overflow only where it has some of its own."""
+        return (
+            Formula
+            if any("MIN" in formula.functions for formula in self._table.sheet.distinct_formulas)
+            else PlainFormula
+        )
 
     @cached_property
     def learning_rate_line(self) -> int | None:

@@ -79,6 +79,18 @@ class Verdict(Struct, frozen=True):
     doubted: tuple[str, ...] = ()
     """Labels whose columns calculate something else, and are right all the same."""
 
+    @property
+    def known(self) -> set[str]:
+        """The quantities that stand somewhere: in the table, elsewhere in the workbook, or typed into formulas."""
+        names = {self.meaning.own(name) for name in self.table.lines} | set(self.meaning.cells.values())
+        return names | {name for name, _ in self.meaning.literals}
+
+    @property
+    def nowhere(self) -> list[str]:
+        """The inputs, targets and parameters of what the labels say that stand nowhere."""
+        quantities = self.meaning.derivation.quantities
+        return [name for name, each in quantities.items() if each.expression is None and name not in self.known]
+
 
 class Group(Struct):
     """Cells of one line with one mistake; `name` is what the line should hold."""
@@ -180,6 +192,7 @@ class _TableJudge:
         judged = sum(
             len(stretch) - (self._stored.is_learned(name) and not stretch.start)
             for name in (*self._stored.calculated, *self._stored.helpers)
+            if name not in self._doubted
             for stretch in table.stretches
             if (cell := table.cell(name, stretch.start)) is not None
             and (cell.formula is not None or cell.number is not None)
@@ -475,7 +488,9 @@ class _TableJudge:
         }
         if not self._table.certain and len(forward) >= _FEWEST_FORWARD and 2 * len(strange) >= len(forward):
             named = ", ".join(sorted(strange))
-            return f"{named} hold something else than their labels say; a --map FILE that names the columns can tell"
+            return (
+                f"{named} are calculated otherwise than their labels say; a --map FILE that names the columns can tell"
+            )
         unknown = [] if self._table.are_activations_given else self._unknown_activations(strange, groups)
         return f"{', '.join(unknown)}: an activation function that check does not know" if unknown else ""
 

@@ -7,6 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from xlbackprop.ground.errors import count
+
 _MOST_RANGES = 4
 
 Status = Literal["ok", "mistakes", "not_recognised", "unreadable"]
@@ -26,6 +28,13 @@ class TableFound(Struct, frozen=True):
     range: str
     rows: int
     learning_rate: LearningRate
+    counted: Literal["rows", "steps"] = "rows"
+    """What there are so many of: rows with an iteration, or steps by which the parameters go on."""
+
+    @property
+    def size(self) -> str:
+        """How large it is, in words."""
+        return count(self.rows, self.counted.removesuffix("s"))
 
 
 class Replacement(Struct, frozen=True):

@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from xlbackprop.checker.report.findings import Finding, Report, shortened
-from xlbackprop.ground.errors import count
 from xlbackprop.ground.terminal import safe_line
 
 _MOST_REPLACEMENTS = 8
@@ -39,7 +38,7 @@ def _one(report: Report, console: Console) -> None:
         value = "" if rate.value is None else f" = {rate.value:.6g}"
         where = f" in {rate.cell}" if rate.cell else ""
         eta = f", η{value}{where}" if value or where else ", no learning rate found"
-        console.print(Text(safe_line(f"  {table.sheet}!{table.range}: {count(table.rows, 'row')}{eta}"), "dim"))
+        console.print(Text(safe_line(f"  {table.sheet}!{table.range}: {table.size}{eta}"), "dim"))
     for words in report.judged:
         console.print(Text(safe_line(f"  judged {words}"), "dim"))
     for words in report.not_judged:

@@ -14,7 +14,7 @@ LIKE_PARTIAL = "∂𝜕δәӘƏəðđ"
 _PARTIAL = str.maketrans(dict.fromkeys(LIKE_PARTIAL, "d"))
 _ETA = set("ηͷƞɳղῃ𝜂𝛈𝞰")
 _LEARNING_RATE = re.compile(
-    r"(the)?(learning|learn|training)rate(eta|lr|alpha|n|η)?|lr|eta|alpha|rate|l\.r\.?|stepsize|α|ε"
+    r"(the)?(learning|learn|training)rate(eta|lr|alpha|n|η)?|lr|eta|alpha|rate|l\.r\.?|stepsize|α"
 )
 _ITERATION = re.compile(r"iterations?|iter|epochs?|steps?|no|sno|s\.no\.?|srno|sr\.no\.?|nr|#|k|round|pass")
 _LEARNING_RATE_LETTERS = {"n", "h", "r"}
@@ -50,7 +50,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(?:o|0)_?{_NUMBER}", "o{}"),
         (rf"(?:e|err|error|loss|l|cost|c|j)_?[o0]?_?{_NUMBER}", "E{}"),
         (
-            r"(?:e|err|error|loss|cost|total_?error|total_?e|total_?loss|j|mse)(?:_?(?:t|to|tot|totl|total|sum))?",
+            r"(?:e|l|err|error|loss|cost|total_?error|total_?e|total_?loss|j|mse)(?:_?(?:t|to|tot|totl|total|sum))?",
             "E_total",
         ),
         (r"(?:total|tot)_?(?:e|err|error|loss|cost)|sum_?(?:of_?)?(?:error|errors|e)|e1\+e2", "E_total"),
