@@ -5,24 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from xlbackprop.symbols.expression import (
-    Apply,
-    Builtin,
-    Call,
-    Conditional,
-    Difference,
-    Exponential,
-    Expression,
-    Negation,
-    Number,
-    Power,
-    Product,
-    Quotient,
-    Raised,
-    Stable,
-    Sum,
-    Symbol,
-)
+from xlbackprop.symbols import expression as nodes
+from xlbackprop.symbols.expression import Builtin, Expression, Symbol
 from xlbackprop.symbols.formula import LARGEST_POCKET_EXPONENT, as_written
 
 ValueOf = Callable[[Symbol], float]
@@ -46,35 +30,35 @@ def calculated(expression: Expression, value: ValueOf) -> float:
     match expression:
         case Symbol():
             return value(expression)
-        case Number(number):
+        case nodes.Number(number):
             return number
-        case Product(factors):
+        case nodes.Product(factors):
             return math.prod([calculated(factor, value) for factor in factors])
-        case Sum(terms):
+        case nodes.Sum(terms):
             return sum([calculated(term, value) for term in terms])
-        case Difference(left, right):
+        case nodes.Difference(left, right):
             return calculated(left, value) - calculated(right, value)
-        case Quotient(numerator, denominator):
+        case nodes.Quotient(numerator, denominator):
             return calculated(numerator, value) / calculated(denominator, value)
-        case Power(base, whole):
+        case nodes.Power(base, whole):
             return float(calculated(base, value) ** whole)
-        case Negation(operand):
+        case nodes.Negation(operand):
             return -calculated(operand, value)
-        case Exponential(exponent):
+        case nodes.Exponential(exponent):
             power = calculated(exponent, value)
             if power > LARGEST_POCKET_EXPONENT:
                 raise OverflowError
             return math.exp(power)
-        case Call():
+        case nodes.Call():
             return calculated(expression.body, value)
-        case Stable():
+        case nodes.Stable():
             return calculated(as_written(expression), value)
-        case Conditional(left, right, then, otherwise):
+        case nodes.Conditional(left, right, then, otherwise):
             is_less = calculated(left, value) < calculated(right, value)
             return calculated(then if is_less else otherwise, value)
-        case Raised(base, exponent):
+        case nodes.Raised(base, exponent):
             return math.pow(calculated(base, value), calculated(exponent, value))
-        case Apply(function, arguments):
+        case nodes.Apply(function, arguments):
             return _FUNCTIONS[function](*[calculated(argument, value) for argument in arguments])
         case _:
             raise TypeError(f"no number for {type(expression).__name__}")

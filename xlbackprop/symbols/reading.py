@@ -6,25 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import IntEnum
 
-from xlbackprop.symbols.expression import (
-    Apply,
-    Builtin,
-    Call,
-    Conditional,
-    Difference,
-    Entry,
-    Exponential,
-    Expression,
-    Negation,
-    Number,
-    Power,
-    Product,
-    Quotient,
-    Raised,
-    Stable,
-    Sum,
-    Symbol,
-)
+from xlbackprop.symbols import expression as nodes
+from xlbackprop.symbols.expression import Builtin, Call, Conditional, Expression, Stable, Symbol
 
 
 class Binding(IntEnum):
@@ -104,36 +87,36 @@ class Reading(ABC):
         match expression:
             case Symbol():
                 return self._leaf(self.symbol(expression))
-            case Number(value):
+            case nodes.Number(value):
                 return self._leaf(self.number(value))
-            case Sum(terms):
+            case nodes.Sum(terms):
                 first, *others = terms
                 parts = [self._at_least(Binding.NEGATIVE, first), *(self._at_least(Binding.SUM, o) for o in others)]
                 return self.plus.join(parts), Binding.SUM
-            case Difference(left, right):
+            case nodes.Difference(left, right):
                 parts = [self._at_least(Binding.NEGATIVE, left), self._at_least(Binding.PRODUCT, right)]
                 return self.minus.join(parts), Binding.SUM
-            case Product(factors):
+            case nodes.Product(factors):
                 texts = [self._at_least(Binding.PRODUCT, factor) for factor in factors]
                 return self.product(factors, texts), Binding.PRODUCT
-            case Quotient(numerator, denominator):
+            case nodes.Quotient(numerator, denominator):
                 parts = [self._at_least(Binding.PRODUCT, numerator), self._at_least(Binding.POWER, denominator)]
                 return self.over.join(parts), Binding.PRODUCT
-            case Power(base, exponent):
+            case nodes.Power(base, exponent):
                 return self.power(self._at_least(Binding.ATOM, base), exponent), Binding.POWER
-            case Negation(operand):
+            case nodes.Negation(operand):
                 return self.negation(self._at_least(self.negated, operand)), Binding.NEGATIVE
-            case Exponential(exponent):
+            case nodes.Exponential(exponent):
                 return self.exponential(exponent), Binding.ATOM
             case Call():
                 return self.call(expression)
-            case Raised(base, exponent):
+            case nodes.Raised(base, exponent):
                 return self.raised(self._at_least(Binding.ATOM, base), exponent)
-            case Apply(function, arguments):
+            case nodes.Apply(function, arguments):
                 return self.apply(function, tuple(map(self.read, arguments))), Binding.ATOM
             case Conditional():
                 return self.conditional(expression)
-            case Entry(values, place):
+            case nodes.Entry(values, place):
                 return self.entry(values, place), Binding.ATOM
             case Stable():
                 return self.stable(expression)
