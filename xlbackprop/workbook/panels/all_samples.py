@@ -87,42 +87,6 @@ def pass_columns(derivation: Derivation) -> tuple[str, ...]:
     return (*derivation.learned, *loss_columns(derivation))
 
 
-def put_forward_passes(
-    page: Page,
-    definition: Definition,
-    derivation: Derivation,
-    forward: ForwardPasses,
-    column: int,
-    weights: Mapping[str, tuple[str, Array]],
-    references: Mapping[str, str],
-) -> tuple[str, Array]:
-    """Put down the passes of one network.
-
-    Args:
-        weights: for everything that is learned, the range of its values over the points, and these.
-        references: the addresses of what is given beside the samples.
-
-    Returns:
-        The range of the losses, and the mean loss of every point, shape (points,).
-    """
-    columns, total = pass_columns(derivation), derivation.names.total_loss
-    working = Working(derivation, columns, column, forward.header_row, forward.rows, {**references, **forward.places})
-    passed = forward.curve.forward(definition, {name: values for name, (_, values) in weights.items()})
-    formulas = {name: number_from(where, f"{forward.point}+1") for name, (where, _) in weights.items()}
-    working.put(page, passed, formulas)
-    page.show_extreme_numbers(f"{working.cell(columns[0])}:{working.cell(columns[-1], forward.rows - 1)}")
-    return working.range(total), forward.curve.means(passed[total])
-
-
-class Points(Struct, frozen=True):
-    """The points of one training: what is learned, and the mean loss of all samples, one row a point."""
-
-    losses: str
-    """Their range."""
-    values: Array
-    """Shape (points,)."""
-
-
 def put_points(
     page: Page,
     definition: Definition,
@@ -135,26 +99,35 @@ def put_points(
     *,
     loss_column: int,
     forward_column: int,
-) -> Points:
+) -> Array:
     """Put down the weights at every point from `column` on, the passes there, and in `loss_column` the mean losses.
 
     Args:
         learned: for everything that is learned: its formula at a point, with `{row}` in it, the formula of the last
             point, at the end of the training, and its values at all of them.
+        references: the addresses of what is given beside the samples.
+
+    Returns:
+        The mean loss of every point, shape (points,).
     """
     count = len(forward.curve.made)
     last_row = first_row + count - 1
-    weights, columns = {}, []
+    weights, columns = dict[str, str](), []
     for index, (name, (formula, last, values)) in enumerate(learned.items(), column):
         letter, look = column_letter(index), Look(theme.CALCULATION, derivation[name].role, theme.VALUE_FORMAT)
         page.text(f"{letter}{first_row - 1}", short_label(name), Look(theme.LABEL, derivation[name].role))
         columns.append(page.column(look, formula, values[:-1]))
         page.formula(f"{letter}{last_row}", last, float(values[-1]), look)
-        weights[name] = column_range(letter, first_row, last_row), values
+        weights[name] = number_from(column_range(letter, first_row, last_row), f"{forward.point}+1")
     page.block(first_row, column, columns)
     page.show_extreme_numbers(f"{address(first_row, column)}:{address(last_row, column + len(columns) - 1)}")
-    losses, means = put_forward_passes(page, definition, derivation, forward, forward_column, weights, references)
-    look = Look(theme.RESULT, derivation[derivation.names.total_loss].role, theme.VALUE_FORMAT)
-    number = row_index(first_row - 1, loss_column)
-    page.block(first_row, loss_column, [page.column(look, forward.mean(losses, number), means)])
-    return Points(column_range(column_letter(loss_column), first_row, last_row), means)
+    passed, total = pass_columns(derivation), derivation.names.total_loss
+    places = {**references, **forward.places}
+    working = Working(derivation, passed, forward_column, forward.header_row, forward.rows, places)
+    found = forward.curve.forward(definition, {name: values for name, (_, _, values) in learned.items()})
+    working.put(page, found, weights)
+    page.show_extreme_numbers(f"{working.cell(passed[0])}:{working.cell(passed[-1], forward.rows - 1)}")
+    look, means = Look(theme.RESULT, derivation[total].role, theme.VALUE_FORMAT), forward.curve.means(found[total])
+    formula = forward.mean(working.range(total), row_index(first_row - 1, loss_column))
+    page.block(first_row, loss_column, [page.column(look, formula, means)])
+    return means

@@ -349,7 +349,7 @@ class Summary(Struct, frozen=True, dict=True):
             for name in derivation.learned
         }
         fixed = {name: working.references[name] for name in derivation.fixed}
-        points = put_points(
+        means = put_points(
             self.page,
             definition,
             derivation,
@@ -363,7 +363,7 @@ class Summary(Struct, frozen=True, dict=True):
         )
         self.page.text(address(first - 1, loss_column), "loss", theme.COLUMN_HEAD)
         ends_idle = 0 < self.iterations % self.samples < definition.samples_a_batch
-        losses = Losses(column_letter(loss_column), first, "B", self.curve.epochs, points.values, ends_idle)
+        losses = Losses(column_letter(loss_column), first, "B", self.curve.epochs, means, ends_idle)
         return losses, loss_column + 1
 
     def put(self, run: Compared) -> float | str:
