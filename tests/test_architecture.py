@@ -24,7 +24,7 @@ ROOMS = {
 }
 """The rooms, and what each of them may take from."""
 ORDERS = {
-    "workbook": "xlsx panels sheets build printing",
+    "workbook": "xlsx panels sheets build printing worksheet_printing",
     "checker": "memory worlds file report table judgement calculation notes confirmation summary checking"
     " workers worker_process command",
 }

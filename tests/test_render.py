@@ -15,7 +15,8 @@ import pytest
 from tests import judges
 from tests.books import build
 from xlbackprop import UserError, load, train
-from xlbackprop.workbook.printing import handout, render
+from xlbackprop.workbook.printing import render
+from xlbackprop.workbook.worksheet_printing import handout
 
 
 @pytest.fixture

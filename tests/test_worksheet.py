@@ -19,8 +19,8 @@ from xlbackprop.network.templates import names
 from xlbackprop.symbols import short
 from xlbackprop.walkthrough import Lesson, fit, updated_name
 from xlbackprop.workbook.build import empty_workbook, opening_iteration
-from xlbackprop.workbook.printing import handout
 from xlbackprop.workbook.sheets.worksheet import put_worksheet, tasks
+from xlbackprop.workbook.worksheet_printing import handout
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.rows import SheetContent
 from xlbackprop.workbook.xlsx.writer import save

@@ -53,6 +53,11 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+def _output(metavar: str, help: str) -> Any:
+    """The option that says where to write."""
+    return typer.Option("--output", "-o", parser=_path, metavar=metavar, help=help)
+
+
 def _print_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
@@ -80,16 +85,7 @@ def _options(
 @app.command()
 def build(
     template: Template = "classic",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            parser=_path,
-            metavar="FILE",
-            help="The workbook to write (default: output/TEMPLATE.xlsx).",
-        ),
-    ] = None,
+    output: Annotated[Path | None, _output("FILE", "The workbook to write (default: output/TEMPLATE.xlsx).")] = None,
     iterations: Iterations = None,
     learning_rate: LearningRate = None,
     columns: Annotated[
@@ -279,14 +275,7 @@ def explain(
 def render(
     file: Annotated[Path, typer.Argument(parser=_path, metavar="FILE", help="The workbook to print.")],
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            parser=_path,
-            metavar="DIR|PDF",
-            help="The folder for it (default: that of FILE), or its name.",
-        ),
+        Path | None, _output("DIR|PDF", "The folder for it (default: that of FILE), or its name.")
     ] = None,
     format: Annotated[Handout, typer.Option(help="One document, or one picture a page.")] = "pdf",
     table: Annotated[bool, typer.Option("--table", help="Print the whole table of iterations, and only it.")] = False,
@@ -304,16 +293,7 @@ def render(
 @app.command()
 def handout(
     template: Template = "classic",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            parser=_path,
-            metavar="DIR|PDF",
-            help="The folder for them (default: output), or the name.",
-        ),
-    ] = None,
+    output: Annotated[Path | None, _output("DIR|PDF", "The folder for them (default: output), or the name.")] = None,
     iteration: Annotated[
         int | None,
         typer.Option(metavar="K", help="The iteration, counted from 0 (default: the first one in which weights move)."),
@@ -322,7 +302,7 @@ def handout(
     """Print a worksheet to calculate by hand, and its answers, with LibreOffice."""
     from xlbackprop.ground.progress import waiting
     from xlbackprop.network.loading import load
-    from xlbackprop.workbook.printing import handout as print_handout
+    from xlbackprop.workbook.worksheet_printing import handout as print_handout
 
     definition = load(template)
     _require_iteration(definition, iteration or 0)

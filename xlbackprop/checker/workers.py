@@ -21,6 +21,7 @@ from xlbackprop.checker.report.findings import Report
 from xlbackprop.ground import programs
 from xlbackprop.ground.errors import UserError, message_of, one_of, shown
 from xlbackprop.ground.files import absolute_path
+from xlbackprop.ground.watch import Watch
 
 if TYPE_CHECKING:
     from xlbackprop.checker.table.column_map import Map
@@ -105,7 +106,9 @@ def requests(
     if engine not in ENGINES:
         raise UserError(f"engine: found {shown(engine)}, expected {one_of(ENGINES, engine)}")
     if engine == "libreoffice":
-        programs.require_libreoffice("--engine libreoffice", "leave the option out to use IronCalc")
+        from xlbackprop.checker.file.recalculate import require_libreoffice
+
+        require_libreoffice()
     table_map = None
     if map_file is not None:
         from xlbackprop.checker.table.column_map import load
@@ -239,7 +242,7 @@ class _Worker:
         process = self._process
         assert process is not None
         assert process.stdout is not None
-        watch = programs.Watch(process, seconds)
+        watch = Watch(process, seconds)
         said: list[Answer] = []
         try:
             for line in process.stdout:

@@ -1,4 +1,4 @@
-"""Programs that are started while the reader's files lie around: isolated from those files, and ended whole."""
+"""Programs that are started out of reach of the reader's files, each to end with everything that it starts."""
 
 from __future__ import annotations
 
@@ -11,22 +11,10 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
-from time import monotonic
 
 from xlbackprop.ground.errors import UserError
 
-LIBREOFFICE = (
-    "soffice",
-    "libreoffice",
-    "/Applications/LibreOffice.app/Contents/MacOS/soffice",
-    r"C:\Program Files\LibreOffice\program\soffice.exe",
-)
-"""Where LibreOffice's program is looked for."""
-
-_PATIENCE = 3
 _SECONDS_TO_END = 2.0
-_SHORTEST_WAIT = 0.1
 
 _POSIX = os.name == "posix"
 _leads_group = _POSIX
@@ -54,15 +42,15 @@ def find(names: Sequence[str]) -> str | None:
     return None
 
 
-def require_libreoffice(key: str, otherwise: str) -> str:
-    """The path of LibreOffice's program.
+def require(names: Sequence[str], missing: str) -> str:
+    """The absolute path of a program; see `find`.
 
     Raises:
-        UserError: it is not installed; the message says what asked for it and what to do.
+        UserError: it is not installed; the message is `missing`.
     """
-    program = find(LIBREOFFICE)
+    program = find(names)
     if program is None:
-        raise UserError(f"{key}: LibreOffice (soffice) is not installed; {otherwise}")
+        raise UserError(missing)
     return program
 
 
@@ -80,22 +68,6 @@ def start_python(script: Path, scratch: Path | None = None) -> subprocess.Popen[
     """
     command = [sys.executable, "-I", str(script)]
     return _start(command, scratch, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-
-
-def convert(
-    libreoffice: str, path: Path, kind: str, folder: Path, *, seconds: float
-) -> subprocess.CompletedProcess[bytes]:
-    """Let LibreOffice write a file as another kind, such as pdf, into a folder of ours; it may fail without a word.
-
-    Raises:
-        OSError: it cannot be started.
-        subprocess.TimeoutExpired: it took too long and was ended.
-    """
-    # a profile of its own: LibreOffice hands the work to an open window of the reader's otherwise, and returns
-    with tempfile.TemporaryDirectory(prefix="xlbackprop-") as own:
-        profile = f"-env:UserInstallation={(Path(own) / 'profile').as_uri()}"
-        command = [libreoffice, profile, "--headless", "--convert-to", kind, "--outdir", str(folder), str(path)]
-        return run(command, seconds=seconds, scratch=Path(own))
 
 
 def run(command: Sequence[str], *, seconds: float, scratch: Path) -> subprocess.CompletedProcess[bytes]:
@@ -143,47 +115,6 @@ def kill(process: subprocess.Popen[bytes]) -> None:
             subprocess.run(tree, capture_output=True, check=False, cwd=tempfile.gettempdir())
     except OSError:
         pass  # all of it has ended by itself
-
-
-class Watch:
-    """A clock beside a program of ours, which ends the program when it has run for too long.
-
-    Time in which a busy machine let others run does not count, for three times as long at most.
-    """
-
-    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
-        self._process = process
-        self._seconds = seconds
-        self._over = Event()
-        self.is_late = False
-        self._thread = Thread(target=self._wait, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """The program has done what it was to do."""
-        self._over.set()
-        self._thread.join()
-
-    def _wait(self) -> None:
-        start, before = monotonic(), _processor_seconds(self._process)
-        left = self._seconds
-        while not self._over.wait(left):
-            ran = _processor_seconds(self._process)
-            left = 0.0 if ran is None or before is None else self._seconds - (ran - before)
-            if left <= 0 or monotonic() - start >= _PATIENCE * self._seconds:
-                self.is_late = True
-                kill(self._process)
-                return
-            left = max(left, _SHORTEST_WAIT)
-
-
-def _processor_seconds(process: subprocess.Popen[bytes]) -> float | None:
-    """For how long a program has run; None where that cannot be told."""
-    try:
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError, AttributeError):
-        return None
 
 
 def _start(command: Sequence[str], scratch: Path | None, *, stdin: int, stderr: int) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""Printing with LibreOffice: a workbook, or a worksheet and its answers, as PDF or as one PNG picture a page."""
+"""A workbook, printed by LibreOffice: as PDF or as one PNG picture a page."""
 
 from __future__ import annotations
 
@@ -13,19 +13,14 @@ from zipfile import is_zipfile
 
 from openpyxl import load_workbook
 
-from xlbackprop.engine import train
-from xlbackprop.ground import terminal
+from xlbackprop.ground import libreoffice, terminal
 from xlbackprop.ground.errors import UserError
 from xlbackprop.ground.files import atomic_write
 from xlbackprop.ground.given_files import require_file
 from xlbackprop.ground.grid import column_letter
-from xlbackprop.ground.programs import LIBREOFFICE, convert, find, run
-from xlbackprop.network import WALKTHROUGH, Definition, validated
-from xlbackprop.walkthrough import Lesson, fit
-from xlbackprop.workbook.build import empty_workbook, opening_iteration
-from xlbackprop.workbook.sheets.worksheet import put_worksheet
+from xlbackprop.ground.programs import require, run
+from xlbackprop.network import WALKTHROUGH
 from xlbackprop.workbook.xlsx.page import SMALLEST_SCALE
-from xlbackprop.workbook.xlsx.writer import save
 
 _CONVERTERS = ("pdftoppm",)
 _KINDS = (".xlsx", ".xlsm", ".ods")
@@ -64,16 +59,12 @@ def render(
     if path.suffix.lower() not in _KINDS or not is_zipfile(path):
         raise UserError(f"{path}: this is no workbook; expected one of {', '.join(_KINDS)}")
     name = f"{path.stem}-table" if is_table else path.stem
-    folder, name = _place(path.parent if output is None else Path(output), name, format)
+    folder, name = place(path.parent if output is None else Path(output), name, format)
     hint = f"or open {path} in a spreadsheet program and export it there"
-    office = _require_program(
-        LIBREOFFICE, f"LibreOffice is needed to print a workbook; install it from libreoffice.org, {hint}"
-    )
+    office = libreoffice.require(f"LibreOffice is needed to print a workbook; install it from libreoffice.org, {hint}")
     converter = ""
     if format == "png":
-        converter = _require_program(
-            _CONVERTERS, "pdftoppm is needed for pictures; install poppler-utils, or use --format pdf"
-        )
+        converter = require(_CONVERTERS, "pdftoppm is needed for pictures; install poppler-utils, or use --format pdf")
     with tempfile.TemporaryDirectory(prefix="xlbackprop-") as scratch:
         printed = _table(path, Path(scratch)) if is_table else _with_plain_name(path, Path(scratch))
         made = _print(office, path, printed, Path(scratch))
@@ -81,41 +72,12 @@ def render(
         return [_put(page, folder / f"{name}{page.name.removeprefix(printed.stem)}") for page in pages]
 
 
-def handout(definition: Definition, name: str, output: str | Path, *, iteration: int | None = None) -> list[Path]:
-    """Print a worksheet, one iteration to calculate by hand, and its answers.
-
-    Args:
-        definition: what to calculate; see `load`.
-        name: what the files are called by: `NAME-worksheet.pdf` and `NAME-answers.pdf`.
-        output: the folder for them, which is made if it does not exist; or the worksheet, by a name that ends in
-            .pdf, with the answers beside it.
-        iteration: which one, from 0; None for the first one in which weights move.
-
-    Returns:
-        The worksheet, and the answers.
+def place(output: Path, name: str, format: str) -> tuple[Path, str]:
+    """The folder of what is printed and the name that it has there, where a folder or the one file is asked for.
 
     Raises:
-        UserError: there is no such iteration, LibreOffice is missing, or the folder is not writable.
+        UserError: what is asked for is neither.
     """
-    _require_program(LIBREOFFICE, "LibreOffice is needed to print a worksheet; install it from libreoffice.org")
-    definition = validated(definition)
-    folder, worksheet = _place(Path(output), f"{name}-worksheet", "pdf")
-    answers = f"{worksheet.removesuffix('-worksheet')}-answers"
-    chosen = opening_iteration(definition, iteration)
-    lesson = Lesson(definition, fit(definition, "compact"), train(definition), iteration=chosen)
-    printed: list[Path] = []
-    with tempfile.TemporaryDirectory(prefix="xlbackprop-") as scratch:
-        for called, solved in ((worksheet, False), (answers, True)):
-            workbook = empty_workbook(definition)
-            pages = put_worksheet(workbook, lesson, solved=solved)
-            path = Path(scratch) / f"{called}.xlsx"
-            save(workbook, [page.content() for page in pages], path)
-            printed += render(path, folder / f"{called}.pdf")
-    return printed
-
-
-def _place(output: Path, name: str, format: str) -> tuple[Path, str]:
-    """The folder of what is printed and the name that it has there, where a folder or the one file is asked for."""
     if output.is_dir():
         return output, name
     ending = output.suffix.lower()
@@ -125,14 +87,6 @@ def _place(output: Path, name: str, format: str) -> tuple[Path, str]:
         or_file = ", or a file name that ends in .pdf" if format == "pdf" else ""
         raise UserError(f"-o: found {output}, expected a folder{or_file}")
     return output, name
-
-
-def _require_program(names: tuple[str, ...], missing: str) -> str:
-    """The program of one of some names, or the message that it is missing."""
-    program = find(names)
-    if program is None:
-        raise UserError(missing)
-    return program
 
 
 def _table(path: Path, scratch: Path) -> Path:
@@ -167,7 +121,7 @@ def _with_plain_name(path: Path, scratch: Path) -> Path:
 
 
 def _print(office: str, path: Path, printed: Path, scratch: Path) -> Path:
-    said = _said(office, path, lambda: convert(office, printed.resolve(), "pdf", scratch, seconds=_LONGEST))
+    said = _said(office, path, lambda: libreoffice.convert(office, printed.resolve(), "pdf", scratch, seconds=_LONGEST))
     made = scratch / f"{printed.stem}.pdf"
     if not made.is_file():
         raise UserError(f"{path}: LibreOffice cannot print this; it says: {said or 'nothing'}")

@@ -26,9 +26,11 @@ from xlbackprop.checker.file.container import Container, UnreadableError
 from xlbackprop.checker.file.ironcalc_process import MEGABYTES
 from xlbackprop.checker.file.values import SheetValues, Values
 from xlbackprop.engine import Array
+from xlbackprop.ground import libreoffice
 from xlbackprop.ground.errors import UserError
 from xlbackprop.ground.grid import Coordinates
-from xlbackprop.ground.programs import Watch, convert, end, require_libreoffice, start_python
+from xlbackprop.ground.programs import end, start_python
+from xlbackprop.ground.watch import Watch
 
 TIME_LIMIT = 6.0
 """Seconds for the embedded engine, from when it is asked; the largest hand-made workbooks take 0.1."""
@@ -206,19 +208,30 @@ def _start() -> Popen[bytes] | None:
         return None
 
 
+def require_libreoffice() -> str:
+    """The path of LibreOffice's program.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    words = "--engine libreoffice: LibreOffice (soffice) is not installed; leave the option out to use IronCalc"
+    return libreoffice.require(words)
+
+
 def with_libreoffice(book: Book, sheets: Sequence[Sheet]) -> Recalculated:
     """The values of some sheets, which read no others, by LibreOffice.
 
     Raises:
         UserError: it is not installed, cannot open the file, or takes too long.
     """
-    program = require_libreoffice("--engine libreoffice", "leave the option out to use IronCalc")
+    program = require_libreoffice()
     with tempfile.TemporaryDirectory(prefix="xlbackprop-") as folder, memory.lifted(LIBREOFFICE_MEGABYTES):
         scratch = Path(folder)
         stripped = scratch / "in.xlsx"
         _write_sheets(book, sheets, stripped, with_values=False)
         try:
-            convert(program, stripped, "xlsx", scratch / "out", seconds=LIBREOFFICE_TIME_LIMIT).check_returncode()
+            done = libreoffice.convert(program, stripped, "xlsx", scratch / "out", seconds=LIBREOFFICE_TIME_LIMIT)
+            done.check_returncode()
             result = read(scratch / "out" / "in.xlsx")
         except subprocess.TimeoutExpired as error:
             took = f"LibreOffice took more than {LIBREOFFICE_TIME_LIMIT:g} seconds to recalculate {book.path}"
