@@ -42,8 +42,12 @@ def areas(sheet: Worksheet) -> list[tuple[int, int, int, int]]:
     return [range_boundaries(area.rpartition("!")[2].replace("$", "")) for area in printed.split(",")]
 
 
-def sizes(sheet: Worksheet) -> Iterator[float]:
-    """How large the body of the text is on each paper."""
+WIDER = 1.12
+"""How much wider LibreOffice makes a column where it has to take DejaVu Sans."""
+
+
+def sizes(sheet: Worksheet, stretched: float = 1.0) -> Iterator[float]:
+    """How large the body of the text is on each paper, in a font whose digits are so much wider than the theme's."""
     setup, margins = sheet.page_setup, sheet.page_margins
     if not sheet.sheet_properties.pageSetUpPr.fitToPage:
         yield BODY * setup.scale / 100
@@ -54,7 +58,7 @@ def sizes(sheet: Worksheet) -> Iterator[float]:
         ]
         height = sum(sheet.row_dimensions[row].height or 15 for row in range(top, bottom + 1))
         for across, down in PAPERS.values():
-            scale = (across - 72 * (margins.left + margins.right)) / (sum(pixels) * 0.75)
+            scale = (across - 72 * (margins.left + margins.right)) / (sum(pixels) * 0.75 * stretched)
             if setup.fitToHeight == 1:
                 scale = min(scale, (down - 72 * (margins.top + margins.bottom)) / height)
             yield BODY * min(1.0, scale)
@@ -63,7 +67,7 @@ def sizes(sheet: Worksheet) -> Iterator[float]:
 def test_all_print_can_be_read(template_book: TemplateBook) -> None:
     for sheet in template_book.values:
         if sheet.sheet_state == "visible" and sheet.title not in PICTURES:
-            assert min(sizes(sheet)) >= LEAST, sheet.title
+            assert min(sizes(sheet, WIDER if sheet.title == TITLE else 1.0)) >= LEAST, sheet.title
 
 
 def test_no_text_is_cut_off(template_book: TemplateBook) -> None:

@@ -13,8 +13,9 @@ from xlbackprop.walkthrough.arrangement import Arrangement, PlacedBox, stacked
 from xlbackprop.walkthrough.boxes import Box
 from xlbackprop.walkthrough.diagram import TOP_ROW, Diagram
 
-PAPER_WIDTH = 192.0
-"""Characters, over all columns: as many as a landscape page of A4 or Letter takes without print under 8 points."""
+PAPER_WIDTH = 171.0
+"""Characters, over all columns: as many as a landscape page of A4 or Letter takes without print under 8 points, also in
+a font whose digits are an eighth wider than the theme's."""
 _EDGE = 5 / 7
 """What a column takes beyond its characters."""
 _NODE_WIDTH, _GAP_WIDTH = 12.0, 4.0

@@ -14,7 +14,7 @@ MOST_ITERATIONS = 10
 """On paper."""
 
 _TOP_ROW = 3
-_NUMBER_WIDTH, _CHART_COLUMNS, _CHART_ROWS = 10.5, 5, 20
+_NUMBER_WIDTH, _CHART_WIDTH, _CHART_COLUMNS, _CHART_ROWS = 10.5, 8.5, 5, 20
 
 
 def handout(page: Page, lesson: Lesson) -> None:
@@ -53,6 +53,6 @@ def _iterations(page: Page, lesson: Lesson, column: int) -> str:
     page.show_extreme_numbers(f"{address(_TOP_ROW + 1, column + 1)}:{address(last_row, last_number)}")
     first, last = last_number + 2, last_number + 1 + _CHART_COLUMNS
     page.widths([column_letter(first - 1)], 1)
-    page.widths(map(column_letter, range(first, last + 1)), COLUMN_WIDTH)
+    page.widths(map(column_letter, range(first, last + 1)), _CHART_WIDTH)
     put_loss_chart(page, lesson, (_TOP_ROW, first, _TOP_ROW + _CHART_ROWS - 1, last))
     return f"{address(1, column)}:{address(max(last_row, _TOP_ROW + _CHART_ROWS), last)}"
