@@ -84,6 +84,18 @@ def test_whether_the_loss_went_down(rate: float, iteration: int, shown: str, ver
     assert shown in judges.ironcalc_judge(path, {}).values()
 
 
+@pytest.mark.parametrize("iteration", [1, 3])
+def test_a_weight_that_waits_for_its_batch_is_not_said_to_equal_itself(iteration: int, tmp_path: Path) -> None:
+    definition = load("xor", iterations=8)
+    path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
+    cells = judges.ironcalc_judge(path, {(TITLE, ITERATION_CELL): iteration})
+    row = {line: index for index, line in enumerate(_symbols(path), 6)}["new w1"]
+    assert (cells[TITLE, f"C{row}"] == "0.5") is (iteration == 1)
+    built = lines(build(definition, tmp_path / "built.xlsx", iteration=iteration, sheets=ONLY))
+    assert built["new w1"][1] == cells[TITLE, f"C{row}"]
+    assert " = 0.5" not in str(built["new w1"][1])
+
+
 def test_the_class_follows_another_iteration(tmp_path: Path) -> None:
     path = build(load(), tmp_path / "book.xlsx", sheets=ONLY)
     cells = judges.ironcalc_judge(path, {(TITLE, ITERATION_CELL): 40})

@@ -6,6 +6,7 @@ from xlbackprop.derivation import Role
 from xlbackprop.ground.grid import absolute
 from xlbackprop.network import LEARNING_RATE, UPDATE
 from xlbackprop.symbols import (
+    Conditional,
     Expression,
     Numbers,
     Rounded,
@@ -149,9 +150,11 @@ class _Lines(Lines):
             if not isinstance(expression, Symbol):
                 cells = [f"{letter}{row}" for letter in _RESULT_COLUMNS]
                 made = evaluated(expression, lambda symbol: rounded(self._moment.value(symbol)).value)
-                live += f"&{cells[-1]}"
                 is_exact = self._is_exact(expression)
-                words += printed.put_result(page, cells, self._rough.read(expression), value, made, is_exact)
+                told = printed.put_result(page, cells, self._rough.read(expression), value, made, is_exact)
+                waits, is_waiting = self._waits(expression)
+                live += f'&IF({waits},"",{cells[-1]})' if waits else f"&{cells[-1]}"
+                words += "" if is_waiting else told
                 wide += self._wide.result(Symbol(name), _WIDE_NUMBER)
             page.formula(f"C{row}", live, words, theme.WRITTEN)
             lines += [page.lines(mathematics, "B"), page.lines(wide, "C")]
@@ -160,6 +163,14 @@ class _Lines(Lines):
         page.typeset(f"E{row}", self._typesetter.set(sentence), theme.WRAPPED)
         printed.put(page, value)
         page.heights(row, max(lines))
+
+    def _waits(self, expression: Expression) -> tuple[str, bool]:
+        """Whether a number only stays what it is until something happens: as a formula, and now."""
+        if not isinstance(expression, Conditional) or not expression.until:
+            return "", False
+        sides = expression.left, expression.right
+        left, right = (evaluated(side, self._moment.value) or 0.0 for side in sides)
+        return "<".join(map(self._formula.read, sides)), left < right
 
     def _is_exact(self, expression: Expression) -> tuple[str, bool]:
         """Whether the result of a calculation may be a decimal: as a formula, and now."""
