@@ -11,9 +11,10 @@ import pytest
 
 from tests import judges
 from tests.books import build, opened
-from tests.networks import deep
+from tests.networks import deep, sized
 from xlbackprop import Definition, load, train
 from xlbackprop.derivation.equations import derive
+from xlbackprop.network.loading import parse
 from xlbackprop.workbook.panels.step_list import GIVEN_BESIDES
 from xlbackprop.workbook.sheets.registry import SHEETS
 from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL
@@ -94,6 +95,16 @@ def test_a_weight_that_waits_for_its_batch_is_not_said_to_equal_itself(iteration
     built = lines(build(definition, tmp_path / "built.xlsx", iteration=iteration, sheets=ONLY))
     assert built["new w1"][1] == cells[TITLE, f"C{row}"]
     assert " = 0.5" not in str(built["new w1"][1])
+
+
+def test_what_shrinks_by_itself_is_not_said_to_go_downhill(tmp_path: Path) -> None:
+    """At the target no gradient is left, and all weights move."""
+    layers = [{"weights": [[0.5]], "activation": "identity"}]
+    decaying = {"name": "gradient descent", "weight_decay": 0.5}
+    content = sized(1, 1, inputs=[1.0], targets=[0.5], layers=layers, optimiser=decaying)
+    definition = parse(content, source="decaying")
+    told = lines(build(definition, tmp_path / "book.xlsx", sheets=ONLY))
+    assert told["new w1"][3] == "w1 in the next iteration, a step on"
 
 
 def test_the_class_follows_another_iteration(tmp_path: Path) -> None:

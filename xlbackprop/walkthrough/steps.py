@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from xlbackprop.derivation import Derivation, Role
 from xlbackprop.engine import Trace
-from xlbackprop.network import GRADIENT_DESCENT, ITERATION, layer_title
+from xlbackprop.network import GRADIENT_DESCENT, ITERATION, WEIGHT_DECAY, layer_title
 from xlbackprop.symbols import Expression, Old, Symbol, symbols
 
 GIVEN = "Given in this iteration"
@@ -106,9 +106,11 @@ class Update(Struct, frozen=True):
 
 def updates(derivation: Derivation, trace: Trace, iteration: int) -> Iterator[Update]:
     """What every weight and bias that is learned becomes after an iteration."""
+    decays = WEIGHT_DECAY.symbol in derivation.settings
+    plain = derivation.optimiser == GRADIENT_DESCENT.name and not decays
     for name in derivation.learned:
         value = trace.after(name, iteration)
-        sentence, plain = updated_sentence(name), derivation.optimiser == GRADIENT_DESCENT.name
+        sentence = updated_sentence(name)
         yield Update(
             updated_name(name),
             sentence,
