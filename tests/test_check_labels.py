@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import openpyxl
 import pytest
+from msgspec.structs import replace
 
 from tests import handmade
 from tests.handmade import FIRST
 from tests.reports import check, told
-from xlbackprop import Report
+from xlbackprop import Report, load, train
 from xlbackprop.checker.table.labels import quantity
 from xlbackprop.ground.grid import column_letter
 
@@ -193,3 +195,56 @@ def test_a_sheet_with_limits_of_its_own_gets_them(tmp_path: Path) -> None:
     rules = {name: f"1/(1+EXP(MIN(709,-[{name[2:]}])))" for name in ("a_h2", "a_o1", "a_o2")}
     report = check(handmade.write(tmp_path / "g.xlsx", {"a_h1": "=1/1+EXP(-[h1])"}, formulas=rules, rows=4))
     assert told(report) == [(("J33:J36",), "=1/(1+EXP(MIN(709,-I33)))")]
+
+
+def test_a_wrong_delta_is_told_where_it_is_though_its_bias_has_the_same_gradient(tmp_path: Path) -> None:
+    rules = {"h1": "[w1]*[i1]+[w2]*[i2]+[b1]", "h2": "[w3]*[i1]+[w4]*[i2]+[b2]"}
+    rules |= {"o1": "[w5]*[a_h1]+[w6]*[a_h2]+[b3]", "o2": "[w7]*[a_h1]+[w8]*[a_h2]+[b4]"}
+    rules |= {f"delta_o{n}": f"([a_o{n}]-[t{n}])*[a_o{n}]*(1-[a_o{n}])" for n in (1, 2)}
+    rules |= {f"delta_h{n}": f"([delta_o1]*[w{n + 4}]+[delta_o2]*[w{n + 6}])*[a_h{n}]*(1-[a_h{n}])" for n in (1, 2)}
+    for weight, unit in enumerate(("h1", "h1", "h2", "h2", "o1", "o1", "o2", "o2"), 1):
+        source = f"i{2 - weight % 2}" if weight < 5 else f"a_h{2 - weight % 2}"
+        rules[f"∂E/∂w{weight}"] = f"[delta_{unit}]*[{source}]"
+    for bias, unit in enumerate(("h1", "h2", "o1", "o2"), 1):
+        rules |= {f"∂E/∂b{bias}": f"[delta_{unit}]", f"b{bias}": f"[b{bias}-]-$G$31*[∂E/∂b{bias}-]"}
+    rules["delta_o2"] = "([a_o2]-[t1])*[a_o2]*(1-[a_o2])"
+    columns = [*handmade.CLASSIC, *(name for name in rules if name not in handmade.CLASSIC)]
+    changes: handmade.Changes = {(f"b{n}", FIRST): 0.1 * n for n in range(1, 5)}
+    path = handmade.write(tmp_path / "delta.xlsx", changes, columns=columns, formulas=rules, rows=STEPS)
+    letter = column_letter(columns.index("delta_o2") + 1)
+    assert [cells for cells, _ in told(check(path))] == [(f"{letter}{FIRST}:{letter}{FIRST + STEPS - 1}",)]
+
+
+@pytest.mark.parametrize("last", [FIRST, FIRST + 4], ids=["the first row", "rows in the middle"])
+def test_rows_with_pasted_numbers_are_no_mistakes_though_their_losses_are_formulas(last: int, tmp_path: Path) -> None:
+    path = handmade.write(tmp_path / "pasted.xlsx", rows=STEPS)
+    right = train(replace(load("classic-01-99"), learning_rate=0.5, iterations=STEPS))
+    changes: handmade.Changes = {
+        (name, row): float(right[name][row - FIRST])
+        for name in handmade.FORMULAS
+        if name[0] != "E"
+        for row in range(last - (last > FIRST), last + 1)
+    }
+    report = check(handmade.write(path, changes, rows=STEPS))
+    assert not [finding for finding in report.findings if finding.kind == "pasted_value"]
+    assert [note.kind for note in report.notes if note.kind == "pasted_rows"] == ["pasted_rows"]
+
+
+def test_an_update_is_no_mistake_where_the_gradient_on_another_sheet_is_one(tmp_path: Path) -> None:
+    path = handmade.write(tmp_path / "apart.xlsx", {"∂E/∂w3": "=([a_o1]-[t1])*[w6]*[i1]"}, rows=STEPS)
+    workbook = openpyxl.load_workbook(path)
+    forward = workbook["Sheet1"]
+    backward = workbook.create_sheet("Backward")
+    for row in range(handmade.HEADER, FIRST + STEPS):
+        for column in range(24, 32):
+            cell = forward.cell(row, column)
+            text = re.sub(r"([A-Z]+\d+)", r"Sheet1!\1", str(cell.value)) if row >= FIRST else cell.value
+            backward.cell(row, column, text)
+            cell.value = None
+        for column in (*range(5, 9), *range(13, 17)):
+            cell = forward.cell(row, column)
+            if str(cell.value).startswith("="):
+                cell.value = re.sub(r"\*(X|Y|Z|A[A-E])(\d+)", r"*Backward!\1\2", str(cell.value))
+    workbook.save(path)
+    report = check(path)
+    assert [(one.sheet, one.cells) for one in report.findings] == [("Backward", (f"Z{FIRST}:Z{FIRST + STEPS - 2}",))]

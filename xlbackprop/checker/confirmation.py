@@ -205,8 +205,25 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         if found_notes:
             verdict = replace(verdict, notes=tuple(note for note in verdict.notes if note.kind != "label"))
         kept.append(replace(verdict, findings=findings, doubted=doubted))
+    kept = _without_consequences(calculation, kept)
     added = (*still, *_added(calculation, kept, recalculated))
     return Confirmed(tuple(kept), added, tuple(notes), tuple(doubts))
+
+
+def _without_consequences(calculation: CalculationVerdict, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts without findings on what is calculated, within a step, from a mistake on a sheet without labels."""
+    graph = calculation.graph
+    labelled = {verdict.found.sheet for verdict in verdicts}
+    causes = [one.node for one in calculation.mistakes if graph.positions[one.node][0] not in labelled]
+    spoilt = dependents(calculation.model.evaluation, np.array(sorted(causes), dtype=np.int64))
+
+    def is_spoilt(finding: Finding) -> bool:
+        return all(spoilt[node] or spoilt[graph.operands(node)].any() for node in _nodes(calculation, finding))
+
+    return [
+        replace(verdict, findings=tuple(item for item in verdict.findings if not is_spoilt(item[1])))
+        for verdict in verdicts
+    ]
 
 
 def _unusual_updates(calculation: CalculationVerdict, verdict: Verdict) -> list[tuple[Place, Finding]]:

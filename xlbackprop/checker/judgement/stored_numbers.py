@@ -178,7 +178,7 @@ class StoredNumbers:
         """What is worth saying about numbers that are no mistake."""
         if self._whole_rows:
             cells = [self._table.place(name, step) for name in self.calculated for step in self._whole_rows]
-            message = "whole rows hold pasted numbers, where the rows around them have formulas"
+            message = "rows hold pasted numbers, where the rows around them have formulas"
             yield Note(self._table.sheet.name, ranges(cells), "pasted_rows", message)
         for name in (name for name in self._table.lines if name in self._trees.core):
             given = self._meaning.derivation.quantities.get(self._meaning.own(name))
@@ -193,11 +193,7 @@ class StoredNumbers:
 
     def _rows_without_formulas(self, pasted: Mapping[str, list[int]]) -> set[int]:
         counts = Counter(step for steps in pasted.values() for step in steps)
-        return {
-            step
-            for step in counts
-            if all(self._trees.key(name, step) is None for name in self.calculated) and counts[step] > 1
-        }
+        return {step for step in counts if 2 * counts[step] > len(self.calculated)}
 
     def _slip(self, name: str, steps: list[int]) -> Slip:
         found = self._numbers.of(name)

@@ -42,7 +42,8 @@ def helpers_of(
         else:
             waiting[line] = [name, "−" + name]
     values = {signed: meaning.world.value(signed, 0) for link in links for signed in (link, "−" + link)}
-    shown = np.array([v for label in trees.core if (v := meaning.world.value(meaning.own(label), 0)) is not None])
+    quantities = (meaning.own(label) for label in trees.core if not label.startswith("∂"))  # ∂E/∂o1 may be ∂E/∂b3
+    shown = np.array([v for name in quantities if (v := meaning.world.value(name, 0)) is not None])
     needed = [signed for signed, value in values.items() if value is not None and not _is_one_of(value, shown)]
     for line, key in _typical_lines(trees, used.keys() - named.keys()).items():
         found = judge.value(key)
