@@ -37,6 +37,31 @@ def test_what_stands_on_both_sides_belongs_between(kind: str, tmp_path: Path) ->
     assert [(one.cells, one.kind, one.expected) for one in report.findings] == [((cell,), kind_of_finding, expected)]
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+def test_what_stands_on_both_sides_may_be_another_line(transposed: bool, tmp_path: Path) -> None:
+    """Beside h2 stand a_h1 and a_h2, with one formula."""
+    changes: handmade.Changes = {("h2", row): "=#REF!*[i1]" for row in range(FIRST, LAST + 1)}
+    path = tmp_path / "line.xlsx"
+    report = check(handmade.write(path, changes, labels=LABELS, rows=ROWS, transposed=transposed))
+    assert "EXP" not in "".join(formula for _, formula in told(report)), report
+    emptied = check(handmade.write(path, {("h2", 36): None}, labels=LABELS, rows=ROWS, transposed=transposed))
+    place = "AJ11" if transposed else "K36"
+    assert [cells for cells, _ in told(emptied)] == [(place,)]
+    assert "EXP" not in told(emptied)[0][1]
+
+
+def test_a_reference_that_drifts_into_a_text_is_told_from_its_first_cell_on(tmp_path: Path) -> None:
+    extra: dict[str, handmade.Change] = {"F31": "η =", "G31": 0.5, "G27": 0.5, "G28": "Gewichte"}
+    path = handmade.write(tmp_path / "drift.xlsx", labels=LABELS, rows=ROWS, extra=extra)
+    workbook = openpyxl.load_workbook(path)
+    for row in range(FIRST + 1, LAST + 1):
+        workbook["Sheet1"][f"G{row}"] = f"=G{row - 1}-G{row - 7}*Z{row - 1}"
+    workbook.save(path)
+    (finding,) = check(path).findings
+    assert (finding.cells, finding.expected) == ((f"G34:G{LAST}",), "=G33-$G$31*Z33")
+    assert "gives #VALUE! in G35" in finding.message
+
+
 def test_a_deleted_cell_is_told_in_every_row_that_refers_to_it(tmp_path: Path) -> None:
     changes: handmade.Changes = {("a_h2", row): "=1/(1+EXP(-#REF!))" for row in range(35, LAST + 1)}
     report = check(handmade.write(tmp_path / "ref.xlsx", changes, labels=LABELS, rows=ROWS))

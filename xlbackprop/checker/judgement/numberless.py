@@ -16,7 +16,7 @@ from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.row_values import numbers_along
 from xlbackprop.checker.report.findings import Finding, shortened
 from xlbackprop.checker.table.recognise import IterationTable
-from xlbackprop.ground.grid import Coordinates, ranges
+from xlbackprop.ground.grid import Coordinates, address, ranges
 
 _ELSEWHERE = frozenset({"POW"})
 """Functions that one program alone knows: their formulas are judged."""
@@ -214,18 +214,19 @@ def without_number(sheet: Sheet, name: str, what: str, places: list[Coordinates]
         places: row and column of each.
         recalculated: what the formulas give.
     """
-    first = places[0]
-    cell = sheet.cells.get(first)
+    where = address(*places[0])
+    cell = sheet.cells.get(places[0])
     formula = None if cell is None else cell.formula
+    _, is_alike = _beside(sheet, places[0], formula)
+    if formula is not None and (is_alike or is_broken(formula)):
+        places = [place for place, other in sheet.cells.items() if other.formula is formula]
+    first = places[0]
     stands = "" if cell is None else str(cell.value)
     if formula is not None:
         stands = f"={formula.written(*first)}"
-    mended = _POWER_OF_E.sub(lambda match: f"EXP({match[1].removeprefix('(').removesuffix(')')})", stands)
-    if formula is not None and is_broken(formula):
-        places = [place for place, other in sheet.cells.items() if other.formula is formula]
+    expected, _ = _beside(sheet, first, formula)
     cells = ranges(places)
     subject = f"{name} in {shortened(cells)}" if name else shortened(cells)
-    expected = _beside(sheet, first, formula)
     if what in _NOTHING:
         words, kind = f"is empty where a {'number' if what == 'gap' else 'formula'} belongs", "empty_cell"
     elif what == "text":
@@ -236,11 +237,15 @@ def without_number(sheet: Sheet, name: str, what: str, places: list[Coordinates]
         words, kind = "is calculated from itself, in a circle", "circular_reference"
     elif formula is not None and "#REF!" in stands:
         words, kind = "refers to a cell that was deleted (#REF!)", "broken_reference"
+    elif is_alike and len(places) > 1:
+        words, kind = f"takes other cells than the formulas on both sides, and gives {what} in {where}", "error_value"
     else:
         words, kind = f"gives {what}, no number", "error_value"
+        mended = _POWER_OF_E.sub(lambda match: f"EXP({match[1].removeprefix('(').removesuffix(')')})", stands)
         if formula is not None and mended != stands:
             expected = mended
             words += "; EXP(x) is how spreadsheets write e^x"
+    cell = sheet.cells.get(first)
     value = recalculated.get((sheet.name, *first), None if cell is None else cell.value)
     return Finding(
         sheet.name, cells, name or cells[0].partition(":")[0], kind, stands, expected, value, None, f"{subject} {words}"
@@ -253,16 +258,27 @@ def is_broken(formula: CellFormula) -> bool:
     return "#REF!" in text or _POWER_OF_E.search(text) is not None
 
 
-def _beside(sheet: Sheet, place: Coordinates, own: CellFormula | None) -> str:
-    """The formula on both sides of a cell, or twice before the first of several like it, as it would stand there."""
+def _beside(sheet: Sheet, place: Coordinates, own: CellFormula | None) -> tuple[str, bool]:
+    """The formula of the line that a cell stands in, as it would stand there; whether it differs in references alone.
+
+    Two cells alone are no line: a_h1 and a_h2 stand on both sides of h2.
+    """
 
     def at(down: int, across: int) -> CellFormula | None:
         cell = sheet.cells.get((place[0] + down, place[1] + across))
         return None if cell is None else cell.formula
 
     for down, across in ((1, 0), (0, 1)):
-        twice, before, after = (at(step * down, step * across) for step in (-2, -1, 1))
-        is_last = before is twice and after is own and own is not None
-        if before is not None and before is not own and not is_broken(before) and (before is after or is_last):
-            return f"={before.written(*place)}"
-    return ""
+        twice, before, after, later = (at(step * down, step * across) for step in (-2, -1, 1, 2))
+        if before is None or before is own or is_broken(before):
+            continue
+        is_alike = own is not None and before is after and _texts(own) == _texts(before)
+        is_end = own is not None and before is twice and after is own
+        if is_alike or is_end or (before is after and (before is twice or before is later)):
+            return f"={before.written(*place)}", is_alike
+    return "", False
+
+
+def _texts(formula: CellFormula) -> list[str]:
+    """A formula without its references."""
+    return [piece for piece in formula.pieces if isinstance(piece, str)]
