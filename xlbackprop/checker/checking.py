@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.verdict import TooLargeError, judge_calculation
-from xlbackprop.checker.confirmation import is_left_to_calculation, judged
+from xlbackprop.checker.confirmation import judged, with_labels
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import Book, relationships
 from xlbackprop.checker.file.book import read as read_book
@@ -88,8 +88,7 @@ def checked(
             ours_alone = tuple(training for training in calculation.trainings if training.sheet == WALKTHROUGH)
             calculation = replace(calculation, trainings=ours_alone)
         found = [] if beyond else _find(book, table_map, definition)
-        tables = [table for table in found if not is_left_to_calculation(calculation, table)]
-        understood = [understand(book, table) for table in tables]
+        understood = [understand(book, table) for table in with_labels(calculation, found)]
         if not formulas:
             recalculated = recalculate.Recalculated(Values())
         else:

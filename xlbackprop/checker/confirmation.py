@@ -43,37 +43,30 @@ class Confirmed(Struct, frozen=True):
     """What cannot be called right."""
 
 
-def is_left_to_calculation(calculation: CalculationVerdict | None, table: IterationTable) -> bool:
-    """Whether labels add nothing to what the calculation says of a table.
+def with_labels(calculation: CalculationVerdict | None, tables: Sequence[IterationTable]) -> list[IterationTable]:
+    """The tables without those of which labels add nothing to what the calculation says.
 
-    It stands beside the sheets that train and shows what these calculate; it is one of several steps, which are judged
-    together; or it names no unit, so that labels can only guess what lies between its weights and its losses.
+    Such a table stands beside the sheets that train and shows what these calculate; it is one of several steps, which
+    are judged together; it names no unit, so that labels can only guess what lies between its weights and its losses;
+    or most of what is labelled as a weight is no parameter in any step.
     """
-    if calculation is None or table.certain:
-        return False
-    if table.sheet.name not in calculation.covered:
-        cells = (table.cell(name, step) for name in table.lines for step in range(min(2, len(table.steps))))
-        return bool(calculation.covered) and any(cell is not None and cell.formula is not None for cell in cells)
-    if not any(map(_UNIT.fullmatch, table.lines)):
-        return True
-    here = [training for training in calculation.trainings if training.sheet == table.sheet.name]
-    if len(table.steps) == 1 and any(training.steps > 1 for training in here):
-        return True
-    return not _holds_parameters(calculation, table)
+    if calculation is None:
+        return list(tables)
+    graph, model, covered = calculation.graph, calculation.model, calculation.covered
+    learned = {*model.parameters.tolist(), *model.targets.tolist()}
+    several = {training.sheet for training in calculation.trainings if training.steps > 1}
 
+    def is_left_to_it(table: IterationTable) -> bool:
+        sheet, steps = table.sheet.name, range(len(table.steps))
+        if sheet not in covered:
+            cells = (table.cell(name, step) for name in table.lines for step in steps[:2])
+            return bool(covered) and any(cell is not None and cell.formula is not None for cell in cells)
+        lines = [line for name, line in table.lines.items() if _UPDATED.fullmatch(name)]
+        held = [any(graph.node((sheet, *table.coordinates(line, step))) in learned for step in steps) for line in lines]
+        is_one_of_several = len(steps) == 1 and sheet in several
+        return is_one_of_several or not any(map(_UNIT.fullmatch, table.lines)) or 2 * sum(held) <= len(lines)
 
-def _holds_parameters(calculation: CalculationVerdict, table: IterationTable) -> bool:
-    """Whether most of what is labelled as a weight is a parameter of the calculation in some step."""
-    lines = [line for name, line in table.lines.items() if _UPDATED.fullmatch(name)]
-    learned = {
-        calculation.graph.positions[node]
-        for node in (*calculation.model.parameters.tolist(), *calculation.model.targets.tolist())
-    }
-    held = [
-        any((table.sheet.name, *table.coordinates(line, step)) in learned for step in range(len(table.steps)))
-        for line in lines
-    ]
-    return 2 * sum(held) > len(lines)
+    return [table for table in tables if table.certain or not is_left_to_it(table)]
 
 
 def judged(

@@ -125,12 +125,13 @@ def _as_it_stands(book: Book, finding: Finding) -> Finding:
 
 
 def _counted(found: Sequence[TableFound]) -> str:
-    """How many tables and trainings there are, and how large they are together."""
+    """How much was found, in words."""
     tables = [table for table in found if table.counted == "rows"]
-    trainings = [training for training in found if training.counted == "steps"]
     told = [f"{count(len(tables), 'table')} with {count(sum(one.rows for one in tables), 'row')}"] if tables else []
-    if trainings:
-        told.append(f"{count(len(trainings), 'training')} of {count(sum(one.rows for one in trainings), 'step')}")
+    if trainings := [training for training in found if training.counted == "steps"]:
+        sheets = len({training.sheet for training in trainings})
+        steps = count(sum(training.rows for training in trainings), "step")
+        told.append(f"{steps} of training" + (f" on {sheets} sheets" if sheets > 1 else ""))
     return " and ".join(told)
 
 
