@@ -49,8 +49,6 @@ _LAST_PICTURE_COLUMN = _PICTURE_COLUMN + MAP_STEPS - 1
 _WIDTH, _NARROW, _POINT_WIDTH = 7.4, 6.2, 3.0
 _PANEL_WIDTH = 8
 """Columns."""
-_MOST_CURVES = 4
-"""Outputs, and hidden units, that a chart shows."""
 _MOST_GRADIENTS = 150
 """With more of them, units and layers are not told one by one."""
 _FEWEST_LAYERS = 3
@@ -338,26 +336,17 @@ class _Sheet:
     def samples(self) -> None:
         """Put down the samples, what the network says to each, and on the right how it comes to that."""
         page, layout, table, derivation = self.page, self.layout, self._lesson.table, self._derivation
+        count = len(self._all)
         given = {name: f"${column_letter(layout.column(name))}{{row}}" for name in derivation.sampled}
-        working = self._working = Working(
-            derivation,
-            self._calculated,
-            layout.working + 1,
-            layout.header_row,
-            len(self._all),
-            {**self._places, **given},
-        )
-        said = evaluate(
-            self._lesson.definition,
-            {name: np.full(len(self._all), self._weights[name]) for name in derivation.learned},
-            self._all,
-        )
-        self._said: Trace = said
+        places = {**self._places, **given}
+        working = Working(derivation, self._calculated, layout.working + 1, layout.header_row, count, places)
+        said: Trace = evaluate(self._lesson.definition, self._learned(count), self._all)
+        self._working, self._said = working, said
         working.put(page, said)
         head = absolute(address(layout.header_row, layout.side))
         page.text(address(layout.header_row, layout.side), "sample", Look(theme.LABEL, Role.ORDER))
         number = f"ROW()-ROW({head})"
-        columns = [page.column(theme.COUNTED, number, np.arange(1.0, len(self._all) + 1))]
+        columns = [page.column(theme.COUNTED, number, np.arange(1.0, count + 1))]
         outputs = self._names.activations[-1]
         for name in (*derivation.sampled, *outputs):
             role = derivation[name].role
@@ -371,6 +360,10 @@ class _Sheet:
             columns.append(page.column(look, formula, said[name]))
         page.block(layout.header_row + 1, layout.side, columns)
         self.next_column = working.next_column + 1
+
+    def _learned(self, count: int) -> dict[str, Array]:
+        """What is learned, the same in so many forward passes."""
+        return {name: np.full(count, self._weights[name]) for name in self._derivation.learned}
 
     @property
     def _may_be_large(self) -> bool:
@@ -426,12 +419,9 @@ class _Sheet:
         head = address(row, layout.verdict)
         page.formula(head, f'IF({judged}=1,"right?","")', "right?" if is_judged else "", theme.COLUMN_HEAD)
         words, plain = f" of {count} right", f"{page.title}: what the network says"
-        page.formula(
-            "A1",
-            f'IF({judged}=1,"{page.title}: "&SUM({hit}{row + 1}:{hit}{row + count})&"{words}","{plain}")',
-            f"{page.title}: {int(is_right.sum())}{words}" if is_judged else plain,
-            Look(theme.TITLE),
-        )
+        title = f'IF({judged}=1,"{page.title}: "&SUM({hit}{row + 1}:{hit}{row + count})&"{words}","{plain}")'
+        shown = f"{page.title}: {int(is_right.sum())}{words}" if is_judged else plain
+        page.formula("A1", title, shown, Look(theme.TITLE))
 
     @property
     def _subtitle(self) -> str:
@@ -518,14 +508,10 @@ class _Sheet:
         places = put_columns(page, self._derivation, row, column, contents)
         column += len(inputs)
         working = Working(self._derivation, self._forward, column, row, count, {**self._places, **places})
-        targets = self._lesson.definition.samples[0].targets
-        points = replace(
-            self._lesson.definition,
-            inputs=tuple(zip(*(each.tolist() for each in inputs), strict=True)),
-            targets=(targets,) * count,
-        )
-        changes = {name: np.full(count, self._weights[name]) for name in self._derivation.learned}
-        said = evaluate(points, changes, np.arange(count))
+        points = tuple(zip(*(each.tolist() for each in inputs), strict=True))
+        targets = (self._lesson.definition.samples[0].targets,) * count
+        definition = replace(self._lesson.definition, inputs=points, targets=targets)
+        said = evaluate(definition, self._learned(count), np.arange(count))
         working.put(page, said)
         self.next_column = working.next_column + 1
         return working, said
@@ -538,43 +524,32 @@ class _Sheet:
         """Draw what the outputs say over the only input, the samples, and what the last hidden units contribute."""
         page, names, layout = self.page, self._names, self.layout
         (axis,), number = self._axes, self._number()
-        x_column = column_letter(self.next_column)
-        x = axis.values(CURVE_STEPS)
+        x_column, x = column_letter(self.next_column), axis.values(CURVE_STEPS)
         working, said = self._grid([x], [axis.formula(number)])
-        rows = f"${working.first_row}:${{}}${working.last_row}"
-        places = page.place(f"${x_column}{rows.format(x_column)}")
+        across = page.place(column_range(x_column, working.first_row, working.last_row)), x.tolist()
 
         def curve(name: str, dash: str, colour: str) -> Curve:
             return Curve(
                 (page.place(f"${working.letter(name)}${layout.header_row}"), short_label(name)),
-                (places, x.tolist()),
+                across,
                 (page.place(working.range(name)), said[name].tolist()),
                 colour,
                 dash=dash,
             )
 
-        curves = []
-        for name, dash in zip(names.activations[-1][:_MOST_CURVES], _DASHES, strict=False):
-            curves.append(curve(name, dash, theme.SHADES[Role.OUTPUT].dark))
-        for target, marker in zip(names.targets[:_MOST_CURVES], _MARKERS, strict=False):
-            curves.append(
-                Curve(
-                    (page.place(absolute(address(layout.header_row, layout.column(target)))), target),
-                    (page.place(layout.range(names.inputs[0])), self._said[names.inputs[0]].tolist()),
-                    (page.place(layout.range(target)), self._said[target].tolist()),
-                    theme.INK,
-                    marker=marker,
-                    marker_size=8,
-                    joined=False,
-                )
-            )
-        for name, dash in zip(
-            names.activations[-2] if len(names.activations) > 1 else (), _HIDDEN_DASHES, strict=False
-        ):
-            curves.append(curve(name, dash, theme.SHADES[Role.HIDDEN].dark))
-        chart = charts.scatter_chart(
-            "What the network says, and the samples", names.inputs[0], "says", curves, legend="b"
-        )
+        def sampled(name: str) -> charts.Stored:
+            return page.place(layout.range(name)), self._said[name].tolist()
+
+        outputs, hidden = (theme.SHADES[role].dark for role in (Role.OUTPUT, Role.HIDDEN))
+        curves = [curve(name, dash, outputs) for name, dash in zip(names.activations[-1], _DASHES, strict=False)]
+        for target, marker in zip(names.targets, _MARKERS, strict=False):
+            label = page.place(absolute(address(layout.header_row, layout.column(target)))), target
+            x_values, y_values = sampled(names.inputs[0]), sampled(target)
+            curves.append(Curve(label, x_values, y_values, theme.INK, marker=marker, marker_size=8, joined=False))
+        units = names.activations[-2] if len(names.activations) > 1 else ()
+        curves += [curve(name, dash, hidden) for name, dash in zip(units, _HIDDEN_DASHES, strict=False)]
+        title = "What the network says, and the samples"
+        chart = charts.scatter_chart(title, names.inputs[0], "says", curves, legend="b")
         words = "Chart of the curve that the network has learned, with the samples and its last hidden units"
         page.drawing.chart(chart, (_CHOICE_ROW, 1, _ACROSS_ROW, _LAST_PICTURE_COLUMN), words)
 
@@ -773,6 +748,7 @@ class _Sheet:
         return Passed(self.page, self._derivation, self._working, self._said)
 
 
+# outputs and hidden units that a chart shows: four of each
 _DASHES = ("solid", "lgDashDot", "lgDash", "sysDashDot")
 _HIDDEN_DASHES = ("dash", "sysDot", "dashDot", "sysDash")
 _MARKERS = ("circle", "square", "triangle", "diamond")
