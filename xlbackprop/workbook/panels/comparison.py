@@ -395,12 +395,8 @@ class Summary(Struct, frozen=True, dict=True):
             f"{number_from(places, f'MIN({count},{last_since}+1)')},"
             f'IF({last_since}<{count},"{_NOT_LEARNED}","{_NEVER}"))'
         )
-        page.formula(
-            f"{run.column}{self.loss_row + _SINCE}",
-            run.chosen(small_from, '""'),
-            trained,
-            Look(theme.RESULT, align="right"),
-        )
+        look = Look(theme.RESULT, align="right")
+        page.formula(f"{run.column}{self.loss_row + _SINCE}", run.chosen(small_from, '""'), trained, look)
         return trained
 
     @cached_property
@@ -426,12 +422,8 @@ class Summary(Struct, frozen=True, dict=True):
         number = row_index(losses.first_row - 1, run.helper_column)
         since = run.small_since(self.threshold)
         first = f"MAX({LEAST_FIRST:G},{absolute(losses.cell(0))})"
-        page.formula(
-            address(losses.first_row, run.helper_column),
-            f"IF({is_small},0,{count})".format(row=losses.first_row),
-            float(since[0]),
-            theme.COUNTED,
-        )
+        at_once = f"IF({is_small},0,{count})".format(row=losses.first_row)
+        page.formula(address(losses.first_row, run.helper_column), at_once, float(since[0]), theme.COUNTED)
         if count > 1:
             formula = f"IF({is_small},MIN({number},{letter}{{above}}),{count})"
             page.block(losses.first_row + 1, run.helper_column, [page.column(theme.COUNTED, formula, since[1:])])

@@ -403,16 +403,10 @@ class _Network:
         self._put(y_cell, number_from(table.curve_losses, index_cell), y)
         self._put(mark_cell, f'"{unit} "&{x_cell}', f"{unit} {x:g}")
         sheet, colour = f"{page.title}!", theme.SHADES[Role.LOSS].dark
+        mark, point = (sheet + mark_cell, f"{unit} {x:g}"), ((sheet + x_cell, [x]), (sheet + y_cell, [y]))
         curves = [
             charts.Curve((sheet + name_cell, loss), (table.curve_places, places), (table.curve_losses, losses), colour),
-            charts.Curve(
-                (sheet + mark_cell, f"{unit} {x:g}"),
-                (sheet + x_cell, [x]),
-                (sheet + y_cell, [y]),
-                theme.INK,
-                marker="circle",
-                marker_size=10,
-            ),
+            charts.Curve(mark, *point, theme.INK, marker="circle", marker_size=10),
         ]
         chart = charts.curve_chart(title, unit, loss, curves, legend="")
         page.drawing.chart(chart, layout.curve, f"Line chart of the loss over the {unit}s, with the chosen one marked")
@@ -520,12 +514,9 @@ class _Network:
             self._page, cells, rough.read(expression), new, made
         )
         words = Numbers(lambda symbol: self._values[symbol.name]).read(expression)
-        self._page.formula(
-            f"A{self._layout.update_row}",
-            f'{text_from(self._listed(listed + 1), self._index)}&" = "&{live.formula(expression)}&{cells[-1]}',
-            f"{equation(updated_name(path.weight), expression)} = {words}{result}",
-            _MATHEMATICS,
-        )
+        told = f'{text_from(self._listed(listed + 1), self._index)}&" = "&{live.formula(expression)}&{cells[-1]}'
+        told_now = f"{equation(updated_name(path.weight), expression)} = {words}{result}"
+        self._page.formula(f"A{self._layout.update_row}", told, told_now, _MATHEMATICS)
 
     def _position(self, row: int, right: int, slope: str) -> None:
         """Put down the place of a slope of the chosen weight in their list, or 0."""

@@ -595,11 +595,9 @@ class _Sheet:
         page.heads(row - 3, column, ("shown", "target"))
         page.formula(address(row - 2, column), f"IFERROR({match},{offset + 1})", place, theme.COUNTED)
         self._shown_cell = absolute(address(row - 2, column))
-        page.formula(
-            address(row - 2, column + 1), f"MAX(1,{self._shown_cell}-{offset})", max(1, place - offset), theme.COUNTED
-        )
-        self._target = max(0, place - offset - 1)
-        self._target_cell = absolute(address(row - 2, column + 1))
+        target, number = address(row - 2, column + 1), max(1, place - offset)
+        page.formula(target, f"MAX(1,{self._shown_cell}-{offset})", number, theme.COUNTED)
+        self._target, self._target_cell = number - 1, absolute(target)
 
     def _over(self, above: int, place: str = "") -> str:
         """The formula of a number that stands over what is shown, or over another place, rows above the names."""
@@ -651,12 +649,11 @@ class _Sheet:
     def _axis_cells(self, across: _Axis, upwards: _Axis) -> None:
         page, names = self.page, self._names.inputs
         look, turned = (Look(theme.SURFACE, Role.INPUT, _AXIS_FORMAT, turned=turned) for turned in (False, True))
+        x_values, y_values = (axis.values(MAP_STEPS).tolist() for axis in (across, upwards))
         for step in range(MAP_STEPS):
             row, column = _ACROSS_ROW - 1 - step, _PICTURE_COLUMN + step
-            page.formula(f"A{row}", upwards.formula(str(step)), float(upwards.values(MAP_STEPS)[step]), look)
-            page.formula(
-                address(_ACROSS_ROW, column), across.formula(str(step)), float(across.values(MAP_STEPS)[step]), turned
-            )
+            page.formula(f"A{row}", upwards.formula(str(step)), y_values[step], look)
+            page.formula(address(_ACROSS_ROW, column), across.formula(str(step)), x_values[step], turned)
         page.height(_ACROSS_ROW, 36)
         head = Look(theme.HEADING, align="center")
         page.text(f"A{_PICTURE_ROW - 1}", f"↑ {names[1]}", head)

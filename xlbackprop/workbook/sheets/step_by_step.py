@@ -50,12 +50,9 @@ def step_by_step(page: Page, lesson: Lesson) -> None:
     page.text("C3", "iteration", Look(theme.HEADING, align="right", indent=1))
     choice = choose_iteration(page, lesson, ITERATION_CELL, _USED_CELL)
     first_row = lesson.table.first_row
-    page.formula(
-        "E3",
-        f'"← 0 to {choice.last}; this is row "&({choice.cell}+{first_row})&" of the Walkthrough"',
-        f"← 0 to {choice.last}; this is row {lesson.iteration + first_row} of the Walkthrough",
-        theme.PROSE,
-    )
+    before, after = f"← 0 to {choice.last}; this is row ", " of the Walkthrough"
+    where = f'"{before}"&({choice.cell}+{first_row})&"{after}"'
+    page.formula("E3", where, f"{before}{lesson.iteration + first_row}{after}", theme.PROSE)
     headers = ("symbol", "mathematics", "with the numbers of this iteration", "value", "what it is")
     list_header(page, _HEADER_ROW, _WIDTHS, headers)
     lines = _Lines(page, lesson, choice)
@@ -99,20 +96,15 @@ class _Lines(Lines):
 
     def update(self) -> None:
         self._heading(UPDATE_HEADING)
-        learned = self._derivation.learned
-        for name, each in zip(
-            learned, updates(self._derivation, self._lesson.trace, self._lesson.iteration), strict=True
-        ):
+        made = updates(self._derivation, self._lesson.trace, self._lesson.iteration)
+        for name, each in zip(self._derivation.learned, made, strict=True):
             formula = self._formula.read(each.expression)
             self._line(each.name, each.sentence, each.expression, formula, each.value, each.role)
             before, after = self._printed[name].value, f"D{self.row}"
             moved = f'IF({self._printed[LEARNING_RATE].value}<0,"{each.against}","{each.moved}")'
-            self._page.formula(
-                f"E{self.row}",
-                f'IF(ABS({after}-{before})<={SAME_WITHIN:G},"{each.unmoved}",{moved})',
-                each.unmoved if abs(each.value - self._values[name]) <= SAME_WITHIN else each.moved,
-                theme.WRAPPED,
-            )
+            told = f'IF(ABS({after}-{before})<={SAME_WITHIN:G},"{each.unmoved}",{moved})'
+            told_now = each.unmoved if abs(each.value - self._values[name]) <= SAME_WITHIN else each.moved
+            self._page.formula(f"E{self.row}", told, told_now, theme.WRAPPED)
 
     def worth_it(self) -> None:
         """The same samples before and after the update, or that nothing moves before the batch is complete."""
@@ -188,19 +180,15 @@ class _Lines(Lines):
         row, number, printed = self.row, rounded(self._values[name]), self._printed[name]
         # near a minimum the curve bends more than it slopes, so that nothing is said of the loss itself
         parts = (f"Raise {by} by 0.01, and at this slope E ", "rises", "falls", " by ")
-        risen, fallen = (
-            f": positive, so a smaller {by} makes E smaller",
-            f": negative, so a larger {by} makes E smaller",
-        )
-        flat = f"{by} makes no difference to E here"
+        risen = f": positive, so a smaller {by} makes E smaller"
+        fallen, flat = f": negative, so a larger {by} makes E smaller", f"{by} makes no difference to E here"
         change = text_formula(f"ABS({printed.mantissa})", f"({printed.exponent}-2)")
         is_up = f"{printed.mantissa}>0"
         formula = (
             f'"{parts[0]}"&IF({is_up},"{parts[1]}","{parts[2]}")&"{parts[3]}"&{change}&IF({is_up},"{risen}","{fallen}")'
         )
-        words = (parts[0] + parts[1 if number.mantissa > 0 else 2] + parts[3]) + Rounded(
-            abs(number.mantissa), number.exponent - 2
-        ).text
+        changed = Rounded(abs(number.mantissa), number.exponent - 2).text
+        words = f"{parts[0]}{parts[1 if number.mantissa > 0 else 2]}{parts[3]}{changed}"
         words = flat if number.mantissa == 0 else words + (risen if number.mantissa > 0 else fallen)
         self._page.formula(f"E{row}", f'IF({printed.mantissa}=0,"{flat}",{formula})', words, theme.WRAPPED)
         self._page.heights(row, 3)
