@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from tests import judges
+from xlbackprop.network.activations import ACTIVATIONS
 from xlbackprop.symbols.evaluation import calculated
 from xlbackprop.symbols.expression import (
+    Builtin,
     Difference,
     Exponential,
     Expression,
+    Function,
     Negation,
     Number,
     Power,
@@ -22,6 +28,8 @@ from xlbackprop.symbols.expression import (
     Quotient,
     Sum,
     Symbol,
+    children,
+    rebuilt,
     symbols,
 )
 from xlbackprop.symbols.formula import Formula
@@ -107,3 +115,27 @@ def test_mathematics_names_every_quantity_it_uses(expression: Expression) -> Non
 
 def test_a_number_in_a_formula_keeps_every_digit() -> None:
     assert float(Formula(lambda symbol: "").number(0.1 + 0.2)) == 0.1 + 0.2
+
+
+def kinds_of(kind: type[Expression]) -> Iterator[type[Expression]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from kinds_of(each)
+
+
+@pytest.mark.parametrize("kind", list(kinds_of(Expression)))
+def test_every_kind_of_expression_has_its_parts(kind: type[Expression]) -> None:
+    a, b = Symbol("a"), Symbol("b")
+    filled: dict[Any, tuple[Any, tuple[Expression, ...]]] = {
+        Expression: (a, (a,)),
+        tuple[Expression, ...]: ((a, b), (a, b)),
+        Function: (ACTIVATIONS["sigmoid"].function, ()),
+        Builtin: (Builtin.MAXIMUM, ()),
+        float: (2.0, ()),
+        int: (2, ()),
+        str: ("c", ()),
+    }
+    values = [filled[field.type] for field in fields(kind)]
+    expression = kind(*(value for value, _ in values))
+    assert children(expression) == tuple(part for _, parts in values for part in parts)
+    assert rebuilt(expression, children(expression)) == expression

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
+from operator import attrgetter
+from typing import Any
 
 from msgspec import Struct
 
@@ -198,27 +200,28 @@ def sum_of(terms: Iterable[Expression]) -> Expression:
     return collected[0] if len(collected) == 1 else Sum(collected)
 
 
+_PARTS: dict[type[Expression], Callable[[Any], tuple[Expression, ...]]] = {
+    Sum: attrgetter("terms"),
+    Product: attrgetter("factors"),
+    Apply: attrgetter("arguments"),
+    Difference: attrgetter("left", "right"),
+    Quotient: attrgetter("numerator", "denominator"),
+    Raised: attrgetter("base", "exponent"),
+    Entry: attrgetter("values", "place"),
+    Stable: attrgetter("written", "computed"),
+    Limited: attrgetter("written", "computed"),
+    Conditional: attrgetter("left", "right", "then", "otherwise"),
+    Power: lambda power: (power.base,),
+    Negation: lambda negation: (negation.operand,),
+    Exponential: lambda exponential: (exponential.exponent,),
+    Call: lambda call: (call.argument,),
+}
+
+
 def children(expression: Expression) -> tuple[Expression, ...]:
-    """The direct parts of an expression, left to right."""
-    match expression:
-        case Symbol() | Number():
-            return ()
-        case Sum(parts) | Product(parts) | Apply(_, parts):
-            return parts
-        case (
-            Difference(left, right)
-            | Quotient(left, right)
-            | Raised(left, right)
-            | Entry(left, right)
-            | Stable(left, right)
-        ):
-            return (left, right)
-        case Conditional(left, right, then, otherwise):
-            return (left, right, then, otherwise)
-        case Power(part, _) | Negation(part) | Exponential(part) | Call(_, part):
-            return (part,)
-        case _:
-            return ()
+    """The direct parts of an expression, left to right; none of a symbol or a number."""
+    parts = _PARTS.get(type(expression))
+    return parts(expression) if parts else ()
 
 
 def symbols(expression: Expression) -> Iterator[Symbol]:

@@ -129,19 +129,19 @@ _OFFICE = "vnd.openxmlformats-officedocument"
 _SHEET_OPENS = f'{DECLARATION}<worksheet xmlns="{MAIN}" xmlns:r="{REFERENCES}">'
 
 
-def _write_behind(stream: IO[bytes], chunks: Iterator[str]) -> None:
+def _write_behind(stream: IO[bytes], chunks: Iterator[bytes]) -> None:
     """Write all chunks; from the second on, one is compressed while the next is being made, on another core."""
-    stream.write(next(chunks, "").encode())
+    stream.write(next(chunks, b""))
     following = next(chunks, None)
     if following is None:
         return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(max_workers=1) as worker:
-        writing = worker.submit(stream.write, following.encode())
+        writing = worker.submit(stream.write, following)
         for chunk in chunks:
             writing.result()
-            writing = worker.submit(stream.write, chunk.encode())
+            writing = worker.submit(stream.write, chunk)
         writing.result()
 
 
