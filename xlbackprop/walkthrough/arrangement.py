@@ -30,6 +30,7 @@ _MOST_ON_A_SCREEN = 36
 """The lowest header over which network, boxes and η are one screen, if everything is shown somewhat smaller."""
 SCREEN = 16.5
 """Columns; what stands further right than these is not seen at once."""
+_TO_SPARE = 0.5
 _SURELY_SEEN = 14
 """Columns that are seen at once even where the sheet opens no smaller for its boxes."""
 _CHARACTERS_A_COLUMN = 14.0
@@ -133,6 +134,11 @@ def _fits_a_screen(placed: tuple[PlacedBox, ...]) -> bool:
     return max(box.width for box in placed) <= SCREEN
 
 
+def _is_far_right(box: PlacedBox) -> bool:
+    """Whether a box that could stand elsewhere ends so near the edge of a screen that wide letters would be cut off."""
+    return box.width > SCREEN - _TO_SPARE
+
+
 def _bottom(placed: tuple[PlacedBox, ...]) -> int:
     return max(box.last_row for box in placed)
 
@@ -178,7 +184,7 @@ def _below(contents: tuple[Box, ...], top: int) -> tuple[PlacedBox, ...]:
     wide = _stacked(contents, top, max(6, *map(_columns, (forward, *others))))
     narrow = _stacked(contents, top, max(6, _columns(forward)))
     alone = _stacked(contents, top, 0)
-    return next(filter(_fits_a_screen, (wide, narrow)), alone)
+    return next((placed for placed in (wide, narrow) if not any(map(_is_far_right, placed))), alone)
 
 
 def _stacked(contents: tuple[Box, ...], top: int, left: int) -> tuple[PlacedBox, ...]:
@@ -187,8 +193,8 @@ def _stacked(contents: tuple[Box, ...], top: int, left: int) -> tuple[PlacedBox,
     placed: list[PlacedBox] = []
     for index, box in enumerate(contents):
         stacks = [first] if index == 0 else [second] if index < 3 else [first, second]
-        choices = [(box, (at, max(width, _columns(box)), top)) for at, width, top in stacks]
-        placed.append(stacked(choices, placed))
+        choices = [_dropped(box, at, max(width, _columns(box)), top, placed) for at, width, top in stacks]
+        placed.append(min(choices, key=lambda choice: (_is_far_right(choice), choice.last_row)))
     return tuple(placed)
 
 
