@@ -21,7 +21,7 @@ OPTIONS: tuple[dict[str, object], ...] = (
 )
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
 def test_a_workbook_that_is_kept_is_the_one_that_is_asked_for(options: dict[str, object], tmp_path: Path) -> None:
     usual: dict[str, object] = {"definition": load(iterations=4), "sheets": ["network"]}
     books.build(path=tmp_path / "usual.xlsx", **usual)  # type: ignore[arg-type]
