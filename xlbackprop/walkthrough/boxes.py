@@ -53,7 +53,7 @@ class _Lines(Struct, frozen=True):
         more = len(self.names) - most + 1
         yield from map(self.write, self.names if more <= 1 else self.names[: most - 1])
         if more > 1:
-            yield _more(more)
+            yield f"… and {more:,} more like these"
 
 
 def boxes(derivation: Derivation, columns: Collection[str]) -> tuple[Box, ...]:
@@ -70,8 +70,13 @@ def boxes(derivation: Derivation, columns: Collection[str]) -> tuple[Box, ...]:
     gradients = derivation.gradients(last)
     named = ([derivative(names.total_loss, unit) for unit in units] for units in names.pre_activations)
     deltas = [[delta for delta in layer if delta in known] for layer in named]
-    chain = partial(_chain, derivation)
-    expanded = partial(_expanded, derivation, known)
+
+    def chain(gradient: str) -> str:
+        return _equated(gradient, derivation.chain(gradient))
+
+    def expanded(name: str) -> str:
+        return _equated(name, derivation.expanded(name, known))
+
     contents: list[tuple[str, list[_Lines]]] = [
         ("Forward pass", _forward(derivation)),
         (
@@ -84,16 +89,13 @@ def boxes(derivation: Derivation, columns: Collection[str]) -> tuple[Box, ...]:
     for layer in written:
         where = layer_title(layer, last + 1)
         outputs = [derivative(names.total_loss, unit) for unit in names.activations[layer]]
-        parts = [
-            name
-            for loss in names.losses
-            if len(names.losses) > 1
-            and (name := derivative(loss, names.activations[layer][0])) in derivation.quantities
-        ]
+        losses = [derivative(loss, names.activations[layer][0]) for loss in names.losses]
+        parts = [name for name in losses if len(losses) > 1 and name in derivation.quantities]
         gradients = derivation.gradients(layer)
         paths = len(names.activations[layer + 1])
+        reaching = f"What reaches the {where}" + (f": effects add over {paths} paths" if paths > 1 else "")
         contents += [
-            (_reaching(where, paths), [_Lines(parts, expanded), _Lines(outputs, expanded)]),
+            (reaching, [_Lines(parts, expanded), _Lines(outputs, expanded)]),
             (f"Chain rule for the {where}", [_Lines(gradients, chain)]),
             (f"Gradients of the {where}, written out", [_Lines(deltas[layer], expanded), _Lines(gradients, expanded)]),
         ]
@@ -104,10 +106,6 @@ def boxes(derivation: Derivation, columns: Collection[str]) -> tuple[Box, ...]:
     if update:
         contents.append((f"Update: {derivation.optimiser}", [_Lines(update, str)]))
     return tuple(Box(number, heading, _shortened(parts)) for number, (heading, parts) in enumerate(contents, 1))
-
-
-def _reaching(where: str, paths: int) -> str:
-    return f"What reaches the {where}" + (f": effects add over {paths} paths" if paths > 1 else "")
 
 
 def equation(name: str, *sides: Expression, read: Read = _MATHEMATICS.read) -> str:
@@ -125,10 +123,6 @@ def _shortened(parts: Sequence[_Lines]) -> tuple[str, ...]:
     first, between, end = parts[:_FIRST_PATTERNS], parts[_FIRST_PATTERNS:-_LAST_PATTERNS], parts[-_LAST_PATTERNS:]
     shown, others = ([line for part in some for line in part.first(2)] for some in (first, end))
     return (*shown, f"… and {sum(len(part.names) for part in between):,} more for the layers between", *others)
-
-
-def _more(count: int) -> str:
-    return f"… and {count:,} more like these"
 
 
 def _fitted(write: Callable[[Read], str]) -> str:
@@ -184,14 +178,6 @@ def _links(derivation: Derivation, gradient: str) -> Iterator[str]:
 def _link(derivation: Derivation, link: str, differentiated: str, by: str, read: Read) -> str:
     inner, result = (derivation.expression(name) for name in (differentiated, link))
     return f"{link} = ∂({read(inner)})/∂{by} = {read(result)}"
-
-
-def _chain(derivation: Derivation, gradient: str) -> str:
-    return _equated(gradient, derivation.chain(gradient))
-
-
-def _expanded(derivation: Derivation, columns: frozenset[str], name: str) -> str:
-    return _equated(name, derivation.expanded(name, columns))
 
 
 def _update(derivation: Derivation) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
@@ -9,6 +10,8 @@ from msgspec import Struct, field
 from xlbackprop.ground.grid import address
 from xlbackprop.workbook.xlsx.spelling import DECLARATION, MAIN, escaped, in_attribute, listed
 
+_PLACE, _FIXED = re.compile(r"[A-Z]+|[0-9]+"), r"$\g<0>"
+"""A column or a row in an address, and the same with a dollar sign."""
 _LAST_COLUMN = 16_383
 """Counted from 0."""
 
@@ -34,7 +37,7 @@ class PrintSetup(Struct):
         repeated = [part for part in (self.columns, self.rows) if part]
         for name, parts in (("Print_Titles", repeated), ("Print_Area", self.area.split(",") if self.area else [])):
             if parts:
-                yield f"_xlnm.{name}", ",".join(f"'{title}'!{_fixed(part)}" for part in parts)
+                yield f"_xlnm.{name}", ",".join(f"'{title}'!{_PLACE.sub(_FIXED, part)}" for part in parts)
 
 
 class Frame(Struct):
@@ -163,14 +166,3 @@ def table(number: int, name: str, cells: str, columns: Sequence[str]) -> str:
         f'{DECLARATION}<table xmlns="{MAIN}" id="{number}" name="{name}" displayName="{name}" ref="{cells}">'
         f"{listed('tableColumns', named)}<tableStyleInfo {no_look}/></table>"
     )
-
-
-def _fixed(part: str) -> str:
-    """A range, or some rows or columns, with dollar signs."""
-    return ":".join(_fixed_corner(corner) for corner in part.split(":"))
-
-
-def _fixed_corner(corner: str) -> str:
-    letters = corner.rstrip("0123456789")
-    digits = corner[len(letters) :]
-    return (f"${letters}" if letters else "") + (f"${digits}" if digits else "")
