@@ -65,14 +65,9 @@ def put_layers(
     numbers, sizes = (
         page.place(column_range(column_letter(place), rows[0], rows[-1])) for place in (column, helper_column)
     )
-    curve = Curve(
-        (page.place(absolute(address(row + 1, column + 1))), "∂E/∂w"),
-        (numbers, list(map(float, range(1, len(rows) + 1)))),
-        (sizes, drawn),
-        theme.SHADES[Role.GRADIENT].dark,
-        marker="circle",
-        marker_size=9,
-    )
+    label, x = page.place(absolute(address(row + 1, column + 1))), list(map(float, range(1, len(rows) + 1)))
+    colour = theme.SHADES[Role.GRADIENT].dark
+    curve = Curve((label, "∂E/∂w"), (numbers, x), (sizes, drawn), colour, marker="circle", marker_size=9)
     chart = charts.curve_chart("Largest gradient in each layer", "layer", "|∂E/∂w|", [curve], logarithmic=True)
     words = "Chart of the largest gradient of a weight in every layer, from first to last"
     page.drawing.chart(chart, (row + 1, column + 2, row + _CHART_ROWS, column + columns - 1), words)

@@ -132,18 +132,13 @@ def put_arrow(page: Page, arrow: Arrow, table: Table) -> None:
     """Draw an arrow in the colour of what it leads to."""
     start, end = arrow.start, arrow.end
     colour = theme.SHADES[table.derivation[end.name].role].dark
+    begins = Point(start.row, start.column + 1, down=0.5, right=0.0)
+    ends = Point(end.row, end.column, down=0.5, right=0.0)
     if start.column == end.column:
         falls = start.row < end.row
-        points = (
-            Point(start.row, start.column, down=float(falls), right=0.5),
-            Point(end.row, end.column, down=float(not falls), right=0.5),
-        )
-    else:
-        points = (
-            Point(start.row, start.column + 1, down=0.5, right=0.0),
-            Point(end.row, end.column, down=0.5, right=0.0),
-        )
-    page.drawing.connect(*points, page.cell_size(COLUMN_WIDTH), colour, arrow.description)
+        begins = Point(start.row, start.column, down=float(falls), right=0.5)
+        ends = Point(end.row, end.column, down=float(not falls), right=0.5)
+    page.drawing.connect(begins, ends, page.cell_size(COLUMN_WIDTH), colour, arrow.description)
 
 
 def put_box(page: Page, placed: PlacedBox) -> None:

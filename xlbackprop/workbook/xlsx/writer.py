@@ -76,10 +76,8 @@ class _Writer:
             table = f"rId{len(related)}"
         path = f"xl/worksheets/{name}"
         self._types[path] = f"{_OFFICE}.spreadsheetml.worksheet"
-        above, below = (
-            content.frame.above(is_first=number == 1),
-            content.frame.below(content.numerals(), drawing, table),
-        )
+        above = content.frame.above(is_first=number == 1)
+        below = content.frame.below(content.numerals(), drawing, table)
         with self._open(path, _most_characters(content)) as stream:
             stream.write(f"{_SHEET_OPENS}{above}{columns_of(content.columns)}<sheetData>".encode())
             _write_behind(stream, rows_of(content, self._listener))
