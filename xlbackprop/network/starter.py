@@ -225,29 +225,28 @@ def _comparison(wish: _Wish) -> Iterator[str]:
 
 
 def _layers(wish: _Wish) -> Iterator[str]:
-    generator = random.Random(wish.seed)
+    generator, initial = random.Random(wish.seed), str(_KEYS["initial"].default)
+    is_written_out, explained = wish.is_written_out, set[str]()
+
+    def setting(key: str, value: object, *, commented: bool = False, one_a_line: bool = False) -> Iterator[str]:
+        """A setting, and in the first layer what there is to say of it."""
+        if key not in explained:
+            explained.add(key)
+            yield from _explained(key)
+        yield _setting(key, value, commented=commented, one_a_line=one_a_line)
+
     for index, ((sources, units), activation) in enumerate(zip(pairwise(wish.sizes), wish.activations, strict=True)):
         yield from ("", f"[[layers]] # {layer_title(index, len(wish.activations))}")
-        is_first = index == 0
-        initial = str(_KEYS["initial"].default)
-        if wish.is_written_out:
-            if is_first:
-                yield from _explained("weights")
-            yield _setting("weights", draw(initial, sources, units, generator), one_a_line=True)
-        if is_first or not wish.is_written_out:
-            if is_first:
-                yield from _explained("units")
-            yield _setting("units", units, commented=wish.is_written_out)
-            if is_first:
-                yield from _explained("initial")
-            yield _setting("initial", initial, commented=wish.is_written_out)
-        if is_first:
-            if not wish.is_written_out:
+        if is_written_out:
+            yield from setting("weights", draw(initial, sources, units, generator), one_a_line=True)
+        if index == 0 or not is_written_out:
+            yield from setting("units", units, commented=is_written_out)
+            yield from setting("initial", initial, commented=is_written_out)
+        if index == 0:
+            if not is_written_out:
                 yield from _comment(f"Or weights, in place of both: {_KEYS['weights'].expected}.")
-            yield from _explained("bias")
-            yield _setting("bias", 0.1, commented=True)
-            yield from _explained("activation")
-        yield _setting("activation", activation)
+            yield from setting("bias", 0.1, commented=True)
+        yield from setting("activation", activation)
 
 
 def _entry(key: str, value: object = None, *, commented: bool = False) -> Iterator[str]:
