@@ -10,10 +10,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from msgspec.structs import replace
 
 from tests import judges
 from tests.cases import thorough_but
 from xlbackprop import UserError, load, train
+from xlbackprop.ground.grid import column_number
 from xlbackprop.ground.progress import nobody
 from xlbackprop.network.templates import names
 from xlbackprop.symbols import short
@@ -132,3 +134,18 @@ def test_an_iteration_that_is_not_there() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--iteration: found 68, expected a whole number from 0 to 67" in done.stderr
+
+
+@pytest.mark.parametrize("title", ["Short", "A title of many words " * 9], ids=["short", "long"])
+@pytest.mark.parametrize("solved", [False, True])
+def test_a_title_leaves_room_for_the_iteration(title: str, solved: bool) -> None:
+    lesson = lesson_of("classic")
+    lesson = replace(lesson, definition=replace(lesson.definition, title=title.strip()))
+    for page in put_worksheet(empty(lesson), lesson, solved=solved):
+        content = page.content()
+        found = written(content)
+        assert found["A1"] == title.strip() or found["A1"].endswith("…")
+        assert found["A2"].startswith("Iteration 0")
+        first, last = (content.frame.paper.area if content.frame.paper else "").split(":")
+        columns = range(1, column_number(last.rstrip("0123456789")) + 1)
+        assert 0.8 * len(found["A1"]) <= sum(content.columns[column].width for column in columns), first

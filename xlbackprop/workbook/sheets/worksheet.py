@@ -78,7 +78,7 @@ def _network(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
     page = Page(workbook, "The network")
     paper = on_paper(lesson.arrangement, _NETWORK_ROW)
     values, given = lesson.trace.at(lesson.iteration), set(lesson.derivation.given)
-    _title(page, lesson, solved=solved)
+    _title(page, lesson, sum(paper.widths), solved=solved)
     for title in paper.diagram.titles:
         page.text(f"{column_letter(title.column)}{_NETWORK_ROW}", title.text, Look(theme.HEADING, align=title.align))
     for node in paper.diagram.nodes:
@@ -91,22 +91,18 @@ def _network(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
         put_arrow(page, arrow, lesson.table)
     for column, width in enumerate(paper.widths, 1):
         page.widths([column_letter(column)], width)
-    last, taken = paper.diagram.last_column, _TITLE_WIDTH * len(_heading(lesson))
+    last, taken = paper.diagram.last_column, _TITLE_WIDTH * len(lesson.definition.title)
     while last < len(paper.widths) and sum(paper.widths[:last]) < taken:
         last += 1
     page.handout(lesson.definition.title, f"A1:{column_letter(last)}{paper.diagram.last_row}")
     return page
 
 
-def _heading(lesson: Lesson) -> str:
-    return f"{lesson.definition.title}: iteration {lesson.iteration}"
-
-
-def _title(page: Page, lesson: Lesson, *, solved: bool) -> None:
-    words = "Answers" if solved else "Name: ______________________________   Date: ____________"
-    page.text("A1", _heading(lesson), Look(theme.TITLE))
+def _title(page: Page, lesson: Lesson, width: float, *, solved: bool) -> None:
+    words = ", the answers" if solved else "   Name: ______________________________   Date: ____________"
+    page.headline("A1", lesson.definition.title, width)
     page.height(1, 24)
-    page.text("A2", words, Look(theme.HEADING))
+    page.text("A2", f"Iteration {lesson.iteration}{words}", Look(theme.HEADING))
 
 
 def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
@@ -120,7 +116,7 @@ def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
     symbol = min(_WIDEST_SYMBOL, max(_WIDTHS["A"], _LETTER_WIDTH * max(map(len, names))))
     for letter, width in (_WIDTHS | {"A": symbol, "C": _WIDTHS["C"] + _WIDTHS["A"] - symbol}).items():
         page.widths(letter, width)
-    _title(page, lesson, solved=solved)
+    _title(page, lesson, sum(_WIDTHS.values()), solved=solved)
     heads = ("symbol", "what it is", "how" if solved else "room to calculate", "result")
     for letter, text in zip(_WIDTHS, heads, strict=True):
         page.text(f"{letter}{_HEADER_ROW}", text, Look(theme.LABEL, Role.TARGET))
