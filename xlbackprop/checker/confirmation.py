@@ -15,12 +15,10 @@ from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.telling import Values, findings_of
 from xlbackprop.checker.calculation.verdict import CalculationVerdict
 from xlbackprop.checker.file.book import Book
-from xlbackprop.checker.file.cells import Sheet
 from xlbackprop.checker.file.formula import Position
 from xlbackprop.checker.judgement.slip_search import Budget
 from xlbackprop.checker.judgement.table_judge import UNNAMED, Place, Verdict, judge_table
 from xlbackprop.checker.report.findings import Finding, Note
-from xlbackprop.checker.table.given_cells import labelled_rates
 from xlbackprop.checker.table.label_doubts import label_doubts
 from xlbackprop.checker.table.meaning import Meaning
 from xlbackprop.checker.table.recognise import IterationTable
@@ -28,9 +26,9 @@ from xlbackprop.checker.table.trees import Trees
 from xlbackprop.ground.errors import count
 from xlbackprop.ground.grid import cells_of
 
+_UNIT = re.compile(r"(a_)?[ho]\d+(_\d+)?")
 _UPDATED = re.compile(r"[wb]\d+")
 _FORWARD = re.compile(r"(a_)?[ho]\d+(_\d+)?|E\d+|E_total")
-_UNIT = re.compile(r"(a_)?[ho]\d+(_\d+)?")
 
 
 class Confirmed(Struct, frozen=True):
@@ -46,15 +44,14 @@ class Confirmed(Struct, frozen=True):
 def with_labels(calculation: CalculationVerdict | None, tables: Sequence[IterationTable]) -> list[IterationTable]:
     """The tables without those of which labels add nothing to what the calculation says.
 
-    Such a table stands beside the sheets that train and shows what these calculate; it is one of several steps, which
-    are judged together; it names no unit, so that labels can only guess what lies between its weights and its losses;
-    or most of what is labelled as a weight is no parameter in any step.
+    Such a table stands beside the sheets that train and shows what these calculate; it names no unit, so that labels
+    can only guess what lies between its weights and its losses; or most of what is labelled as a weight is no parameter
+    in any step.
     """
     if calculation is None:
         return list(tables)
     graph, model, covered = calculation.graph, calculation.model, calculation.covered
     learned = {*model.parameters.tolist(), *model.targets.tolist()}
-    several = {training.sheet for training in calculation.trainings if training.steps > 1}
 
     def is_left_to_it(table: IterationTable) -> bool:
         sheet, steps = table.sheet.name, range(len(table.steps))
@@ -63,8 +60,7 @@ def with_labels(calculation: CalculationVerdict | None, tables: Sequence[Iterati
             return bool(covered) and any(cell is not None and cell.formula is not None for cell in cells)
         lines = [line for name, line in table.lines.items() if _UPDATED.fullmatch(name)]
         held = [any(graph.node((sheet, *table.coordinates(line, step))) in learned for step in steps) for line in lines]
-        is_one_of_several = len(steps) == 1 and sheet in several
-        return is_one_of_several or not any(map(_UNIT.fullmatch, table.lines)) or 2 * sum(held) <= len(lines)
+        return not any(map(_UNIT.fullmatch, table.lines)) or 2 * sum(held) <= len(lines)
 
     return [table for table in tables if table.certain or not is_left_to_it(table)]
 
@@ -103,13 +99,12 @@ def _is_excused(
         return lambda position: False
     if _is_one_of_a_row_unread(calculation, table):
         return lambda position: False
-    without_rate = _without_rate(calculation, table.sheet)
     along = 2 if table.transposed else 1
 
     def excused(position: Position) -> bool:
         node = calculation.graph.node(position)
-        right = calculation.proven[node] and node not in without_rate
-        return node > TEXT and position[along] not in doubtful and bool(right or calculation.explained[node])
+        is_right = node > TEXT and bool(calculation.proven[node] or calculation.explained[node])
+        return is_right and position[along] not in doubtful
 
     return excused
 
@@ -135,20 +130,6 @@ def _is_one_of_a_row_unread(calculation: CalculationVerdict, table: IterationTab
 
 def _units_at(table: IterationTable, letter: str) -> int:
     return table.shape.sizes[0 if letter == "i" else -1]
-
-
-def _without_rate(calculation: CalculationVerdict, sheet: Sheet) -> frozenset[int]:
-    """The updates of a sheet that read no learning rate, where a cell is labelled as one that no formula reads."""
-    graph = calculation.graph
-    unread = [place for place in labelled_rates(sheet) if not len(graph.readers(graph.node((sheet.name, *place))))]
-    if not unread:
-        return frozenset()
-    return frozenset(
-        int(node)
-        for descent in calculation.descents
-        for node, rate in zip(calculation.model.targets[descent.members], descent.rates, strict=True)
-        if rate <= TEXT and graph.positions[int(node)][0] == sheet.name
-    )
 
 
 def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | None, recalculated: Values) -> Confirmed:
@@ -187,12 +168,12 @@ def confirmed(verdicts: Sequence[Verdict], calculation: CalculationVerdict | Non
         own = [item for item in verdict.findings if calculation.is_plain or not _are_updates(calculation, item[1])]
         findings = tuple(item for item in own if not _is_contradicted(calculation, item[1], excused))
         doubted = tuple(name for name in verdict.doubted if calculation.is_plain or not _UPDATED.fullmatch(name))
-        is_misread = bool(doubted) or len(findings) < len(own) or bool(verdict.nowhere)
-        found_notes = (
-            list(_label_notes(calculation.graph.book, verdict, is_misread)) if is_misread or not findings else []
-        )
+        is_doubted = bool(doubted) or len(findings) < len(own)
+        is_misread = 2 * len(verdict.findings) > len(verdict.table.lines)
+        searched = not is_misread and (is_doubted or not findings)
+        found_notes = list(_label_notes(calculation.graph.book, verdict, is_doubted)) if searched else []
         notes += found_notes
-        if is_misread and not found_notes:
+        if is_misread or (not found_notes and (is_doubted or verdict.nowhere)):
             still += [_without_formula(finding) for _, finding in findings if finding.kind == "not_updated"]
             continue
         if found_notes:
@@ -295,9 +276,9 @@ def _without_formula(finding: Finding) -> Finding:
     return replace(finding, expected="", correct_value=None, replacements=())
 
 
-def _label_notes(book: Book, verdict: Verdict, is_misread: bool) -> Iterator[Note]:
+def _label_notes(book: Book, verdict: Verdict, is_doubted: bool) -> Iterator[Note]:
     """One note for each label in doubt."""
-    for doubt in label_doubts(book, verdict.table, verdict.meaning, is_misread):
+    for doubt in label_doubts(book, verdict.table, verdict.meaning, is_doubted):
         message = f"{doubt.cell} says {doubt.text}; what stands below is used as {doubt.name}"
         yield Note(verdict.found.sheet, (doubt.cell,), "label", message)
 
