@@ -384,3 +384,13 @@ def test_every_unit_is_on_both_sides_of_its_kink(sizes: tuple[int, ...], changin
             sums = there.value(unit, 0)
             assert sums is not None
             assert min(sums) < 0 < max(sums)
+
+
+@pytest.mark.parametrize("total", ["EXP([o1])", "(EXP([o1])+EXP([o1]))"])
+def test_an_activation_lacks_no_factor(total: str, tmp_path: Path) -> None:
+    """Without its own power in the sum an output is a/(1 − a)."""
+    formulas = formulas_of("tanh", "softmax; categorical cross-entropy") | {"a_o2": f"EXP([o2])/{total}"}
+    (finding,) = check(handmade.write(tmp_path / "sum.xlsx", formulas=formulas, rows=ROWS)).findings
+    assert finding.cells == (f"T33:T{32 + ROWS}",)
+    assert "factor" not in finding.message
+    assert finding.expected == "=EXP(S33)/(EXP(Q33)+EXP(S33))"
