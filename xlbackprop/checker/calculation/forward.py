@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import combinations
 
 import numpy as np
 from msgspec import Struct
@@ -136,6 +137,8 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
                 change = Change(node, program, changed, text, words)
                 yield replace(change, others=tuple(_same(graph, forward, change)))
     yield from _with_term(model, forward, {node: updates[node] for node in unused if node in updates})
+    yield from _like_sibling(graph, forward)
+    yield from _with_weights_exchanged(model, forward)
     yield from _with_fellow(graph, forward, fellows)
     yield from _with_other_ends(graph, forward)
 
@@ -169,6 +172,41 @@ def _with_term(model: Model, forward: list[int], unused: Mapping[int, int]) -> I
                 yield from _changed_to(
                     graph, forward, node, f"{whole}+{term}", "missing_term", f"lacks the term {term}"
                 )
+
+
+def _like_sibling(graph: Graph, forward: list[int]) -> Iterator[Change]:
+    """Cells that are built otherwise than another one that the same formula reads, built as that one is."""
+    held = set(forward)
+    for node in forward:
+        kind, build = graph.kind(node), skeleton(graph, node)
+        assert kind is not None
+        readers = [reader for reader in graph.readers(node).tolist() if reader in held]
+        siblings = dict.fromkeys(other for reader in readers for other in graph.operands(reader).tolist())
+        builds = {skeleton(graph, other): other for other in siblings if other in held and other != node}
+        for other in (other for own, other in builds.items() if own != build):
+            like = graph.kind(other)
+            assert like is not None
+            slots = [(slot.size, slot.is_range) for slot in like.program.slots]
+            if slots != [(slot.size, slot.is_range) for slot in kind.program.slots]:
+                continue
+            text = rewritten(graph, node, like.program.tree, {})
+            words = f"is built otherwise than {named(graph, other, graph.positions[node][0])}"
+            yield from _changed_to(graph, forward, node, text, "wrong_formula", words)
+
+
+def _with_weights_exchanged(model: Model, forward: list[int]) -> Iterator[Change]:
+    """The sums that multiply the weights of two inputs with one another's."""
+    graph, parameters = model.graph, set(model.parameters.tolist())
+    for node in forward:
+        kind, operands = graph.kind(node), graph.operands(node).tolist()
+        assert kind is not None
+        weights = [number for number, slot in enumerate(kind.program.slots) if operands[slot.start] in parameters]
+        for one, other in combinations(weights, 2):
+            used = [operands[kind.program.slots[number].start] for number in (one, other)]
+            text = rewritten(graph, node, kind.program.tree, {one: used[1], other: used[0]})
+            sheet = graph.positions[node][0]
+            words = f"exchanges {named(graph, used[0], sheet)} and {named(graph, used[1], sheet)}"
+            yield from _changed_to(graph, forward, node, text, "wrong_weight", words)
 
 
 def _with_fellow(graph: Graph, forward: list[int], nodes: Iterable[int]) -> Iterator[Change]:
@@ -413,4 +451,6 @@ class _Changed:
         slope = self._adjoint.get(parameter)
         if slope is None:
             return False
+        if descent.is_decayed and parameter in self.step.adjoints:
+            slope = slope + descent.adjoint[parameter] - self.step.adjoints[parameter]
         return is_descent(model, descent, index, moved, slope)

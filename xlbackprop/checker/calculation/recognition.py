@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,10 @@ _LARGEST_SAMPLE = 200
 """Updates that choose it."""
 _MOST_RATES = 5
 _LEAST_SHARE_AS_HERE = 0.95
-_LEAST_SHARE = 0.3
+LEAST_SHARE = 0.3
 """Updates that have to descend a loss before it is taken for the loss of a training."""
+_LEAST_SHARE_EXPLAINED = 0.1
+"""The same where mistakes with a remedy explain all others."""
 
 
 def model_of(book: Book) -> Model:
@@ -215,6 +217,7 @@ def ancestors_of(graph: Graph, order: Order, is_cut: Cut, targets: Identities) -
 def descents(model: Model) -> list[Descent]:
     """The losses that the updates descend, each with the updates that follow it.
 
+    Where none is descended by enough of them, one that few descend: what is wrong with the others is to be explained.
     A few updates of each kind choose the loss; all of them are held to it then.
     """
     left = np.ones(len(model.targets), dtype=np.bool_)
@@ -225,7 +228,11 @@ def descents(model: Model) -> list[Descent]:
     losses = _tried(model, loss_candidates(model, near), sample, near, evaluation)
     found = list(_followed(model, losses, left, sample))
     if not found:
-        found = list(_followed(model, [(_as_here(one), loss) for one, loss in losses], left, sample, as_here=True))
+        found = list(
+            _followed(
+                model, [(_as_here(one), loss) for one, loss in losses], left, sample, _LEAST_SHARE_AS_HERE, _as_here
+            )
+        )
     descending = np.zeros(len(left), dtype=np.bool_)
     for one, _ in losses:
         descending[sample] |= one.is_right
@@ -233,6 +240,9 @@ def descents(model: Model) -> list[Descent]:
     left &= ~np.isin(sheets, sheets[~left | descending])
     if left.any():
         found += _followed(model, _tried(model, rules(model, near), sample, near, evaluation), left, sample)
+    if not found:
+        every = np.ones(len(model.targets), dtype=np.bool_)
+        found = list(_followed(model, losses, every, sample, least=_LEAST_SHARE_EXPLAINED))
     return found
 
 
@@ -267,7 +277,12 @@ def _as_here(one: Descent) -> Descent:
 
 
 def _followed(
-    model: Model, trials: Iterable[Trial], left: Flags, sample: Identities, *, as_here: bool = False
+    model: Model,
+    trials: Iterable[Trial],
+    left: Flags,
+    sample: Identities,
+    least: float = LEAST_SHARE,
+    read: Callable[[Descent], Descent] = lambda descent: descent,
 ) -> Iterator[Descent]:
     """The losses that updates descend, best first; these updates are left no more."""
     candidates = list(trials)
@@ -277,10 +292,10 @@ def _followed(
             break
         candidates.remove(best)
         whole = _descent(model, best[1], np.arange(len(model.targets)), model.evaluation)
-        whole = _as_here(whole) if as_here else whole
+        whole = read(whole)
         members = left & _reached(model, whole)
         right = int((whole.is_right & members).sum())
-        if right < 2 or right < (_LEAST_SHARE_AS_HERE if as_here else _LEAST_SHARE) * members.sum():
+        if right < 2 or right < least * members.sum():
             continue
         left &= ~members
         chosen = np.flatnonzero(members)

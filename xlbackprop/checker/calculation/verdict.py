@@ -20,6 +20,7 @@ from xlbackprop.checker.calculation.names import cells_of_sheets, label, place
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.rates import rate_doubts, rate_mistakes
 from xlbackprop.checker.calculation.recognition import (
+    LEAST_SHARE,
     ancestors,
     batched_model_of,
     dependents,
@@ -137,12 +138,14 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
             model, found = other, others
     doubts = {descent: tuple(rule_doubts(model, descent.loss)) for descent in found}
     found = [descent for descent in found if not doubts[descent]]  # the sheet has another loss than these descend
+    trials = Tries(_MOST_TRIALS)
+    told = {descent: mistakes(model, descent, trials) for descent in found}
+    found = [descent for descent in found if _is_enough(descent) or all(one.formula for one in told[descent])]
     wrong = list(crossed_mistakes(model)) if found else []
     pasted = list(pasted_numbers(model)) if found else []
     after = dependents(model.evaluation, np.array([mistake.node for mistake in pasted], dtype=np.int64))
-    trials = Tries(_MOST_TRIALS)
     for descent in found:
-        here = mistakes(model, descent, trials)
+        here = told[descent]
         if descent.loss.errors:  # with no loss to go by, only what one change makes right is known to be wrong
             here = [*(mistake for mistake in here if mistake.formula), *odd_targets(model, descent.loss)]
         wrong += [*here, *rate_mistakes(model, descent)]
@@ -178,6 +181,11 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     )
 
 
+def _is_enough(descent: Descent) -> bool:
+    """Whether as many updates descend a loss as make it the loss of a training."""
+    return bool(descent.is_right.sum() >= LEAST_SHARE * len(descent.members))
+
+
 def _right_of(found: Iterable[Descent]) -> int:
     return sum(int(descent.is_right.sum()) for descent in found)
 
@@ -195,7 +203,7 @@ def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
             continue
         line = [node for node in kind.cells.tolist() if is_steps_away(here, graph.positions[node], moves[here[0]])]
         looked_at.update(line)
-        read = [node for node in line if model.feeds[node] or node in updated]
+        read = [node for node in line if model.feeds[node] or node in updated] if model.feeds[mistake.node] else line
         if mistake.node not in read or 2 * sum(node in mistaken for node in read) <= len(read):
             continue  # it is the one step that is unusual
         for node in line:
