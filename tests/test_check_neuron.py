@@ -176,3 +176,73 @@ def test_a_first_step_of_pasted_numbers_is_judged_by_these(off: float, tmp_path:
     numbers = {"z": z, "p": p, "loss": 0.5 * (0.2 - p) ** 2, "d": (p - 0.2) * p * (1 - p)}
     report = report_on(tmp_path / "pasted.xlsx", changes={(name, FIRST): number for name, number in numbers.items()})
     assert (report.status == "ok") == (not off), report
+
+
+NET: Mapping[str, str] = {
+    "w": "[w-]-$G$31*[dh-]*[x-]",
+    "u": "[u-]-$G$31*[dh-]*[y-]",
+    "v": "[v-]-$G$31*[dp-]*[a-]",
+    "k": "[k-]-$G$31*[dq-]*[a-]",
+    "h": "[w]*[x]+[u]*[y]",
+    "a": "TANH([h])",
+    "p": "1/(1+EXP(-[v]*[a]))",
+    "q": "1/(1+EXP(-[k]*[a]))",
+    "E1": "0.5*([t]-[p])^2",
+    "E2": "0.5*([s]-[q])^2",
+    "E": "[E1]+[E2]",
+    "dp": "([p]-[t])*[p]*(1-[p])",
+    "dq": "([q]-[s])*[q]*(1-[q])",
+    "slope": "1-[a]^2",
+    "dh": "([dp]*[v]+[dq]*[k])*[slope]",
+}
+"""A hidden unit and two outputs; a slip near an output, or in the hidden unit, reaches most weights or all."""
+
+FAR_REACHING: Mapping[str, tuple[str, str]] = {
+    "a loss with another target": ("E2", "0.5*([t]-[q])^2"),
+    "a loss without its half": ("E2", "([s]-[q])^2"),
+    "no square": ("slope", "1-[a]"),
+    "the sum for the activation": ("slope", "1-[h]^2"),
+}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "slip"), [(1, "no square"), (1, "the sum for the activation"), *((2, one) for one in FAR_REACHING)]
+)
+def test_a_slip_that_reaches_most_updates_is_told_where_it_is(outputs: int, slip: str, tmp_path: Path) -> None:
+    name, rule = FAR_REACHING[slip]
+    rules = {**NET, name: rule}
+    if outputs == 1:
+        rules |= {"E": "[E1]", "dh": "[dp]*[v]*[slope]"}
+        rules = {key: text for key, text in rules.items() if key not in ("k", "q", "E2", "dq")}
+    columns = ["x", "y", "t", "s", *rules]
+    changes: Changes = {("w", FIRST): 0.4, ("u", FIRST): -0.3, ("v", FIRST): 0.6, ("k", FIRST): -0.5}
+    for index, row in enumerate(range(FIRST, LAST + 1)):
+        changes |= {("x", row): 0.3 + 0.1 * index, ("y", row): 0.9 - 0.2 * (index % 3)}
+        changes |= {("t", row): 0.2 + 0.5 * (index % 2), ("s", row): 0.7 - 0.3 * (index % 2)}
+    labels = {column: f"c{index}x" for index, column in enumerate(columns)}
+    changes = {key: content for key, content in changes.items() if key[0] in columns}
+    path = handmade.write(tmp_path / "net.xlsx", changes, columns=columns, formulas=rules, labels=labels, rows=ROWS)
+    place = columns.index(name) + 1
+    report = check(path)
+    assert told(report) == {address(row, place) for row in range(FIRST, LAST + 1)}, report
+
+
+def test_a_row_of_totals_between_two_epochs_is_no_step(tmp_path: Path) -> None:
+    totals = FIRST + 4
+    changes: Changes = {(name, totals): None for name in COLUMNS}
+    changes["loss", totals] = f"=SUM({address(FIRST, 10)}:{address(totals - 1, 10)})"
+    for name, times in (("w", "*x"), ("u", "*y"), ("b", "")):
+        at = {other: address(totals - 1, [*COLUMNS].index(other) + 1) for other in COLUMNS}
+        changes[name, totals + 1] = f"={at[name]}-$G$31*{at['d']}" + (f"*{at[times[1:]]}" if times else "")
+    report = report_on(tmp_path / "totals.xlsx", changes=changes)
+    assert (report.status, report.findings) == ("ok", ()), report
+    changes["b", totals + 1] = f"={address(FIRST + 2, [*COLUMNS].index('b') + 1)}"
+    report = report_on(tmp_path / "stale.xlsx", changes=changes)
+    assert told(report) == {address(totals + 1, [*COLUMNS].index("b") + 1)}
+
+
+def test_a_cell_that_is_rounded_alone_is_named(tmp_path: Path) -> None:
+    row = FIRST + 3
+    report = report_on(tmp_path / "rounded.xlsx", changes={("p", row): "=ROUND(1/(1+EXP(-[z])),2)"})
+    assert report.status == "not_recognised"
+    assert f"{address(row, [*COLUMNS].index('p') + 1)} is rounded" in report.message

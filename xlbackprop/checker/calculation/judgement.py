@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
+from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.forward import forward_mistake
 from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
@@ -54,6 +55,10 @@ class _Diagnosis:
         pace = self.descent.factor * (self.model.evaluation.seen[rate] if rate > TEXT else 1.0)
         wanted = self.model.evaluation.results[self.target] - self.model.steps[self.model_index]
         wanted = wanted - pace * self.adjoint(self.parameter)
+        own, step = self.step.adjoints.get(self.parameter), self.model.steps[self.model_index]
+        if own is not None and self.descent.is_decayed and is_descent(self.model, self.descent, self.index, step, own):
+            words = "lacks the weight decay that the others have"
+            return [replace(self._mistake_in(self.target, wanted), kind="missing_term", words=words)]
         unusual = self._unusual_update(wanted)
         if unusual is not None:
             return [unusual]
@@ -101,7 +106,7 @@ class _Diagnosis:
             rank = (int(other[0] != sheet), abs(other[1] - row), abs(other[2] - column))
             if best is None or rank < best[0]:
                 best = (rank, int(self.descent.rates[place_]))
-        return best[1] if best is not None else 0
+        return best[1] if best is not None else int(self.descent.rates[self.index])
 
     def _judged(self, node: int, wanted: Array, depth: int) -> list[Mistake]:
         """The mistake in a cell that should have certain numbers, or those in cells that it reads."""
@@ -171,15 +176,25 @@ class _Diagnosis:
         return ()
 
     def _wrong_operand(self, node: int, wanted: Array) -> tuple[int, Array] | None:
-        """A cell that a formula reads, and the numbers with which in it the formula would be right."""
+        """A cell that a formula reads, and the numbers with which in it the formula would be right.
+
+        An update is most likely to read its gradient; where it reads none, it may read what the gradient is made of.
+        """
+        gradients = self._gradients() if node == self.target else []
+        for pool in [np.array(gradients), self._pool] if gradients else [self._pool]:
+            found = self._replaced(node, wanted, pool)
+            if found:
+                return found[0] if len({operand for operand, _ in found}) == 1 else None
+        return None
+
+    def _replaced(self, node: int, wanted: Array, pool: Array) -> list[tuple[int, Array]]:
+        """The cells that a formula reads, each with the one of some numbers with which the formula would be right."""
         forward = set(self.step.forward)
         given = set(self.step.given)
         parameters = set(self.model.parameters.tolist())
         found: list[tuple[int, Array]] = []
         operands = self.graph.operands(node).tolist()
         program = self.step.program(node)
-        gradients = self._gradients() if node == self.target else []
-        pool = np.array(gradients) if gradients else self._pool
         for slot in range(program.width):
             operand = operands[slot]
             if operand <= TEXT or operand in forward or operand in parameters or operand == node:
@@ -192,11 +207,10 @@ class _Diagnosis:
             hits = np.flatnonzero(alike(self.step.replacing(node, [slot], pool), wanted))
             for index in hits.tolist():
                 if bool(alike(self.step.values[operand], pool[index])):
-                    return None
+                    return []
                 found.append((operand, pool[index]))
                 break
-        open_ = [one for one in found if not self._is_right_elsewhere(node, *one)]
-        return open_[0] if len({operand for operand, _ in open_}) == 1 else None
+        return [one for one in found if not self._is_right_elsewhere(node, *one)]
 
     def _is_read_ahead(self, node: int) -> bool:
         """Whether the forward pass reads a number."""
@@ -354,7 +368,8 @@ def mistakes(model: Model, descent: Descent, trials: Tries) -> list[Mistake]:
         ):
             continue  # where nothing reaches the loss, a formula that is wrong elsewhere explains enough
         for mistake in _shared_mistake(model, descent, alike_[signature]):
-            found.setdefault(mistake.node, mistake)
+            if moving[signature] or mistake.kind != "extra_term":  # the whole step is too much where no loss is reached
+                found.setdefault(mistake.node, mistake)
     return list(found.values())
 
 
@@ -509,7 +524,9 @@ def as_before(model: Model, node: int, earlier: int) -> str:
     if formula is None or model.graph.kind_of[earlier] == model.graph.kind_of[node]:
         return ""
     _, row, column = model.graph.positions[node]
-    return "=" + formula.written(row, column)
+    text = "=" + formula.written(row, column)
+    known = model.graph.read(text, node)
+    return text if known is not None and earlier in known[1] else ""
 
 
 def _start(model: Model, index: int) -> int:

@@ -93,8 +93,8 @@ class Descent(Struct, eq=False, dict=True):
 
     @cached_property
     def known_rates(self) -> frozenset[int]:
-        """The cells with the learning rates of its right updates; 0 for a number in the formula."""
-        return frozenset(self.rates[self.is_right].tolist())
+        """The cells with the learning rates of its right updates, or of all; 0 for a number in the formula."""
+        return frozenset((self.rates[self.is_right] if self.is_right.any() else self.rates).tolist())
 
 
 class Mistake(Struct, frozen=True):

@@ -76,6 +76,8 @@ def own_numbers(
                 doubts[words][where] = None
         if verdict.model.feeds[node] and numbers.is_rounded_away(node):
             doubts["is rounded so far that it is another number"][position] = None
+        if numbers.is_rounded_alone(node):
+            doubts["is rounded, unlike the cells on both sides of it"][position] = None
     for position in numbers.typed_among_formulas(verdict):
         if (position[0], position[1:]) not in reported:
             doubts[_ODD["typed"]][position] = None
@@ -230,7 +232,11 @@ class _Numbers:
                 yield graph.positions[node]
 
     def missing_among_formulas(self, verdict: CalculationVerdict) -> Iterator[Position]:
-        """Single cells without a number in lines of one formula along the steps, beside which other formulas stand."""
+        """Single cells without a number in lines of one formula along the steps, beside which other formulas stand.
+
+        A step in which several are missing, such as a row of totals between two epochs, is none that lacks one.
+        """
+        found: dict[tuple[str, int], list[Position]] = defaultdict(list)
         moves = verdict.model.threads.usual_moves
         for node, (sheet, row, column) in enumerate(self.graph.positions):
             formula = self.formula_at((sheet, row, column)) if node > TEXT and sheet in moves else 0
@@ -242,7 +248,9 @@ class _Numbers:
                 beyond, before, after = map(self.formula_at, others)
                 beside = ((sheet, gap[1] + step * across, gap[2] + step * down) for step in (1, -1))
                 if formula == beyond and formula in (before, after) and any(map(self.formula_at, beside)):
-                    yield gap
+                    found[sheet, gap[1] if down else gap[2]].append(gap)
+        for gaps in found.values():
+            yield from gaps if len(gaps) == 1 else ()
 
     def _read(self, node: int) -> list[int]:
         if self.graph.kind_of[node] >= 0:
@@ -341,6 +349,11 @@ class _Numbers:
         """Whether rounding makes another number of what is judged as if it were not rounded."""
         exact = float(self._unrounded[node])
         return bool(abs(self.given[node] - exact).max() > _ROUNDED_AWAY * abs(exact) + _ABSOLUTE)
+
+    def is_rounded_alone(self, node: int) -> bool:
+        """Whether a formula rounds what the same formula on both sides of it does not."""
+        formula = self.graph.formulas[node]
+        return formula is not None and "ROUND" in formula.functions and self._is_in_line(self.graph.positions[node])
 
     def doubts(self, node: int) -> Iterator[tuple[str, Position]]:
         """Why the number of a cell could not be compared, and the cell; nothing where it is what its formula gives."""

@@ -246,6 +246,25 @@ def descents(model: Model) -> list[Descent]:
     return found
 
 
+def supposed(model: Model) -> Iterator[Descent]:
+    """Losses that nothing else is made of and that all parameters change, though no update descends them.
+
+    One mistake may throw off all updates. Only with a learning rate in the one cell that all updates read.
+    """
+    graph, members = model.graph, np.arange(len(model.targets))
+    read = [set(graph.operands(node).tolist()) for node in model.targets.tolist()]
+    rates = [node for node in set.intersection(*read) if node > TEXT and not model.depends[node]] if read else []
+    if len(rates) != 1:
+        return
+    near, _ = _near(model, _sample(model))
+    nothing = np.zeros(len(members), dtype=np.bool_)
+    for loss in loss_candidates(model, near):
+        one = _descent(model, loss, members, model.evaluation)
+        if one.reached.all() and not (one.is_decayed or any(len(graph.readers(cell)) for cell in loss.cells)):
+            rate = np.full(len(members), rates[0], dtype=np.int64)
+            yield replace(one, factor=1.0, is_right=nothing, is_right_here=nothing, rates=rate)
+
+
 Trial = tuple[Descent, Loss]
 """What a few updates make of the part of a loss near them, and that loss."""
 

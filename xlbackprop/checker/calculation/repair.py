@@ -17,6 +17,7 @@ from xlbackprop.checker.judgement.mutations import (
     bracketed,
     spoiled_factors,
     with_operators,
+    with_other_powers,
     without_brackets,
     without_terms,
 )
@@ -52,13 +53,11 @@ def _other_reference(step: Step, node: int, target: Array) -> Repair | None:
     evaluation = step.model.evaluation
     level, stand_ins = evaluation.order.level, {state.stand_in for state in step.model.states}
     is_first = evaluation.is_cut[node] or level[node] < 0
-    held = set(step.nodes)
-    candidates = [
-        other
-        for other in step.candidates()
-        if other not in stand_ins and other != node
-        if is_first or level[other] < level[node] or other not in held
-    ]
+    after = {node}
+    for other in step.nodes if not is_first else ():
+        if not evaluation.is_cut[other] and not after.isdisjoint(graph.operands(other).tolist()):
+            after.add(other)
+    candidates = [other for other in step.candidates() if other not in stand_ins and other not in after]
     if not candidates:
         return None
     values = np.array([step.values[other] for other in candidates])
@@ -219,6 +218,9 @@ def _builds(tree: Node, name: Callable[[Node], str]) -> Iterator[tuple[Node, str
             yield variant, "extra_factor", f"has the factor {name(factor)} too often"
         else:
             yield variant, "missing_factor", f"lacks the factor {name(factor)}"
+    for variant, base, is_squared in with_other_powers(tree):
+        kind, words = ("missing_factor", "lacks the square of") if is_squared else ("extra_factor", "has a square of")
+        yield variant, kind, f"{words} {name(base)}{'' if is_squared else ' too much'}"
     for variant, term in without_terms(tree):
         yield variant, "extra_term", f"has the term {name(term)} too much"
 

@@ -141,6 +141,7 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
         for expected in [graph.node(_moved(graph.positions[node], usual_moves[0][0], order, names))]
         if expected in update_of or expected in number_of
     ]
+    broken += _unlike_their_line(graph, before, update_of, number_of, order, names)
     if usual_moves:
         broken += _ended(graph, update_of, number_of, usual_moves[0][0], order, names)
     pasted = _pasted(graph, update_of, number_of, before, moves, order, names)
@@ -155,6 +156,33 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
     usual_builds = {skeleton(graph, node) for node, index in number_of.items() if index not in others}
     strange = tuple(sorted(index for index in others if skeleton(graph, int(targets[index])) not in usual_builds))
     return Threads(before, crossed, strayed, strange, tuple(broken), pasted, by_sheet)
+
+
+def _unlike_their_line(
+    graph: Graph,
+    before: Mapping[int, int],
+    parameters: Collection[int],
+    targets: Collection[int],
+    order: dict[str, int],
+    names: list[str],
+) -> Iterator[tuple[int, int]]:
+    """Parameters with formulas that are no update, in a step in which most go on from another one than the step before,
+    as after a row of totals; each with the parameter that it should go on from."""
+    lines: dict[tuple[str, int], dict[int, Move]] = defaultdict(dict)
+    for node, earlier in before.items():
+        sheet, row, _ = graph.positions[node]
+        lines[sheet, row][node] = _move(order, graph, earlier if node in targets else graph.link(node), node)
+    for moves in lines.values():
+        (usual, count), *_ = Counter(moves.values()).most_common(1)
+        first = next(iter(moves))
+        sheet, row, _ = graph.positions[first]
+        others = [graph.node((sheet, row, column)) for column in graph.line(sheet, row, 0)]
+        for node in others if 2 * count > len(moves) and usual[1] > 1 else ():
+            expected = graph.node(_moved(graph.positions[node], usual, order, names))
+            is_odd = node in parameters and node not in targets and moves.get(node, usual) != usual
+            is_none = node in parameters and node not in before and node not in targets
+            if (is_odd or is_none) and (expected in parameters or expected in targets):
+                yield node, expected
 
 
 def _usual_moves(graph: Graph, moves: Mapping[int, Move]) -> dict[str, Move]:

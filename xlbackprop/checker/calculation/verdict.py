@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from xlbackprop.checker.calculation.biases import odd_biases
 from xlbackprop.checker.calculation.carrying import carrying_mistakes, shares_of
 from xlbackprop.checker.calculation.forward import pasted_numbers, strangers
-from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError
+from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError, skeleton
 from xlbackprop.checker.calculation.judgement import crossed_mistakes, mistakes
 from xlbackprop.checker.calculation.model import Descent, Flags, Mistake, Model
 from xlbackprop.checker.calculation.names import cells_of_sheets, label, place
@@ -27,6 +27,7 @@ from xlbackprop.checker.calculation.recognition import (
     descents,
     model_of,
     stateful_model_of,
+    supposed,
 )
 from xlbackprop.checker.calculation.rules import odd_targets, rule_doubts, rule_words
 from xlbackprop.checker.calculation.step import alike
@@ -140,7 +141,10 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     found = [descent for descent in found if not doubts[descent]]  # the sheet has another loss than these descend
     trials = Tries(_MOST_TRIALS)
     told = {descent: mistakes(model, descent, trials) for descent in found}
-    found = [descent for descent in found if _is_enough(descent) or all(one.formula for one in told[descent])]
+    found = [descent for descent in found if _is_enough(descent) or _is_explained(descent, told[descent])]
+    if not (found or any(doubts.values())):
+        told |= {descent: mistakes(model, descent, trials) for descent in supposed(model)}
+        found = [descent for descent, some in told.items() if _is_one_mistake(model, some)][:1]
     wrong = list(crossed_mistakes(model)) if found else []
     pasted = list(pasted_numbers(model)) if found else []
     after = dependents(model.evaluation, np.array([mistake.node for mistake in pasted], dtype=np.int64))
@@ -179,6 +183,17 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     return CalculationVerdict(
         graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings), tuple(words)
     )
+
+
+def _is_explained(descent: Descent, some: Sequence[Mistake]) -> bool:
+    """Whether all parameters change a loss that few updates descend, and mistakes with a remedy explain the others."""
+    return bool(descent.reached.all()) and all(one.formula for one in some)
+
+
+def _is_one_mistake(model: Model, some: Sequence[Mistake]) -> bool:
+    """Whether mistakes are one of every step: with its remedy, or at cells that several updates lead to."""
+    is_known = all(one.formula for one in some) or 2 * len(some) <= len(model.targets)
+    return is_known and len({skeleton(model.graph, one.node) for one in some}) == 1
 
 
 def _is_enough(descent: Descent) -> bool:

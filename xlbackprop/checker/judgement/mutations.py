@@ -38,6 +38,19 @@ def spoiled_factors(node: Node) -> Iterator[tuple[Node, Node, str]]:
             yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :])), spoiled, kind
 
 
+def with_other_powers(node: Node) -> Iterator[tuple[Node, Node, bool]]:
+    """The tree with one cell squared, or one square left out: what it is of, and whether it is squared now."""
+    if node[0] == "slot":
+        yield ("^", node, ("n", 2.0)), node, True
+        return
+    if node[0] == "^" and node[2] == ("n", 2.0):
+        yield node[1], node[1], False
+    inner = parts(node)
+    for index, part in enumerate(inner):
+        for variant, base, is_squared in with_other_powers(part):
+            yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :])), base, is_squared
+
+
 def without_brackets(node: Node) -> Iterator[Node]:
     """The tree as it would be read if one pair of brackets round a sum were left out."""
     if node[0] in "*/":
