@@ -138,7 +138,9 @@ def _lack(book: Book, table: IterationTable, place: Coordinates, recalculated: V
 def error_cells(book: Book, recalculated: Values) -> Iterator[Position]:
     """The formula cells of a workbook that give an error value of their own, not one that they read."""
     for sheet in (sheet for sheet in book.sheets if sheet.is_read):
-        for place, cell in sheet.cells.items():
+        texts = (place for place, cell in sheet.content.alone.items() if isinstance(cell.value, str))
+        for place in sorted({*texts, *recalculated.without_number(sheet.name)}):
+            cell = sheet.cells[place]
             value = recalculated.get((sheet.name, *place), cell.value)
             if cell.formula is None or not isinstance(value, str) or not value.startswith("#"):
                 continue
@@ -164,7 +166,8 @@ def error_findings(
         cell = book.by_name[position[0]].cells[position[1:]]
         groups[position[0], str(recalculated.get(position, cell.value)), id(cell.formula)].append(position[1:])
     for position in filter(wanted, _circular_cells(book, recalculated)):
-        groups[position[0], CIRCLE, 0].append(position[1:])
+        cell = book.by_name[position[0]].cells[position[1:]]
+        groups[position[0], CIRCLE, id(cell.formula)].append(position[1:])
     for (sheet, what, _), places in groups.items():
         yield without_number(book.by_name[sheet], name((sheet, *places[0])), what, places, recalculated)
 
