@@ -93,7 +93,9 @@ def _some_of_each_kind(cells: Iterable[Input]) -> list[Input]:
 @pytest.mark.slow
 def test_nor_in_libreoffice(tmp_path: Path) -> None:
     files = []
-    for place, name in enumerate((*names(), "step", "categorical cross-entropy, samples")):
+    twin = "classic-01-99"  # that is classic, once every number is typed
+    others = (name for name in names() if name != twin)
+    for place, name in enumerate((*others, "step", "categorical cross-entropy, samples")):
         path = build(walkthrough(name), tmp_path / "book.xlsx")
         changes = typed(1 + place % 2, inputs(path))  # IronCalc has all mixtures of each
         files.append(judges.changed(path, changes, name))
