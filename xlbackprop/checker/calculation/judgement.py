@@ -111,10 +111,15 @@ class _Diagnosis:
     def _judged(self, node: int, wanted: Array, depth: int) -> list[Mistake]:
         """The mistake in a cell that should have certain numbers, or those in cells that it reads."""
         if depth < _DEEPEST and self.graph.is_formula(node):
-            inner = self._wrong_operand(node, wanted)
+            gradients = self._gradients() if node == self.target else []
+            inner = self._wrong_operand(node, wanted, np.array(gradients) if gradients else self._pool)
             if inner is not None:
                 return self._judged(*inner, depth + 1)
             mistake = self._mistake_in(node, wanted)
+            if gradients and not mistake.formula:  # it may read what a gradient is made of
+                inner = self._wrong_operand(node, wanted, self._pool)
+                if inner is not None:
+                    return self._judged(*inner, depth + 1)
             several = self._wrong_operands(node, wanted) if not mistake.formula or self._adds_nonsense(node) else ()
             found = [mistake for one in several for mistake in self._judged(*one, depth + 1)]
             return found or [mistake]
@@ -175,20 +180,8 @@ class _Diagnosis:
                             return [(cell, value) for cell, value in pairs if not bool(alike(step.values[cell], value))]
         return ()
 
-    def _wrong_operand(self, node: int, wanted: Array) -> tuple[int, Array] | None:
-        """A cell that a formula reads, and the numbers with which in it the formula would be right.
-
-        An update is most likely to read its gradient; where it reads none, it may read what the gradient is made of.
-        """
-        gradients = self._gradients() if node == self.target else []
-        for pool in [np.array(gradients), self._pool] if gradients else [self._pool]:
-            found = self._replaced(node, wanted, pool)
-            if found:
-                return found[0] if len({operand for operand, _ in found}) == 1 else None
-        return None
-
-    def _replaced(self, node: int, wanted: Array, pool: Array) -> list[tuple[int, Array]]:
-        """The cells that a formula reads, each with the one of some numbers with which the formula would be right."""
+    def _wrong_operand(self, node: int, wanted: Array, pool: Array) -> tuple[int, Array] | None:
+        """A cell that a formula reads, and the one of some numbers with which in it the formula would be right."""
         forward = set(self.step.forward)
         given = set(self.step.given)
         parameters = set(self.model.parameters.tolist())
@@ -207,10 +200,11 @@ class _Diagnosis:
             hits = np.flatnonzero(alike(self.step.replacing(node, [slot], pool), wanted))
             for index in hits.tolist():
                 if bool(alike(self.step.values[operand], pool[index])):
-                    return []
+                    return None
                 found.append((operand, pool[index]))
                 break
-        return [one for one in found if not self._is_right_elsewhere(node, *one)]
+        open_ = [one for one in found if not self._is_right_elsewhere(node, *one)]
+        return open_[0] if len({operand for operand, _ in open_}) == 1 else None
 
     def _is_read_ahead(self, node: int) -> bool:
         """Whether the forward pass reads a number."""
