@@ -91,6 +91,21 @@ class Descent(Struct, eq=False, dict=True):
     is_decayed: bool
     """Whether the gradients have a share of the parameters added: weight decay."""
 
+    def of(self, places: npt.NDArray[np.intp]) -> Descent:
+        """The same loss with some of its updates, by their places among these."""
+        return Descent(
+            self.loss,
+            self.members[places],
+            self.adjoint,
+            self.reached[places],
+            self.factor,
+            self.is_right[places],
+            self.is_right_here[places],
+            self.rates[places],
+            self.factors[places],
+            self.is_decayed,
+        )
+
     @cached_property
     def known_rates(self) -> frozenset[int]:
         """The cells with the learning rates of its right updates, or of all; 0 for a number in the formula."""

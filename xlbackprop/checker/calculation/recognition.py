@@ -318,18 +318,7 @@ def _followed(
             continue
         left &= ~members
         chosen = np.flatnonzero(members)
-        yield Descent(
-            whole.loss,
-            chosen,
-            whole.adjoint,
-            whole.reached[chosen],
-            whole.factor,
-            whole.is_right[chosen],
-            whole.is_right_here[chosen],
-            whole.rates[chosen],
-            whole.factors[chosen],
-            whole.is_decayed,
-        )
+        yield whole.of(chosen)
 
 
 def _sample(model: Model) -> Identities:

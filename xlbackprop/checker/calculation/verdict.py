@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from msgspec import Struct
@@ -40,6 +41,8 @@ MOST_FORMULAS = 300_000
 """Ten seconds' work."""
 _MOST_TRIALS = 100_000
 """In the search for wrong forward passes: a second's work."""
+_MOST_SUPPOSED, _FEW = 3, 2
+"""Losses that are tried where no update descends one, and updates of which one mistake has to explain both first."""
 _STEPS = frozenset({"IF", "SIGN"})
 _SLOPES = frozenset({"EXP", "TANH", "MAX"})
 
@@ -143,8 +146,11 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     told = {descent: mistakes(model, descent, trials) for descent in found}
     found = [descent for descent in found if _is_enough(descent) or _is_explained(descent, told[descent])]
     if not (found or any(doubts.values())):
-        told |= {descent: mistakes(model, descent, trials) for descent in supposed(model)}
-        found = [descent for descent, some in told.items() if _is_one_mistake(model, some)][:1]
+        for descent in islice(supposed(model), _MOST_SUPPOSED):
+            few = descent.of(np.arange(min(_FEW, len(descent.members))))
+            if not found and _is_one_mistake(model, mistakes(model, few, trials)):
+                told[descent] = mistakes(model, descent, trials)
+                found = [descent] if _is_one_mistake(model, told[descent]) else []
     wrong = list(crossed_mistakes(model)) if found else []
     pasted = list(pasted_numbers(model)) if found else []
     after = dependents(model.evaluation, np.array([mistake.node for mistake in pasted], dtype=np.int64))
@@ -192,7 +198,8 @@ def _is_explained(descent: Descent, some: Sequence[Mistake]) -> bool:
 
 def _is_one_mistake(model: Model, some: Sequence[Mistake]) -> bool:
     """Whether mistakes are one of every step: with its remedy, or at cells that several updates lead to."""
-    is_known = all(one.formula for one in some) or 2 * len(some) <= len(model.targets)
+    is_shared = not np.isin([one.node for one in some], model.targets).any() and 2 * len(some) <= len(model.targets)
+    is_known = all(one.formula for one in some) or is_shared
     return is_known and len({skeleton(model.graph, one.node) for one in some}) == 1
 
 
