@@ -200,6 +200,7 @@ NET: Mapping[str, str] = {
 FAR_REACHING: Mapping[str, tuple[str, str]] = {
     "a loss with another target": ("E2", "0.5*([t]-[q])^2"),
     "a loss without its half": ("E2", "([s]-[q])^2"),
+    "a sign in one exponent": ("q", "1/(1+EXP([k]*[a]))"),
     "no square": ("slope", "1-[a]"),
     "the sum for the activation": ("slope", "1-[h]^2"),
 }

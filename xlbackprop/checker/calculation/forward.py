@@ -175,14 +175,17 @@ def _with_term(model: Model, forward: list[int], unused: Mapping[int, int]) -> I
 
 
 def _like_sibling(graph: Graph, forward: list[int]) -> Iterator[Change]:
-    """Cells that are built otherwise than another one that the same formula reads, built as that one is."""
+    """Cells that are built otherwise than another one that a formula of the same build reads, built as that one is."""
     held = set(forward)
+    siblings: dict[str, dict[str, int]] = defaultdict(dict)
+    for node in forward:
+        for reader in set(graph.readers(node).tolist()) & held:
+            siblings[skeleton(graph, reader)].setdefault(skeleton(graph, node), node)
     for node in forward:
         kind, build = graph.kind(node), skeleton(graph, node)
         assert kind is not None
-        readers = [reader for reader in graph.readers(node).tolist() if reader in held]
-        siblings = dict.fromkeys(other for reader in readers for other in graph.operands(reader).tolist())
-        builds = {skeleton(graph, other): other for other in siblings if other in held and other != node}
+        readers = {skeleton(graph, reader) for reader in set(graph.readers(node).tolist()) & held}
+        builds = {own: other for reader in sorted(readers) for own, other in siblings[reader].items()}
         for other in (other for own, other in builds.items() if own != build):
             like = graph.kind(other)
             assert like is not None
