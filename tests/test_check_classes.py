@@ -71,6 +71,7 @@ SUMS: Mapping[str, tuple[str, str, str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("slip", SUMS)
 def test_a_slip_in_the_sum_is_told_there(slip: str, tmp_path: Path) -> None:
     total, words, expected = SUMS[slip]

@@ -508,6 +508,7 @@ def test_functions_and_old_values_are_noted(tmp_path: Path) -> None:
     assert report.status == "ok"
 
 
+@pytest.mark.thorough
 def test_a_circle_is_noted(tmp_path: Path) -> None:
     path = handmade.write(tmp_path / "circle.xlsx", {("h1", 35): "=[a_h1]*[i1]+[w2]*[i2]"})
     report = report_of(path)

@@ -17,6 +17,8 @@ from xlbackprop import Report, load, train
 from xlbackprop.checker.table.labels import quantity
 from xlbackprop.ground.grid import column_letter
 
+pytestmark = pytest.mark.thorough
+
 STEPS = 8
 DELTA = "([o1]-[t1])*[o1]*(1-[o1])"
 AFTER: Mapping[str, str] = {

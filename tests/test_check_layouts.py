@@ -261,6 +261,7 @@ SEQUENTIAL: dict[str, str] = {
 """Hidden units called out1 and out2: by their labels it is a network of two outputs."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("delta2", ["[delta]*[v2]*[out2]*(1-[out2])", "[delta]*[v1]*[out2]*(1-[out2])"])
 def test_labels_that_most_lines_contradict_accuse_nothing(delta2: str, tmp_path: Path) -> None:
     columns = ["x1", "x2", "target", *SEQUENTIAL]

@@ -78,6 +78,7 @@ RIGHT: Mapping[str, Mapping[str, str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", RIGHT)
 def test_a_right_sheet_is_called_right(kind: str, tmp_path: Path) -> None:
     report = report_on(tmp_path / "right.xlsx", RIGHT[kind])
@@ -94,6 +95,7 @@ WRONG: Mapping[str, tuple[Mapping[str, str], set[str]]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("slip", WRONG)
 def test_a_slip_is_told_where_it_is_or_not_passed_over(slip: str, tmp_path: Path) -> None:
     rules, wrong = WRONG[slip]
@@ -206,6 +208,7 @@ FAR_REACHING: Mapping[str, tuple[str, str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("outputs", "slip"), [(1, "no square"), (1, "the sum for the activation"), *((2, one) for one in FAR_REACHING)]
 )

@@ -37,6 +37,7 @@ def test_what_stands_on_both_sides_belongs_between(kind: str, tmp_path: Path) ->
     assert [(one.cells, one.kind, one.expected) for one in report.findings] == [((cell,), kind_of_finding, expected)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("transposed", [False, True])
 def test_what_stands_on_both_sides_may_be_another_line(transposed: bool, tmp_path: Path) -> None:
     """Beside h2 stand a_h1 and a_h2, with one formula."""

@@ -75,6 +75,7 @@ def test_what_cannot_be_judged_is_said(name: str, tmp_path: Path) -> None:
         assert f"trains with the optimiser {name}" in report.message
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("template", ["xor", pytest.param("iris-mini", marks=pytest.mark.thorough)])
 def test_batches_are_judged_and_a_mistake_in_them_is_found(template: str, tmp_path: Path) -> None:
     path = build(load(template, iterations=6), tmp_path / "ours.xlsx", sheets=["walkthrough"])

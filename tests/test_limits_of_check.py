@@ -21,7 +21,6 @@ from openpyxl.utils import get_column_letter
 
 import xlbackprop
 from tests import handmade, reports
-from tests.cases import thorough_but
 from tests.test_check_files import SLIP, _with_part
 from tests.test_cli import run, run_here
 from xlbackprop.checker import workers
@@ -444,7 +443,8 @@ def test_the_limits_on_memory_come_to_what_is_promised() -> None:
 
 
 @POSIX
-@pytest.mark.parametrize("codes", thorough_but([ENDS, *([code] for code in KEEPS)], [next(iter(KEEPS))]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("codes", [ENDS, *([code] for code in KEEPS)])
 def test_files_that_end_or_keep_their_worker_cost_nobody_else_a_report(
     codes: list[str], slow: Callable[[str], None], right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
