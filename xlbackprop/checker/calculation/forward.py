@@ -24,7 +24,7 @@ from xlbackprop.checker.calculation.step import (
     is_descent,
     slopes_of,
 )
-from xlbackprop.checker.calculation.threads import Neighbours
+from xlbackprop.checker.calculation.threads import Neighbours, is_in_a_step
 from xlbackprop.checker.file.formula import Node, leaves
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.engine import Array
@@ -350,19 +350,10 @@ def strangers(model: Model, known_mistakes: Container[int]) -> Iterator[Mistake]
         if kind_of[later] != usual and not (read and goes_on):
             continue
         right = calculated(program, operands, model.evaluation.seen[operands])
-        if not bool(alike(model.evaluation.seen[node], right)) and _is_in_a_step(graph, steps, node):
+        is_step = is_in_a_step(graph, graph.positions[node], graph.positions[earlier])
+        if is_step and not bool(alike(model.evaluation.seen[node], right)):
             words = "differs from the formula of the same cell in the steps before"
             yield Mistake(node, "wrong_formula", words, text, is_forward=True)
-
-
-def _is_in_a_step(graph: Graph, steps: Neighbours, node: int) -> bool:
-    """Whether as many formulas stand beside a cell as in the step before; in a row of totals there are fewer."""
-    here, before = graph.positions[node], graph.positions[steps.before(node)]
-    here_and_before = [
-        graph.line(sheet, row, 0) if here[1] != before[1] else graph.line(sheet, 0, column)
-        for sheet, row, column in (here, before)
-    ]
-    return 2 * len(here_and_before[0]) > len(here_and_before[1])
 
 
 def _is_beside(graph: Graph, node: int, others: Iterable[int]) -> bool:

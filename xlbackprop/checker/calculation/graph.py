@@ -68,7 +68,6 @@ class Graph:
             pasted: formulas that cells with a typed number are taken to have.
         """
         self.book = book
-        self.pasted = pasted
         self.positions: list[Position] = [("", 0, 0), ("", 0, 1)]
         self._keys: dict[str, npt.NDArray[np.int64]] = {}
         self._identities: dict[str, Identities] = {}

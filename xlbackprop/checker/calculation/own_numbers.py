@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph
 from xlbackprop.checker.calculation.model import Flags
 from xlbackprop.checker.calculation.names import cells_of_sheets, label
+from xlbackprop.checker.calculation.threads import is_in_a_step
 from xlbackprop.checker.calculation.verdict import CalculationVerdict, Training
 from xlbackprop.checker.file.formula import Node, Position, UnsupportedError, parts, with_parts
 from xlbackprop.checker.file.values import Values
@@ -234,9 +235,8 @@ class _Numbers:
     def missing_among_formulas(self, verdict: CalculationVerdict) -> Iterator[Position]:
         """Single cells without a number in lines of one formula along the steps, beside which other formulas stand.
 
-        A step in which several are missing, such as a row of totals between two epochs, is none that lacks one.
+        A row of totals between two epochs is no step that lacks them.
         """
-        found: dict[tuple[str, int], list[Position]] = defaultdict(list)
         moves = verdict.model.threads.usual_moves
         for node, (sheet, row, column) in enumerate(self.graph.positions):
             formula = self.formula_at((sheet, row, column)) if node > TEXT and sheet in moves else 0
@@ -247,10 +247,9 @@ class _Numbers:
             if self.graph.node(gap) <= TEXT and self._is_inside(gap, verdict.trainings):
                 beyond, before, after = map(self.formula_at, others)
                 beside = ((sheet, gap[1] + step * across, gap[2] + step * down) for step in (1, -1))
-                if formula == beyond and formula in (before, after) and any(map(self.formula_at, beside)):
-                    found[sheet, gap[1] if down else gap[2]].append(gap)
-        for gaps in found.values():
-            yield from gaps if len(gaps) == 1 else ()
+                is_between = formula == beyond and formula in (before, after) and any(map(self.formula_at, beside))
+                if is_between and is_in_a_step(self.graph, gap, (sheet, row, column)):
+                    yield gap
 
     def _read(self, node: int) -> list[int]:
         if self.graph.kind_of[node] >= 0:

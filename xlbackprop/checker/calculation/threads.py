@@ -51,6 +51,13 @@ def is_steps_away(here: Position, there: Position, move: Move) -> bool:
     return rest == 0 and (rows, columns) == (steps * down, steps * across)
 
 
+def is_in_a_step(graph: Graph, here: Position, before: Position) -> bool:
+    """Whether as many formulas stand beside a cell as beside the same one of a step; in a row of totals are fewer."""
+    is_down = here[1] != before[1]
+    lines = [graph.line(where[0], where[1] * is_down, where[2] * (not is_down)) for where in (here, before)]
+    return 2 * len(lines[0]) > len(lines[1])
+
+
 class Neighbours:
     """The cells of other steps that correspond to a cell; a blank where there is none."""
 
