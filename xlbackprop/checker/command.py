@@ -79,8 +79,8 @@ def _place(outcome: Outcome, copy: Path, target: Path, *, as_json: bool) -> None
         raise UserError(f"--annotate: {target} was not written: {outcome.problem}")
     if outcome.lost is None:
         return
-    with atomic_write(target) as beside:
-        shutil.copyfile(copy, beside)
+    with atomic_write(target) as temporary:
+        shutil.copyfile(copy, temporary)
     words = f"\nWrote {target}: the workbook with the mistakes marked and a summary in front.\n"
     if outcome.lost:
         words += f"Not kept in the copy: {'; '.join(outcome.lost)}.\n"

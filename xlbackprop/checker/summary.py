@@ -54,8 +54,8 @@ def summary(
     if calculation is not None:
         in_tables = {(verdict.found.sheet, cell) for verdict in ours for cell in cells_of(verdict.found.range)}
         numbers = own_numbers(calculation, recalculated.values, in_tables)
-    beside = [*numbers.findings, *(finding for finding in held.findings if finding.sheet not in numbers.unsound)]
-    placed += [(order[f.sheet], next(cells_of(f.cells[0]))[0], 0, f) for f in beside]
+    unplaced = [*numbers.findings, *(finding for finding in held.findings if finding.sheet not in numbers.unsound)]
+    placed += [(order[f.sheet], next(cells_of(f.cells[0]))[0], 0, f) for f in unplaced]
     reported = {(f.sheet, cell) for *_, f in placed for block in f.cells for cell in cells_of(block)}
     for verdict in ours:
         for finding in numberless_cells(book, verdict.table, recalculated.values):
@@ -94,8 +94,8 @@ def summary(
         for verdict in ours
         if (empty := empty_given_cells(verdict.table))
     ]
-    told_not = (*unread, *numbers.doubts, *held.doubts, *_not_judged(verdicts, trainings, calculation))
-    not_judged = tuple(dict.fromkeys(told_not))
+    unjudged = (*unread, *numbers.doubts, *held.doubts, *_not_judged(verdicts, trainings, calculation))
+    not_judged = tuple(dict.fromkeys(unjudged))
     doubts = [*unread, *numbers.doubts, *held.doubts, *(() if calculation is None else _loose(calculation, ours))]
     if not (found or findings):
         declined = _declined(book, verdicts, calculation, recalculated.values)
@@ -127,12 +127,12 @@ def _as_it_stands(book: Book, finding: Finding) -> Finding:
 def _counted(found: Sequence[TableFound]) -> str:
     """How much was found, in words."""
     tables = [table for table in found if table.counted == "rows"]
-    told = [f"{count(len(tables), 'table')} with {count(sum(one.rows for one in tables), 'row')}"] if tables else []
+    parts = [f"{count(len(tables), 'table')} with {count(sum(one.rows for one in tables), 'row')}"] if tables else []
     if trainings := [training for training in found if training.counted == "steps"]:
         sheets = len({training.sheet for training in trainings})
         steps = count(sum(training.rows for training in trainings), "step")
-        told.append(f"{steps} of training" + (f" on {sheets} sheets" if sheets > 1 else ""))
-    return " and ".join(told)
+        parts.append(f"{steps} of training" + (f" on {sheets} sheets" if sheets > 1 else ""))
+    return " and ".join(parts)
 
 
 def _once(notes: Iterable[Note]) -> Iterator[Note]:

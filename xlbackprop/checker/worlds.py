@@ -29,7 +29,7 @@ from xlbackprop.symbols import Expression, Number, Product, Quotient, Stable, Sy
 WORLDS = 5
 """How many random networks a formula is tried with; two wrong formulas in 10⁹ would agree in one of them."""
 
-ELSEWHERE = 9
+ANOTHER_ROW = 9
 """The distance of every row that is neither this one nor one of its neighbours."""
 
 CLOSENESS = 1e-9
@@ -137,7 +137,7 @@ class World(Struct, frozen=True):
 
 def derivation_of(shape: Shape) -> Derivation:
     """The derivation for a shape; its numbers do not matter."""
-    return _derivation_of(_told(shape))
+    return _derivation_of(_explicit(shape))
 
 
 @lru_cache(maxsize=64)
@@ -220,7 +220,7 @@ def _link_values(shape: Shape, values: Mapping[str, Array]) -> dict[str, Array]:
     return found
 
 
-def _told(shape: Shape) -> Shape:
+def _explicit(shape: Shape) -> Shape:
     """The shape with every activation said, so that what is remembered of it is found again."""
     return replace(shape, activations=shape.layer_activations)
 
@@ -271,7 +271,7 @@ def world(shape: Shape, literals: Literals = (), changing_samples: bool = False)
         literals: given numbers that a sheet types into its formulas, by name.
         changing_samples: whether inputs and targets differ from row to row.
     """
-    return _world(_told(shape), literals, changing_samples)
+    return _world(_explicit(shape), literals, changing_samples)
 
 
 @lru_cache(maxsize=128)
@@ -341,7 +341,7 @@ def _drawn(
         )
         first = replace(first, inputs=sample.inputs, targets=sample.targets, layers=layers)
     far = shape.definition(generator, literals, turn)
-    found[ELSEWHERE] = {**train(far).at(0), LEARNING_RATE: first.learning_rate}
+    found[ANOTHER_ROW] = {**train(far).at(0), LEARNING_RATE: first.learning_rate}
     return found
 
 

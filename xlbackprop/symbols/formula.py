@@ -126,4 +126,4 @@ class PlainFormula(Formula):
         return f"EXP({self.read(exponent)})"
 
     def stable(self, stable: Stable) -> tuple[str, Binding]:
-        return min(map(self._text, children(stable)), key=lambda told: len(told[0]))
+        return min(map(self._text, children(stable)), key=lambda form: len(form[0]))

@@ -108,7 +108,7 @@ def arrange(derivation: Derivation, iterations: int, column_set: str) -> Arrange
             (placed, header_row)
             for placed, most in (
                 (loose, LEAST_HEADER_ROW),
-                (_beside(contents, top), _MOST_ON_A_SCREEN),
+                (_side_by_side(contents, top), _MOST_ON_A_SCREEN),
                 (tight, _MOST_ON_A_SCREEN),
             )
             if (header_row := max(LEAST_HEADER_ROW, _bottom(placed) + FREE_ROWS + len(derivation.settings) + 1)) <= most
@@ -164,7 +164,7 @@ def _around(contents: tuple[Box, ...], left_top: int, *, is_tight: bool) -> tupl
     return tuple(placed)
 
 
-def _beside(contents: tuple[Box, ...], left_top: int) -> tuple[PlacedBox, ...]:
+def _side_by_side(contents: tuple[Box, ...], left_top: int) -> tuple[PlacedBox, ...]:
     """Let the boxes fall in two stacks: 1 to 3 beside the diagram, the others there or under it."""
     left, right = (_LEFT, _RIGHT - _LEFT, left_top), (_RIGHT, max(6, *map(_columns, contents[:3])), _TOP)
     placed: list[PlacedBox] = []

@@ -20,7 +20,7 @@ _EDGE = 5 / 7
 """What a column takes beyond its characters."""
 _NODE_WIDTH, _GAP_WIDTH = 12.0, 4.0
 """Of a column of nodes, and of arrows."""
-_WIDEST_BESIDE = 0.6
+_WIDEST_SIDE_BY_SIDE = 0.6
 """A network that takes more than this share of the page has all boxes under it."""
 _FILLER_WIDTH = 20.0
 _CHARACTERS_A_UNIT = 0.98
@@ -47,14 +47,14 @@ def on_paper(arrangement: Arrangement, row: int) -> Paper:
     nodes = {node.column for node in picture.nodes}
     widths = [_NODE_WIDTH if place in nodes else _GAP_WIDTH for place in range(1, picture.last_column + 1)]
     network = len(widths)
-    is_beside = _taken(widths) <= _WIDEST_BESIDE * PAPER_WIDTH
+    is_side_by_side = _taken(widths) <= _WIDEST_SIDE_BY_SIDE * PAPER_WIDTH
     while _taken([*widths, _FILLER_WIDTH]) <= PAPER_WIDTH:
         widths.append(_FILLER_WIDTH)
     moved = _moved(picture, row - TOP_ROW)
     under = moved.last_row + 2
-    split = network if is_beside else sum(width <= PAPER_WIDTH / 2 for width in accumulate(widths))
+    split = network if is_side_by_side else sum(width <= PAPER_WIDTH / 2 for width in accumulate(widths))
     halves = (widths[:split], widths[split:])
-    stacks = ((1, split, under), (1 + split, len(widths) - split, row if is_beside else under))
+    stacks = ((1, split, under), (1 + split, len(widths) - split, row if is_side_by_side else under))
     placed: list[PlacedBox] = []
     for each in arrangement.boxes:
         boxes = [_wrapped(each.box, sum(half)) for half in halves]

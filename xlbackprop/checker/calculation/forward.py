@@ -113,7 +113,7 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
             yield Change(node, *known, text, "")
     for node in step.nodes if not step.loss else ():
         text = _usual(graph, node)
-        known = graph.read(text, node) if text and _is_beside(graph, node, descent.loss.cells) else None
+        known = graph.read(text, node) if text and _is_in_line(graph, node, descent.loss.cells) else None
         if known is not None:
             yield Change(node, *known, text, "", is_loss=True)
     members = descent.members[here]
@@ -356,7 +356,7 @@ def strangers(model: Model, known_mistakes: Container[int]) -> Iterator[Mistake]
             yield Mistake(node, "wrong_formula", words, text, is_forward=True)
 
 
-def _is_beside(graph: Graph, node: int, others: Iterable[int]) -> bool:
+def _is_in_line(graph: Graph, node: int, others: Iterable[int]) -> bool:
     """Whether a cell stands in a row or column of some others."""
     sheet, row, column = graph.positions[node]
     places = (graph.positions[other] for other in others)
@@ -409,11 +409,11 @@ def _unused(model: Model, descent: Descent, step: Step, parameters: list[int]) -
     for node in step.given:
         if node not in step.adjoints and node not in idle and not graph.is_formula(node):
             near = graph.positions[node]
-            beside = [
+            neighbours = [
                 graph.node((near[0], near[1] + down, near[2] + across))
                 for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0))
             ]
-            if any(other in step.adjoints for other in beside):
+            if any(other in step.adjoints for other in neighbours):
                 idle.append(node)
     return [node for node in idle if not np.nan_to_num(descent.adjoint[node]).any()]
 

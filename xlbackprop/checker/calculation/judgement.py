@@ -157,14 +157,14 @@ class _Diagnosis:
             slots = {cell: [slot for slot, operand in enumerate(operands) if operand == cell] for cell in cells}
             for start in step.forward[:_MOST_STARTS]:
                 sheet, row, column = graph.positions[start]
-                beside = [
+                shifted = [
                     graph.node((sheet, down + row - first[1], across + column - first[2]))
                     for _, down, across in (graph.positions[cell] for cell in cells)
                 ]
-                if not all(other in step.adjoints for other in beside):
+                if not all(other in step.adjoints for other in shifted):
                     continue
-                whole = [step.adjoints[other] for other in beside]
-                followed = [other for other in beside if graph.kind(other) is not None]
+                whole = [step.adjoints[other] for other in shifted]
+                followed = [other for other in shifted if graph.kind(other) is not None]
                 shares = [step.slopes(other).get(self.parameter) for other in followed]
                 options = [whole]
                 if len(shares) == len(whole) and all(share is not None for share in shares):
@@ -203,7 +203,7 @@ class _Diagnosis:
                     return None
                 found.append((operand, pool[index]))
                 break
-        open_ = [one for one in found if not self._is_right_elsewhere(node, *one)]
+        open_ = [one for one in found if not self._is_right_itself(node, *one)]
         return open_[0] if len({operand for operand, _ in open_}) == 1 else None
 
     def _is_read_ahead(self, node: int) -> bool:
@@ -237,7 +237,7 @@ class _Diagnosis:
                         found.setdefault((number, float(f"{factor[0]:.9g}")), own * pace * factor[0])
         return list(found.values())
 
-    def _is_right_elsewhere(self, node: int, operand: int, wanted: Array) -> bool:
+    def _is_right_itself(self, node: int, operand: int, wanted: Array) -> bool:
         """Whether a cell is right as it is, so that the formula that reads it reads the wrong one."""
         others = [reader for reader in self.graph.readers(operand).tolist() if reader != node]
         right = self.model.targets[self.descent.members[self.descent.is_right]]

@@ -58,7 +58,7 @@ def own_numbers(
     numbers = _Numbers(graph, recalculated)
     lacks: dict[tuple[str, str, int], dict[Position, None]] = defaultdict(dict)
     doubts: dict[str, dict[Position, None]] = defaultdict(dict)
-    for node in numbers.beside(verdict):
+    for node in numbers.formulas_between(verdict):
         for what, where in numbers.gaps(node):
             if (where[0], where[1:]) in reported:
                 continue
@@ -71,9 +71,9 @@ def own_numbers(
         found = [lack for lack in numbers.lacks(node) if (lack[1][0], lack[1][1:]) not in reported]
         for what, where in found:
             lacks[what, where[0], 0 if what == CIRCLE else numbers.formula_at(where)][where] = None
-        is_told = (position[0], position[1:]) in reported
+        is_reported = (position[0], position[1:]) in reported
         for words, where in () if found else numbers.doubts(node):
-            if not is_told or words == _EMPTY:
+            if not is_reported or words == _EMPTY:
                 doubts[words][where] = None
         if verdict.model.feeds[node] and numbers.is_rounded_away(node):
             doubts["is rounded so far that it is another number"][position] = None
@@ -155,7 +155,7 @@ class _Numbers:
                 ahead += self._read(node)
         return sorted(seen)
 
-    def beside(self, verdict: CalculationVerdict) -> Iterator[int]:
+    def formulas_between(self, verdict: CalculationVerdict) -> Iterator[int]:
         """The formula cells between those that depend on what is trained, on the sheets where that is."""
         graph = self.graph
         sheets = {training.sheet for training in verdict.trainings}
@@ -246,8 +246,8 @@ class _Numbers:
             gap, *others = ((sheet, row + step * down, column + step * across) for step in (1, 2, -1, 3))
             if self.graph.node(gap) <= TEXT and self._is_inside(gap, verdict.trainings):
                 beyond, before, after = map(self.formula_at, others)
-                beside = ((sheet, gap[1] + step * across, gap[2] + step * down) for step in (1, -1))
-                is_between = formula == beyond and formula in (before, after) and any(map(self.formula_at, beside))
+                flanks = ((sheet, gap[1] + step * across, gap[2] + step * down) for step in (1, -1))
+                is_between = formula == beyond and formula in (before, after) and any(map(self.formula_at, flanks))
                 if is_between and is_in_a_step(self.graph, gap, (sheet, row, column)):
                     yield gap
 

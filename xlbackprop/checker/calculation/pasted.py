@@ -32,7 +32,7 @@ def pasted_formulas(graph: Graph) -> Mapping[Position, CellFormula]:
             if graph.is_formula(node):
                 formulas[line] += 1
             elif node > TEXT:
-                for formula in _beside(graph, place, down, across):
+                for formula in _neighbouring(graph, place, down, across):
                     if _gives(graph, node, formula):
                         lines[line][place] = formula
                         break
@@ -42,7 +42,7 @@ def pasted_formulas(graph: Graph) -> Mapping[Position, CellFormula]:
     return found
 
 
-def _beside(graph: Graph, position: Position, down: int, across: int) -> Iterator[CellFormula]:
+def _neighbouring(graph: Graph, position: Position, down: int, across: int) -> Iterator[CellFormula]:
     """The formulas of the steps beside a number: of the two before, of the two after, or of one on either side."""
     sheet, row, column = position
     for one, other in ((1, 2), (-1, -2), (-1, 1)):

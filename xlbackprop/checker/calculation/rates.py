@@ -17,7 +17,7 @@ from xlbackprop.checker.calculation.step import alike
 def rate_mistakes(model: Model, descent: Descent) -> Iterator[Mistake]:
     """The right updates that take another step's learning rate than most beside them, or another one than most of the
     unit whose weights they are; a bias may have its own."""
-    told: set[int] = set()
+    reported: set[int] = set()
     units, biases = _units(model, descent)
     groups = [*_steps(model, descent).values(), *units.values()]
     for index, rates in enumerate(groups):
@@ -25,10 +25,10 @@ def rate_mistakes(model: Model, descent: Descent) -> Iterator[Mistake]:
         (own, count), *_ = Counter(rates.values()).most_common(1)
         for node, rate in rates.items() if 2 * count > len(rates) else ():
             is_odd = node not in biases if is_unit else _is_of_another_step(model, rate, own)
-            if rate != own and is_odd and node not in told:
-                told.add(node)
-                beside = next(other for other, its in rates.items() if its == own)
-                yield _mistake(model, node, rate, beside, own)
+            if rate != own and is_odd and node not in reported:
+                reported.add(node)
+                neighbour = next(other for other, its in rates.items() if its == own)
+                yield _mistake(model, node, rate, neighbour, own)
 
 
 def rate_doubts(model: Model, descent: Descent) -> Iterator[str]:
@@ -77,14 +77,14 @@ def _is_of_another_step(model: Model, rate: int, own: int) -> bool:
     return move is not None and sheet == other and (column == across if move[1] else row == down)
 
 
-def _mistake(model: Model, node: int, rate: int, beside: int, own: int) -> Mistake:
+def _mistake(model: Model, node: int, rate: int, neighbour: int, own: int) -> Mistake:
     """An update with another rate than one beside it, whose reference to its rate belongs here too."""
     graph, sheet = model.graph, model.graph.positions[node][0]
     kind = graph.kind(node)
     assert kind is not None
     texts = {
-        number: slot_text(graph, beside, slot)
-        for slot in _slots(graph, beside, own)
+        number: slot_text(graph, neighbour, slot)
+        for slot in _slots(graph, neighbour, own)
         for number in _slots(graph, node, rate)
     }
     words = f"uses the learning rate in {named(graph, rate, sheet)} where {named(graph, own, sheet)} belongs"

@@ -24,7 +24,7 @@ from xlbackprop.checker.judgement.mutations import (
 from xlbackprop.engine import Array
 
 _FARTHEST_SHIFT = 16
-_MOST_BESIDE = 12
+_MOST_NEIGHBOURS = 12
 """Formulas of other cells that are tried in a cell."""
 
 
@@ -39,7 +39,7 @@ class Repair(Struct, frozen=True):
 
 def repair(step: Step, node: int, target: Array) -> Repair | None:
     """The change of one reference, bracket, operator or factor after which a cell has the right numbers."""
-    for found in (_other_reference, _other_range, _other_line, _other_build, _as_beside, _other_factor):
+    for found in (_other_reference, _other_range, _other_line, _other_build, _neighbouring, _other_factor):
         result = found(step, node, target)
         if result is not None:
             return result
@@ -225,7 +225,7 @@ def _builds(tree: Node, name: Callable[[Node], str]) -> Iterator[tuple[Node, str
         yield variant, "extra_term", f"has the term {name(term)} too much"
 
 
-def _as_beside(step: Step, node: int, target: Array) -> Repair | None:
+def _neighbouring(step: Step, node: int, target: Array) -> Repair | None:
     """The formula of a cell beside it in the same step, filled into this one."""
     graph, seen = step.graph, step.model.evaluation.seen
     sheet, row, column = graph.positions[node]
@@ -236,7 +236,7 @@ def _as_beside(step: Step, node: int, target: Array) -> Repair | None:
             far = abs(down - row) + abs(across - column)
             kind = int(graph.kind_of[other])
             kinds[kind] = min(kinds.get(kind, (far, other)), (far, other))
-    for _, other in sorted(kinds.values())[:_MOST_BESIDE]:
+    for _, other in sorted(kinds.values())[:_MOST_NEIGHBOURS]:
         formula = graph.formulas[other]
         text = "" if formula is None else "=" + formula.written(row, column)
         known = graph.read(text, node) if text else None

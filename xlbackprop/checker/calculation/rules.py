@@ -35,17 +35,17 @@ def rules(model: Model, near: Flags) -> list[Loss]:
     found: dict[tuple[object, ...], dict[int, tuple[int, int]]] = defaultdict(dict)
     for kind in graph.kinds:
         places = np.flatnonzero(is_backward[kind.cells])
-        beside = [place for place in places.tolist() if near[kind.cells[place]]]
-        if not beside:
+        nearby = [place for place in places.tolist() if near[kind.cells[place]]]
+        if not nearby:
             continue
         for slots in _differences(kind.program.tree):
             at = [kind.program.slots[slot].start for slot in slots]
-            one, other = kind.operands[beside[0], at].tolist()
+            one, other = kind.operands[nearby[0], at].tolist()
             if min(one, other) <= TEXT or model.depends[one] == model.depends[other]:
                 continue
             output, target = at if model.depends[one] else (at[1], at[0])
             outputs, targets = kind.operands[places, output].tolist(), kind.operands[places, target].tolist()
-            for path in _inwards(model, int(kind.operands[beside[0], output])):
+            for path in _inwards(model, int(kind.operands[nearby[0], output])):
                 for error in zip(outputs, targets, strict=True):
                     cell = _followed(graph, error[0], path)
                     if cell and model.depends[cell] and graph.is_formula(cell):

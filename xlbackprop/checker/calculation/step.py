@@ -133,7 +133,7 @@ class Step:
                 for other in graph.operands(node).tolist():
                     if not model.depends[other] or other in given or other in found:
                         continue
-                    if not is_forward[node] and not self._is_beside(other, builds.get(skeleton(graph, other), ())):
+                    if not is_forward[node] and not self._is_in_line(other, builds.get(skeleton(graph, other), ())):
                         continue
                     if model.evaluation.is_cut[other] or not graph.is_formula(other):
                         given.add(other)
@@ -150,7 +150,7 @@ class Step:
         level = model.evaluation.order.level
         return sorted(found, key=lambda node: int(level[node]))
 
-    def _is_beside(self, node: int, places: Iterable[Position]) -> bool:
+    def _is_in_line(self, node: int, places: Iterable[Position]) -> bool:
         """Whether a cell stands in a row or column with others, and is none of them in another step."""
         here = self.graph.positions[node]
         move = self.model.threads.usual_moves.get(here[0])

@@ -83,14 +83,14 @@ def _slot_like(graph: Graph, kind: Kind, slots: list[int], targets: Identities, 
     if (idle := _idle_slot(graph, kind, slots, targets, parameters)) is not None:
         return idle
     moves = {slot: _move(graph, int(kind.operands[0, slot]), first) for slot in slots}
-    beside = [
+    siblings = [
         (target, parameter)
         for target, parameter in zip(targets.tolist(), parameters.tolist(), strict=True)
         if graph.positions[target][0] == graph.positions[first][0] and skeleton(graph, target) == skeleton(graph, first)
     ]
-    known = {node for pair in beside for node in pair}
+    known = {node for pair in siblings for node in pair}
     for slot, move in moves.items():
-        is_alike = beside and all(_move(graph, parameter, target) == move for target, parameter in beside)
+        is_alike = siblings and all(_move(graph, parameter, target) == move for target, parameter in siblings)
         if move == (False, 0, 0) or not (is_alike or known.issuperset(kind.operands[:, slot].tolist())):
             continue
         own = {reader for node in kind.cells.tolist() for reader in graph.readers(node).tolist()}
@@ -112,7 +112,7 @@ def _idle_slot(graph: Graph, kind: Kind, slots: list[int], targets: Identities, 
         if not all(cells.issuperset(graph.readers(node).tolist()) for node in cells):
             return None
         move = _move(graph, int(kind.operands[0, slot]), first)
-        beside = [
+        siblings = [
             set(graph.operands(target).tolist()) - {parameter}
             for target, parameter in zip(targets.tolist(), parameters.tolist(), strict=True)
             if _move(graph, parameter, target) == move and move != (False, 0, 0)
@@ -120,7 +120,7 @@ def _idle_slot(graph: Graph, kind: Kind, slots: list[int], targets: Identities, 
             and graph.positions[target][1 if move[1] else 2] == (row if move[1] else column)
         ]
         own = set(graph.operands(first).tolist()) - {int(kind.operands[0, slot])}
-        if beside and set.intersection(*beside) and set.intersection(*beside) <= own <= set.union(*beside):
+        if siblings and set.intersection(*siblings) and set.intersection(*siblings) <= own <= set.union(*siblings):
             return slot
     return None
 

@@ -143,19 +143,19 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     doubts = {descent: tuple(rule_doubts(model, descent.loss)) for descent in found}
     found = [descent for descent in found if not doubts[descent]]  # the sheet has another loss than these descend
     trials = Tries(_MOST_TRIALS)
-    told = {descent: mistakes(model, descent, trials) for descent in found}
-    found = [descent for descent in found if _is_enough(descent) or _is_explained(descent, told[descent])]
+    mistakes_of = {descent: mistakes(model, descent, trials) for descent in found}
+    found = [descent for descent in found if _is_enough(descent) or _is_explained(descent, mistakes_of[descent])]
     if not (found or any(doubts.values())):
         for descent in islice(supposed(model), _MOST_SUPPOSED):
             few = descent.of(np.arange(min(_FEW, len(descent.members))))
             if not found and _is_one_mistake(model, mistakes(model, few, trials)):
-                told[descent] = mistakes(model, descent, trials)
-                found = [descent] if _is_one_mistake(model, told[descent]) else []
+                mistakes_of[descent] = mistakes(model, descent, trials)
+                found = [descent] if _is_one_mistake(model, mistakes_of[descent]) else []
     wrong = list(crossed_mistakes(model)) if found else []
     pasted = list(pasted_numbers(model)) if found else []
     after = dependents(model.evaluation, np.array([mistake.node for mistake in pasted], dtype=np.int64))
     for descent in found:
-        here = told[descent]
+        here = mistakes_of[descent]
         if descent.loss.errors:  # with no loss to go by, only what one change makes right is known to be wrong
             here = [*(mistake for mistake in here if mistake.formula), *odd_targets(model, descent.loss)]
         wrong += [*here, *rate_mistakes(model, descent)]

@@ -27,8 +27,8 @@ def read_by_numbers(
     """
     table, names = trees.table, meaning.derivation.names
     forward = {*names.losses, names.total_loss}.union(*names.activations) & trees.core
-    untold = [name for name in forward if name not in trees.typical or not trees.is_followed(trees.typical[name])]
-    if not any(np.isfinite(numbers.of(name)).any() for name in untold):
+    unexplained = [name for name in forward if name not in trees.typical or not trees.is_followed(trees.typical[name])]
+    if not any(np.isfinite(numbers.of(name)).any() for name in unexplained):
         return trees, meaning, ()
     known = {place: value for place in meaning.cells if (value := number(book, place)) is not None}
 
@@ -37,7 +37,7 @@ def read_by_numbers(
         compared = np.isfinite(right) & np.isfinite(numbers.of(label))
         return float(1 - is_off(numbers, label, right, doubt)[compared].mean()) if compared.any() else 0.0
 
-    if all(rows_right(meaning, name) == 1.0 for name in untold):
+    if all(rows_right(meaning, name) == 1.0 for name in unexplained):
         return trees, meaning, ()
     shape, *others = readings(book, trees, meaning, rows_right)
     if shape != meaning.shape:

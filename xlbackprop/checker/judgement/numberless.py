@@ -18,7 +18,7 @@ from xlbackprop.checker.report.findings import Finding, shortened
 from xlbackprop.checker.table.recognise import IterationTable
 from xlbackprop.ground.grid import Coordinates, address, ranges
 
-_ELSEWHERE = frozenset({"POW"})
+_OF_ONE_PROGRAM = frozenset({"POW"})
 """Functions that one program alone knows: their formulas are judged."""
 _NOT_READ = "#ERROR!"
 """What IronCalc gives for a formula that it cannot read."""
@@ -83,7 +83,7 @@ def unread_cells(table: IterationTable, recalculated: Values) -> list[Coordinate
         place
         for place, formula in found.items()
         if unread.isdisjoint(reference.at(sheet, *place) for reference in formula.references)
-        and not formula.functions & _ELSEWHERE
+        and not formula.functions & _OF_ONE_PROGRAM
     )
 
 
@@ -190,7 +190,7 @@ def is_error_of(cell: Cell, value: str) -> bool:
         return True
     if value == "#VALUE!":
         return cell.value == value or cell.formula.tree is None or not has_array(cell.formula.tree)
-    return not cell.formula.functions & _ELSEWHERE and (cell.value == value or cell.formula.is_followed)
+    return not cell.formula.functions & _OF_ONE_PROGRAM and (cell.value == value or cell.formula.is_followed)
 
 
 def _only_reads_error(book: Book, sheet: str, place: Coordinates, formula: CellFormula, recalculated: Values) -> bool:
@@ -220,14 +220,14 @@ def without_number(sheet: Sheet, name: str, what: str, places: list[Coordinates]
     where = address(*places[0])
     cell = sheet.cells.get(places[0])
     formula = None if cell is None else cell.formula
-    _, is_alike = _beside(sheet, places[0], formula)
+    _, is_alike = _neighbouring(sheet, places[0], formula)
     if formula is not None and (is_alike or is_broken(formula)):
         places = [place for place, other in sheet.cells.items() if other.formula is formula]
     first = places[0]
     stands = "" if cell is None else str(cell.value)
     if formula is not None:
         stands = f"={formula.written(*first)}"
-    expected, _ = _beside(sheet, first, formula)
+    expected, _ = _neighbouring(sheet, first, formula)
     cells = ranges(places)
     subject = f"{name} in {shortened(cells)}" if name else shortened(cells)
     if what in _NOTHING:
@@ -261,7 +261,7 @@ def is_broken(formula: CellFormula) -> bool:
     return "#REF!" in text or _POWER_OF_E.search(text) is not None
 
 
-def _beside(sheet: Sheet, place: Coordinates, own: CellFormula | None) -> tuple[str, bool]:
+def _neighbouring(sheet: Sheet, place: Coordinates, own: CellFormula | None) -> tuple[str, bool]:
     """The formula of the line that a cell stands in, as it would stand there; whether it differs in references alone.
 
     Two cells alone are no line: a_h1 and a_h2 stand on both sides of h2.

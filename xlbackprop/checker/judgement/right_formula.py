@@ -39,20 +39,20 @@ class RightFormulas:
         return self._label_of.get(own, own)
 
     def expression(
-        self, label: str, *, helpers: bool = False, besides: Collection[str] = (), is_deep: bool = False
+        self, label: str, *, helpers: bool = False, further: Collection[str] = (), is_deep: bool = False
     ) -> Expression:
         """The definition of what the sheet calls so, over what has a line of its own.
 
         Args:
             label: the quantity.
             helpers: whether helper lines may be used.
-            besides: further quantities that may be.
+            further: quantities that may be used too.
             is_deep: whether what its definition uses is written out in turn.
         """
         negative = label.startswith("−")
         own = self._meaning.own(label.removeprefix("−"))
         derivation = self._meaning.derivation
-        columns = self._core | (self._line_of.keys() - {own} if helpers else set()) | (set(besides) - {own})
+        columns = self._core | (self._line_of.keys() - {own} if helpers else set()) | (set(further) - {own})
         if is_deep:
             columns -= {symbol.name for symbol in symbols(self.expression(label)) if self._is_calculated(symbol.name)}
         if self._is_learned(label):
@@ -68,10 +68,10 @@ class RightFormulas:
         quantity = self._meaning.derivation.quantities.get(own)
         return quantity is not None and quantity.expression is not None
 
-    def tree(self, label: str, *, besides: Collection[str] = (), is_deep: bool = False) -> Node:
+    def tree(self, label: str, *, further: Collection[str] = (), is_deep: bool = False) -> Node:
         """The same as a tree whose leaves are those of the sheet's own formulas."""
         distance = -1 if self._is_learned(label) else 0
-        expression = self.expression(label, besides=besides, is_deep=is_deep)
+        expression = self.expression(label, further=further, is_deep=is_deep)
         return to_tree(expression, lambda symbol: self._leaf(symbol, distance))
 
     def formula(self, label: str, step: int, *, helpers: bool = False) -> str:

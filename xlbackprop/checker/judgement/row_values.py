@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xlbackprop.checker.file.formula import Node, Position, UnsupportedError, evaluate, leaves
 from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.table.recognise import IterationTable
-from xlbackprop.checker.worlds import ELSEWHERE
+from xlbackprop.checker.worlds import ANOTHER_ROW
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates
 from xlbackprop.network import LEARNING_RATE
@@ -53,7 +53,7 @@ class RowValues:
         return self._lines[line]
 
     def expected(
-        self, tree: Node, elsewhere: Mapping[Position, float], rate: float | None = None
+        self, tree: Node, given_cells: Mapping[Position, float], rate: float | None = None
     ) -> tuple[Array, Array]:
         """What a right formula gives in every row from the row's own numbers, and how exactly that is known."""
         rows = len(self._table.steps)
@@ -67,7 +67,7 @@ class RowValues:
                 case ("line", line, distance, _):
                     return shifted(self.on(line), distance), 0.0
                 case ("x", position):
-                    return elsewhere.get(position, np.nan), 0.0
+                    return given_cells.get(position, np.nan), 0.0
                 case _:
                     return np.nan, 0.0
 
@@ -179,7 +179,7 @@ def shifted(values: Array, distance: int) -> Array:
     """The numbers so many rows away, one an iteration; nan outside the table."""
     if distance == 0:
         return values
-    if distance == ELSEWHERE:
+    if distance == ANOTHER_ROW:
         return np.full(len(values), np.nan)
     moved = np.full(len(values), np.nan)
     if distance < 0:

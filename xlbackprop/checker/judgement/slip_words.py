@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from xlbackprop.checker.file.formula import Node
 from xlbackprop.checker.judgement.slip import Scene, Slip
-from xlbackprop.checker.worlds import ELSEWHERE
+from xlbackprop.checker.worlds import ANOTHER_ROW
 from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.network import LEARNING_RATE
 
@@ -81,7 +81,7 @@ def described(leaf: Node) -> str:
 
 def row_words(used: int, meant: int) -> tuple[str, str]:
     """The kind and the words for the row that a quantity was taken from."""
-    if used == ELSEWHERE:
+    if used == ANOTHER_ROW:
         return "wrong_row", "another row" + (", not from the row above" if meant == -1 else "")
     if meant == -1:
         return (

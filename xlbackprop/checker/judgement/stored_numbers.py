@@ -134,9 +134,9 @@ class StoredNumbers:
             negative = is_off(self._numbers, name, -right, doubt)
             off = negative if 2 * negative.sum() <= len(off) else off  # t − a in place of a − t
         for formulas in (self._replacement, *self._others):
-            for besides, is_deep in (((), False), (self.helpers, False), ((), True)):
+            for further, is_deep in (((), False), (self.helpers, False), ((), True)):
                 if off.any():
-                    tree = formulas.tree(name, besides=besides, is_deep=is_deep)
+                    tree = formulas.tree(name, further=further, is_deep=is_deep)
                     off &= is_off(self._numbers, name, *self._numbers.expected(tree, self._known, self.rate))
         return off
 

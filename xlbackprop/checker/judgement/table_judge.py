@@ -34,7 +34,7 @@ from xlbackprop.checker.table.given_cells import labelled_rates
 from xlbackprop.checker.table.meaning import Judge, Meaning
 from xlbackprop.checker.table.recognise import IterationTable
 from xlbackprop.checker.table.trees import Key, Trees
-from xlbackprop.checker.worlds import ELSEWHERE, close
+from xlbackprop.checker.worlds import ANOTHER_ROW, close
 from xlbackprop.derivation import Role
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates, address, ranges
@@ -74,7 +74,7 @@ class Verdict(Struct, frozen=True):
     table: IterationTable
     meaning: Meaning
     numbers: RowValues
-    elsewhere: Mapping[str, float]
+    given_numbers: Mapping[str, float]
     """The numbers of what stands in cells beside the table, by name."""
     doubted: tuple[str, ...] = ()
     """Labels whose columns calculate something else, and are right all the same."""
@@ -157,7 +157,7 @@ class _TableJudge:
         self._typed: dict[str, set[str]] = {}
         self._rate_cell, rate = self._learning_rate()
         known = {position: value for position in meaning.cells if (value := self._number_at(position)) is not None}
-        self._elsewhere = {meaning.cells[position]: value for position, value in known.items()}
+        self._given_numbers = {meaning.cells[position]: value for position, value in known.items()}
         self._stored = StoredNumbers(
             trees,
             self._right_formulas,
@@ -181,7 +181,7 @@ class _TableJudge:
             groups.append(Group(table.lines[name], name, steps, slip, None))
         declined = self._misunderstood(groups)
         if declined:
-            return Verdict(found, (), (), 0, declined, table, self._meaning, self._numbers, self._elsewhere)
+            return Verdict(found, (), (), 0, declined, table, self._meaning, self._numbers, self._given_numbers)
         together = list(_together(groups))
         apart = [group for group in groups if not any(group in members for members in together)]
         findings = [self._finding([group]) for group in _merged(apart)]
@@ -206,7 +206,7 @@ class _TableJudge:
             table,
             self._meaning,
             self._numbers,
-            self._elsewhere,
+            self._given_numbers,
             tuple(self._doubted),
         )
 
@@ -277,7 +277,7 @@ class _TableJudge:
             return replace(slip, kind="learning_rate_drift")
         rows = range(self._table.steps[0], self._table.steps[-1] + 1)
         fixed = any(r.row_fixed and r.row in rows for r in formula.references)
-        if fixed and slip.wrong[:1] == ("q",) and slip.wrong[2] == ELSEWHERE:
+        if fixed and slip.wrong[:1] == ("q",) and slip.wrong[2] == ANOTHER_ROW:
             for_ever = "from one and the same row for ever (the $ before its row number)"
             if slip.kind == "wrong_row":
                 return replace(slip, kind="fixed_row", words=f"takes {slip.meant} {for_ever}")

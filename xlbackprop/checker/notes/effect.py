@@ -55,7 +55,7 @@ def trained(verdict: Verdict, rate: float, iterations: int) -> Array | None:
         label = label_of.get(own, own)
         if label in numbers.values:
             return float(numbers.of(label)[0])
-        return float(fixed.get(own, verdict.elsewhere.get(own, np.nan)))
+        return float(fixed.get(own, verdict.given_numbers.get(own, np.nan)))
 
     def row(names: Sequence[str]) -> tuple[float, ...]:
         return tuple(map(first, names))

@@ -105,8 +105,8 @@ def annotate(book: Book, report: Report, target: Path) -> tuple[str, ...]:
         for finding in report.findings:
             _mark(workbook, finding)
         _summary(workbook, report, lost)
-        with atomic_write(target) as beside:
-            workbook.save(beside)
+        with atomic_write(target) as temporary:
+            workbook.save(temporary)
     return lost
 
 

@@ -119,9 +119,9 @@ def given_numbers(book: Book, trees: Trees, typical: Mapping[str, Key], meaning:
             continue
         tree = trees.written_out(key, meaning.lines)
         found = set(leaves(tree))
-        elsewhere = sorted(leaf[1] for leaf in found if leaf[0] == "x" and leaf[1] not in meaning.cells)
+        loose = sorted(leaf[1] for leaf in found if leaf[0] == "x" and leaf[1] not in meaning.cells)
         numbers = sorted({leaf[1] for leaf in found if leaf[0] == "n"})
-        for chosen in permutations([*elsewhere, *numbers], len(wanted)):
+        for chosen in permutations([*loose, *numbers], len(wanted)):
             cells = {place: item for item, place in zip(wanted, chosen, strict=True) if isinstance(place, tuple)}
             typed = tuple(
                 (item, float(place)) for item, place in zip(wanted, chosen, strict=True) if isinstance(place, float)
@@ -160,7 +160,7 @@ def typed_learning_rate(book: Book, trees: Trees, typical: Mapping[str, Key], me
     if LEARNING_RATE in trees.core or LEARNING_RATE in meaning.lines.values():
         return meaning
     rates = [place for place, name in meaning.cells.items() if name == LEARNING_RATE]
-    elsewhere = {place: name for place, name in meaning.cells.items() if name != LEARNING_RATE}
+    without_rate = {place: name for place, name in meaning.cells.items() if name != LEARNING_RATE}
     in_cell = number(book, rates[0]) if rates else None
     updates = {name: key for name, key in typical.items() if re.fullmatch(r"[wb]\d+", name) and name in trees.core}
     numbers = Counter(
@@ -172,7 +172,7 @@ def typed_learning_rate(book: Book, trees: Trees, typical: Mapping[str, Key], me
     for value in [number_ for number_, _ in numbers.most_common(_MOST_UNKNOWN)] + [1.0]:
         if in_cell is not None and value != in_cell:
             continue  # the sheet shows one learning rate and uses another
-        trial = replace(meaning, cells=elsewhere, literals=(*meaning.literals, (LEARNING_RATE, value)))
+        trial = replace(meaning, cells=without_rate, literals=(*meaning.literals, (LEARNING_RATE, value)))
         judge = Judge(book, trees, trial)
         score = sum(judge.is_right(name, key) for name, key in updates.items())
         if score > best_score:

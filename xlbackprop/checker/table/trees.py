@@ -21,7 +21,7 @@ from xlbackprop.checker.file.formula import (
     with_parts,
 )
 from xlbackprop.checker.table.recognise import IterationTable
-from xlbackprop.checker.worlds import ELSEWHERE, derivation_of
+from xlbackprop.checker.worlds import ANOTHER_ROW, derivation_of
 from xlbackprop.derivation import Role
 from xlbackprop.network import LEARNING_RATE
 
@@ -211,7 +211,12 @@ class Trees:
             case ("q", name, _) if name in self.constant or name == LEARNING_RATE:
                 return node
             case ("q" | "line" | "col", what, own, *rest):
-                return (node[0], what, ELSEWHERE if ELSEWHERE in (own, distance) else _distance(own + distance), *rest)
+                return (
+                    node[0],
+                    what,
+                    ANOTHER_ROW if ANOTHER_ROW in (own, distance) else _distance(own + distance),
+                    *rest,
+                )
             case _:
                 inner = parts(node)
                 return with_parts(node, tuple(self._moved(part, distance) for part in inner)) if inner else node
@@ -361,7 +366,7 @@ class Trees:
 
 
 def _distance(rows: int) -> int:
-    return rows if -1 <= rows <= 1 else ELSEWHERE
+    return rows if -1 <= rows <= 1 else ANOTHER_ROW
 
 
 def _is_core(name: str, role: Role) -> bool:

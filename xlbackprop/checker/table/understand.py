@@ -94,8 +94,8 @@ def _understood(book: Book, table: IterationTable) -> tuple[Trees, Meaning]:
     assert best is not None
     _, trees, meaning = best
     table = trees.table
-    is_told = table.are_activations_given and table.is_loss_given and not table.certain
-    if is_told or is_plain(book, trees, meaning):
+    is_given = table.are_activations_given and table.is_loss_given and not table.certain
+    if is_given or is_plain(book, trees, meaning):
         return trees, meaning
     shape = readings(book, trees, meaning)[0]
     return (trees, meaning) if shape == meaning.shape else understood_as(book, table, shape)

@@ -105,11 +105,11 @@ def put_dots(
         first = loss_column + 2 + 3 * place
         letters = [column_letter(first + offset) for offset in range(3)]
         before = np.maximum(np.arange(STEPS * STEPS) - back, 0)
-        passes = there & (banded != banded[before])
+        crosses = there & (banded != banded[before])
         level = number_from(level_cells, "1", f"MAX(${band}{{row}},{other_band})")
         share_formula = f"({level}-${loss}{{row}})/({other}-${loss}{{row}})"
         passed = levels[np.maximum(banded, banded[before]) - 1] - losses
-        share = np.where(passes, passed / np.where(passes, losses[before] - losses, 1.0), -1.0)
+        share = np.where(crosses, passed / np.where(crosses, losses[before] - losses, 1.0), -1.0)
         contents = [(f"IF({is_there},IF(${band}{{row}}={other_band},-1,{share_formula}),-1)", share)]
         for axis, (letter, numbers) in enumerate(((x_letter, xs), (y_letter, ys))):
             is_moved = axis == place

@@ -77,7 +77,7 @@ class Lines:
             first = tuple(each for each in everything if each.kind == "quantity" and each.name in of_sample)
         top = self.row
         self.row += 1 + len(first) + sum(1 + lines for lines in lines_between)
-        besides = self.row + 1
+        further = self.row + 1
         if len(first) < len(everything):
             self._heading(GIVEN_BESIDES)
             for each in everything:
@@ -86,11 +86,11 @@ class Lines:
         self.last_row, self.row = self.row, top
         self._heading(GIVEN if first == everything else GIVEN_FIRST)  # beside a link it has a column's room
         if len(first) < len(everything):
-            text = f"{len(everything) - len(first)} more numbers are given: from row {besides}"
-            self._page.link(f"B{self.row}", text, self._page.title, f"A{besides}", _LEADING_ON)
+            text = f"{len(everything) - len(first)} more numbers are given: from row {further}"
+            self._page.link(f"B{self.row}", text, self._page.title, f"A{further}", _LEADING_ON)
         for each in first:
             self._put_given(each)
-        stretches = [(top + 2, self.row), (besides + 1, self.last_row)]
+        stretches = [(top + 2, self.row), (further + 1, self.last_row)]
         return [(start, end) for start, end in stretches if start <= end]
 
     def _put_given(self, given: Given) -> None:

@@ -269,9 +269,9 @@ class _GradientCheck:
         verdicts = [each.verdict(TOLERANCE) for each in self._own]
         all_agree = f"✓ All {len(verdicts)} gradients of the chain rule agree with the measurement."
         lost = _SOME_LOST if _LOST in verdicts else all_agree
-        told = f'IF(SUMPRODUCT(--({marks}="{_LOST}"))>0,"{_SOME_LOST}","{all_agree}")'
-        told = f'IF(COUNTIF({marks},"{_DIFFER}")>0,"{_SOME_DIFFER}",{told})'
-        page.formula(_SUMMARY_CELL, told, _SOME_DIFFER if _DIFFER in verdicts else lost, Look(theme.HEADING))
+        message = f'IF(SUMPRODUCT(--({marks}="{_LOST}"))>0,"{_SOME_LOST}","{all_agree}")'
+        message = f'IF(COUNTIF({marks},"{_DIFFER}")>0,"{_SOME_DIFFER}",{message})'
+        page.formula(_SUMMARY_CELL, message, _SOME_DIFFER if _DIFFER in verdicts else lost, Look(theme.HEADING))
 
     def vary(self) -> None:
         """Put down one weight with ever smaller ε: the error falls with ε², and rises again with the rounding."""

@@ -252,8 +252,8 @@ class _LossSurface:
         page.limit(ITERATION_CELL, ITERATION, 0, last, whole=True)
         page.text(address(_OTHERS_ROW, _SIDE_COLUMN + 2), f"{ITERATION}, 0 to {last}", Look(theme.NOTE))
         same = "=".join(input_cells(direction)[0] for direction in (0, 1))
-        told = _TWICE if self._weights[0] == self._weights[1] else _EMPTY
-        page.formula(note, f'IF({same},"{_TWICE}","{_EMPTY}")', told, Look(theme.NOTE))
+        sentence = _TWICE if self._weights[0] == self._weights[1] else _EMPTY
+        page.formula(note, f'IF({same},"{_TWICE}","{_EMPTY}")', sentence, Look(theme.NOTE))
 
     @property
     def _names(self) -> str:
@@ -463,8 +463,8 @@ class _LossSurface:
         lowest, _, highest = SCALE_CELLS
         flat, colours = "flat here:", "low to high:"
         words = f'IF({highest}<={_FLAT}*{lowest},"{flat}","{colours}")'
-        told = flat if values[2] <= _FLAT * values[0] else colours
-        page.formula(address(_SCALE_ROW, _SIDE_COLUMN), words, told, Look(theme.HEADING, align="right"))
+        words_now = flat if values[2] <= _FLAT * values[0] else colours
+        page.formula(address(_SCALE_ROW, _SIDE_COLUMN), words, words_now, Look(theme.HEADING, align="right"))
 
     def end(self) -> None:
         """Why the map has another loss at the end of the path than the training: it is near, other weights moved."""
@@ -482,9 +482,9 @@ class _LossSurface:
             page.formula(text, short_formula(place), short(value), theme.HELPER)
         outside = "The path ends outside the map."
         start, between, end = "The path ends at ", ", the training at ", ":"
-        told = f'IF({places[0]}<0,"{outside}","{start}"&{places[2]}&"{between}"&{places[3]}&"{end}")'
-        told_now = outside if here < 0 else f"{start}{short(here)}{between}{short(there)}{end}"
-        page.formula(address(_NOTE_ROW, _SIDE_COLUMN), told, told_now, Look(theme.NOTE))
+        sentence = f'IF({places[0]}<0,"{outside}","{start}"&{places[2]}&"{between}"&{places[3]}&"{end}")'
+        sentence_now = outside if here < 0 else f"{start}{short(here)}{between}{short(there)}{end}"
+        page.formula(address(_NOTE_ROW, _SIDE_COLUMN), sentence, sentence_now, Look(theme.NOTE))
         place, near = address(_NOTE_ROW + 1, _SIDE_COLUMN), "to the nearest cell."
         if len(self._learned) == len(self._weights):
             page.text(place, f"here {near}", Look(theme.NOTE))

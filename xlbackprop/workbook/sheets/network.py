@@ -514,9 +514,9 @@ class _Network:
             self._page, cells, rough.read(expression), new, made
         )
         words = Numbers(lambda symbol: self._values[symbol.name]).read(expression)
-        told = f'{text_from(self._listed(listed + 1), self._index)}&" = "&{live.formula(expression)}&{cells[-1]}'
-        told_now = f"{equation(updated_name(path.weight), expression)} = {words}{result}"
-        self._page.formula(f"A{self._layout.update_row}", told, told_now, _MATHEMATICS)
+        written = f'{text_from(self._listed(listed + 1), self._index)}&" = "&{live.formula(expression)}&{cells[-1]}'
+        written_now = f"{equation(updated_name(path.weight), expression)} = {words}{result}"
+        self._page.formula(f"A{self._layout.update_row}", written, written_now, _MATHEMATICS)
 
     def _position(self, row: int, right: int, slope: str) -> None:
         """Put down the place of a slope of the chosen weight in their list, or 0."""

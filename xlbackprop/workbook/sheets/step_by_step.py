@@ -102,9 +102,9 @@ class _Lines(Lines):
             self._line(each.name, each.sentence, each.expression, formula, each.value, each.role)
             before, after = self._printed[name].value, f"D{self.row}"
             moved = f'IF({self._printed[LEARNING_RATE].value}<0,"{each.against}","{each.moved}")'
-            told = f'IF(ABS({after}-{before})<={SAME_WITHIN:G},"{each.unmoved}",{moved})'
-            told_now = each.unmoved if abs(each.value - self._values[name]) <= SAME_WITHIN else each.moved
-            self._page.formula(f"E{self.row}", told, told_now, theme.WRAPPED)
+            effect = f'IF(ABS({after}-{before})<={SAME_WITHIN:G},"{each.unmoved}",{moved})'
+            effect_now = each.unmoved if abs(each.value - self._values[name]) <= SAME_WITHIN else each.moved
+            self._page.formula(f"E{self.row}", effect, effect_now, theme.WRAPPED)
 
     def worth_it(self) -> None:
         """The same samples before and after the update, or that nothing moves before the batch is complete."""
@@ -143,10 +143,10 @@ class _Lines(Lines):
                 cells = [f"{letter}{row}" for letter in _RESULT_COLUMNS]
                 made = evaluated(expression, lambda symbol: rounded(self._moment.value(symbol)).value)
                 is_exact = self._is_exact(expression)
-                told = printed.put_result(page, cells, self._rough.read(expression), value, made, is_exact)
+                printed_result = printed.put_result(page, cells, self._rough.read(expression), value, made, is_exact)
                 waits, is_waiting = self._waits(expression)
                 live += f'&IF({waits},"",{cells[-1]})' if waits else f"&{cells[-1]}"
-                words += "" if is_waiting else told
+                words += "" if is_waiting else printed_result
                 wide += self._wide.result(Symbol(name), _WIDE_NUMBER)
             page.formula(f"C{row}", live, words, theme.WRITTEN)
             lines += [page.lines(mathematics, "B"), page.lines(wide, "C")]
