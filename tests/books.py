@@ -60,7 +60,7 @@ def opened(path: Path, *titles: str, data_only: bool = False) -> Workbook:
     return _opened(path, sha256(path.read_bytes()).digest(), titles, data_only)
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=12)  # as many as there are templates, about
 def _opened(path: Path, _: bytes, titles: tuple[str, ...], data_only: bool) -> Workbook:
     def change(title: str, xml: str) -> str:
         return xml if title in titles else re.sub(r"(?s)<sheetData>.*</sheetData>", "<sheetData/>", xml)

@@ -16,6 +16,7 @@ from openpyxl.formula.translate import Translator
 
 from tests.books import TemplateBook
 from tests.cases import thorough_but
+from xlbackprop.checker import worlds
 from xlbackprop.network.templates import names
 from xlbackprop.workbook.xlsx import writer
 
@@ -35,8 +36,18 @@ settings.load_profile("xlbackprop")
 gc.set_threshold(200_000, 20, 100)
 Translator.translate_range = staticmethod(lru_cache(1 << 17)(Translator.translate_range))
 
+# the checker tries formulas in random networks that are the same every time; a process of it keeps few, the tests all
+worlds._world = lru_cache(1 << 12)(worlds._world.__wrapped__)
+worlds._derivation_of = lru_cache(1 << 12)(worlds._derivation_of.__wrapped__)
+
 # to compress as hard as what is handed out takes a tenth of the time of a workbook
 _LEVEL, writer._LEVEL = writer._LEVEL, 1
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays: no garbage is looked for in it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

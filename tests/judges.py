@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
@@ -239,22 +239,27 @@ class OpenInFormualizer:
 
 def ironcalc_judge(path: Path, changes: Changes) -> Cells:
     """Recalculate with IronCalc (Rust)."""
-    return _judged(_in_ironcalc(path, path.stat().st_mtime_ns), changes)
+    return _judged(_opened(OpenInIronCalc, path), changes)
 
 
 def formualizer_judge(path: Path, changes: Changes) -> Cells:
     """Recalculate with formualizer (another engine in Rust)."""
-    return _judged(_in_formualizer(path, path.stat().st_mtime_ns), changes)
+    return _judged(_opened(OpenInFormualizer, path), changes)
 
 
-@lru_cache(maxsize=1)
-def _in_ironcalc(path: Path, _: int) -> OpenInIronCalc:
-    return OpenInIronCalc(path)
+_MOST_OPEN = 12
+"""As many as there are templates, about."""
+_open: dict[tuple[Callable[[Path], Opened], bytes], Opened] = {}
+"""The workbooks that were opened last, by what they are, wherever they stand."""
 
 
-@lru_cache(maxsize=1)
-def _in_formualizer(path: Path, _: int) -> OpenInFormualizer:
-    return OpenInFormualizer(path)
+def _opened(program: Callable[[Path], Opened], path: Path) -> Opened:
+    key = program, sha256(path.read_bytes()).digest()
+    found = _open.pop(key, None) or program(path)
+    _open[key] = found
+    if len(_open) > _MOST_OPEN:
+        del _open[next(iter(_open))]
+    return found
 
 
 def _judged(opened: Opened, changes: Changes) -> Cells:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tempfile
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -193,12 +194,15 @@ def _digits_of_roundings(path: Path, expected: Cells) -> set[tuple[str, str]]:
         number = expected.get((sheet, of[1].replace("$", ""))) if of else None
         if isinstance(number, float) and abs(number) < ABSOLUTE_TOLERANCE:
             chance.add((sheet, cell))
-    size = 0
-    while size != len(chance):
-        size = len(chance)
-        for (sheet, cell), formula in formulas.items():
-            if any((sheet, place.replace("$", "")) in chance for place in _REFERENCE.findall(formula)):
-                chance.add((sheet, cell))
+    readers = defaultdict[tuple[str, str], list[tuple[str, str]]](list)
+    for (sheet, cell), formula in formulas.items() if chance else ():
+        for place in _REFERENCE.findall(formula):
+            readers[sheet, place.replace("$", "")].append((sheet, cell))
+    ahead = [*chance]
+    while ahead:
+        reached = set(readers[ahead.pop()]) - chance
+        chance |= reached
+        ahead += reached
     return chance
 
 
