@@ -73,7 +73,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
         function=SIGMOID,
         local_derivative=lambda x, a: a * (1 - a),
         reason="σ is steepest in the middle, 0.25 at most, and flat far out",
-        sentence="the sigmoid σ squeezes any number into the range from 0 to 1",
+        sentence="the sigmoid σ squeezes any number into 0 to 1",
         bounded=True,
     ),
     # LeCun et al., Efficient BackProp (1998), section 4.4.
@@ -86,7 +86,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
         ),
         local_derivative=lambda x, a: 1 - a**2,
         reason="tanh is steepest in the middle, 1 at most, and flat far out",
-        sentence="the hyperbolic tangent tanh squeezes any number into −1 to 1",
+        sentence="the hyperbolic tangent squeezes any number into −1 to 1",
         bounded=True,
     ),
     # Nair and Hinton, ICML (2010); the derivative at 0 is taken to be 0.

@@ -6,7 +6,7 @@ from xlbackprop.walkthrough.boxes import equation
 from xlbackprop.walkthrough.diagram import TOP_ROW, Arrow, Diagram
 from xlbackprop.walkthrough.lesson import Lesson
 from xlbackprop.walkthrough.loss_curve import LossCurve
-from xlbackprop.walkthrough.paper import on_paper
+from xlbackprop.walkthrough.paper import PAPER_WIDTH, on_paper
 from xlbackprop.walkthrough.path import Path, paths
 from xlbackprop.walkthrough.size import fit
 from xlbackprop.walkthrough.slips import MOST_SLIPS, LikelySlip, likely_slips, usual_slip

@@ -92,6 +92,12 @@ class Diagram(Struct, frozen=True, dict=True):
     def last_column(self) -> int:
         return max(node.column for node in self.nodes)
 
+    @property
+    def layers(self) -> list[int]:
+        """The columns with which layers begin, each after one that only arrows cross."""
+        taken = {node.column for node in self.nodes}
+        return sorted(column for column in taken if column - 1 not in taken and column > 1)
+
 
 def diagram(names: Names) -> Diagram:
     """Lay a network out: inputs in column A, then for each layer a gap for the arrows, its weights, its units.

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 from itertools import accumulate
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from xlbackprop.network import short_label
 from xlbackprop.walkthrough.arrangement import Arrangement, PlacedBox, stacked
 from xlbackprop.walkthrough.boxes import Box
 from xlbackprop.walkthrough.diagram import TOP_ROW, Diagram
 
-PAPER_WIDTH = 171.0
+PAPER_WIDTH = 143.0
 """Characters, over all columns: as many as a landscape page of A4 or Letter takes without print under 8 points, also in
-a font whose digits are an eighth wider than the theme's."""
-_EDGE = 5 / 7
-"""What a column takes beyond its characters."""
-_NODE_WIDTH, _GAP_WIDTH = 12.0, 4.0
-"""Of a column of nodes, and of arrows."""
-_WIDEST_SIDE_BY_SIDE = 0.6
+a font as wide as DejaVu Sans."""
+_GAP_WIDTH = 4.0
+"""Of a column of arrows."""
+_LETTER_WIDTH, _NARROWEST_LETTER, _NUMBER = 1.0, 0.8, len(" = 0.1234")
+"""Of a node's bold text, where the page is wide enough and at the least, and the letters of its number."""
+_WIDEST_SIDE_BY_SIDE = 0.68
 """A network that takes more than this share of the page has all boxes under it."""
 _FILLER_WIDTH = 20.0
-_CHARACTERS_A_UNIT = 0.98
+"""At the least, of a column that holds nothing but boxes."""
+_CHARACTERS_A_UNIT = 1.15
 """Letters to a unit of width, for fonts that are wider than the theme's."""
 
 
@@ -44,14 +45,19 @@ class Paper(Struct, frozen=True):
 def on_paper(arrangement: Arrangement, row: int) -> Paper:
     """Arrange the network and the boxes of a sheet once more, from a row on."""
     picture = arrangement.diagram
-    nodes = {node.column for node in picture.nodes}
-    widths = [_NODE_WIDTH if place in nodes else _GAP_WIDTH for place in range(1, picture.last_column + 1)]
+    columns, letters = range(1, picture.last_column + 1), dict[int, int]()
+    for node in picture.nodes:
+        letters[node.column] = max(letters.get(node.column, 0), len(short_label(node.name)) + _NUMBER)
+    room = PAPER_WIDTH - _GAP_WIDTH * (picture.last_column - len(letters))
+    letter = max(_NARROWEST_LETTER, min(_LETTER_WIDTH, room / sum(letters.values())))
+    widths = [letter * letters[column] if column in letters else _GAP_WIDTH for column in columns]
     network = len(widths)
-    is_side_by_side = _taken(widths) <= _WIDEST_SIDE_BY_SIDE * PAPER_WIDTH
-    while _taken([*widths, _FILLER_WIDTH]) <= PAPER_WIDTH:
-        widths.append(_FILLER_WIDTH)
+    is_side_by_side = sum(widths) <= _WIDEST_SIDE_BY_SIDE * PAPER_WIDTH
+    free = PAPER_WIDTH - sum(widths)
+    if fillers := max(0, int(free // _FILLER_WIDTH)):
+        widths += [int(free / fillers * 10) / 10] * fillers
     moved = _moved(picture, row - TOP_ROW)
-    under = moved.last_row + 2
+    under = max(node.row for node in moved.nodes) + 2
     split = network if is_side_by_side else sum(width <= PAPER_WIDTH / 2 for width in accumulate(widths))
     halves = (widths[:split], widths[split:])
     stacks = ((1, split, under), (1 + split, len(widths) - split, row if is_side_by_side else under))
@@ -60,10 +66,6 @@ def on_paper(arrangement: Arrangement, row: int) -> Paper:
         boxes = [_wrapped(each.box, sum(half)) for half in halves]
         placed.append(stacked(zip(boxes, stacks, strict=True), placed))
     return Paper(moved, tuple(placed), tuple(widths), max([under - 1, *(box.last_row for box in placed)]))
-
-
-def _taken(widths: Sequence[float]) -> float:
-    return sum(width + _EDGE for width in widths)
 
 
 def _moved(picture: Diagram, rows: int) -> Diagram:

@@ -9,21 +9,24 @@ from itertools import pairwise
 from xlbackprop.derivation import Role
 from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.symbols import Typesetter
+from xlbackprop.walkthrough import PAPER_WIDTH
 from xlbackprop.workbook.panels.matrix import Matrix
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Value
 from xlbackprop.workbook.xlsx.theme import Look
 
-COLUMN_WIDTH = 11.0
-"""Characters; fifteen such columns fit a screen of 1366 pixels."""
+_NARROWEST, _WIDEST = 8.9, 11.0
+"""Characters, of a column."""
 
 Cells = Sequence[Sequence[tuple[str, Value]]]
 """The formula and the value of every cell, row by row."""
 
 _ROWS_OF_A_HEADING = 3
-_ROWS_A_PAPER, _COLUMNS_A_PAPER = 22, 12
+_ROWS_A_PAPER, _CHARACTERS_A_PAPER = 24, 144
 """What fits a page of A4 or Letter under the header; wider sheets are printed smaller."""
+_EXACT_WIDTH = 9.5
+"""Characters, that numbers up to 100 take with six decimals and a sign in every font."""
 
 _CAPTION = Look(theme.HEADING)
 _SHAPE = Look(theme.NOTE, align="center")
@@ -38,6 +41,8 @@ class MatrixPage:
         self.row = row
         """The next row that is free."""
         self.last_column = last_column
+        self.column_width = min(_WIDEST, max(_NARROWEST, PAPER_WIDTH / last_column))
+        """Characters."""
         self._typesetter = typesetter
         self._result = result
         self._beginnings: list[int] = []
@@ -51,7 +56,7 @@ class MatrixPage:
 
     def caption(self, row: int, column: int, text: str, look: Look | None = None) -> int:
         """Put down a text in as many rows as it takes up to the last column; give the row below."""
-        room = int((self.last_column - column + 1) * COLUMN_WIDTH)
+        room = int((self.last_column - column + 1) * self.column_width)
         for line in textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False):
             self.text(row, column, line, look)
             row += 1
@@ -92,6 +97,11 @@ class MatrixPage:
             for column, (text, value) in enumerate(each):
                 self.page.formula(matrix.cell(row, column), text, value, look)
 
+    @property
+    def largest_shown(self) -> float:
+        """What is as large as this has no room in a column with all its decimals."""
+        return 100 if self.column_width >= _EXACT_WIDTH else 10
+
     def may_begin_a_page(self) -> None:
         """Let a page of paper begin here, unless that would tear a heading from what it heads."""
         if self.row > self._beginnings[-1] + _ROWS_OF_A_HEADING:
@@ -99,7 +109,7 @@ class MatrixPage:
 
     def paper_beginnings(self) -> Iterator[int]:
         """The rows with which a new page of paper has to begin, so that no matrix is torn."""
-        rows = int(_ROWS_A_PAPER * max(1, self.last_column / _COLUMNS_A_PAPER))
+        rows = int(_ROWS_A_PAPER * max(1, self.last_column * self.column_width / _CHARACTERS_A_PAPER))
         start = self._beginnings[0]
         for row, following in pairwise([*self._beginnings, self.row]):
             if following - start > rows and row > start:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xlbackprop.ground.grid import address, column_letter
 from xlbackprop.network import ITERATION, WALKTHROUGH, short_label
-from xlbackprop.walkthrough import COLUMN_WIDTH, Lesson, on_paper
+from xlbackprop.walkthrough import Lesson, on_paper
 from xlbackprop.workbook.sheets.walkthrough import number_look, put_box, put_diagram, put_loss_chart
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
@@ -13,14 +13,17 @@ from xlbackprop.workbook.xlsx.theme import Look
 MOST_ITERATIONS = 10
 """On paper."""
 
-_TOP_ROW = 3
-_NUMBER_WIDTH, _CHART_WIDTH, _CHART_COLUMNS, _CHART_ROWS = 10.5, 8.5, 5, 20
+_TOP_ROW, _ROW_HEIGHT = 3, 13.5
+_NAME_WIDTH, _NUMBER_WIDTH, _CHART_WIDTH, _CHART_COLUMNS, _CHART_ROWS = 10.5, 9.4, 7.5, 5, 20
+_LARGEST_SHOWN = 100
+"""A number beyond this has no room with six decimals and a sign in every font."""
 
 
 def handout(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the trace gives the values that its formulas have."""
     table = lesson.table
     paper = on_paper(lesson.arrangement, _TOP_ROW)
+    page.frame.row_height = _ROW_HEIGHT
     page.text("A1", "The network and its derivation", Look(theme.TITLE))
     put_diagram(page, paper.diagram, table, lesson.trace, _TOP_ROW)
     for box in paper.boxes:
@@ -31,7 +34,7 @@ def handout(page: Page, lesson: Lesson) -> None:
     page.height(1, 24)
     page.fit_screen(column_letter(len(paper.widths)))
     first = f"A1:{address(paper.last_row, len(paper.widths))}"
-    page.print_setup(lesson.definition.title, f"{first},{second}", "1:1")
+    page.print_setup(lesson.definition.title, f"{first},{second}", "1:1").pages_down = 2
 
 
 def _iterations(page: Page, lesson: Lesson, column: int) -> str:
@@ -39,7 +42,7 @@ def _iterations(page: Page, lesson: Lesson, column: int) -> str:
     table = lesson.table
     shown = range(min(MOST_ITERATIONS, table.iterations))
     page.text(address(1, column), "The first iterations, and the loss", Look(theme.TITLE))
-    page.widths([column_letter(column)], COLUMN_WIDTH)
+    page.widths([column_letter(column)], _NAME_WIDTH)
     names = (ITERATION, *table.quantities)
     for row, name in enumerate(names, _TOP_ROW):
         look = number_look(table, name)
@@ -50,7 +53,8 @@ def _iterations(page: Page, lesson: Lesson, column: int) -> str:
             page.formula(address(row, column + 1 + iteration), cell, value, look)
     last_row, last_number = _TOP_ROW + len(names) - 1, column + len(shown)
     page.widths(map(column_letter, range(column + 1, last_number + 1)), _NUMBER_WIDTH)
-    page.show_extreme_numbers(f"{address(_TOP_ROW + 1, column + 1)}:{address(last_row, last_number)}")
+    numbers = f"{address(_TOP_ROW + 1, column + 1)}:{address(last_row, last_number)}"
+    page.show_extreme_numbers(numbers, largest=_LARGEST_SHOWN)
     first, last = last_number + 2, last_number + 1 + _CHART_COLUMNS
     page.widths([column_letter(first - 1)], 1)
     page.widths(map(column_letter, range(first, last + 1)), _CHART_WIDTH)

@@ -36,7 +36,7 @@ from xlbackprop.symbols import (
 from xlbackprop.walkthrough import UPDATE_HEADING, Lesson, updated_name
 from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.matrix import Matrix, counted_product, product
-from xlbackprop.workbook.panels.matrix_page import COLUMN_WIDTH, Cells, MatrixPage
+from xlbackprop.workbook.panels.matrix_page import Cells, MatrixPage
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Value
@@ -49,12 +49,10 @@ _FIRST_CELL, _LAST_CELL, _COUNT_CELL = "B4", "C4", "D4"
 """The first and the last iteration of the batch, and the number of its samples."""
 _COUNT = absolute(_COUNT_CELL)
 
-_LARGEST_SHOWN = 100
-"""A number beyond this has no room with six decimals and a sign in every font."""
 _LEAST_COLUMNS = 11
 _LEAST_LEFT, _LEAST_RIGHT = 3, 5
 """Columns to the left and to the right of the samples, so that a caption has room there."""
-_ROW_HEIGHT = 18.0
+_ROW_HEIGHT = 17.0
 """Points: high enough for the symbols."""
 
 _Grid = Sequence[Sequence[str]]
@@ -85,10 +83,10 @@ def matrices(page: Page, lesson: Lesson) -> None:
     rows.update()
     sheet = rows.sheet
     last = column_letter(sheet.last_column)
-    page.widths((column_letter(index) for index in range(1, sheet.last_column + 1)), COLUMN_WIDTH)
+    page.widths((column_letter(index) for index in range(1, sheet.last_column + 1)), sheet.column_width)
     for row in range(header_row + 1, sheet.row):
         page.height(row, _ROW_HEIGHT)
-    page.show_extreme_numbers(f"A{header_row + 1}:{last}{sheet.row - 1}", largest=_LARGEST_SHOWN)
+    page.show_extreme_numbers(f"A{header_row + 1}:{last}{sheet.row - 1}", largest=sheet.largest_shown)
     page.fit_screen(last)
     page.print_setup(lesson.definition.title, f"A1:{last}{sheet.row - 1}", f"1:{header_row}")
     page.frame.breaks += sheet.paper_beginnings()

@@ -47,6 +47,8 @@ _USUAL_WIDTH, _WIDEST = 8.0, 180.0
 """Of a column that nobody has set, and of a window at 100 % in any program, in characters."""
 _CHART_ROWS, _CHART_COLUMNS = 10, 4
 _ROW_PIXELS = ROW_HEIGHT * 4 / 3
+_TEXT_WIDTH = 110.0
+"""Of the longest line of text."""
 _CHARACTERS = 1.05
 """Of mathematics in one of the width of a column."""
 LONGEST = 46
@@ -139,6 +141,12 @@ class Layout(Struct, frozen=True, dict=True):
         """Percent, at which all of it is on a screen."""
         return min(100, 10_000 // self.size)
 
+    @property
+    def cuts(self) -> list[int]:
+        """The columns of layers with which another page of paper may begin, right of all texts."""
+        starts = (gap.column + 2 for gap in self.picture.gaps)
+        return [start for start in starts if sum(self.widths[column] for column in range(1, start)) >= _TEXT_WIDTH]
+
     def number_column(self, characters: int) -> int:
         """The first column as wide as a number that leaves a text so much room to its left."""
         room, column = _FIRST_WIDTH, 2
@@ -186,7 +194,8 @@ def network(page: Page, lesson: Lesson) -> None:
     if layout.has_update:
         sheet.update()
     page.zoom(layout.zoom)
-    page.handout(lesson.definition.title, f"A1:{column_letter(layout.last_column)}{layout.last_row}")
+    area = f"A1:{column_letter(layout.last_column)}{layout.last_row}"
+    page.handout(lesson.definition.title, area, cuts=layout.cuts)
 
 
 class _Network:

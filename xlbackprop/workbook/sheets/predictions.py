@@ -47,8 +47,8 @@ _PICTURE_ROW, _PICTURE_COLUMN = 5, 2
 _ACROSS_ROW = _PICTURE_ROW + MAP_STEPS
 _LAST_PICTURE_COLUMN = _PICTURE_COLUMN + MAP_STEPS - 1
 _WIDTH, _NARROW, _POINT_WIDTH = 7.4, 6.2, 3.0
-_PANEL_WIDTH = 8
-"""Columns."""
+_PANEL_WIDTH, _NARROW_PANEL_WIDTH = 8, 7
+"""Columns, beside a picture and without one."""
 _MOST_GRADIENTS = 150
 """With more of them, units and layers are not told one by one."""
 _FEWEST_LAYERS = 3
@@ -144,7 +144,12 @@ class Layout(Struct, frozen=True, dict=True):
     @property
     def last_column(self) -> int:
         """The last column that a reader looks at."""
-        return max(self.verdict + 1, self.panel[1] + _PANEL_WIDTH - 1)
+        return max(self.verdict + 1, self.panel[1] + self.panel_width - 1)
+
+    @property
+    def panel_width(self) -> int:
+        """How many columns it takes."""
+        return _PANEL_WIDTH if self.has_picture else _NARROW_PANEL_WIDTH
 
     @property
     def working(self) -> int:
@@ -735,7 +740,8 @@ class _Sheet:
         if not has_layers(self._derivation):
             return 0
         self.next_column += 2
-        return put_layers(self._passed, self._gradients, row, column, _PANEL_WIDTH, self.next_column - 2)
+        width = self.layout.panel_width
+        return put_layers(self._passed, self._gradients, row, column, width, self.next_column - 2)
 
     def _units(self, row: int, column: int) -> int:
         return put_units(self._passed, row, column) if self._gradients else 0

@@ -94,7 +94,7 @@ def _twins(lesson: Lesson) -> Question | None:
     (first, second), weight = names.pre_activations[0][:2], names.weights[0][1][0]
     # With other weights out the gradients of the two differ, and they part at the first update.
     own = "bias and weights" if len({*names.biases[0][:2]}) > 1 else "weights"
-    words = f"If {second} copies {first}'s {own}, in and out, do they ever differ?"
+    words = f"If {second} copies {first}'s {own}, in and out, do they ever part?"
     return Question(f"{weight} in {table.cell(weight)}", WALKTHROUGH, table.cell(weight), words)
 
 

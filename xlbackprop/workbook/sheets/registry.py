@@ -146,7 +146,7 @@ SHEETS = (
     Sheet(WALKTHROUGH, "the network, its derivation, and a table with one row an iteration", is_read_by_others=True),
     Sheet(DATA, "the samples that the network learns from, and what it says to each of them", _data, True),
     Sheet(PREDICTIONS_SHEET, "what the network says to its samples, and to what lies between them", _predictions),
-    Sheet("Network", "both passes of one iteration as a picture, and one weight's way to the loss", _network),
+    Sheet("Network", "both passes of one iteration, drawn, and one weight's way to the loss", _network),
     Sheet("Step by step", "one iteration, line by line, with its numbers put in", _lines),
     Sheet("Matrices", "one iteration as matrices, every product beside and below its factors", _matrices),
     Sheet("Learning rates", "the same network trained at several learning rates side by side", _learning_rates),

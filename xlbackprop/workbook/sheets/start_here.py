@@ -19,7 +19,7 @@ _WHAT = (
     "A small neural network learns here, with every number in the open. All but a few of them are formulas: change "
     "one in bold blue, and the table, the diagram, the sentences and the charts follow."
 )
-_WIDTHS = {"A": 14.0, "B": 61.0, "C": 2.0, "D": 10.0, "E": 69.0}
+_WIDTHS = {"A": 12.5, "B": 59.5, "C": 1.5, "D": 9.5, "E": 64.0}
 """Characters."""
 
 _ROW_HEIGHT = 17
@@ -51,7 +51,7 @@ def start_here(page: Page, lesson: Lesson) -> None:
     for line in range(_TOP_ROW, row):
         page.height(line, _ROW_HEIGHT)
     page.fit_screen("E")
-    page.print_setup(definition.title)
+    page.handout(definition.title, f"A1:E{row - 1}")
 
 
 def _prose(page: Page, row: int, heading: str, text: str) -> int:

@@ -74,7 +74,8 @@ def walkthrough(page: Page, lesson: Lesson) -> None:
     page.zoom(_zoom(page, arrangement))
     network = arrangement.diagram  # the boxes are arranged for paper on the sheet Handout
     heads = f"{table.header_row}:{table.header_row}"  # for who prints the table as well
-    page.handout(definition.title, f"A{TOP_ROW}:{address(network.last_row, network.last_column)}", heads)
+    area = f"A{TOP_ROW}:{address(network.last_row, network.last_column)}"
+    page.handout(definition.title, area, heads, network.layers)
 
 
 def _zoom(page: Page, arrangement: Arrangement) -> float:

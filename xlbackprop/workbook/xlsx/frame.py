@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
 
-from xlbackprop.ground.grid import address
+from xlbackprop.ground.grid import MOST_COLUMNS, MOST_ROWS, address
 from xlbackprop.workbook.xlsx.spelling import DECLARATION, MAIN, escaped, in_attribute, listed
 
 _PLACE, _FIXED = re.compile(r"[A-Z]+|[0-9]+"), r"$\g<0>"
 """A column or a row in an address, and the same with a dollar sign."""
-_LAST_COLUMN = 16_383
+_LAST_COLUMN, _LAST_ROW = MOST_COLUMNS - 1, MOST_ROWS - 1
 """Counted from 0."""
 
 
@@ -31,6 +31,8 @@ class PrintSetup(Struct):
     """Those that every page begins with, such as `32:32`."""
     columns: str = ""
     """The same of columns."""
+    cuts: Sequence[int] = ()
+    """The columns before which a page may begin where one is too narrow."""
 
     def names(self, title: str) -> Iterable[tuple[str, str]]:
         """What the workbook calls the parts of the sheet with a title that are printed."""
@@ -62,6 +64,8 @@ class Frame(Struct):
     paper: PrintSetup | None = None
     breaks: list[int] = field(default_factory=list)
     """The rows before which a new page begins in print."""
+    column_breaks: list[int] = field(default_factory=list)
+    """The same of columns."""
 
     def rule(self, cells: str, kind: str, content: str) -> None:
         """Add a conditional format."""
@@ -128,15 +132,20 @@ class Frame(Struct):
     def _print(self, paper: PrintSetup) -> str:
         way = "landscape" if paper.is_landscape else "portrait"
         scaled = f' scale="{paper.scale}"' if paper.scale else ""
-        breaks = "".join(f'<brk id="{row - 1}" max="{_LAST_COLUMN}" man="1"/>' for row in self.breaks)
-        counted = f'count="{len(self.breaks)}" manualBreakCount="{len(self.breaks)}"'
         return (
-            '<pageMargins left="0.4" right="0.4" top="0.7" bottom="0.7" header="0.5" footer="0.5"/>'
+            '<pageMargins left="0.25" right="0.25" top="0.6" bottom="0.6" header="0.3" footer="0.3"/>'
             f'<pageSetup orientation="{way}" paperSize="9"{scaled} fitToHeight="{paper.pages_down}"/>'
             f"<headerFooter><oddHeader>{escaped(paper.header)}</oddHeader>"
             "<oddFooter>&amp;C&amp;P / &amp;N</oddFooter></headerFooter>"
-            f"{f'<rowBreaks {counted}>{breaks}</rowBreaks>' if breaks else ''}"
+            f"{_breaks('rowBreaks', self.breaks, _LAST_COLUMN)}{_breaks('colBreaks', self.column_breaks, _LAST_ROW)}"
         )
+
+
+def _breaks(name: str, before: Sequence[int], last: int) -> str:
+    """Where pages begin: before which rows, or columns, each of them up to a last place."""
+    each = "".join(f'<brk id="{place - 1}" max="{last}" man="1"/>' for place in before)
+    count = len(before)
+    return f'<{name} count="{count}" manualBreakCount="{count}">{each}</{name}>' if before else ""
 
 
 _PROTECTED = '<sheetProtection sheet="1" formatCells="0" formatColumns="0" formatRows="0"/>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from xlbackprop.engine import Array
 from xlbackprop.ground.errors import Problem, at_most
@@ -21,6 +22,7 @@ from xlbackprop.ground.grid import (
     text_problem,
 )
 from xlbackprop.symbols import Piece
+from xlbackprop.walkthrough import PAPER_WIDTH
 from xlbackprop.workbook.xlsx import frame, theme
 from xlbackprop.workbook.xlsx.book import Workbook
 from xlbackprop.workbook.xlsx.drawing import EMU_A_POINT, CellSize, Drawing
@@ -45,9 +47,11 @@ _POWER_FORMAT_NUMBER = 1000
 
 SMALLEST_SCALE = 73
 """Percent: 11 points of text come to 8."""
-_WIDEST_PAGE, _TALLEST_PAGE = 1009.0, 680.0
-"""Points that fit a landscape page of A4 and of Letter at that scale."""
-_POINTS_A_PIXEL = 0.75
+_WIDEST_PICTURE, _TALLEST_PAGE = 147, 680.0
+"""Characters and points that fit a landscape page of A4 and of Letter at that scale; where it takes several pages,
+LibreOffice prints a sheet up to a fiftieth smaller than it is told, which PAPER_WIDTH leaves room for."""
+_TALLEST_OF_SEVERAL = 630.0
+"""Points of each of several pages as wide as PAPER_WIDTH: what is as wide is printed larger on A4."""
 
 _CHARACTERS_A_UNIT = 1.05
 """Widths are counted in digits; letters are narrower on average."""
@@ -173,9 +177,14 @@ class Page:
         self.text(address, text, _INPUT)
         self._validate(address, "list", [choices], title, refusal)
 
-    def handout(self, title: str, area: str, repeated_rows: str = "") -> None:
-        """Print the cells of an area on one landscape page, and nothing else of the sheet."""
-        self.print_setup(title, area, repeated_rows).pages_down = 1
+    def handout(self, title: str, area: str, repeated_rows: str = "", cuts: Sequence[int] = ()) -> None:
+        """Print the cells of an area on one landscape page, and nothing else of the sheet.
+
+        Args:
+            cuts: the columns before which another page may begin where one is too narrow.
+        """
+        paper = self.print_setup(title, area, repeated_rows)
+        paper.pages_down, paper.cuts = 1, cuts
 
     def place(self, cells: str) -> str:
         """Some cells of this sheet as a chart names them."""
@@ -256,11 +265,11 @@ class Page:
 
     def cell_size(self, width: float) -> CellSize:
         """The size of a cell in a column of a width in characters and a row of the normal height."""
-        return CellSize(round(width * 7 + 5) * _EMU_A_PIXEL, round(ROW_HEIGHT * EMU_A_POINT))
+        return CellSize(round(width * 7 + 5) * _EMU_A_PIXEL, round(self.frame.row_height * EMU_A_POINT))
 
     def top(self, row: int) -> float:
         """How far down a row begins, in points."""
-        return sum(self._heights.get(above, ROW_HEIGHT) for above in range(1, row))
+        return sum(self._heights.get(above, self.frame.row_height) for above in range(1, row))
 
     def zoom(self, percent: float) -> None:
         """Let the sheet open smaller than life."""
@@ -268,8 +277,7 @@ class Page:
 
     def fit_screen(self, last_column: str) -> None:
         """Let the sheet open so small, if need be, that a laptop shows it up to a column, in whatever font."""
-        columns = (self._columns.get(column, Column()) for column in range(1, column_number(last_column) + 1))
-        width = sum(column.width for column in columns if not column.is_hidden)
+        width = self._width(1, column_number(last_column))
         self.zoom(min(100, max(_SMALLEST_ZOOM, 100 * SCREEN_WIDTH / width)))
 
     def freeze(self, cell: str) -> None:
@@ -305,17 +313,41 @@ class Page:
         paper = self.frame.paper
         if paper is None:
             return
-        width = height = 0.0
-        for area in paper.area.split(",") if paper.area else ():
-            (top, first), (bottom, last) = map(coordinates, area.split(":"))
-            columns = [self._columns.get(column, Column()) for column in range(first, last + 1)]
-            width = max(width, sum((each.width * 7 + 5) * _POINTS_A_PIXEL for each in columns if not each.is_hidden))
-            height = max(height, sum(self._heights.get(row, ROW_HEIGHT) for row in range(top, bottom + 1)))
-        is_picture = paper.pages_down == 1
-        if height > _TALLEST_PAGE:
+        areas = [[coordinates(cell) for cell in area.split(":")] for area in paper.area.split(",") if area]
+        width = max((self._width(first, last) for (_, first), (_, last) in areas), default=0)
+        height = max((self.top(bottom + 1) - self.top(top) for (top, _), (bottom, _) in areas), default=0)
+        if height > (_TALLEST_PAGE if paper.pages_down == 1 else _TALLEST_OF_SEVERAL):
             paper.pages_down = 0
-        if width > _WIDEST_PAGE and not is_picture:
-            paper.scale, paper.columns = SMALLEST_SCALE, "A:A"
+        if width <= (_WIDEST_PICTURE if paper.pages_down == 1 else PAPER_WIDTH):
+            return
+        paper.scale = SMALLEST_SCALE
+        if paper.cuts:
+            ((_, (_, last)),) = areas
+            self._cut(paper, last, height)
+        else:
+            paper.columns = "A:A"
+
+    def _cut(self, paper: PrintSetup, last: int, height: float) -> None:
+        """Divide a picture up to a last column evenly among the fewest pages, and print it as large as it fits them."""
+        pages = [self._pages(paper.cuts, last, width) for width in range(1, _WIDEST_PICTURE + 1)]
+        breaks = next(each for each in pages if len(each) == len(pages[-1]))
+        self.frame.column_breaks += breaks
+        widest = max(self._width(first, end - 1) for first, end in pairwise((1, *breaks, last + 1)))
+        room = min(_WIDEST_PICTURE / widest, _TALLEST_PAGE / height, 100 / SMALLEST_SCALE)
+        paper.scale = max(SMALLEST_SCALE, int(SMALLEST_SCALE * room))
+
+    def _pages(self, cuts: Sequence[int], last: int, most: float) -> list[int]:
+        """The columns with which pages begin after the first that are no wider than some characters."""
+        begins = [1]
+        for start, end in pairwise((*cuts, last + 1)):
+            if self._width(begins[-1], end - 1) > most:
+                begins.append(start)
+        return begins[1:]
+
+    def _width(self, first: int, last: int) -> float:
+        """How wide some columns are, in characters, without those that are hidden."""
+        columns = (self._columns.get(column, Column()) for column in range(first, last + 1))
+        return sum(each.width for each in columns if not each.is_hidden)
 
     def _column(self, letter: str) -> Column:
         return self._columns.setdefault(column_number(letter), Column())

@@ -123,7 +123,7 @@ KINDS: Mapping[str, CellLook] = {
     NOTE: CellLook(Font(10, INK, italic=True)),
     LABEL: CellLook(Font(11, PAPER, bold=True), alignment=_CENTRED),
     SYMBOL: CellLook(Font(12, PAPER, bold=True), border=boxed(("thin", PAPER)), alignment=_CENTRED),
-    NODE: CellLook(Font(10, INK, bold=True), alignment=_SHRUNK),
+    NODE: CellLook(Font(11, INK, bold=True), alignment=_SHRUNK),
     INPUT: CellLook(
         Font(11, CHANGEABLE, bold=True),
         solid("FFFBE0"),
@@ -159,7 +159,7 @@ def cell_look(look: Look, *, quoted: bool = False) -> CellLook:
         shade = SHADES[look.role]
         whole = replace(whole, fill=solid(shade.dark if look.style in (LABEL, SYMBOL) else shade.light))
         if look.style == NODE:
-            whole = replace(whole, border=boxed(("medium", shade.dark)), font=Font(10, shade.dark, bold=True))
+            whole = replace(whole, border=boxed(("medium", shade.dark)), font=Font(11, shade.dark, bold=True))
     return whole
 
 
