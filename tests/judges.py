@@ -89,7 +89,7 @@ IN_CI = os.environ.get("CI") == "true"
 def formula_cells(path: Path) -> dict[tuple[str, str], str]:
     """Every formula of a workbook of ours, shared ones written out by openpyxl, in a fifth of the time of all of it."""
     found: dict[tuple[str, str], str] = {}
-    for title, xml in _sheets(path):
+    for title, xml in sheet_parts(path):
         shared: dict[str, Translator] = {}
         for address, attributes, content in _WITH_FORMULA.findall(xml):
             formula, number = f"={html.unescape(content)}", _SHARED_FORMULA.search(attributes)
@@ -107,7 +107,7 @@ _SHARED_FORMULA = re.compile(r'\bsi="(\d+)"')
 
 def calculated(path: Path) -> list[tuple[str, str]]:
     """Where the formulas of a workbook of ours stand, in a tenth of the time of `formula_cells`."""
-    return [(title, address) for title, xml in _sheets(path) for address in _CALCULATED.findall(xml)]
+    return [(title, address) for title, xml in sheet_parts(path) for address in _CALCULATED.findall(xml)]
 
 
 _CALCULATED = re.compile(r'<c r="([A-Z]+\d+)" [^>]*><f')
@@ -116,7 +116,7 @@ _CALCULATED = re.compile(r'<c r="([A-Z]+\d+)" [^>]*><f')
 def carried(path: Path) -> Cells:
     """The value that a workbook of ours carries in every formula cell, in a tenth of the time of `stored`."""
     values: Cells = {}
-    for title, xml in _sheets(path):
+    for title, xml in sheet_parts(path):
         for address, kind, value in _CARRIED.findall(xml):
             match kind:
                 case "str":
@@ -140,7 +140,7 @@ def stored(path: Path) -> Cells:
         shared = book.read(_SHARED).decode() if _SHARED in book.namelist() else ""
     texts = [_text(item) for item in _ITEM.findall(shared)]
     values: Cells = {}
-    for title, xml in _sheets(path):
+    for title, xml in sheet_parts(path):
         for address, attributes, content in _CELL.findall(xml):
             kind, value = _KIND.search(attributes), _VALUE.search(content)
             match kind[1] if kind else "n":
@@ -277,7 +277,7 @@ def read_by_others(path: Path) -> set[str]:
     """The titles of the sheets that formulas on other sheets refer to."""
     return {
         name
-        for title, xml in _sheets(path)
+        for title, xml in sheet_parts(path)
         for quoted, plain in set(_OTHER_SHEET.findall("\n".join(_FORMULA_TEXT.findall(xml))))
         if (name := html.unescape(quoted or plain)) != title
     }
@@ -345,7 +345,7 @@ def _sheets_by_libreoffice(paths: Sequence[Path], folder: Path) -> list[dict[str
     found = []
     for path in paths:
         sheets = {}
-        for title, _ in _sheets(path):
+        for title, _ in sheet_parts(path):
             with (folder / f"{path.stem}-{title}.csv").open(encoding="utf-8", newline="") as stream:
                 sheets[title] = list(csv.reader(stream))
         found.append(sheets)
@@ -448,7 +448,7 @@ def _parts(book: zipfile.ZipFile) -> dict[str, str]:
     return {f"xl/worksheets/sheet{index}.xml": title for index, title in enumerate(titles, 1)}
 
 
-def _sheets(path: Path) -> list[tuple[str, str]]:
+def sheet_parts(path: Path) -> list[tuple[str, str]]:
     """The title and the XML of every sheet."""
     with zipfile.ZipFile(path) as book:
         return [(title, book.read(part).decode()) for part, title in _parts(book).items()]

@@ -12,11 +12,12 @@ import openpyxl
 import pytest
 
 from tests import judges
+from tests.books import build
 from tests.cases import thorough_but
 from tests.inputs import Input, Typed, inputs
 from tests.judges import Changes
 from tests.networks import sized, with_few_samples
-from xlbackprop import Definition, UserError, build, load
+from xlbackprop import Definition, UserError, load
 from xlbackprop.network.loading import parse
 from xlbackprop.network.losses import LOSSES
 from xlbackprop.network.optimisers import OPTIMISERS

@@ -406,7 +406,7 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Non
     return plant
 
 
-KEEPS = dict.fromkeys(["while True: pass", "import time; time.sleep(600)"], "took more than 3 seconds and was stopped")
+KEEPS = dict.fromkeys(["while True: pass", "import time; time.sleep(600)"], "took more than 2 seconds and was stopped")
 ODD = {
     "import os; os._exit(7)": "broke the process",
     "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)": "broke the process",
@@ -448,7 +448,7 @@ def test_the_limits_on_memory_come_to_what_is_promised() -> None:
 def test_files_that_end_or_keep_their_worker_cost_nobody_else_a_report(
     codes: list[str], slow: Callable[[str], None], right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "SECONDS", 3.0 if codes[0] in KEEPS else 60.0)
+    monkeypatch.setattr(workers, "SECONDS", 2.0 if codes[0] in KEEPS else 60.0)
     monkeypatch.setattr(workers, "_FILES_A_WORKER", len(codes) + 2)  # one worker for all
     planted = {f"odd{number}.xlsx": code for number, code in enumerate(codes)}
     slow(f"exec({planted!r}[os.path.basename(request['path'])])")
