@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from tests import judges
 from tests.cases import thorough_but
 from xlbackprop import UserError, load, train
-from xlbackprop.ground.grid import column_number
+from xlbackprop.ground.grid import column_number, coordinates
 from xlbackprop.ground.progress import nobody
 from xlbackprop.network.templates import names
 from xlbackprop.symbols import short
@@ -101,6 +102,26 @@ def test_every_symbol_has_the_room_that_it_takes(template: str) -> None:
             symbol = "".join(piece.text for piece in cell.content)
             assert content.columns[1].width >= 1.05 * len(symbol), symbol
     assert sum(column.width for column in content.columns.values()) == pytest.approx(99)
+
+
+@pytest.mark.parametrize("template", thorough_but(names(), "xor"))
+@pytest.mark.parametrize("solved", [False, True])
+def test_no_page_ends_with_a_heading_or_speaks_of_another_sheet(template: str, solved: bool) -> None:
+    lesson = lesson_of(template)
+    content = put_worksheet(empty(lesson), lesson, solved=solved)[1].content()
+    texts, frame = written(content), content.frame
+    assert not [text for text in texts.values() if "sheet" in text.lower()]
+    assert frame.paper
+    rows = {coordinates(place)[0] for place in texts}
+    heights = {row: content.heights.get(row, frame.row_height) for row in rows | {3}}
+    headings = {row for row in rows - {1, 2} if not texts.get(f"B{row}")}
+    for start, end in pairwise([1, *frame.breaks, max(rows) + 1]):
+        assert end - 1 not in headings
+        taken = sum(heights[row] for row in range(start, end)) + (start > 1) * heights[4]
+        for across, down in ((595.3, 841.9), (612.0, 792.0)):
+            assert taken * frame.paper.scale / 100 <= down - 2 * 0.6 * 72
+            assert 99 * 7.0 * frame.paper.scale / 100 <= across - 2 * 0.25 * 72
+    assert frame.paper.scale >= 73
 
 
 def empty(lesson: Lesson) -> Workbook:

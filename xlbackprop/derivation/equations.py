@@ -98,12 +98,12 @@ def _order(definition: Definition) -> Iterator[Quantity]:
         return
     turn = _turn(definition)
     following = apply(Builtin.REMAINDER, Old(turn.name), samples) + 1
+    words = f"which of the {samples} samples this is"
     if definition.order == "shuffled":
         yield Quantity(TURN, Role.ORDER, "the place of the sample in the epoch", following)
-        words = "the number of the sample on the sheet Data, in shuffled order"
-        yield Quantity(SAMPLE, Role.ORDER, words, Entry(Listed(ORDER), Symbol(ITERATION) + 1))
+        yield Quantity(SAMPLE, Role.ORDER, f"{words}, in shuffled order", Entry(Listed(ORDER), Symbol(ITERATION) + 1))
     else:
-        yield Quantity(SAMPLE, Role.ORDER, "the number of the sample on the sheet Data", following)
+        yield Quantity(SAMPLE, Role.ORDER, words, following)
     words = "the epoch: how often the whole data set has been begun"
     yield Quantity(EPOCH, Role.ORDER, words, conditional(turn, 2, Old(EPOCH) + 1, Old(EPOCH)))
     if batch > 1:

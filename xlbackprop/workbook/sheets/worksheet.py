@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -23,8 +24,10 @@ _WIDTHS = {"A": 10.0, "B": 30.0, "C": 46.0, "D": 13.0}
 _LETTER_WIDTH, _WIDEST_SYMBOL = 1.1, 20.0
 """Of a symbol, in the characters of its column, which takes from the room beside it."""
 _HEADER_ROW = 4
-_ROOM = 50.0
-"""Points, to calculate in."""
+_ROOM, _GIVEN_HEIGHT = 50.0, 17.0
+"""Points, to calculate in, and of a number that is given."""
+_SCALE, _PAGE_HEIGHT = 80, 870.0
+"""Percent, at which the columns fit a portrait page of A4 and of Letter in every font, and the points that then do."""
 _BOX = Look(theme.CALCULATION, align="left", indent=1, wrap=True)
 _ANSWER = Look(theme.RESULT, align="center")
 _TITLE_WIDTH = 1.6
@@ -120,23 +123,27 @@ def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
     heads = ("symbol", "what it is", "how" if solved else "room to calculate", "result")
     for letter, text in zip(_WIDTHS, heads, strict=True):
         page.text(f"{letter}{_HEADER_ROW}", text, Look(theme.LABEL, Role.TARGET))
-    row = _HEADER_ROW
+    row, beginnings = _HEADER_ROW, list[int]()
 
     def line(name: str, role: Role, sentence: str, look: Look) -> None:
         nonlocal row
         row += 1
+        if row > beginnings[-1] + 1:  # else the page would begin between a heading and what it heads
+            beginnings.append(row)
         page.typeset(f"A{row}", typesetter.set(name), Look(theme.SYMBOL, role))
         page.typeset(f"B{row}", typesetter.set(sentence), look)
 
     def heading(text: str) -> None:
         nonlocal row
         row += 1
+        beginnings.append(row)
         page.section(row, tuple(_WIDTHS), text)
 
     heading(GIVEN)
     for given in givens(lesson.derivation):
         line(given.label, given.role, given.sentence, theme.PROSE)
         page.text(f"D{row}", short(now.value(given.symbol)), _ANSWER)
+        page.height(row, _GIVEN_HEIGHT)
     for text, listed in written.items():
         heading(text)
         for task in listed:
@@ -151,5 +158,16 @@ def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
             page.heights(row, max(lines))
             if task.is_asked and not solved:
                 page.height(row, max(_ROOM, max(lines) * 15.0 + 5.0))
-    page.print_setup(lesson.definition.title, f"A1:D{row}", f"{_HEADER_ROW}:{_HEADER_ROW}", landscape=False)
+    rows = f"{_HEADER_ROW}:{_HEADER_ROW}"
+    page.print_setup(lesson.definition.title, f"A1:D{row}", rows, landscape=False).scale = _SCALE
+    page.frame.breaks += _page_beginnings(page, [*beginnings, row + 1])
     return page
+
+
+def _page_beginnings(page: Page, beginnings: Sequence[int]) -> Iterator[int]:
+    """Those of the rows with which a page may begin with which one does, under the header once more."""
+    top, header = 0.0, page.top(_HEADER_ROW + 1) - page.top(_HEADER_ROW)
+    for row, following in pairwise(beginnings):
+        if page.top(following) - top > _PAGE_HEIGHT:
+            yield row
+            top = page.top(row) - header
