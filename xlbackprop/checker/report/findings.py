@@ -76,7 +76,11 @@ class Note(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """Everything about one file."""
+    """Everything about one file, as `check` gives it.
+
+    Its fields are those that `--json` prints, which `docs/check.md` describes; cells are A1 addresses or ranges without
+    dollar signs, values plain numbers without units.
+    """
 
     file: str
     status: Status
