@@ -19,6 +19,7 @@ from tests.test_architecture import MODULES, ROOMS
 from tests.test_check import SLIPS
 from xlbackprop import Report, load, train
 from xlbackprop.checker.report.findings import EXIT_CODES
+from xlbackprop.network import ACTIVATIONS, LOSSES, SOFTMAX
 from xlbackprop.walkthrough.size import fit
 
 PROJECT = Path(__file__).parent.parent
@@ -95,6 +96,15 @@ def test_the_map_of_the_document_is_one(tmp_path: Path) -> None:
     assert len(columns) > 5
     report = check(handmade.write(tmp_path / "theirs.xlsx"), map_file=tmp_path / "map.toml")
     assert report.status == "ok", report.message
+
+
+def test_the_document_names_every_activation_and_loss() -> None:
+    about, told = CHECK.partition("## Exit codes")[0], CHECK.partition("## The map")[2]
+    for name in (*ACTIVATIONS, SOFTMAX):
+        assert re.search(rf"\b{name}\b", about), name
+        assert re.search(rf"\b{name}\b", told), name
+    for name in LOSSES:
+        assert name in told
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -176,6 +176,7 @@ def test_title_and_language_of_the_document(tmp_path: Path) -> None:
     assert (properties.title, properties.language) == (load("mazur").title, "en")
 
 
+@pytest.mark.usefixtures("as_handed_out")
 def test_a_workbook_with_all_sheets_is_small(tmp_path: Path) -> None:
     assert build(load("mazur", iterations=100), tmp_path / "book.xlsx").stat().st_size < 1_000_000
     with zipfile.ZipFile(tmp_path / "book.xlsx") as book:
