@@ -109,16 +109,17 @@ def put_diagram(page: Page, picture: Diagram, table: Table, trace: Trace, row: i
         look = Look(theme.HEADING, align=title.align, indent=int(title.align == "left"))
         page.text(address(row, title.column), title.text, look)
     has_formats = len(picture.nodes) <= _MOST_NODE_FORMATS
+    style = theme.NODE if page.title == WALKTHROUGH else theme.PRINTED_NODE
     for node in picture.nodes:
         place, role = address(node.row, node.column), table.derivation[node.name].role
         cell = table.cell(node.name) if page.title == WALKTHROUGH else table.reference(node.name)
         value = float(trace[node.name][0])
         if has_formats:
-            look = Look(theme.NODE, role, number_format=_node_format(node.name))
+            look = Look(style, role, number_format=_node_format(node.name))
             page.formula(place, few_decimals_formula(cell), few_decimals(value), look)
         else:
             label = f"{short_label(node.name)} = "
-            page.formula(place, f'"{label}"&{short_formula(cell)}', label + short(value), Look(theme.NODE, role))
+            page.formula(place, f'"{label}"&{short_formula(cell)}', label + short(value), Look(style, role))
     for arrow in picture.arrows:
         put_arrow(page, arrow, table)
 

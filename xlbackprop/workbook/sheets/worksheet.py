@@ -88,7 +88,7 @@ def _network(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
         text = f"{short_label(node.name)} = "
         if solved or node.name in given:
             text += short(values[node.name], _DIGITS_IN_A_NODE)
-        look = Look(theme.NODE, lesson.derivation[node.name].role)
+        look = Look(theme.PRINTED_NODE, lesson.derivation[node.name].role)
         page.text(f"{column_letter(node.column)}{node.row}", text, look)
     for arrow in paper.diagram.arrows:
         put_arrow(page, arrow, lesson.table)

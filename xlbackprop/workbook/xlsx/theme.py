@@ -77,6 +77,7 @@ MATHEMATICS = "Mathematics cell"
 LABEL = "Label cell"
 SYMBOL = "Symbol cell"
 NODE = "Node cell"
+PRINTED_NODE = "Printed node cell"
 INPUT = "Input cell"
 CALCULATION = "Calculation cell"
 RESULT = "Result cell"
@@ -123,7 +124,8 @@ KINDS: Mapping[str, CellLook] = {
     NOTE: CellLook(Font(10, INK, italic=True)),
     LABEL: CellLook(Font(11, PAPER, bold=True), alignment=_CENTRED),
     SYMBOL: CellLook(Font(12, PAPER, bold=True), border=boxed(("thin", PAPER)), alignment=_CENTRED),
-    NODE: CellLook(Font(11, INK, bold=True), alignment=_SHRUNK),
+    NODE: CellLook(Font(10, INK, bold=True), alignment=_SHRUNK),
+    PRINTED_NODE: CellLook(Font(11, INK, bold=True), alignment=_SHRUNK),
     INPUT: CellLook(
         Font(11, CHANGEABLE, bold=True),
         solid("FFFBE0"),
@@ -158,8 +160,8 @@ def cell_look(look: Look, *, quoted: bool = False) -> CellLook:
     if look.role is not None:
         shade = SHADES[look.role]
         whole = replace(whole, fill=solid(shade.dark if look.style in (LABEL, SYMBOL) else shade.light))
-        if look.style == NODE:
-            whole = replace(whole, border=boxed(("medium", shade.dark)), font=Font(11, shade.dark, bold=True))
+        if look.style in (NODE, PRINTED_NODE):
+            whole = replace(whole, border=boxed(("medium", shade.dark)), font=replace(whole.font, colour=shade.dark))
     return whole
 
 
