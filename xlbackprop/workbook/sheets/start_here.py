@@ -19,9 +19,7 @@ _WHAT = (
     "A small neural network learns here, with every number in the open. All but a few of them are formulas: change "
     "one in bold blue, and the table, the diagram, the sentences and the charts follow."
 )
-_TITLES = max(12.5, 0.8 * max(len(sheet.title) for sheet in SHEETS))
-"""Characters: room for every sheet's title in a wide font."""
-_WIDTHS = {"A": _TITLES, "B": 59.5, "C": 1.5, "D": 9.5, "E": 64.0}
+_WIDTHS = {"A": 12.5, "B": 59.5, "C": 1.5, "D": 9.5, "E": 64.0}
 """Characters."""
 
 _ROW_HEIGHT = 17
