@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import unescape
 
+import openpyxl
 import pytest
 from openpyxl import Workbook
 from openpyxl.utils import range_boundaries
@@ -16,6 +17,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from tests import judges
 from tests.books import TemplateBook, build, opened
 from tests.cases import thorough_but
+from tests.networks import named
 from tests.sheets import assert_seen_at_once, width_of
 from xlbackprop import load, train
 from xlbackprop.network import short_label
@@ -82,6 +84,15 @@ def cuts(sheet: Worksheet) -> Iterator[int]:
 
 def test_all_print_can_be_read(template_book: TemplateBook) -> None:
     for sheet in template_book.values:
+        if sheet.sheet_state == "visible":
+            assert min(sizes(sheet)) >= LEAST, sheet.title
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("network", ["2-5-3", "2-2-2-2-2-2"])
+def test_print_of_larger_networks_can_be_read(network: str, tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(build(named(network, 3), tmp_path / "book.xlsx"))
+    for sheet in book:
         if sheet.sheet_state == "visible":
             assert min(sizes(sheet)) >= LEAST, sheet.title
 

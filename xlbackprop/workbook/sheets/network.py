@@ -143,8 +143,8 @@ class Layout(Struct, frozen=True, dict=True):
 
     @property
     def cuts(self) -> list[int]:
-        """The columns of layers with which another page of paper may begin, right of all texts."""
-        starts = (gap.column + 2 for gap in self.picture.gaps)
+        """The columns of cards with which another page of paper may begin, right of all texts."""
+        starts = sorted({line.column + 1 for line in self.picture.lines})
         return [start for start in starts if sum(self.widths[column] for column in range(1, start)) >= _TEXT_WIDTH]
 
     def number_column(self, characters: int) -> int:
