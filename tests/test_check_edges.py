@@ -373,22 +373,34 @@ def test_labels_that_are_read_as_another_network_accuse_nothing(case: str, tmp_p
 
 
 ADAM = "[w#-]-$G$31*([m#]/(1-0.9^[k]))/(SQRT([s#]/(1-0.999^[k]))+0.00000001)"
+MAXIMUM = "[w#-]-$G$31*[m#]/(SQRT(MAX([s#],[s#-]))+0.00000001)"
 OTHER_RULES: Mapping[str, Callable[[str], str]] = {
-    "Adam": lambda number: ADAM.replace("#", number),
+    "AMSGrad": lambda number: MAXIMUM.replace("#", number),
     "a decay of the wrong sign": lambda number: f"[w{number}-]-$G$31*([∂E/∂w{number}-]-0.01*[w{number}-])",
 }
+
+
+def _carrying(path: Path, update: Callable[[str], str]) -> Report:
+    """The report on a class table whose updates carry on the gradients and their squares."""
+    numbers = [name[1:] for name in WEIGHTS]
+    columns = [*handmade.CLASSIC, "k", *(f"{kind}{number}" for number in numbers for kind in "ms")]
+    formulas = {f"w{number}": update(number) for number in numbers} | {"k": "[k-]+1"}
+    formulas |= {f"m{number}": f"0.9*[m{number}-]+0.1*[∂E/∂w{number}-]" for number in numbers}
+    formulas |= {f"s{number}": f"0.999*[s{number}-]+0.001*[∂E/∂w{number}-]^2" for number in numbers}
+    starts: handmade.Changes = {(name, FIRST): 0.0 for name in columns if name[0] in "kms"}
+    return check(handmade.write(path, starts, columns=columns, formulas=formulas, rows=ROWS))
+
+
+@pytest.mark.thorough
+def test_updates_by_a_rule_that_is_known_are_right_under_labels(tmp_path: Path) -> None:
+    report = _carrying(tmp_path / "adam.xlsx", lambda number: ADAM.replace("#", number))
+    assert (report.status, report.findings) == ("ok", ())
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("rule", OTHER_RULES)
 def test_updates_by_a_rule_that_is_not_known_are_not_judged_by_their_labels(rule: str, tmp_path: Path) -> None:
-    numbers = [name[1:] for name in WEIGHTS]
-    columns = [*handmade.CLASSIC, "k", *(f"{kind}{number}" for number in numbers for kind in "ms")]
-    formulas = {f"w{number}": OTHER_RULES[rule](number) for number in numbers} | {"k": "[k-]+1"}
-    formulas |= {f"m{number}": f"0.9*[m{number}-]+0.1*[∂E/∂w{number}-]" for number in numbers}
-    formulas |= {f"s{number}": f"0.999*[s{number}-]+0.001*[∂E/∂w{number}-]^2" for number in numbers}
-    starts: handmade.Changes = {(name, FIRST): 0.0 for name in columns if name[0] in "kms"}
-    report = check(handmade.write(tmp_path / "rule.xlsx", starts, columns=columns, formulas=formulas, rows=ROWS))
+    report = _carrying(tmp_path / "rule.xlsx", OTHER_RULES[rule])
     assert (report.status, report.findings) == ("not_recognised", ())
     assert "8 parameters updated by another rule than plain gradient descent" in report.message
 

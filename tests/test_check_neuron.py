@@ -66,6 +66,10 @@ RIGHT: Mapping[str, Mapping[str, str]] = {
     "decayed": {name: f"{NEURON[name]}-$G$31*$I$31*[{name}-]" for name in "wu"},
     "a typed decay": {name: f"{NEURON[name]}-$G$31*0.01*[{name}-]" for name in "wu"},
     "a bias with its own rate": {"b": "[b-]-$I$31*[d-]"},
+    "a bias with its own rate, the sum in the unit": {"b": "[b-]-$I$31*[d-]", "p": "1/(1+EXP(-([w]*[x]+[u]*[y]+[b])))"},
+    "a rate made of several numbers": {name: NEURON[name].replace("$31", "$31*0.9^[r-]") for name in "wub"},
+    "a rate that is halved": {name: NEURON[name].replace("$G$31", "IF([r-]>0.1,$G$31,$G$31/2)") for name in "wub"},
+    "a share of each sample": {name: NEURON[name].replace("$31", "$31*[r-]") for name in "wub"},
     "a loss with decay": {
         "loss": "0.5*([t]-[p])^2+$I$31/2*([w]^2+[u]^2)",
         **{name: f"{NEURON[name]}-$G$31*$I$31*[{name}-]" for name in "wu"},
@@ -104,11 +108,43 @@ def test_a_slip_is_told_where_it_is_or_not_passed_over(slip: str, tmp_path: Path
     assert told(report) == wrong or not wrong, report.findings
 
 
+@pytest.mark.parametrize(("slope", "status"), [("1-[p]^2", "ok"), ("1-[p]", "not_recognised")])
+def test_a_choice_that_is_not_made_at_present_is_judged_too(slope: str, status: str, tmp_path: Path) -> None:
+    rules = {"p": "IF($I$31=1,TANH([z]),1/(1+EXP(-[z])))", "d": f"([p]-[t])*IF($I$31=1,{slope},[p]*(1-[p]))"}
+    report = report_on(tmp_path / "choice.xlsx", rules)
+    assert (report.status, report.findings) == (status, ())
+
+
+STOPPED: Mapping[str, Mapping[str, str]] = {
+    "a weight that stays where the loss is small": {
+        name: f"IF([loss-]<0.02,[{name}-],{NEURON[name]})" for name in "wub"
+    },
+    "a rate that is 0 where the loss is small": {
+        "e": "IF([loss]<0.02,0,$G$31)",
+        **{name: NEURON[name].replace("$G$31", "[e-]") for name in "wub"},
+    },
+    "a weight that goes down another loss": {
+        "z": f"{NEURON['z']}+[v]*[t]",
+        "v": "[v-]-$G$31*([p-]-1)*[p-]*(1-[p-])*[t-]",
+        "other": "0.5*([p]-1)^2",
+    },
+}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", STOPPED)
+def test_what_is_meant_otherwise_is_not_accused(kind: str, tmp_path: Path) -> None:
+    changes: Changes = {("v", FIRST): 0.2} if "v" in STOPPED[kind] else {}
+    assert not report_on(tmp_path / "other.xlsx", STOPPED[kind], changes).findings
+
+
 DECAYS: Mapping[str, Mapping[str, str]] = {
     "twice the decay of the loss": {
         "loss": "0.5*([t]-[p])^2+$I$31/2*([w]^2+[u]^2)",
         **{name: f"{NEURON[name]}-$G$31*2*$I$31*[{name}-]" for name in "wu"},
     },
+    "half of the weight": {name: f"{NEURON[name]}-0.5*[{name}-]" for name in "wub"},
+    "half of the weight as a factor": {name: NEURON[name].replace(f"[{name}-]", f"0.5*[{name}-]", 1) for name in "wub"},
     "the weight itself": {name: f"{NEURON[name]}-$G$31*[{name}-]" for name in "wu"},
 }
 
@@ -116,6 +152,12 @@ DECAYS: Mapping[str, Mapping[str, str]] = {
 @pytest.mark.parametrize("kind", DECAYS)
 def test_what_no_decay_is_meant_by_is_no_decay(kind: str, tmp_path: Path) -> None:
     assert report_on(tmp_path / "decay.xlsx", DECAYS[kind]).status != "ok"
+
+
+@pytest.mark.parametrize("kind", ["half of the weight", "half of the weight as a factor"])
+def test_a_large_decay_is_a_doubt_and_no_mistake(kind: str, tmp_path: Path) -> None:
+    report = report_on(tmp_path / "decay.xlsx", DECAYS[kind])
+    assert (report.status, report.findings) == ("not_recognised", ())
 
 
 def test_a_function_s_wrong_derivative_is_no_decay(tmp_path: Path) -> None:

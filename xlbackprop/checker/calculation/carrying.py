@@ -6,15 +6,18 @@ from collections import Counter
 from collections.abc import Container, Iterator
 
 import numpy as np
+from msgspec import Struct
 
 from xlbackprop.checker.calculation.graph import TEXT, skeleton
 from xlbackprop.checker.calculation.judgement import as_before
-from xlbackprop.checker.calculation.model import Descent, Mistake, Model
-from xlbackprop.checker.calculation.names import named
+from xlbackprop.checker.calculation.model import Descent, Flags, Mistake, Model
+from xlbackprop.checker.calculation.names import cells_of_sheets, named
 from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.repair import rewritten
 from xlbackprop.checker.calculation.states import State
+from xlbackprop.checker.calculation.step import alike, slopes_of
 from xlbackprop.checker.calculation.threads import Neighbours
+from xlbackprop.engine import Array
 
 _SAME = 1e-9
 
@@ -29,7 +32,7 @@ def carrying_mistakes(model: Model, descents: list[Descent], known: Container[in
     """
     if not model.states:
         return
-    found = [*_crossed(model), *_other_shares(model)]
+    found = [*_crossed(model), *_other_shares(model), *_not_ahead(model)]
     yield from found
     mistaken = {mistake.node for mistake in found}
     evaluation = model.evaluation
@@ -45,7 +48,84 @@ def carrying_mistakes(model: Model, descents: list[Descent], known: Container[in
                 if any(one in known or one in mistaken for one in (node, *model.graph.operands(node).tolist())):
                     continue
                 words = "does not use what the other parameters carry from step to step"
-                yield Mistake(node, "missing_term", words, "")
+                lacking, formula = _lacking(model, node, targets[uses].tolist(), carrying)
+                yield Mistake(lacking, "missing_term", words, formula)
+
+
+class _LookingAhead(Struct, frozen=True):
+    """A cell that goes on from a parameter along what is carried, as Nesterov's momentum does."""
+
+    node: int
+    state: State
+    parameter: int
+    """The one that this state changes; 0 where there is none."""
+    is_right: bool
+    """Whether it goes on by as much as the parameter will by the part of the state that is kept."""
+
+
+def _looking_ahead(model: Model) -> list[_LookingAhead]:
+    graph, updated = model.graph, set(model.targets.tolist())
+    found = []
+    for state in model.states:
+        parameter = next((one for one in graph.readers(state.before).tolist() if one in updated), 0)
+        for node, _ in state.ahead:
+            slopes, is_right = _slopes(model, node), False
+            if parameter in slopes:
+                wanted = _slopes(model, state.node)[state.stand_in] * _slopes(model, parameter)[state.before]
+                is_right = bool((slopes[parameter] == 1).all() and alike(slopes[state.stand_in], wanted))
+            found.append(_LookingAhead(node, state, parameter, is_right))
+    return found
+
+
+def carrying_doubts(model: Model) -> Iterator[str]:
+    """What looks ahead otherwise than by the share that is kept, in most of the cells that do, in words."""
+    found = _looking_ahead(model)
+    wrong = [one.node for one in found if not one.is_right]
+    if 2 * len(wrong) > len(found):
+        cells = cells_of_sheets(model.graph.positions[node] for node in wrong)
+        yield f"{cells} looks ahead by another share of what is carried than is kept"
+    used = {one.state for one in found if model.feeds[one.node]}
+    idle = [state.before for state in model.states if state not in used and model.feeds[state.node]]
+    if found and idle:
+        yield f"nothing looks ahead along {cells_of_sheets(model.graph.positions[node] for node in idle)}"
+
+
+def _not_ahead(model: Model) -> Iterator[Mistake]:
+    graph, found = model.graph, _looking_ahead(model)
+    right = [one for one in found if one.is_right]
+    for one in found if 2 * len(right) >= len(found) else ():
+        if not one.is_right:
+            sheet, row, column = graph.positions[one.node]
+            places = {other.node: graph.positions[other.node] for other in right}
+            like = min(right, key=lambda it: abs(places[it.node][1] - row) + abs(places[it.node][2] - column))
+            kind, operands = graph.kind(like.node), graph.operands(like.node).tolist()
+            assert kind is not None
+            own = {like.parameter: one.parameter, like.state.stand_in: one.state.before}
+            slots = {n: own[operands[at.start]] for n, at in enumerate(kind.program.slots) if operands[at.start] in own}
+            text = rewritten(graph, like.node, kind.program.tree, slots)
+            words = f"does not look ahead by the share of {named(graph, one.state.before, sheet)} that is kept"
+            is_own = one.parameter in graph.operands(one.node)
+            yield Mistake(one.node, "wrong_formula", words, text if is_own else "")
+
+
+def _slopes(model: Model, node: int) -> dict[int, Array]:
+    kind, operands = model.graph.kind(node), model.graph.operands(node)
+    assert kind is not None
+    return slopes_of(kind.program, operands, model.evaluation.seen[operands])
+
+
+def _lacking(model: Model, node: int, others: list[int], carrying: Flags) -> tuple[int, str]:
+    """The cell of an update in which those beside it that are built alike use what is carried, and how they do."""
+    graph = model.graph
+    lines = {graph.positions[node][axis] for axis in (1, 2)}
+    for other in others:
+        if lines.isdisjoint(graph.positions[other][1:]) or skeleton(graph, other) != skeleton(graph, node):
+            continue
+        for own, usual in zip(graph.operands(node).tolist(), graph.operands(other).tolist(), strict=True):
+            formula = graph.formulas[usual]
+            if carrying[usual] and not carrying[own] and graph.is_formula(own) and formula is not None:
+                return own, "=" + formula.written(*graph.positions[own][1:])
+    return node, ""
 
 
 def _crossed(model: Model) -> Iterator[Mistake]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -84,6 +85,16 @@ class Evaluation:
             kept = ~self.is_cut[cells]
             self.seen[cells[kept]] = values[kept]
             self._tapes.append(_Tape(cells, nodes, kind.program, root, leaves))
+
+    def with_numbers(self, graph: Graph, numbers: Array) -> Evaluation:
+        """The same with more given numbers, which no formula reads, in a graph that has them."""
+        changed = copy.copy(self)
+        changed.graph = graph
+        nothing = np.zeros(len(numbers), dtype=np.int64)
+        changed.is_cut = np.append(self.is_cut, nothing.astype(np.bool_))
+        changed.order = Order(self.order.batches, np.append(self.order.level, nothing))
+        changed.seen, changed.results = (np.vstack([rows, numbers]) for rows in (self.seen, self.results))
+        return changed
 
     @cached_property
     def _tape_of(self) -> Identities:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
-from itertools import combinations
+from itertools import combinations, permutations, product
 
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
+from xlbackprop.checker.calculation.graph import TEXT, Graph, Kind, skeleton
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
-from xlbackprop.checker.calculation.names import named, place
+from xlbackprop.checker.calculation.names import cells_of_sheets, named, place
 from xlbackprop.checker.calculation.program import Identities, Program
-from xlbackprop.checker.calculation.repair import repair, rewritten
+from xlbackprop.checker.calculation.repair import range_text, repair, rewritten
 from xlbackprop.checker.calculation.step import (
     Step,
     TooWideError,
@@ -25,16 +25,17 @@ from xlbackprop.checker.calculation.step import (
     slopes_of,
 )
 from xlbackprop.checker.calculation.threads import Neighbours, is_in_a_step
-from xlbackprop.checker.file.formula import Node, leaves
+from xlbackprop.checker.file.formula import Node, leaves, parts, with_parts
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.engine import Array
-from xlbackprop.ground.grid import address
 
 _NUMBERS_A_CELL = 1_000
 """Calculating a cell of a step anew, with its derivatives, takes as long as comparing so many numbers."""
 _FEWEST_IN_RANGE = 2
 _MOST_FACTORS = 12
 """Cells, the nearest first, that an update may multiply and the sum should."""
+_TERM = 1_000
+"""The slot of a term that is no operand yet."""
 _MOST_OF_A_LINE = 0.75
 """Cells with one formula that make another one in their row or column a stranger."""
 
@@ -107,10 +108,9 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
     graph, forward = model.graph, [node for node in step.forward if node in set(step.nodes)]
     fellows = [node for node in step.nodes if not model.evaluation.is_cut[node]]
     for node in dict.fromkeys([*forward, *step.nodes]):
-        text = _usual(graph, node)
-        known = graph.read(text, node) if text else None
-        if known is not None:
-            yield Change(node, *known, text, "")
+        for change in _changed_to(graph, step.nodes, node, _usual(graph, node), "wrong_cell", ""):
+            others = tuple(one for one in change.others if one.text == _usual(graph, one.node))
+            yield replace(change, others=others)
     for node in step.nodes if not step.loss else ():
         text = _usual(graph, node)
         known = graph.read(text, node) if text and _is_in_line(graph, node, descent.loss.cells) else None
@@ -161,17 +161,25 @@ def _with_term(model: Model, forward: list[int], unused: Mapping[int, int]) -> I
             sheet = graph.positions[node][0]
             kind, own = graph.kind(node), set(graph.operands(node).tolist())
             assert kind is not None
-            whole = rewritten(graph, node, kind.program.tree, {})
             terms = [place(graph, parameter, sheet)]
             terms += [
                 f"{terms[0]}*{place(graph, other, sheet)}"
                 for other in factors
                 if other > TEXT and other not in parameters and other not in own
             ]
-            for term in terms:
-                yield from _changed_to(
-                    graph, forward, node, f"{whole}+{term}", "missing_term", f"lacks the term {term}"
-                )
+            for term, tree in product(terms, _with_one_more(kind.program.tree)):
+                text = rewritten(graph, node, tree, {}, {_TERM: term})
+                yield from _changed_to(graph, forward, node, text, "missing_term", f"lacks the term {term}")
+
+
+def _with_one_more(tree: Node, is_whole: bool = True) -> Iterator[Node]:
+    """A formula with the slot of one more term: of the whole, or of a sum in it."""
+    if is_whole or tree[0] == "+":
+        yield ("+", tree, ("slot", _TERM))
+    inner = parts(tree)
+    for number, part in enumerate(inner):
+        for changed in _with_one_more(part, False):
+            yield with_parts(tree, (*inner[:number], changed, *inner[number + 1 :]))
 
 
 def _like_sibling(graph: Graph, forward: list[int]) -> Iterator[Change]:
@@ -190,8 +198,10 @@ def _like_sibling(graph: Graph, forward: list[int]) -> Iterator[Change]:
             like = graph.kind(other)
             assert like is not None
             slots = [(slot.size, slot.is_range) for slot in like.program.slots]
-            if slots != [(slot.size, slot.is_range) for slot in kind.program.slots]:
-                continue
+            if slots != [(slot.size, slot.is_range) for slot in kind.program.slots] or ("n", 0.0) in leaves(
+                kind.program.tree
+            ):
+                continue  # what is multiplied by 0 is left out on purpose
             text = rewritten(graph, node, like.program.tree, {})
             words = f"is built otherwise than {named(graph, other, graph.positions[node][0])}"
             yield from _changed_to(graph, forward, node, text, "wrong_formula", words)
@@ -262,14 +272,14 @@ def _with_other_ends(graph: Graph, forward: list[int]) -> Iterator[Change]:
                     mistake, words = "missing_term", f"leaves out {named(graph, beyond)}"
                 else:
                     continue
-                shown = f"{address(*min(ends)[1:])}:{address(*max(ends)[1:])}"
+                shown = range_text(graph, node, number, (min(ends)[1:], max(ends)[1:]))
                 text = rewritten(graph, node, kind.program.tree, {}, {number: shown})
                 yield from _changed_to(graph, forward, node, text, mistake, words)
 
 
 def _changed_to(graph: Graph, forward: list[int], node: int, text: str, kind: str, words: str) -> Iterator[Change]:
     """A cell with another formula, where that can be read."""
-    known = graph.read(text, node)
+    known = graph.read(text, node) if text else None
     if known is not None:
         change = Change(node, *known, text, words, kind)
         yield replace(change, others=tuple(_same(graph, forward, change)))
@@ -354,6 +364,54 @@ def strangers(model: Model, known_mistakes: Container[int]) -> Iterator[Mistake]
         if is_step and not bool(alike(model.evaluation.seen[node], right)):
             words = "differs from the formula of the same cell in the steps before"
             yield Mistake(node, "wrong_formula", words, text, is_forward=True)
+
+
+def shifted_units(model: Model, found: Iterable[Descent]) -> Iterator[str]:
+    """The units whose function is that of most others, with a number added to what it is applied to, in words.
+
+    Its derivative may be right all the same.
+    """
+    graph, sums = model.graph, np.linspace(-2.0, 2.0, 9)
+    units: dict[tuple[object, ...], list[Kind]] = defaultdict(list)
+    for kind in graph.kinds:
+        is_forward = any(np.nan_to_num(descent.adjoint[kind.cells]).any() for descent in found)
+        if is_forward and kind.program.width == 1 and kind.formula.functions:
+            units[graph.positions[int(kind.cells[0])][0], kind.formula.functions].append(kind)
+    for usual, odd in (pair for kinds in units.values() for pair in permutations(kinds, 2)):
+        _, down, across = model.threads.usual_moves.get(graph.positions[int(odd.cells[0])][0], (0, 0, 0))
+        lines = [{graph.positions[node][2 if down else 1] for node in kind.cells.tolist()} for kind in (usual, odd)]
+        typed = [leaf[1] for leaf in leaves(odd.program.tree) if leaf[0] == "n"] if down or across else []
+        shifts = [sums + sign * number for number in typed for sign in (1, -1) if number]
+        value = odd.program.value(sums[None, None])
+        if len(lines[0]) > len(lines[1]) and any(
+            np.allclose(usual.program.value(x[None, None]), value) for x in shifts
+        ):
+            cells = cells_of_sheets(graph.positions[node] for node in odd.cells.tolist())
+            yield f"{cells} has the function of other units, moved by a number"
+
+
+def odd_choices(model: Model) -> Iterator[Mistake]:
+    """Cells that choose a number by the step before, where those in their line that are built alike do by their own."""
+    graph, steps = model.graph, Neighbours(model.graph, model.threads.usual_moves)
+    lines: dict[tuple[object, ...], dict[int, tuple[int, int]]] = defaultdict(dict)
+    for kind in graph.kinds:
+        chosen = [(number, slot.start) for number, slot in enumerate(kind.program.slots) if slot.selects]
+        for node in kind.cells.tolist() if len(chosen) == 1 else ():
+            sheet, row, column = graph.positions[node]
+            _, down, across = model.threads.usual_moves.get(sheet, (0, 0, 0))
+            if (down or across) and not model.depends[node] and model.depends[graph.readers(node)].any():
+                ((number, start),) = chosen
+                line = (sheet, row if down else column, kind.program.build)
+                lines[line][node] = number, int(graph.operands(node)[start])
+    for cells in lines.values():
+        (usual, count), *_ = Counter(cell for _, cell in cells.values()).most_common(1)
+        for node, (number, cell) in cells.items() if 1 < count == len(cells) - 1 else ():
+            node_kind = graph.kind(node)
+            if node_kind is not None and cell == steps.before(usual):
+                sheet = graph.positions[node][0]
+                words = f"is chosen by {named(graph, cell, sheet)} where {named(graph, usual, sheet)} belongs"
+                text = rewritten(graph, node, node_kind.program.tree, {number: usual})
+                yield Mistake(node, "wrong_cell", words, text, is_forward=True)
 
 
 def _is_in_line(graph: Graph, node: int, others: Iterable[int]) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import count, islice, takewhile
 from types import MappingProxyType
@@ -100,7 +101,8 @@ class Graph:
         self.numbers = np.array(numbers)
         """The typed or stored numbers."""
         self.formulas = formulas
-        self.size = len(formulas)
+        self.size = self.cells = len(formulas)
+        """Of the nodes, those after the cells are numbers that no cell holds."""
         self.kinds: list[Kind] = []
         self.problems: dict[int, str] = {}
         """Formula cells that cannot be followed, and why."""
@@ -149,11 +151,11 @@ class Graph:
         sheet, row, column = self.positions[node]
         return self.book.by_name[sheet].cells[row, column]
 
-    def link(self, node: int) -> int:
-        """The cell that a cell only repeats, through any number of steps; itself where it does not."""
+    def link(self, node: int, stop: Container[int] = ()) -> int:
+        """The cell that a cell only repeats, through any number of steps, or one of some; itself where it does not."""
         for _ in range(100):
             formula = self.formulas[node]
-            if formula is None or formula.tree != ("ref", 0):
+            if formula is None or formula.tree != ("ref", 0) or node in stop:
                 break
             operands = self.operands(node)
             if len(operands) != 1 or operands[0] < _FIRST:
@@ -256,6 +258,29 @@ class Graph:
             return ""
         (_, *here), (_, *there) = self.positions[start], self.positions[end]
         return "=" + self._reader.read(text.removeprefix("="), *here).written(*there)
+
+    def with_numbers(self, positions: Sequence[Position]) -> Graph:
+        """The same graph with more numbers, which no cell holds, each at the place of a cell."""
+        more, changed = len(positions), copy.copy(self)
+        changed.positions, changed.size = [*self.positions, *positions], self.size + more
+        changed.numbers = np.concatenate([self.numbers, np.zeros(more)])
+        changed.formulas = [*self.formulas, *[None] * more]
+        changed.kind_of = np.concatenate([self.kind_of, np.full(more, -1)])
+        changed.place_of = np.concatenate([self.place_of, np.zeros(more, dtype=np.int64)])
+        changed.forget_readers()
+        return changed
+
+    def with_kinds(self, kinds: list[Kind]) -> Graph:
+        """The same cells with other kinds of formulas."""
+        changed = copy.copy(self)
+        changed.kinds = kinds
+        changed.kind_of, changed.place_of = np.full(self.size, -1, dtype=np.int64), self.place_of.copy()
+        for number, kind in enumerate(kinds):
+            changed.kind_of[kind.cells] = number
+            changed.place_of[kind.cells] = np.arange(len(kind.cells))
+        changed._lines, changed._runs = None, {}
+        changed.forget_readers()
+        return changed
 
     def forget_readers(self) -> None:
         """Look up anew which formulas read which cells."""

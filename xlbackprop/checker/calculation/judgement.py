@@ -6,14 +6,18 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
+from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.forward import forward_mistake
 from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import named, place
+from xlbackprop.checker.calculation.program import Identities
+from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.repair import repair, rewritten
 from xlbackprop.checker.calculation.rules import rule_words
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated_from, is_descent
@@ -70,7 +74,7 @@ class _Diagnosis:
     def _unusual_operand(self) -> list[Mistake]:
         """The one cell that an update reads that is built otherwise than what right updates of its build read there."""
         graph, read = self.graph, self.graph.operands(self.target).tolist()
-        for other in self.model.targets[self.descent.members[self.descent.is_right]].tolist():
+        for other in self.model.targets[self._right].tolist():
             if skeleton(graph, other) != skeleton(graph, self.target):
                 continue
             pairs = zip(read, graph.operands(other).tolist(), strict=True)
@@ -83,13 +87,17 @@ class _Diagnosis:
 
     def _unusual_update(self, wanted: Array) -> Mistake | None:
         """What is wrong in an update that is built otherwise than all right ones, where built like them it is right."""
-        graph, right = self.graph, self.model.targets[self.descent.members[self.descent.is_right]]
+        graph, right = self.graph, self.model.targets[self._right]
         builds = {skeleton(graph, node) for node in right.tolist()}
         if not builds or skeleton(graph, self.target) in builds:
             return None
         mistake = self._mistake_in(self.target, wanted)
         known = graph.read(mistake.formula, self.target) if mistake.formula else None
         return mistake if known is not None and known[0].build in builds else None
+
+    @cached_property
+    def _right(self) -> Identities:
+        return self.descent.members[self.descent.is_right]
 
     @property
     def model_index(self) -> int:
@@ -120,10 +128,43 @@ class _Diagnosis:
                 inner = self._wrong_operand(node, wanted, self._pool)
                 if inner is not None:
                     return self._judged(*inner, depth + 1)
+            inner = self._needed_by_several(node, wanted)
+            if inner is not None:
+                return self._judged(*inner, depth + 1)
             several = self._wrong_operands(node, wanted) if not mistake.formula or self._adds_nonsense(node) else ()
             found = [mistake for one in several for mistake in self._judged(*one, depth + 1)]
             return found or [mistake]
         return [self._mistake_in(node, wanted)]
+
+    def _needed_by_several(self, node: int, wanted: Array) -> tuple[int, Array] | None:
+        """A cell that a formula reads, and what makes it right there and another wrong update of the step that is
+        calculated from it, too."""
+        step, forward = self.step, set(self.step.forward)
+        for operand, slope in step.slopes(node).items():
+            is_inner = (
+                operand in step.values and self.graph.is_formula(operand) and not self.model.evaluation.is_cut[operand]
+            )
+            is_shared = len(self.graph.readers(operand)) > 1
+            if operand in forward or not (is_inner and is_shared and self.model.depends[operand]):
+                continue
+            with np.errstate(all="ignore"):
+                needed = step.values[operand] + (wanted - step.values[node]) / slope
+            if np.allclose(needed, 0.0):
+                continue  # the loss leaves out what it belongs to
+            slots = np.flatnonzero(self.graph.operands(node) == operand).tolist()
+            if not bool(alike(step.replacing(node, slots, needed[None]), wanted)[0]):
+                continue
+            others = [
+                index
+                for index, member in enumerate(self.descent.members.tolist())
+                if index != self.index and (target := int(self.model.targets[member])) in step.updates
+                if operand in calculated_from(self.model, target)
+            ]
+            if others and all(
+                is_right_with(self.model, self.descent, index, {}, {operand: needed}) for index in others
+            ):
+                return operand, needed
+        return None
 
     def _adds_nonsense(self, node: int) -> bool:
         """Whether a formula reads several cells of one kind that are nothing that belongs in a backward pass."""
@@ -184,7 +225,7 @@ class _Diagnosis:
         """A cell that a formula reads, and the one of some numbers with which in it the formula would be right."""
         forward = set(self.step.forward)
         given = set(self.step.given)
-        parameters = set(self.model.parameters.tolist())
+        parameters = {*self.model.parameters.tolist(), *self.model.targets[self._right].tolist()}
         found: list[tuple[int, Array]] = []
         operands = self.graph.operands(node).tolist()
         program = self.step.program(node)
@@ -195,7 +236,7 @@ class _Diagnosis:
             is_rate = operand in self.model.rate_choices[self.model_index]
             if operand in given and (self.graph.is_formula(operand) or is_rate or self._is_read_ahead(operand)):
                 continue
-            if operands.count(operand) > 1 or operand not in self.step.values:
+            if operands.count(operand) > 1 or operand not in self.step.values or self._is_like_right(operand):
                 continue
             hits = np.flatnonzero(alike(self.step.replacing(node, [slot], pool), wanted))
             for index in hits.tolist():
@@ -205,6 +246,32 @@ class _Diagnosis:
                 break
         open_ = [one for one in found if not self._is_right_itself(node, *one)]
         return open_[0] if len({operand for operand, _ in open_}) == 1 else None
+
+    def _is_like_right(self, node: int) -> bool:
+        """Whether a cell is built, and holds its gradient, as one does that a right update of the step reads."""
+        return self._share_of_gradient(node, self.parameter) in self._shares_of_right
+
+    @cached_property
+    def _shares_of_right(self) -> set[tuple[str, float]]:
+        pairs = zip(self.model.targets[self._right].tolist(), self.model.parameters[self._right].tolist(), strict=True)
+        found = {
+            self._share_of_gradient(node, parameter)
+            for target, parameter in pairs
+            if target in self.step.updates
+            for node in calculated_from(self.model, target)
+            if node != target
+        }
+        return {share for share in found if share[0] and np.isfinite(share[1])}
+
+    def _share_of_gradient(self, node: int, parameter: int) -> tuple[str, float]:
+        """How a cell is built, and its multiple of the derivative by a parameter; nan where it is none."""
+        slope, value = self.step.adjoints.get(parameter), self.step.values.get(node)
+        if slope is None or value is None:
+            return "", np.nan
+        with np.errstate(all="ignore"):
+            factor = value / slope
+        is_steady = bool(alike(factor, np.full_like(factor, factor[0])))
+        return skeleton(self.graph, node), float(f"{factor[0]:.9g}") if is_steady else np.nan
 
     def _is_read_ahead(self, node: int) -> bool:
         """Whether the forward pass reads a number."""
@@ -240,7 +307,7 @@ class _Diagnosis:
     def _is_right_itself(self, node: int, operand: int, wanted: Array) -> bool:
         """Whether a cell is right as it is, so that the formula that reads it reads the wrong one."""
         others = [reader for reader in self.graph.readers(operand).tolist() if reader != node]
-        right = self.model.targets[self.descent.members[self.descent.is_right]]
+        right = self.model.targets[self._right]
         if not set(others).isdisjoint(right.tolist()):
             return True
         if not self._is_meant(self.step.values[operand]) or (not others and self.graph.link(operand) != operand):
@@ -248,14 +315,12 @@ class _Diagnosis:
         if any(bool(alike(self.step.values[other], wanted)) for other in self.step.nodes if other != node):
             return bool(others) or not self._is_filled(node)
         return any(
-            self._is_meant(self.step.values[reader])
-            for reader in others
-            if reader in self.step.values and self.graph.link(reader) != operand
+            operand in calculated_from(self.model, target) for target in right.tolist() if target in self.step.updates
         )
 
     def _is_filled(self, node: int) -> bool:
         """Whether a formula is filled from one beside it that is, or that gives something to, a right update."""
-        right = self.model.targets[self.descent.members[self.descent.is_right]].tolist()
+        right = self.model.targets[self._right].tolist()
         kind = self.graph.kind_of[node]
         return any(
             other != node and self.graph.kind_of[other] == kind
@@ -332,7 +397,8 @@ def mistakes(model: Model, descent: Descent, trials: Tries) -> list[Mistake]:
     known = np.isfinite(model.steps[descent.members, :FREE]) & np.isfinite(
         descent.adjoint[model.parameters[descent.members], :FREE]
     )
-    wrong = np.flatnonzero(~descent.is_right & known.any(axis=1)).tolist()
+    decided = decided_by_loss(model, descent)
+    wrong = np.flatnonzero(~descent.is_right & known.any(axis=1) & ~decided).tolist()
     mended: set[int] = set()
     tried: set[str] = set()
     for index in wrong:
@@ -357,14 +423,31 @@ def mistakes(model: Model, descent: Descent, trials: Tries) -> list[Mistake]:
     for signature in sorted(alike_, key=lambda signature: not moving[signature]):
         known_kinds = {int(graph.kind_of[node]) for node in found}
         first = int(model.targets[descent.members[alike_[signature][0]]])
-        if not moving[signature] and not known_kinds.isdisjoint(
+        is_explained = not moving[signature] and not known_kinds.isdisjoint(
             graph.kind_of[list(calculated_from(model, first))].tolist()
-        ):
-            continue  # where nothing reaches the loss, a formula that is wrong elsewhere explains enough
+        )  # where nothing reaches the loss, a formula that is wrong elsewhere explains enough
         for mistake in _shared_mistake(model, descent, alike_[signature]):
-            if moving[signature] or mistake.kind != "extra_term":  # the whole step is too much where no loss is reached
+            is_whole = not moving[signature] and mistake.kind == "extra_term"  # too much where no loss is reached
+            if not (is_whole or (is_explained and graph.kind_of[mistake.node] not in known_kinds)):
                 found.setdefault(mistake.node, mistake)
     return list(found.values())
+
+
+def decided_by_loss(model: Model, descent: Descent) -> npt.NDArray[np.bool_]:
+    """The updates that go by how large the loss is, as where training stops early: another one is another rule."""
+    if descent.loss.errors:
+        return np.zeros(len(descent.members), dtype=np.bool_)
+    loss = dependents(model.evaluation, np.array(descent.loss.cells))
+    chosen = [
+        kind.cells[loss[kind.operands[:, slot.start : slot.start + slot.size]].any(axis=1)]
+        for kind in model.graph.kinds
+        for slot in kind.program.slots
+        if slot.decides
+    ]
+    nodes = np.concatenate(chosen) if chosen else np.zeros(0, dtype=np.int64)
+    after = dependents(model.evaluation, nodes)
+    targets = model.targets[descent.members].tolist()
+    return np.array([after[[node, *model.graph.operands(node)]].any() for node in targets], dtype=np.bool_)
 
 
 def _worlds_with_effect(model: Model, descent: Descent, members: list[int]) -> Array:
@@ -404,15 +487,29 @@ def _shared_mistake(model: Model, descent: Descent, members: list[int]) -> Itera
             yield Mistake(node, mistake.kind, mistake.words, formula if is_mended else "", parameter)
 
 
-def is_right_with(model: Model, descent: Descent, index: int, formulas: Mapping[int, str]) -> bool:
-    """Whether an update descends its loss when some of the cells that it is calculated from have other formulas."""
+def is_right_with(
+    model: Model,
+    descent: Descent,
+    index: int,
+    formulas: Mapping[int, str],
+    given: Mapping[int, Array] = MappingProxyType({}),
+) -> bool:
+    """Whether an update descends its loss when some of the cells that it is calculated from have other formulas.
+
+    Args:
+        model: the calculation.
+        descent: what descends the loss.
+        index: the update, by its number in this.
+        formulas: the other formulas.
+        given: what some cells are instead.
+    """
     graph, seen = model.graph, model.evaluation.seen
     member = int(descent.members[index])
     target, parameter = int(model.targets[member]), int(model.parameters[member])
     between = calculated_from(model, target)
-    values: dict[int, Array] = {}
+    values = dict(given)
     level = model.evaluation.order.level
-    for node in sorted(between, key=lambda one: int(level[one])):
+    for node in sorted(between.keys() - given.keys(), key=lambda one: int(level[one])):
         if node in formulas:
             known = model.read(formulas[node], node)
         else:

@@ -39,6 +39,17 @@ class Loss(Struct, frozen=True):
         return Loss(tuple(self.cells[i] for i in kept), tuple(self.errors[i] for i in kept if self.errors))
 
 
+class Adaptive(Struct, frozen=True):
+    """What is known of updates by an adaptive rule, in whose place a model has plain ones."""
+
+    words: str
+    mistakes: tuple[Mistake, ...]
+    doubts: tuple[str, ...]
+    targets: frozenset[int]
+    proven: frozenset[int]
+    """The cells between right updates and their gradients, these updates among them."""
+
+
 class Model(Struct, eq=False):
     """A workbook's calculation, cut at its updates, in all worlds."""
 
@@ -58,6 +69,7 @@ class Model(Struct, eq=False):
     rate_choices: Identities
     """For each update the cells that may hold its learning rate, the first column for none."""
     states: tuple[State, ...] = ()
+    adaptive: Adaptive | None = None
 
     def read(self, text: str, node: int) -> tuple[Program, Identities] | None:
         """A formula as if it stood in a cell, as for the graph; a state reads what stands in for the one before it."""
@@ -90,6 +102,8 @@ class Descent(Struct, eq=False, dict=True):
     """The factor of each update; nan where it descends nothing."""
     is_decayed: bool
     """Whether the gradients have a share of the parameters added: weight decay."""
+    removed: float = 0.0
+    """The most of a parameter that it takes away in one step."""
 
     def of(self, places: npt.NDArray[np.intp]) -> Descent:
         """The same loss with some of its updates, by their places among these."""
@@ -104,6 +118,7 @@ class Descent(Struct, eq=False, dict=True):
             self.rates[places],
             self.factors[places],
             self.is_decayed,
+            self.removed,
         )
 
     @cached_property

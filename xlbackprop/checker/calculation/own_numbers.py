@@ -26,6 +26,8 @@ from xlbackprop.ground.grid import Coordinates
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 _ROUNDED_AWAY = 0.1
 """Relative; three decimals of a small gradient are less."""
+_NOTHING = 1e-14
+"""What is left of numbers that cancel; some programs take it for 0, as in a comparison with a threshold."""
 _BESIDE = ((1, 0), (0, 1))
 _HALVES = (0.5 + 1e-6, 0.5 - 1e-6)
 """What is added before the decimals are cut off: a number halfway between two goes either way."""
@@ -109,12 +111,14 @@ class _Numbers:
             self.seen[node] = value if isinstance(value, float) else np.nan
         self.seen[BLANK], self.seen[TEXT] = 0.0, np.nan
         self.problems = dict(graph.problems)
-        self.given: Array = np.full((graph.size, len(_HALVES)), np.nan)
+        self.given: Array = np.full((graph.size, len(_HALVES) + 1), np.nan)
         self._unrounded: Array = np.full(graph.size, np.nan)
         for kind in graph.kinds:
             operands = self.seen[kind.operands][:, :, None]
             try:
                 with np.errstate(all="ignore"):
+                    cleared = np.where(np.abs(operands) < _NOTHING, 0.0, operands)
+                    self.given[kind.cells, -1] = kind.program.value(cleared, kind.operands > TEXT)[:, 0]
                     for index, half in enumerate(_HALVES):
                         program = replace(kind.program, tree=_rounding(kind.program.tree, half))
                         self.given[kind.cells, index] = program.value(operands, kind.operands > TEXT)[:, 0]
@@ -220,7 +224,7 @@ class _Numbers:
     def typed_among_formulas(self, verdict: CalculationVerdict) -> Iterator[Position]:
         """Numbers between two cells with one formula that trainings are not calculated from."""
         graph, model = self.graph, verdict.model
-        for node in range(TEXT + 1, graph.size):
+        for node in range(TEXT + 1, graph.cells):
             if graph.is_formula(node) or model.depends[node] or model.feeds[node]:
                 continue
             above, below = next(_sides(graph.positions[node]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -162,6 +162,14 @@ def _evaluated(node: Node, leaves: list[Term]) -> Term:
             raise UnsupportedError(f"the function {node[1]}")
         return function([_evaluated(argument, leaves) for argument in node[2]])
     raise UnsupportedError("what is no number")
+
+
+def equalities(node: Node) -> Iterator[tuple[int, float]]:
+    """The slots that are compared with a number for being equal, each with it."""
+    if node[0] == "=" and (node[1][0], node[2][0]) == ("slot", "n"):
+        yield node[1][1], node[2][1]
+    for part in parts(node):
+        yield from equalities(part)
 
 
 def selecting_slots(node: Node) -> set[int]:

@@ -11,7 +11,10 @@ from xlbackprop.checker.calculation.graph import TEXT, Graph
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import named
 from xlbackprop.checker.calculation.repair import rewritten, slot_text
-from xlbackprop.checker.calculation.step import alike
+from xlbackprop.checker.file.formula import Node, parts
+
+_MOST_REMOVED = 0.3
+"""Of a parameter in one step; weight decays that people use take far less."""
 
 
 def rate_mistakes(model: Model, descent: Descent) -> Iterator[Mistake]:
@@ -32,7 +35,9 @@ def rate_mistakes(model: Model, descent: Descent) -> Iterator[Mistake]:
 
 
 def rate_doubts(model: Model, descent: Descent) -> Iterator[str]:
-    """Steps of which as many updates take one learning rate as another step's, in words."""
+    """Steps of which as many updates take one learning rate as another step's, and too large a decay, in words."""
+    if descent.removed >= _MOST_REMOVED:
+        yield f"every step takes away {descent.removed:.3g} of a parameter, more than weight decay does"
     for rates in _steps(model, descent).values():
         (one, count), *rest = Counter(rates.values()).most_common()
         if rest and 2 * count == len(rates) and _is_of_another_step(model, rest[0][0], one):
@@ -50,11 +55,18 @@ def _units(model: Model, descent: Descent) -> tuple[dict[int, dict[int, int]], s
     for index, member in enumerate(descent.members.tolist()):
         node, parameter, rate = int(model.targets[member]), int(model.parameters[member]), int(descent.rates[index])
         readers = [reader for reader in graph.readers(parameter).tolist() if np.nan_to_num(adjoint[reader]).any()]
-        if descent.is_right[index] and rate > TEXT and readers:
+        if descent.is_right[index] and rate > TEXT and readers and not np.nan_to_num(adjoint[rate]).any():
             found[readers[0]][node] = rate
-            if bool(alike(adjoint[readers[0]], adjoint[parameter])):
+            kind, slots = graph.kind(readers[0]), _slots(graph, readers[0], parameter)
+            if kind is not None and any(_is_added(kind.program.tree, slot) for slot in slots):
                 biases.add(node)
     return found, biases
+
+
+def _is_added(node: Node, slot: int) -> bool:
+    """Whether an operand stands in a sum by itself."""
+    inner = parts(node)
+    return (node[0] in {"+", "-"} and ("slot", slot) in inner) or any(_is_added(part, slot) for part in inner)
 
 
 def _steps(model: Model, descent: Descent) -> dict[tuple[str, int], dict[int, int]]:
@@ -65,7 +77,8 @@ def _steps(model: Model, descent: Descent) -> dict[tuple[str, int], dict[int, in
     for index, member in enumerate(descent.members.tolist()):
         node, rate = int(model.targets[member]), int(descent.rates[index])
         sheet, row, column = graph.positions[node]
-        if descent.is_right[index] and rate > TEXT and sheet in moves:
+        is_read = bool(np.nan_to_num(descent.adjoint[rate]).any())  # it is no rate then, but has the same number
+        if descent.is_right[index] and rate > TEXT and sheet in moves and not is_read:
             found[sheet, row if moves[sheet][1] else column][node] = rate
     return found
 

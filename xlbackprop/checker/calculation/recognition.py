@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -9,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
+from xlbackprop.checker.calculation.adaptive import plain_updates
 from xlbackprop.checker.calculation.evaluation import Cut, Evaluation
-from xlbackprop.checker.calculation.graph import TEXT, Graph, Order, order_of, skeleton
+from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph, Order, order_of, skeleton
 from xlbackprop.checker.calculation.model import Descent, Flags, Loss, Model
+from xlbackprop.checker.calculation.paces import paces
 from xlbackprop.checker.calculation.pasted import pasted_formulas
-from xlbackprop.checker.calculation.program import Identities
+from xlbackprop.checker.calculation.program import Identities, equalities
 from xlbackprop.checker.calculation.rules import rules
 from xlbackprop.checker.calculation.states import State, with_states
 from xlbackprop.checker.calculation.threads import expected_parameters, threads
@@ -30,8 +33,8 @@ _MOST_FULL = 4
 """Losses that explain all updates, of which the one with the fewest cells is taken, before no other is tried."""
 _FIRST = 3
 """Cells of a loss that are looked at; the others are like them."""
-_LARGEST_DECAY, _LARGEST_SHARE = 0.5, 2.5
-"""Below these lie the weight decays that people type, and the multiples of one in a cell that they take."""
+_LARGEST_SHARE = 2.5
+"""Below it lie the multiples of a weight decay in a cell that people take."""
 _LARGEST_SAMPLE = 200
 """Updates that choose it."""
 _MOST_RATES = 5
@@ -84,7 +87,7 @@ def stateful_model_of(model: Model) -> Model | None:
     for node in updated:  # a velocity that lacks its share is an update too, but one that no forward pass reads
         is_backward[node] |= updated.issuperset(model.graph.readers(node).tolist())
     moves = model.threads.usual_moves
-    graph, states = with_states(model.graph, is_backward, model.depends, moves)
+    graph, states = with_states(model.graph, is_backward, model.depends, moves, updated)
     if not states:
         return None
     updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
@@ -97,7 +100,10 @@ def batched_model_of(model: Model) -> Model | None:
     """The same calculation when parameters that repeat others belong to the steps of these, as the samples of a batch
     do, each with the weights again; None where none does."""
     graph = model.graph
-    passed = {node: graph.link(node) for node in model.parameters.tolist() if graph.link(node) != node}
+    broken = {node for node, _ in model.threads.broken}
+    roots = {node: graph.link(node, broken) for node in model.parameters.tolist()}
+    read = {root for root in roots.values() if any(graph.link(one) == one for one in graph.readers(root).tolist())}
+    passed = {node: root for node, root in roots.items() if root != node and root in read}
     if not passed:
         return None
     updates = Updates(model.targets, model.parameters)
@@ -105,18 +111,57 @@ def batched_model_of(model: Model) -> Model | None:
     return _model(graph, updates, _kept(graph, sheets), passed)
 
 
-def _shares(graph: Graph, states: tuple[State, ...], targets: Identities) -> list[int]:
-    """The typed numbers that states are calculated with and nothing else but updates: what they keep, and rates."""
-    carrying = {state.node for state in states}
+def adaptive_model_of(model: Model) -> Model | None:
+    """The same calculation with plain updates in place of those by an adaptive rule; None where there are none."""
+    known = plain_updates(model)
+    if known is None:
+        return None
+    graph, adaptive = known
+    updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
+    kept = _kept(
+        graph, {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
+    )
+    changed = _without_others(_model(graph, updates, kept, {}), updates, kept, {})
+    changed.adaptive = adaptive
+    return changed
+
+
+def choices_of(model: Model) -> Iterator[tuple[int, float]]:
+    """The typed cells that choose a part of formulas by being equal to a number, each with a number that it is not."""
+    graph = model.graph
+    for kind in graph.kinds:
+        for number, other in equalities(kind.program.tree) if model.depends[kind.cells].any() else ():
+            node, *more = np.unique(kind.operands[:, kind.program.slots[number].start]).tolist()
+            is_typed = node > TEXT and not (more or model.depends[node] or graph.is_formula(node))
+            if is_typed and graph.numbers[node] != other:
+                yield node, other
+
+
+def is_right_with(model: Model, descent: Descent, node: int, number: float) -> bool:
+    """Whether all updates that descend a loss do so when a typed number is another one."""
+    graph = copy.copy(model.graph)
+    graph.numbers = graph.numbers.copy()
+    graph.numbers[node] = number
+    updates = Updates(model.targets, model.parameters)
+    kept = np.ones(graph.size, dtype=np.bool_)
+    changed = _model(graph, updates, kept, {}, model.states)
+    other = _descent(changed, descent.loss, descent.members, changed.evaluation)
+    return bool((other.is_right | ~descent.is_right).all())
+
+
+def _shares(graph: Graph, states: tuple[State, ...]) -> list[int]:
+    """The typed numbers that tell how much of their value before states keep."""
+    found: set[int] = set()
+    for state in {int(graph.kind_of[state.node]): state for state in states}.values():
+        kind = graph.kinds[graph.kind_of[state.node]]
+        nodes, first = np.unique(graph.operands(state.node), return_inverse=True)
+        values = np.repeat(np.linspace(0.3, 0.8, len(nodes))[:, None], len(nodes) + 1, axis=1)
+        values[np.arange(len(nodes)), np.arange(len(nodes))] += 0.1
+        slopes = kind.program.differentiated(values[first][None])[1][0, first == first[state.slot]].sum(axis=0)
+        changing = np.isin(first, np.flatnonzero(slopes[:-1] != slopes[-1]))
+        found.update(np.unique(kind.operands[:, changing]).tolist())
     stand_ins = {state.stand_in for state in states}
-    allowed = carrying | set(targets.tolist())
-    read = dict.fromkeys(node for state in states for node in graph.operands(state.node).tolist())
-    return [
-        node
-        for node in read
-        if node > TEXT and node not in stand_ins and not graph.is_formula(node)
-        if allowed.issuperset(graph.readers(node).tolist())
-    ]
+    return [node for node in found if node > TEXT and node not in stand_ins and not graph.is_formula(node)]
 
 
 def _kept(graph: Graph, sheets: set[str]) -> Flags:
@@ -157,11 +202,18 @@ def _model(
     given = worlds_of(graph, is_cut, parameters, depends, feeds)
     if states:
         given[[state.stand_in for state in states]] = 0.0
-        shares = _shares(graph, states, targets)
+        shares = _shares(graph, states)
         given[shares] = graph.numbers[shares][:, None]
     evaluation = Evaluation(graph, given, is_cut, order, depends)
     steps = evaluation.results[targets] - evaluation.seen[starts]
     choices = _rate_choices(graph, targets, starts, depends)
+    if found := paces(graph, evaluation.seen, targets, starts, depends):
+        numbers = np.full(len(targets), BLANK)
+        numbers[list(found)] = np.arange(graph.size, graph.size + len(found))
+        graph = graph.with_numbers([graph.positions[int(targets[index])] for index in found])
+        choices = np.column_stack([np.where(numbers[:, None] > TEXT, BLANK, choices), numbers])
+        evaluation = evaluation.with_numbers(graph, np.array(list(found.values())))
+        depends, feeds = (np.append(flags, np.zeros(len(found), dtype=np.bool_)) for flags in (depends, feeds))
     return Model(graph, targets, parameters, evaluation, depends, feeds, steps, threaded, choices, states)
 
 
@@ -313,6 +365,11 @@ def _followed(
         whole = _descent(model, best[1], np.arange(len(model.targets)), model.evaluation)
         whole = read(whole)
         members = left & _reached(model, whole)
+        for one, loss in candidates if _is_last(model, best[1]) else ():
+            is_apart = _is_last(model, loss) and set(loss.cells).isdisjoint(best[1].cells)
+            if is_apart and (one.is_right & one.reached & ~best[0].is_right).any():
+                other = _descent(model, loss, np.arange(len(model.targets)), model.evaluation)
+                members &= ~(other.is_right & other.reached & ~whole.is_right)
         right = int((whole.is_right & members).sum())
         if right < 2 or right < least * members.sum():
             continue
@@ -368,8 +425,12 @@ def _score(model: Model, one: Descent, loss: Loss, left: Flags, sample: Identiti
     """How well a loss explains some updates; of two that explain as many, the one that nothing else is made of is
     better, and the one that all of them change."""
     right = int((one.is_right & left[sample]).sum())
-    is_last = not any(len(model.graph.readers(cell)) for cell in loss.cells[:_FIRST])
-    return right, abs(one.factor - 1) < CLOSENESS, is_last, int(one.reached.sum()), -len(loss.cells)
+    return right, abs(one.factor - 1) < CLOSENESS, _is_last(model, loss), int(one.reached.sum()), -len(loss.cells)
+
+
+def _is_last(model: Model, loss: Loss) -> bool:
+    """Whether nothing else is made of a loss."""
+    return not any(len(model.graph.readers(cell)) for cell in loss.cells[:_FIRST])
 
 
 def _reached(model: Model, one: Descent) -> Flags:
@@ -435,9 +496,13 @@ def _descent(model: Model, loss: Loss, members: Identities, evaluation: Evaluati
     is_right = _agreeing(model, adjoint, factor, members, rates)
     is_right &= ~(adjoint[rates] != 0).any(axis=1)  # a number that the loss is calculated from is no learning rate
     is_right &= ~_lacks_rate(model, members, rates, is_right)
+    pace = np.where(rates > TEXT, model.evaluation.seen[rates, -1], 1.0)
+    with np.errstate(all="ignore"):
+        shares = factor * pace * decayed[:, -1] / model.evaluation.seen[model.parameters[members], -1]
+    removed = float(np.nan_to_num(shares).max(initial=0.0))
     is_right_here = _explained_here(model, ratio, factor, members, _usual_rates(model, members, rates, is_right))
     return Descent(
-        loss, members, adjoint, reached, factor, is_right, is_right_here, rates, factors, bool(decayed.any())
+        loss, members, adjoint, reached, factor, is_right, is_right_here, rates, factors, bool(decayed.any()), removed
     )
 
 
@@ -483,7 +548,7 @@ def _is_meant(adjoint: Array, nodes: Identities, pace: Identities, share: float)
     """Whether weight decay is as people make it: a small typed number, or a cell that the loss does not read itself."""
     cells = nodes[(nodes > TEXT) & (nodes != pace[:, None])]
     if not len(cells):
-        return share < _LARGEST_DECAY
+        return share < 1
     return share < _LARGEST_SHARE and not np.nan_to_num(adjoint[cells]).any()
 
 

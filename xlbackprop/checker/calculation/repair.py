@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from msgspec import Struct
@@ -11,7 +11,7 @@ from msgspec import Struct
 from xlbackprop.checker.calculation.graph import TEXT, Graph, leaves_of
 from xlbackprop.checker.calculation.names import named, place
 from xlbackprop.checker.calculation.program import Program
-from xlbackprop.checker.calculation.step import Step, alike
+from xlbackprop.checker.calculation.step import Step, alike, slopes_of
 from xlbackprop.checker.file.formula import CellFormula, Node, UnsupportedError, written
 from xlbackprop.checker.judgement.mutations import (
     bracketed,
@@ -22,6 +22,7 @@ from xlbackprop.checker.judgement.mutations import (
     without_terms,
 )
 from xlbackprop.engine import Array
+from xlbackprop.ground.grid import address
 
 _FARTHEST_SHIFT = 16
 _MOST_NEIGHBOURS = 12
@@ -41,9 +42,23 @@ def repair(step: Step, node: int, target: Array) -> Repair | None:
     """The change of one reference, bracket, operator or factor after which a cell has the right numbers."""
     for found in (_other_reference, _other_range, _other_line, _other_build, _neighbouring, _other_factor):
         result = found(step, node, target)
-        if result is not None:
+        if result is not None and _carries_as_much(step, node, result.formula):
             return result
     return None
+
+
+def _carries_as_much(step: Step, node: int, text: str) -> bool:
+    """Whether a state keeps as much of its value before with another formula; so does what is none."""
+    state = next((one for one in step.model.states if one.node == node), None)
+    if state is None:
+        return True
+    seen, known = (
+        step.model.evaluation.seen,
+        [(step.program(node), step.graph.operands(node)), step.model.read(text, node)],
+    )
+    nothing = np.zeros(step.model.evaluation.worlds)
+    kept = [slopes_of(*one, seen[one[1]]).get(state.stand_in, nothing) for one in known if one is not None]
+    return len(kept) > 1 and bool(alike(*kept))
 
 
 def _other_reference(step: Step, node: int, target: Array) -> Repair | None:
@@ -62,7 +77,7 @@ def _other_reference(step: Step, node: int, target: Array) -> Repair | None:
         return None
     values = np.array([step.values[other] for other in candidates])
     operands = graph.operands(node)
-    single = [number for number, slot in enumerate(program.slots) if not slot.is_range and slot.size == 1]
+    single = [n for n, slot in enumerate(program.slots) if not (slot.is_range or slot.decides) and slot.size == 1]
     read = {number: int(operands[program.slots[number].start]) for number in single}
     several = [tuple(n for n in single if read[n] == cell) for cell in dict.fromkeys(read.values())]
     best: tuple[tuple[int, ...], tuple[int, ...], int] | None = None
@@ -124,7 +139,8 @@ def _other_range(step: Step, node: int, target: Array) -> Repair | None:
                 ends = f"{place(graph, first)}:{place(graph, moved[-1])}"
                 last = int(operands[slot.start + slot.size - 1])
                 was = f"{place(graph, int(operands[slot.start]))}:{place(graph, last)}"
-                text = rewritten(graph, node, program.tree, {}, {number: ends})
+                corners = (graph.positions[first][1:], graph.positions[moved[-1]][1:])
+                text = rewritten(graph, node, program.tree, {}, {number: range_text(graph, node, number, corners)})
                 return Repair("wrong_cell", f"uses {was} where {ends} belongs", text)
     return None
 
@@ -239,7 +255,7 @@ def _neighbouring(step: Step, node: int, target: Array) -> Repair | None:
     for _, other in sorted(kinds.values())[:_MOST_NEIGHBOURS]:
         formula = graph.formulas[other]
         text = "" if formula is None else "=" + formula.written(row, column)
-        known = graph.read(text, node) if text else None
+        known = step.model.read(text, node) if text else None
         if known is None:
             continue
         program, operands = known
@@ -319,6 +335,13 @@ def _with_dollars(cell: str, like: str) -> str:
     letters = "".join(sign for sign in cell if sign.isalpha())
     digits = cell[len(letters) :]
     return f"{'$' * like.startswith('$')}{letters}{'$' * ('$' in like[1:])}{digits}"
+
+
+def range_text(graph: Graph, node: int, number: int, ends: Iterable[tuple[int, int]]) -> str:
+    """A range with other ends in place of the one that a formula reads, fixed where that is."""
+    prefix, mark, own = slot_text(graph, node, number).rpartition("!")
+    shown = (_with_dollars(address(*end), like) for end, like in zip(ends, own.split(":"), strict=True))
+    return prefix + mark + ":".join(shown)
 
 
 def slot_text(graph: Graph, node: int, number: int) -> str:

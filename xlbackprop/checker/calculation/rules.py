@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
@@ -24,6 +25,8 @@ _FIRST = 8
 """Outputs that are looked at; the others are alike."""
 _FARTHEST = 2
 """Cells between an output and the weighted sum that it is a function of."""
+_ERROR = re.compile(r"\(\^.*,2\)|LN\(|SUMSQ|SUMXMY2|ABS\(|POWER\(")
+"""What the build of a formula that shows an error has in it."""
 _WEIGHING = frozenset({"SUM", "SUMPRODUCT", "MMULT", "TRANSPOSE", "INDEX"})
 
 
@@ -156,6 +159,23 @@ def rule_doubts(model: Model, loss: Loss) -> Iterator[str]:
                     shown = named(graph, node, sheet)
                     yield f"{sheet}: the updates go down {rule_words(model, loss)}, not by that of {shown}"
                     return
+    outputs = list(dict.fromkeys(one for output, _ in loss.errors for one in (output, graph.link(output))))[:_FIRST]
+    for node in _errors_shown(model):
+        if any(np.nan_to_num(_slope(model, node, output, {})).any() for output in outputs):
+            sheet = graph.positions[node][0]
+            yield f"{sheet}: the updates go down {rule_words(model, loss)}, not by that of {named(graph, node, sheet)}"
+            return
+
+
+def _errors_shown(model: Model) -> Iterator[int]:
+    """The first cells of each kind that nothing is made of and that are an error by their build, never negative."""
+    graph = model.graph
+    for kind in graph.kinds:
+        node = int(kind.cells[0])
+        is_last = model.depends[node] and not (model.feeds[kind.cells].any() or model.evaluation.is_cut[node])
+        values = model.evaluation.seen[node, :FREE]
+        if is_last and not len(graph.readers(node)) and _ERROR.search(kind.program.build) and (values >= 0).all():
+            yield node
 
 
 def _slope(model: Model, output: int, cell: int, known: dict[int, Array]) -> Array:

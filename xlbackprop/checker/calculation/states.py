@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +26,12 @@ class State(Struct, frozen=True):
     before: int
     stand_in: int
     """The value before as a number of its own, which no formula calculates."""
+    ahead: tuple[tuple[int, int], ...] = ()
+    """Cells of the same step that read the value before too, as parameters that look ahead do: each with its slot."""
 
 
 def with_states(
-    graph: Graph, is_backward: Flags, depends: Flags, moves: Mapping[str, Move]
+    graph: Graph, is_backward: Flags, depends: Flags, moves: Mapping[str, Move], updated: Container[int]
 ) -> tuple[Graph, tuple[State, ...]]:
     """A copy of a graph in which every state starts from a number, and the states.
 
@@ -39,6 +40,7 @@ def with_states(
         is_backward: those that updates are calculated from, parameters changing them.
         depends: all that parameters change.
         moves: from a step to the next one, by the name of the sheet.
+        updated: the cells with new parameters.
     """
     alike: dict[tuple[str, int], list[int]] = defaultdict(list)
     for number, kind in enumerate(graph.kinds):
@@ -52,26 +54,33 @@ def with_states(
         if is_used and _is_carried(graph, numbers, slot, build, steps):
             slots.update((node, slot) for number in numbers for node in graph.kinds[number].cells.tolist())
     slots |= _odd(graph, slots, is_backward, steps)
-    positions, operands_of = list(graph.positions), {int(graph.kind_of[node]) for node in slots}
+    ahead = {node: list(_ahead(graph, moves, node, slot, slots, updated)) for node, slot in slots.items()}
+    changed = [*slots, *(other for several in ahead.values() for other, _ in several)]
+    operands_of = {int(graph.kind_of[node]) for node in changed}
     kinds = [
         replace(kind, operands=kind.operands.copy()) if number in operands_of else kind
         for number, kind in enumerate(graph.kinds)
     ]
     states = []
-    for node, slot in slots.items():
+    for stand_in, (node, slot) in enumerate(slots.items(), graph.size):
         before = int(graph.operands(node)[slot])
-        states.append(State(node, slot, before, len(positions)))
-        kinds[graph.kind_of[node]].operands[graph.place_of[node], slot] = len(positions)
-        positions.append(graph.positions[before if before > TEXT else node])
-    extended = copy.copy(graph)
-    more = len(states)
-    extended.positions, extended.kinds, extended.size = positions, kinds, len(positions)
-    extended.numbers = np.concatenate([graph.numbers, np.zeros(more)])
-    extended.formulas = [*graph.formulas, *[None] * more]
-    extended.kind_of = np.concatenate([graph.kind_of, np.full(more, -1)])
-    extended.place_of = np.concatenate([graph.place_of, np.zeros(more, dtype=np.int64)])
-    extended.forget_readers()
+        states.append(State(node, slot, before, stand_in, tuple(ahead[node])))
+        for reader, place in ((node, slot), *ahead[node]):
+            kinds[graph.kind_of[reader]].operands[graph.place_of[reader], place] = stand_in
+    held = [state.before if state.before > TEXT else state.node for state in states]
+    extended = graph.with_numbers([graph.positions[node] for node in held])
+    extended.kinds = kinds
     return extended, tuple(states)
+
+
+def _ahead(
+    graph: Graph, moves: Mapping[str, Move], node: int, slot: int, states: Container[int], updated: Container[int]
+) -> Iterator[tuple[int, int]]:
+    """The cells of a state's step beside it that read the value before, each with the slot."""
+    before = int(graph.operands(node)[slot])
+    for reader in graph.readers(before).tolist() if before > TEXT and node not in updated else ():
+        if reader not in states and reader not in updated and _is_step_back(graph, moves, before, reader):
+            yield from ((reader, place) for place in np.flatnonzero(graph.operands(reader) == before).tolist())
 
 
 def _going_on(graph: Graph, number: int, depends: Flags, moves: Mapping[str, Move]) -> Iterator[int]:
@@ -80,6 +89,8 @@ def _going_on(graph: Graph, number: int, depends: Flags, moves: Mapping[str, Mov
     Something of the step itself, which parameters change, is added to it.
     """
     kind = graph.kinds[number]
+    if any(slot.decides and depends[kind.operands[:, slot.start]].any() for slot in kind.program.slots):
+        return  # a rate that is raised or lowered as the loss goes
     for slot in (slot.start for slot in kind.program.slots if not slot.is_range and slot.size == 1):
         if depends[np.delete(kind.operands, slot, axis=1)].any():
             pairs = zip(kind.operands[:, slot].tolist(), kind.cells.tolist(), strict=True)

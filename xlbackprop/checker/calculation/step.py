@@ -31,6 +31,7 @@ def alike(one: Array, other: Array) -> npt.NDArray[np.bool_]:
     one, other = one[..., :FREE], other[..., :FREE]
     with np.errstate(all="ignore"):
         near = np.abs(one - other) <= CLOSENESS * np.maximum(np.abs(one), np.abs(other)) + 1e-14
+        near &= np.isfinite(one)
     return np.asarray((near | (np.isnan(one) & np.isnan(other))).all(axis=-1) & np.isfinite(other).any(axis=-1))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
 
 import numpy as np
 from msgspec import Struct
@@ -111,7 +112,6 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
     strayed: dict[int, int] = {}
     others: set[int] = set()
     first_of: dict[int, int] = {}
-    repeating: list[tuple[int, int]] = []
     for node, earlier in before.items():
         here, everywhere = _voters(graph, node, earlier, not is_apart or node in update_of)
         counts = votes[here] if max(votes[here].values()) > 1 else votes[everywhere]
@@ -136,23 +136,9 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
                 others.add(number_of[node])
         elif expected in update_of:
             crossed[node] = int(targets[update_of[expected]])
-        elif expected in number_of and graph.link(node) == expected:
-            repeating.append((node, expected))
-    usual_moves = Counter(moves.values()).most_common(1)
-    if _MOST_REPEATING * len(repeating) > len(before):
-        repeating.clear()  # a row of new values stands between the others, or a batch has several rows
-    broken = repeating + [
-        (node, expected)
-        for node in update_of
-        if usual_moves and node not in before and graph.is_formula(node)
-        for expected in [graph.node(_moved(graph.positions[node], usual_moves[0][0], order, names))]
-        if expected in update_of or expected in number_of
-    ]
-    broken += _unlike_their_line(graph, before, update_of, number_of, order, names)
-    if usual_moves:
-        broken += _ended(graph, update_of, number_of, usual_moves[0][0], order, names)
     pasted = _pasted(graph, update_of, number_of, before, moves, order, names)
     by_sheet = _usual_moves(graph, moves)
+    broken = tuple(_not_updated(graph, number_of, by_sheet, order, names))
     starts = Counter(parameters.tolist())
     for node, index in number_of.items():
         start = int(parameters[index])
@@ -162,34 +148,35 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
             others.add(index)
     usual_builds = {skeleton(graph, node) for node, index in number_of.items() if index not in others}
     strange = tuple(sorted(index for index in others if skeleton(graph, int(targets[index])) not in usual_builds))
-    return Threads(before, crossed, strayed, strange, tuple(broken), pasted, by_sheet)
+    return Threads(before, crossed, strayed, strange, broken, pasted, by_sheet)
 
 
-def _unlike_their_line(
-    graph: Graph,
-    before: Mapping[int, int],
-    parameters: Collection[int],
-    targets: Collection[int],
-    order: dict[str, int],
-    names: list[str],
+def _not_updated(
+    graph: Graph, targets: Collection[int], moves: Mapping[str, Move], order: dict[str, int], names: list[str]
 ) -> Iterator[tuple[int, int]]:
-    """Parameters with formulas that are no update, in a step in which most go on from another one than the step before,
-    as after a row of totals; each with the parameter that it should go on from."""
-    lines: dict[tuple[str, int], dict[int, Move]] = defaultdict(dict)
-    for node, earlier in before.items():
-        sheet, row, _ = graph.positions[node]
-        lines[sheet, row][node] = _move(order, graph, earlier if node in targets else graph.link(node), node)
-    for moves in lines.values():
-        (usual, count), *_ = Counter(moves.values()).most_common(1)
-        first = next(iter(moves))
-        sheet, row, _ = graph.positions[first]
-        others = [graph.node((sheet, row, column)) for column in graph.line(sheet, row, 0)]
-        for node in others if 2 * count > len(moves) and usual[1] > 1 else ():
-            expected = graph.node(_moved(graph.positions[node], usual, order, names))
-            is_odd = node in parameters and node not in targets and moves.get(node, usual) != usual
-            is_none = node in parameters and node not in before and node not in targets
-            if (is_odd or is_none) and (expected in parameters or expected in targets):
-                yield node, expected
+    """Formulas that are no update in a step in which as many others are, of parameters that are updated in most steps;
+    each with the value that it should go on from."""
+    grids: dict[tuple[str, Move], dict[int, dict[tuple[int, int], int]]] = defaultdict(lambda: defaultdict(dict))
+    for target in targets:
+        sheet, row, column = graph.positions[target]
+        move = moves.get(sheet, (0, 0, 0))
+        if any(move):
+            along, far = (order[sheet], 1) if move[0] else (row, move[1]) if move[1] else (column, move[2])
+            step, rest = divmod(along, far)
+            thread = (row, column) if move[0] else (rest, column) if move[1] else (row, rest)
+            grids["" if move[0] else sheet, move][step][thread] = target
+    for (_, move), steps in grids.items():
+        counts = Counter(thread for threads in steps.values() for thread in threads)
+        lacking = []
+        for (last, earlier), (step, updated) in pairwise(sorted(steps.items())):
+            back = (move[0] * (last - step), move[1] * (last - step), move[2] * (last - step))
+            for thread, node in earlier.items():
+                is_usual = thread not in updated and 2 * counts[thread] > len(steps) - 1
+                odd = graph.node(_moved(graph.positions[node], back, order, names)) if is_usual else BLANK
+                if odd > TEXT and graph.is_formula(odd) and 2 * len(updated) >= len(counts):
+                    lacking.append((odd, node))
+        if _MOST_REPEATING * len(lacking) <= len(targets):
+            yield from lacking
 
 
 def _usual_moves(graph: Graph, moves: Mapping[int, Move]) -> dict[str, Move]:
@@ -219,30 +206,6 @@ def _moved(position: Position, move: Move, order: dict[str, int], names: list[st
     sheet = order[position[0]] - move[0]
     name = names[sheet] if 0 <= sheet < len(names) else ""
     return name, position[1] - move[1], position[2] - move[2]
-
-
-def _ended(
-    graph: Graph,
-    parameters: Collection[int],
-    targets: Collection[int],
-    move: Move,
-    order: dict[str, int],
-    names: list[str],
-) -> Iterator[tuple[int, int]]:
-    """Formulas that are no update in a last step in which most are, each with the parameter it should go on from."""
-    lines: dict[tuple[str, int], list[int]] = defaultdict(list)
-    back = (-move[0], -move[1], -move[2])
-    earlier_of: dict[int, int] = {}
-    for earlier in (*parameters, *targets):
-        node = graph.node(_moved(graph.positions[earlier], back, order, names))
-        if node > TEXT and node not in parameters and graph.is_formula(node):
-            earlier_of[node] = earlier
-            sheet, row, column = graph.positions[node]
-            lines[sheet, row if move[1] else column].append(node)
-    for members in lines.values():
-        others = [node for node in members if node not in targets]
-        if 2 * len(others) < len(members):
-            yield from ((node, earlier_of[node]) for node in others)
 
 
 def _pasted(

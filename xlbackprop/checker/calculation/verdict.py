@@ -12,8 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.biases import odd_biases
-from xlbackprop.checker.calculation.carrying import carrying_mistakes, shares_of
-from xlbackprop.checker.calculation.forward import pasted_numbers, strangers
+from xlbackprop.checker.calculation.carrying import carrying_doubts, carrying_mistakes, shares_of
+from xlbackprop.checker.calculation.forward import odd_choices, pasted_numbers, shifted_units, strangers
 from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError, skeleton
 from xlbackprop.checker.calculation.judgement import crossed_mistakes, mistakes
 from xlbackprop.checker.calculation.model import Descent, Flags, Mistake, Model
@@ -22,10 +22,13 @@ from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.rates import rate_doubts, rate_mistakes
 from xlbackprop.checker.calculation.recognition import (
     LEAST_SHARE,
+    adaptive_model_of,
     ancestors,
     batched_model_of,
+    choices_of,
     dependents,
     descents,
+    is_right_with,
     model_of,
     stateful_model_of,
     supposed,
@@ -43,6 +46,8 @@ _MOST_TRIALS = 100_000
 """In the search for wrong forward passes: a second's work."""
 _MOST_SUPPOSED, _FEW = 3, 2
 """Losses that are tried where no update descends one, and updates of which one mistake has to explain both first."""
+_MOST_CHOICES = 6
+"""Choices not made at present that are tried; each takes as long as the judgement."""
 _STEPS = frozenset({"IF", "SIGN"})
 _SLOPES = frozenset({"EXP", "TANH", "MAX"})
 
@@ -87,7 +92,8 @@ class CalculationVerdict(Struct, eq=False, dict=True):
     @property
     def is_plain(self) -> bool:
         """Whether updates subtract the gradient and nothing else."""
-        return not (self.model.states or any(descent.is_decayed for descent in self.descents))
+        is_carried = self.model.states or self.model.adaptive is not None
+        return not (is_carried or any(descent.is_decayed for descent in self.descents))
 
     def is_proven(self, position: Position) -> bool:
         """Whether a cell is right, whatever its label says."""
@@ -135,10 +141,11 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     model = model_of(book)
     graph = model.graph
     found = descents(model)
-    for other_model in (stateful_model_of, batched_model_of):
+    for other_model in (stateful_model_of, batched_model_of, adaptive_model_of):
         other = other_model(model) if _right_of(found) < len(model.targets) else None
         others = [] if other is None else descents(other)
-        if other is not None and _right_of(others) > _right_of(found):
+        is_as_good = other_model is batched_model_of  # of two, the one in which all samples of a batch are descended
+        if other is not None and _right_of(others) > _right_of(found) - is_as_good:
             model, found = other, others
     doubts = {descent: tuple(rule_doubts(model, descent.loss)) for descent in found}
     found = [descent for descent in found if not doubts[descent]]  # the sheet has another loss than these descend
@@ -162,10 +169,13 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     if found:
         wrong += carrying_mistakes(model, found, {one.node for one in wrong})
         wrong += strangers(model, {one.node for one in wrong})
+        wrong += odd_choices(model)
         adjoints = [np.nan_to_num(descent.adjoint) for descent in found]
         odd = list(odd_biases(model, np.any([(one != 0).any(axis=1) for one in adjoints], axis=0)))
         wrong += [one for one in odd if one.node not in {other.node for other in wrong}]
     wrong = [one for one in wrong if not (after[one.node] or after[model.graph.operands(one.node)].any())] + pasted
+    if model.adaptive is not None:
+        wrong = [one for one in wrong if one.node not in model.adaptive.targets] + list(model.adaptive.mistakes)
     wrong += list(_in_line(model, wrong))
     updated = set(model.targets.tolist())
     inner = {one.node for one in wrong} - updated
@@ -181,6 +191,9 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     explained[sources] = False
     words = [word for several in doubts.values() for word in several]
     words += [word for descent in found for word in rate_doubts(model, descent)]
+    words += carrying_doubts(model) if found else ()
+    words += () if wrong else (*_choice_doubts(model, found), *shifted_units(model, found))
+    words += () if model.adaptive is None else model.adaptive.doubts
     if found and (anew := restarts(graph, model.threads, model.targets)):
         anew_at, first = (cells_of_sheets(graph.positions[node] for node in nodes) for nodes in (anew, anew.values()))
         words.append(
@@ -189,6 +202,15 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     return CalculationVerdict(
         graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings), tuple(words)
     )
+
+
+def _choice_doubts(model: Model, found: Sequence[Descent]) -> Iterator[str]:
+    """The choices that are offered and not made at present, with which updates descend no loss, in words."""
+    choices = dict.fromkeys(choices_of(model)) if found else ()
+    for node, number in islice(choices, _MOST_CHOICES):
+        if not all(is_right_with(model, descent, node, number) for descent in found):
+            cell = cells_of_sheets([model.graph.positions[node]])
+            yield f"with {number:g} in {cell} not all updates descend the loss"
 
 
 def _is_explained(descent: Descent, some: Sequence[Mistake]) -> bool:
@@ -221,9 +243,10 @@ def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
     for mistake in wrong:
         kind = graph.kind(mistake.node)
         here = graph.positions[mistake.node]
-        if kind is None or here[0] not in moves or mistake.node in looked_at:
+        move = moves.get(here[0]) or next((one for one in moves.values() if not one[0]), None)
+        if kind is None or move is None or mistake.node in looked_at:
             continue
-        line = [node for node in kind.cells.tolist() if is_steps_away(here, graph.positions[node], moves[here[0]])]
+        line = [node for node in kind.cells.tolist() if is_steps_away(here, graph.positions[node], move)]
         looked_at.update(line)
         read = [node for node in line if model.feeds[node] or node in updated] if model.feeds[mistake.node] else line
         if mistake.node not in read or 2 * sum(node in mistaken for node in read) <= len(read):
@@ -233,6 +256,8 @@ def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
                 continue
             text = graph.filled(mistake.formula, mistake.node, node)
             known = graph.read(text, node) if text else None
+            if known is not None and known[1].min(initial=TEXT + 1) <= TEXT:
+                continue  # it would read the labels above the first step
             if known is not None and known[1].tolist() == graph.operands(node).tolist():
                 values = known[0].value(model.evaluation.seen[known[1]][None], known[1][None] > TEXT)
                 if bool(alike(values, model.evaluation.results[node])[0]):
@@ -266,6 +291,7 @@ def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
         reached = dependents(evaluation, model.parameters[right]) | (~model.depends & (graph.kind_of < 0))
         proven |= backward | (is_forward & ~tainted & reached)
         proven[model.targets[right]] = True
+        proven[[] if model.adaptive is None else list(model.adaptive.proven)] = True
         if 2 * descent.is_right.sum() > len(descent.members):  # what most updates descend is the loss, as it stands
             for number, kind in enumerate(graph.kinds):
                 is_read = model.feeds[kind.cells].any()
@@ -332,13 +358,15 @@ def _trainings(model: Model, descent: Descent) -> Iterator[Training]:
             int(descent.is_right[indices].sum()),
             near[0],
             tuple(sorted(node for node in map(graph.node, places) if graph.is_formula(node))),
-            rates.most_common(1)[0][0],
+            max((rate for rate in rates if rate < graph.cells), key=rates.__getitem__, default=0),
             rule_words(model, descent.loss) if descent.loss.errors else "",
             _carried_words(model) + ", with weight decay" * descent.is_decayed,
         )
 
 
 def _carried_words(model: Model) -> str:
+    if model.adaptive is not None:
+        return f", {model.adaptive.words}"
     shares = Counter(shares_of(model).values())
     usual = [f"{share:g}" for share, number in shares.most_common(3) if 4 * number > shares.total()]
     return f", with momentum {' and '.join(usual)}" if usual else ""

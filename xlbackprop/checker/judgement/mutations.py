@@ -21,7 +21,7 @@ def without_terms(node: Node) -> Iterator[tuple[Node, Node]]:
 def spoiled_factors(node: Node) -> Iterator[tuple[Node, Node, str]]:
     """The tree with one factor of one product left out, or doubled."""
     if node[0] in "*/":
-        factors = _factor_list(node)
+        factors = factors_of(node)
         for index, (operator, factor) in enumerate(factors):
             rest = factors[:index] + factors[index + 1 :]
             if rest and (operator == "*"):
@@ -54,7 +54,7 @@ def with_other_powers(node: Node) -> Iterator[tuple[Node, Node, bool]]:
 def without_brackets(node: Node) -> Iterator[Node]:
     """The tree as it would be read if one pair of brackets round a sum were left out."""
     if node[0] in "*/":
-        factors = _factor_list(node)
+        factors = factors_of(node)
         for index, (operator, factor) in enumerate(factors):
             if factor[0] in "+-" and operator == "*":
                 left = [*factors[:index], ("*", factor[1])]
@@ -72,7 +72,7 @@ def without_brackets(node: Node) -> Iterator[Node]:
 def bracketed(node: Node) -> Iterator[Node]:
     """The tree with one pair of brackets more round a sum in it."""
     if node[0] in {"+", "-"}:
-        left, right = _factor_list(node[1]), _factor_list(node[2])
+        left, right = factors_of(node[1]), factors_of(node[2])
         for before in range(len(left)):
             for after in range(1, len(right) + 1):
                 if before == 0 and after == len(right):
@@ -113,11 +113,11 @@ def with_operators(node: Node) -> Iterator[tuple[Node, str, str]]:
             yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :])), old, new
 
 
-def _factor_list(node: Node) -> list[tuple[str, Node]]:
+def factors_of(node: Node) -> list[tuple[str, Node]]:
     """A product as its factors, each with the operator before it."""
     if node[0] in {"*", "/"}:
-        left = _factor_list(node[1])
-        right = _factor_list(node[2]) if node[0] == "*" else [("*", node[2])]
+        left = factors_of(node[1])
+        right = factors_of(node[2]) if node[0] == "*" else [("*", node[2])]
         return left + ([(node[0], node[2])] if node[0] == "/" else right)
     return [("*", node)]
 
