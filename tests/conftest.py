@@ -59,5 +59,5 @@ def as_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session", params=thorough_but(names(), "classic"))
 def template_book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TemplateBook:
     """The workbook of each template, built and read once for all tests that take it."""
-    path = build(load(request.param), tmp_path_factory.mktemp("template") / "book.xlsx")
+    path = build(load(request.param), tmp_path_factory.mktemp("template") / f"{request.param}.xlsx")
     return TemplateBook(path, openpyxl.load_workbook(path, data_only=True))

@@ -71,10 +71,10 @@ def height(sheet: Worksheet, first: int, last: int) -> float:
 
 
 def pieces(sheet: Worksheet) -> Iterator[float]:
-    """How wide the pages are among which a picture is divided; none for a table, which is cut wherever it has to be."""
-    ends = list(cuts(sheet))
-    for start, end in pairwise([0, *ends, areas(sheet)[0][2]]) if ends else ():
-        yield sum(width_of(sheet, column) for column in range(start + 1, end + 1))
+    """How wide the pages are that are printed whole; none of a table, which is cut wherever it has to be."""
+    for first, _, last, _ in () if sheet.print_title_cols else areas(sheet):
+        for start, end in pairwise([first - 1, *cuts(sheet), last]):
+            yield sum(width_of(sheet, column) for column in range(start + 1, end + 1))
 
 
 def cuts(sheet: Worksheet) -> Iterator[int]:
@@ -147,6 +147,19 @@ def test_what_can_be_typed_is_validated_and_all_else_is_protected(template_book:
             assert len(rule.errorTitle) <= 32
             assert not rule.prompt, "it would cover the labels beside the cell"
             assert rule.type in ("whole", "list") or "decimal mark" in rule.error, rule.error
+
+
+def test_the_network_with_its_boxes_is_one_page(template_book: TemplateBook) -> None:
+    """As is the table of the first iterations, but of the two largest."""
+    sheet = template_book.values[TITLE]
+    margins, scale = sheet.page_margins, sheet.page_setup.scale
+    for (first, top, last, bottom), small in zip(
+        areas(sheet), (names(), set(names()) - {"deep", "iris-mini"}), strict=True
+    ):
+        for across, down in PAPERS.values() if template_book.path.stem in small else ():
+            width = WIDE * sum(width_of(sheet, column) for column in range(first, last + 1))
+            share = scale / 100 if scale else (across - 72 * (margins.left + margins.right)) / width
+            assert share * height(sheet, top, bottom) <= down - 72 * (margins.top + margins.bottom)
 
 
 @pytest.mark.parametrize("template", thorough_but(names(), "classic", "deep"))

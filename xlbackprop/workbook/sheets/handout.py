@@ -13,7 +13,7 @@ from xlbackprop.workbook.xlsx.theme import Look
 MOST_ITERATIONS = 10
 """On paper."""
 
-_TOP_ROW, _ROW_HEIGHT = 3, 13.5
+_TOP_ROW, _ROW_HEIGHT = 3, 13.1
 _NAME_WIDTH, _NUMBER_WIDTH, _CHART_WIDTH, _CHART_COLUMNS, _CHART_ROWS = 10.5, 9.4, 7.5, 5, 20
 _LARGEST_SHOWN = 100
 """A number beyond this has no room with six decimals and a sign in every font."""

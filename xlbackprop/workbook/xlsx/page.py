@@ -318,6 +318,8 @@ class Page:
         height = max((self.top(bottom + 1) - self.top(top) for (top, _), (bottom, _) in areas), default=0)
         if height > (_TALLEST_PAGE if paper.pages_down == 1 else _TALLEST_OF_SEVERAL):
             paper.pages_down = 0
+            if len(areas) > 1:  # of these as many as can be are a page each
+                paper.scale = SMALLEST_SCALE
         if width <= (_WIDEST_PICTURE if paper.pages_down == 1 else PAPER_WIDTH):
             return
         paper.scale = SMALLEST_SCALE
