@@ -115,6 +115,20 @@ def test_no_text_is_cut_off(template_book: TemplateBook) -> None:
                 assert taken <= free, (sheet.title, cell.coordinate, cell.value)
 
 
+def test_a_text_in_the_middle_or_on_the_right_has_room_in_its_column_or_shrinks(template_book: TemplateBook) -> None:
+    for sheet in template_book.values:
+        for first, top, last, bottom in areas(sheet) if sheet.sheet_state == "visible" else ():
+            for cell in (cell for row in sheet.iter_rows(top, bottom, first, last) for cell in row):
+                look, font = cell.alignment, cell.font
+                is_there = isinstance(cell.value, str) and look.horizontal in ("right", "center")
+                if not is_there or look.wrap_text or look.shrink_to_fit:
+                    continue
+                sides = (cell.column - 1, cell.column + 1)[: 1 if look.horizontal == "right" else 2]
+                if any(side < first or sheet.cell(cell.row, side).value not in (None, "") for side in sides):
+                    taken = 0.8 * len(cell.value) * (font.size / BODY) * (1.12 if font.bold else 1) + 1.2 * look.indent
+                    assert taken <= width_of(sheet, cell.column), (sheet.title, cell.coordinate, cell.value)
+
+
 def test_a_screen_shows_all_of_a_sheet_that_a_reader_looks_at(template_book: TemplateBook) -> None:
     for sheet in template_book.values:
         if sheet.sheet_state == "visible" and sheet.title not in ("Walkthrough", TITLE):

@@ -66,7 +66,7 @@ def matrices(page: Page, lesson: Lesson) -> None:
     page.text(
         "A2", "One iteration. Every product stands beside its left factor and below its right one: row times column."
     )
-    page.text("A3", ITERATION, Look(theme.HEADING, align="right", indent=1))
+    page.text("A3", ITERATION, Look(theme.HEADING, align="right"))
     choice = choose_iteration(page, lesson, ITERATION_CELL, _USED_CELL)
     page.text("D3", f"← 0 to {choice.last}.  ⊙ multiplies cell by cell.", theme.PROSE)
     batch = _batch(lesson)
@@ -127,7 +127,7 @@ def _batch(lesson: Lesson) -> _Batch:
 
 
 def _put_batch(page: Page, lesson: Lesson, choice: Choice, batch: _Batch) -> None:
-    page.text("A4", "its batch", Look(theme.HEADING, align="right", indent=1))
+    page.text("A4", "its batch", Look(theme.HEADING, align="right"))
     page.formula(_FIRST_CELL, f"{choice.cell}-{choice.value(IN_BATCH)}+1", batch.first, theme.COUNTED)
     page.formula(_LAST_CELL, f"{_FIRST_CELL}+{_COUNT_CELL}-1", batch.last, theme.COUNTED)
     size = f"MIN({choice.value(BATCH_SIZE)},{lesson.table.iterations}-{_FIRST_CELL})"

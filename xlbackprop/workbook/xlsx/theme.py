@@ -123,7 +123,7 @@ KINDS: Mapping[str, CellLook] = {
     HEADING: CellLook(Font(11, INK, bold=True), alignment=_MIDDLE),
     NOTE: CellLook(Font(10, INK, italic=True)),
     LABEL: CellLook(Font(11, PAPER, bold=True), alignment=_CENTRED),
-    SYMBOL: CellLook(Font(12, PAPER, bold=True), border=boxed(("thin", PAPER)), alignment=_CENTRED),
+    SYMBOL: CellLook(Font(12, PAPER, bold=True), border=boxed(("thin", PAPER)), alignment=_SHRUNK),
     NODE: CellLook(Font(10, INK, bold=True), alignment=_SHRUNK),
     PRINTED_NODE: CellLook(Font(11, INK, bold=True), alignment=_SHRUNK),
     INPUT: CellLook(
