@@ -103,3 +103,12 @@ def test_a_target_that_is_chosen_by_the_step_before_is_told(tmp_path: Path) -> N
     assert [report.status for report in reports] == ["ok", "mistakes"]
     letter = LETTERS["t2"]
     assert [cells for cells, _ in told(reports[1])] == [(f"{letter}{FIRST + 1}:{letter}{FIRST + ROWS - 1}",)]
+
+
+def test_a_sheet_that_is_rounded_throughout_is_right(tmp_path: Path) -> None:
+    rules = {name: f"ROUND({rule},6)" for name, rule in {**handmade.FORMULAS, **RULES}.items()}
+    labels = dict.fromkeys(COLUMNS, "")
+    report = check(
+        handmade.write(tmp_path / "rounded.xlsx", {}, columns=COLUMNS, formulas=rules, labels=labels, rows=ROWS)
+    )
+    assert (report.status, report.findings) == ("ok", ())

@@ -427,7 +427,7 @@ def mistakes(model: Model, descent: Descent, trials: Tries) -> list[Mistake]:
             graph.kind_of[list(calculated_from(model, first))].tolist()
         )  # where nothing reaches the loss, a formula that is wrong elsewhere explains enough
         for mistake in _shared_mistake(model, descent, alike_[signature]):
-            is_whole = not moving[signature] and mistake.kind == "extra_term"  # too much where no loss is reached
+            is_whole = not moving[signature] and (mistake.kind == "extra_term" or not mistake.formula)
             if not (is_whole or (is_explained and graph.kind_of[mistake.node] not in known_kinds)):
                 found.setdefault(mistake.node, mistake)
     return list(found.values())

@@ -356,7 +356,12 @@ class _Numbers:
     def is_rounded_alone(self, node: int) -> bool:
         """Whether a formula rounds what the same formula on both sides of it does not."""
         formula = self.graph.formulas[node]
-        return formula is not None and "ROUND" in formula.functions and self._is_in_line(self.graph.positions[node])
+        if formula is None or "ROUND" not in formula.functions or not self._is_in_line(self.graph.positions[node]):
+            return False
+        sides = [
+            self.graph.formulas[self.graph.node(side)] for pair in _sides(self.graph.positions[node]) for side in pair
+        ]
+        return not any(side is not None and "ROUND" in side.functions for side in sides)
 
     def doubts(self, node: int) -> Iterator[tuple[str, Position]]:
         """Why the number of a cell could not be compared, and the cell; nothing where it is what its formula gives."""

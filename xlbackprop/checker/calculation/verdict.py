@@ -425,7 +425,7 @@ def _why_not(model: Model, nodes: list[int]) -> str:
         kind = model.graph.kind(node)
         assert kind is not None
         values = model.evaluation.seen[node]
-        is_step = bool(kind.formula.functions & _STEPS) and bool(np.isin(values[np.isfinite(values)], (-1, 0, 1)).all())
+        is_step = bool(kind.formula.functions & _STEPS) and bool(np.isin(values, (-1, 0, 1)).all())
         has_step |= is_step
         has_slope |= bool(kind.formula.functions & (_STEPS | _SLOPES)) and not is_step
     if has_step and not has_slope:
