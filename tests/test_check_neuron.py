@@ -115,6 +115,11 @@ def test_a_choice_that_is_not_made_at_present_is_judged_too(slope: str, status: 
     assert (report.status, report.findings) == (status, ())
 
 
+def test_one_parameter_without_the_share_of_the_others_is_not_called_right(tmp_path: Path) -> None:
+    rules = {name: NEURON[name].replace("$31", "$31*[r-]") for name in "wb"}
+    assert report_on(tmp_path / "share.xlsx", rules).status != "ok"
+
+
 STOPPED: Mapping[str, Mapping[str, str]] = {
     "a weight that stays where the loss is small": {
         name: f"IF([loss-]<0.02,[{name}-],{NEURON[name]})" for name in "wub"

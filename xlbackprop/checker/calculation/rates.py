@@ -11,6 +11,8 @@ from xlbackprop.checker.calculation.graph import TEXT, Graph
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import named
 from xlbackprop.checker.calculation.repair import rewritten, slot_text
+from xlbackprop.checker.calculation.step import alike
+from xlbackprop.checker.calculation.threads import Neighbours
 from xlbackprop.checker.file.formula import Node, parts
 
 _MOST_REMOVED = 0.3
@@ -38,7 +40,18 @@ def rate_doubts(model: Model, descent: Descent) -> Iterator[str]:
     """Steps of which as many updates take one learning rate as another step's, and too large a decay, in words."""
     if descent.removed >= _MOST_REMOVED:
         yield f"every step takes away {descent.removed:.3g} of a parameter, more than weight decay does"
+    graph, near = model.graph, Neighbours(model.graph, model.threads.usual_moves)
+    _, biases = _units(model, descent)
     for rates in _steps(model, descent).values():
+        for node, rate in rates.items():
+            paces = [model.evaluation.seen[other] for one, other in rates.items() if one != node]
+            is_made = rate >= graph.cells or any(other >= graph.cells for other in rates.values())
+            own, *lines = (graph.kind_of[one] for one in (node, near.before(node), near.after(node)))
+            is_like = [bool(alike(model.evaluation.seen[rate], pace)) for pace in paces]
+            is_odd = len(paces) > 1 and not any(is_like) and all(bool(alike(paces[0], pace)) for pace in paces[1:])
+            if is_made and ((is_odd and node not in biases) or lines[0] == lines[1] not in (-1, own)):
+                yield f"{named(graph, node, '')} goes on by another learning rate than those about it"
+                return
         (one, count), *rest = Counter(rates.values()).most_common()
         if rest and 2 * count == len(rates) and _is_of_another_step(model, rest[0][0], one):
             sheet = model.graph.positions[next(iter(rates))][0]
