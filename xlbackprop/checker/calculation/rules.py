@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -135,9 +135,15 @@ def _with_target(model: Model, output: int, target: int, right: int) -> Iterator
             yield Mistake(node, "wrong_cell", words, text)
 
 
-def rule_doubts(model: Model, loss: Loss) -> Iterator[str]:
+def rule_doubts(model: Model, loss: Loss, descended: Container[int]) -> Iterator[str]:
     """Why updates descend no loss that is meant, in words: one of the outputs has cells, and they descend another one
-    that has none; or none has their rule as its derivative."""
+    that has none; or none has their rule as its derivative.
+
+    Args:
+        model: the calculation.
+        loss: what the updates are taken to descend.
+        descended: the cells of losses that other updates descend.
+    """
     graph, seen = model.graph, model.evaluation.seen
     for cell, (output, target) in list(zip(loss.cells, loss.errors, strict=False))[:_FIRST]:
         one, other = seen[output], seen[target]
@@ -161,7 +167,7 @@ def rule_doubts(model: Model, loss: Loss) -> Iterator[str]:
                     return
     outputs = list(dict.fromkeys(one for output, _ in loss.errors for one in (output, graph.link(output))))[:_FIRST]
     for node in _errors_shown(model):
-        if any(np.nan_to_num(_slope(model, node, output, {})).any() for output in outputs):
+        if node not in descended and any(np.nan_to_num(_slope(model, node, output, {})).any() for output in outputs):
             sheet = graph.positions[node][0]
             yield f"{sheet}: the updates go down {rule_words(model, loss)}, not by that of {named(graph, node, sheet)}"
             return

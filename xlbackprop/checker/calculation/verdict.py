@@ -147,7 +147,8 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
         is_as_good = other_model is batched_model_of  # of two, the one in which all samples of a batch are descended
         if other is not None and _right_of(others) > _right_of(found) - is_as_good:
             model, found = other, others
-    doubts = {descent: tuple(rule_doubts(model, descent.loss)) for descent in found}
+    descended = {cell for descent in found if not descent.loss.errors for cell in descent.loss.cells}
+    doubts = {descent: tuple(rule_doubts(model, descent.loss, descended)) for descent in found}
     found = [descent for descent in found if not doubts[descent]]  # the sheet has another loss than these descend
     trials = Tries(_MOST_TRIALS)
     mistakes_of = {descent: mistakes(model, descent, trials) for descent in found}
