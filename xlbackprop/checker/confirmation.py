@@ -202,7 +202,11 @@ def _without_consequences(calculation: CalculationVerdict, verdicts: Sequence[Ve
 
 def _unusual_updates(calculation: CalculationVerdict, verdict: Verdict) -> list[tuple[Place, Finding]]:
     """The findings about updates, where most of these are said to be wrong without a reason: their rule is another."""
-    updates = [item for item in verdict.findings if _are_updates(calculation, item[1])]
+    updates = [
+        item
+        for item in verdict.findings
+        if _are_updates(calculation, item[1]) or all(map(_UPDATED.fullmatch, item[1].quantities))
+    ]
     nameless = {name for _, finding in updates if finding.kind in UNNAMED for name in finding.quantities}
     lines = [name for name in verdict.table.lines if _UPDATED.fullmatch(name)]
     return updates if 2 * len(nameless) > len(lines) else []

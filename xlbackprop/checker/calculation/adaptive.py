@@ -121,11 +121,11 @@ def _readings(model: Model, steps: Neighbours, target: int, parameter: int) -> I
                     ahead += [] if is_cut[operand] else [operand]
         return found, before
 
-    for gradient in inwards(target, 0)[0]:
+    for gradient in inwards(target, 0)[0] if graph.kind(target) is not None else ():
         if gradient in (target, parameter) or is_cut[gradient] or not graph.is_formula(gradient):
             continue
         found, before = inwards(target, gradient)
-        cells = [node for node in found if node == target or (graph.is_formula(node) and not is_cut[node])]
+        cells = [node for node in found if node == target or (graph.kind(node) is not None and not is_cut[node])]
         if {node for node in found if node not in cells} <= {parameter} and not inwards(gradient, 0)[1]:
             level = model.evaluation.order.level
             cells.sort(key=lambda node: (node == target, int(level[node])))

@@ -25,9 +25,10 @@ from xlbackprop.checker.calculation.step import (
     slopes_of,
 )
 from xlbackprop.checker.calculation.threads import Neighbours, is_in_a_step
-from xlbackprop.checker.file.formula import Node, leaves, parts, with_parts
+from xlbackprop.checker.file.formula import Node, Position, leaves, parts, with_parts
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.engine import Array
+from xlbackprop.ground.grid import Coordinates
 
 _NUMBERS_A_CELL = 1_000
 """Calculating a cell of a step anew, with its derivatives, takes as long as comparing so many numbers."""
@@ -107,8 +108,10 @@ def _mistake_in(step: Step, change: Change, right: Array, parameter: int) -> Mis
 def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Iterator[Change]:
     graph, forward = model.graph, [node for node in step.forward if node in set(step.nodes)]
     fellows = [node for node in step.nodes if not model.evaluation.is_cut[node]]
+    steps = Neighbours(graph, model.threads.usual_moves)
     for node in dict.fromkeys([*forward, *step.nodes]):
-        for change in _changed_to(graph, step.nodes, node, _usual(graph, node), "wrong_cell", ""):
+        text = _usual(graph, node) or _of_other_steps(graph, steps, node)
+        for change in _changed_to(graph, step.nodes, node, text, "wrong_cell", ""):
             others = tuple(one for one in change.others if one.text == _usual(graph, one.node))
             yield replace(change, others=others)
     for node in step.nodes if not step.loss else ():
@@ -247,34 +250,60 @@ def _with_fellow(graph: Graph, forward: list[int], nodes: Iterable[int]) -> Iter
 
 
 def _with_other_ends(graph: Graph, forward: list[int]) -> Iterator[Change]:
-    """The formulas with a range that ends before a cell of the build of all others, or with one that is unlike them."""
+    """The formulas with a range that ends before a cell of the build of all others, or with one that is unlike them.
+
+    Another range of that shape in the formula, such as the targets beside the outputs, has the same ends.
+    """
     for node in forward:
         operands, kind = graph.operands(node).tolist(), graph.kind(node)
         assert kind is not None
-        for number, slot in enumerate(kind.program.slots):
-            cells = operands[slot.start : slot.start + slot.size]
-            if slot.size < _FEWEST_IN_RANGE or not slot.is_range or min(cells) <= TEXT:
-                continue
-            places = [graph.positions[cell] for cell in cells]
+        ranges = {
+            number: [graph.positions[cell] for cell in operands[slot.start : slot.start + slot.size]]
+            for number, slot in enumerate(kind.program.slots)
+            if slot.size >= _FEWEST_IN_RANGE and slot.is_range
+        }
+        for places in ranges.values():
+            cells = [graph.node(where) for where in places]
             down, across = (places[1][axis] - places[0][axis] for axis in (1, 2))
+            builds = [skeleton(graph, cell) for cell in cells]
             for end, far in ((-1, 1), (0, -1)):
-                sheet, row, column = places[end]
-                beyond = graph.node((sheet, row + far * down, column + far * across))
-                builds = [skeleton(graph, cell) for cell in cells]
-                odd = builds.pop(end)
-                if len(set(builds)) != 1 or not builds[0]:
+                beyond = graph.node(_shifted(places[end], far * down, far * across))
+                others = builds[:-1] if end else builds[1:]
+                if min(cells) <= TEXT or len(set(others)) != 1 or not others[0]:
                     continue
-                if odd != builds[0]:
-                    ends = places[:-1] if end else places[1:]
-                    mistake, words = "extra_term", f"takes in {named(graph, cells[end])}"
-                elif beyond > TEXT and skeleton(graph, beyond) == odd:
-                    ends = [*places, graph.positions[beyond]][:: 1 if end else -1]
-                    mistake, words = "missing_term", f"leaves out {named(graph, beyond)}"
+                if builds[end] != others[0]:
+                    is_longer, mistake, words = False, "extra_term", f"takes in {named(graph, cells[end])}"
+                elif beyond > TEXT and skeleton(graph, beyond) == others[0]:
+                    is_longer, mistake, words = True, "missing_term", f"leaves out {named(graph, beyond)}"
                 else:
                     continue
-                shown = range_text(graph, node, number, (min(ends)[1:], max(ends)[1:]))
-                text = rewritten(graph, node, kind.program.tree, {}, {number: shown})
+                shown = {
+                    number: range_text(
+                        graph,
+                        node,
+                        number,
+                        _with_end([at[1:] for at in alike], (far * down, far * across), end, is_longer),
+                    )
+                    for number, alike in ranges.items()
+                    if len(alike) == len(places) and alike[1] == _shifted(alike[0], down, across)
+                }
+                text = rewritten(graph, node, kind.program.tree, {}, shown)
                 yield from _changed_to(graph, forward, node, text, mistake, words)
+
+
+def _shifted(position: Position, down: int, across: int) -> Position:
+    sheet, row, column = position
+    return sheet, row + down, column + across
+
+
+def _with_end(
+    places: list[Coordinates], move: Coordinates, end: int, is_longer: bool
+) -> tuple[Coordinates, Coordinates]:
+    """The ends of a range with one cell more, or one less, at its end or, where that is 0, at its beginning."""
+    row, column = places[end]
+    shorter = places[:-1] if end else places[1:]
+    kept = [*places, (row + move[0], column + move[1])] if is_longer else shorter
+    return min(kept), max(kept)
 
 
 def _changed_to(graph: Graph, forward: list[int], node: int, text: str, kind: str, words: str) -> Iterator[Change]:
@@ -434,6 +463,16 @@ def _usual(graph: Graph, node: int) -> str:
         formula = graph.formulas[graph.node((sheet, nearest, column) if is_down else (sheet, row, nearest))]
         if formula is not None and run.count > 1:
             return "=" + formula.written(row, column)
+    return ""
+
+
+def _of_other_steps(graph: Graph, steps: Neighbours, node: int) -> str:
+    """The formula that the same cell of two steps around has, as it would be here."""
+    before, after = steps.before(node), steps.after(node)
+    for one, other in ((before, after), (before, steps.before(before)), (after, steps.after(after))):
+        kind, formula = graph.kind_of[one], graph.formulas[one]
+        if formula is not None and 0 <= kind == graph.kind_of[other] != graph.kind_of[node]:
+            return "=" + formula.written(*graph.positions[node][1:])
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -10,6 +11,8 @@ from xlbackprop.checker.file.formula import Position
 from xlbackprop.checker.report.findings import shortened
 from xlbackprop.ground.grid import Coordinates, address, quoted, ranges
 
+_ADDRESS = re.compile(r"\b[A-Z]{1,3}\d+\b")
+_IN_BRACKETS = re.compile(r"(?<= \()[A-Z]{1,3}\d+(?=\))")
 _FARTHEST = 3000
 _LONGEST = 24
 
@@ -20,7 +23,8 @@ def label(graph: Graph, node: int) -> str:
         return ""
     sheet, row, column = graph.positions[node]
     texts = graph.book.by_name[sheet]
-    left = texts.text(row, column - 1).strip() if column > 1 else ""
+    beside = texts.cells.get((row, column - 1))
+    left = texts.text(row, column - 1).strip() if beside is not None and beside.formula is None else ""
     if left and len(left) <= _LONGEST:
         return left.rstrip("=: ")
     for above in range(row - 1, max(0, row - _FARTHEST), -1):
@@ -47,6 +51,12 @@ def named(graph: Graph, node: int, sheet: str = "") -> str:
     text = label(graph, node)
     where = place(graph, node, sheet)
     return f"{text} ({where})" if text else where
+
+
+def moved(graph: Graph, words: str, start: int, end: int) -> str:
+    """Words about the formula of one cell as they are about that of another one, into which it is filled."""
+    addresses = _IN_BRACKETS if _IN_BRACKETS.search(words) else _ADDRESS
+    return addresses.sub(lambda match: graph.filled(f"={match[0]}", start, end)[1:], words)
 
 
 def cells_of_sheets(places: Iterable[Position]) -> str:

@@ -33,6 +33,8 @@ _HALVES = (0.5 + 1e-6, 0.5 - 1e-6)
 """What is added before the decimals are cut off: a number halfway between two goes either way."""
 _NO_NUMBER, _EMPTY = "gives no number", "is read, but empty"
 _ODD = {"typed": "is a typed number among formulas", "other": "is built otherwise than the cells on both sides of it"}
+_RUN_OUT = ("#NUM!", "#DIV/0!")
+"""What formulas give that are numbers with other numbers."""
 _LIKE_A_NUMBER = re.compile(r"\s*[-+−]?[\d.,'\s]*\d[\d.,'\s]*%?\s*")
 
 
@@ -58,17 +60,18 @@ def own_numbers(
     """
     graph = verdict.graph
     numbers = _Numbers(graph, recalculated)
+    spoilt = numbers.spoilt_by([mistake.node for mistake in verdict.mistakes])
     lacks: dict[tuple[str, str, int], dict[Position, None]] = defaultdict(dict)
     doubts: dict[str, dict[Position, None]] = defaultdict(dict)
     for node in numbers.formulas_between(verdict):
         for what, where in numbers.gaps(node):
-            if (where[0], where[1:]) in reported:
+            if (where[0], where[1:]) in reported or graph.node(where) in spoilt:
                 continue
             if what not in _ODD:
                 lacks[what, where[0], numbers.formula_at(where)][where] = None
             elif not verdict.model.feeds[graph.node(where)]:
                 doubts[_ODD[what]][where] = None
-    for node in numbers.used(verdict):
+    for node in (one for one in numbers.used(verdict) if one not in spoilt):
         position = graph.positions[node]
         found = [lack for lack in numbers.lacks(node) if (lack[1][0], lack[1][1:]) not in reported]
         for what, where in found:
@@ -131,6 +134,18 @@ class _Numbers:
         """What a cell gives."""
         found = self._recalculated.get(self.graph.positions[node])
         return self.graph.cell(node).value if found is None else found
+
+    def spoilt_by(self, mistaken: Sequence[int]) -> set[int]:
+        """The cells without a number among wrong ones of which some have one, and what is calculated from these."""
+        kind_of = self.graph.kind_of
+        with_number = {int(kind_of[node]) for node in mistaken if isinstance(self.value(node), float)}
+        ahead = [node for node in mistaken if kind_of[node] >= 0 and int(kind_of[node]) in with_number]
+        seen = set(ahead)
+        while ahead:
+            left = [node for node in self.graph.readers(ahead.pop()).tolist() if node not in seen]
+            seen.update(left)
+            ahead += left
+        return {node for node in seen if self.value(node) in _RUN_OUT}
 
     def formula_at(self, position: Position) -> int:
         """What tells the formula in a cell from others; 0 where there is none."""
@@ -309,11 +324,12 @@ class _Numbers:
             left = kept
 
     def _is_for_a_number(self, position: Position) -> bool:
-        """Whether a text is a number to people, or numbers stand on both sides of it."""
+        """Whether a text is a number to people, or stands between numbers and beside no other text, as labels do."""
         sheet = self.graph.book.by_name[position[0]]
         if _LIKE_A_NUMBER.fullmatch(sheet.text(*position[1:])):
             return True
-        return any(all(self.graph.node(side) > TEXT for side in sides) for sides in _sides(position))
+        around = [[self.graph.node(side) for side in sides] for sides in _sides(position)]
+        return any(min(pair) > TEXT and TEXT not in other for pair, other in (around, around[::-1]))
 
     def _empty(self, node: int) -> list[Position]:
         """The empty cells that a formula names one by one."""

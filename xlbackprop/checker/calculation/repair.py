@@ -190,9 +190,23 @@ def _shifts() -> Iterator[tuple[int, int]]:
 
 def _other_build(step: Step, node: int, target: Array) -> Repair | None:
     """Other brackets, another operator, a factor or a term less."""
-    graph = step.graph
-    program = step.program(node)
     operands = step.operands_of(node)[None]
+    for changed, found in builds(step.graph, node):
+        try:
+            with np.errstate(all="ignore"):
+                value = changed.value(operands)
+        except UnsupportedError:
+            continue
+        if bool(alike(value, target)[0]):
+            return found
+    return None
+
+
+def builds(graph: Graph, node: int) -> Iterator[tuple[Program, Repair]]:
+    """What one slip with brackets, operators, factors, terms or squares may have made a formula of."""
+    kind = graph.kind(node)
+    assert kind is not None
+    program = kind.program
     sheet = graph.positions[node][0]
 
     def shown(tree: Node) -> str:
@@ -204,16 +218,9 @@ def _other_build(step: Step, node: int, target: Array) -> Repair | None:
             return named(graph, operand, sheet) if operand > TEXT else shown(tree)
         return shown(tree)
 
-    for tree, kind, words in _builds(program.tree, leaf_name):
+    for tree, slip, words in _builds(program.tree, leaf_name):
         changed = Program(tree, program.slots, program.width, program.element)
-        try:
-            with np.errstate(all="ignore"):
-                value = changed.value(operands)
-        except UnsupportedError:
-            continue
-        if bool(alike(value, target)[0]):
-            return Repair(kind, words, rewritten(graph, node, tree, {}))
-    return None
+        yield changed, Repair(slip, words, rewritten(graph, node, tree, {}))
 
 
 def _builds(tree: Node, name: Callable[[Node], str]) -> Iterator[tuple[Node, str, str]]:
@@ -325,10 +332,20 @@ def rewritten(
             return own
         sheet = graph.positions[node][0]
         prefix, _, cell = place(graph, replaced[number], sheet).rpartition("!")
-        dollars = own.rpartition("!")[2]
+        dollars = "$A$1" if _is_fixed(graph, replaced[number]) else own.rpartition("!")[2]
         return (prefix + "!" if prefix else "") + _with_dollars(cell, dollars)
 
     return "=" + written(tree, slot)
+
+
+def _is_fixed(graph: Graph, node: int) -> bool:
+    """Whether the formulas that read a cell refer to it as to one that stays the same wherever they are copied."""
+    for reader in graph.readers(node)[:1].tolist():
+        formula = graph.formulas[reader]
+        here = graph.positions[reader]
+        read = () if formula is None else formula.references
+        return any(one.row_fixed and one.column_fixed and one.at(*here) == graph.positions[node] for one in read)
+    return False
 
 
 def _with_dollars(cell: str, like: str) -> str:

@@ -41,7 +41,7 @@ def rules(model: Model, near: Flags) -> list[Loss]:
         nearby = [place for place in places.tolist() if near[kind.cells[place]]]
         if not nearby:
             continue
-        for slots in _differences(kind.program.tree):
+        for slots in differences(kind.program.tree):
             at = [kind.program.slots[slot].start for slot in slots]
             one, other = kind.operands[nearby[0], at].tolist()
             if min(one, other) <= TEXT or model.depends[one] == model.depends[other]:
@@ -57,12 +57,12 @@ def rules(model: Model, near: Flags) -> list[Loss]:
     return [Loss(tuple(cells), tuple(cells.values())) for cells in found.values()][:MOST_RULES]
 
 
-def _differences(node: Node) -> Iterator[tuple[int, int]]:
+def differences(node: Node) -> Iterator[tuple[int, int]]:
     """The slots of a formula one of which is subtracted from the other."""
     if node[0] == "-" and node[1][0] == node[2][0] == "slot":
         yield node[1][1], node[2][1]
     for part in parts(node):
-        yield from _differences(part)
+        yield from differences(part)
 
 
 Path = tuple[tuple[str, int], ...]
@@ -110,7 +110,7 @@ def odd_targets(model: Model, loss: Loss) -> Iterator[Mistake]:
             right = graph.node((sheet, row + usual[0], column + usual[1]))
             is_odd = here not in (right, targets[0]) and right > TEXT and not graph.is_formula(right)
             if is_odd and (after == targets[0] or _between(graph, right, after) == usual):
-                yield from _with_target(model, line[place][1], here, right)
+                yield from with_target(model, line[place][1], here, right)
 
 
 def _between(graph: Graph, one: int, other: int) -> tuple[int, int]:
@@ -118,7 +118,7 @@ def _between(graph: Graph, one: int, other: int) -> tuple[int, int]:
     return down - row, across - column
 
 
-def _with_target(model: Model, output: int, target: int, right: int) -> Iterator[Mistake]:
+def with_target(model: Model, output: int, target: int, right: int) -> Iterator[Mistake]:
     """The cells that hold an output to a target, where another one belongs."""
     graph = model.graph
     for node in np.intersect1d(graph.readers(output), graph.readers(target)).tolist():
@@ -150,7 +150,7 @@ def rule_doubts(model: Model, loss: Loss, descended: Container[int]) -> Iterator
         if np.isin(one[np.isfinite(one)], (-1.0, 0.0, 1.0)).all():
             return
         sheet = graph.positions[output][0]
-        if cell != output and not bool(alike(_slope(model, output, cell, {}), one * (1 - one))):
+        if cell != output and not bool(alike(slope_by(model, output, cell, {}), one * (1 - one))):
             shown = named(graph, output, sheet)
             yield f"{sheet}: the updates go by (t − y)·x, the derivative of no loss: {shown} is no sigmoid or softmax"
             return
@@ -167,7 +167,9 @@ def rule_doubts(model: Model, loss: Loss, descended: Container[int]) -> Iterator
                     return
     outputs = list(dict.fromkeys(one for output, _ in loss.errors for one in (output, graph.link(output))))[:_FIRST]
     for node in _errors_shown(model):
-        if node not in descended and any(np.nan_to_num(_slope(model, node, output, {})).any() for output in outputs):
+        if any(_is_loss(seen[node], seen[output], seen[target]) for output, target in loss.errors[:_FIRST]):
+            continue
+        if node not in descended and any(np.nan_to_num(slope_by(model, node, output, {})).any() for output in outputs):
             sheet = graph.positions[node][0]
             yield f"{sheet}: the updates go down {rule_words(model, loss)}, not by that of {named(graph, node, sheet)}"
             return
@@ -184,7 +186,7 @@ def _errors_shown(model: Model) -> Iterator[int]:
             yield node
 
 
-def _slope(model: Model, output: int, cell: int, known: dict[int, Array]) -> Array:
+def slope_by(model: Model, output: int, cell: int, known: dict[int, Array]) -> Array:
     """The derivative of a cell by another one that it is calculated from."""
     if output not in known:
         graph, evaluation = model.graph, model.evaluation
@@ -193,7 +195,7 @@ def _slope(model: Model, output: int, cell: int, known: dict[int, Array]) -> Arr
         if kind is not None and output != cell and not evaluation.is_cut[output] and model.depends[output]:
             known[output] = np.zeros_like(slope)
             slopes = slopes_of(kind.program, operands, evaluation.seen[operands])
-            slope = sum((one * _slope(model, other, cell, known) for other, one in slopes.items()), slope)
+            slope = sum((one * slope_by(model, other, cell, known) for other, one in slopes.items()), slope)
         known[output] = slope
     return known[output]
 

@@ -138,7 +138,10 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
             crossed[node] = int(targets[update_of[expected]])
     pasted = _pasted(graph, update_of, number_of, before, moves, order, names)
     by_sheet = _usual_moves(graph, moves)
-    broken = tuple(_not_updated(graph, number_of, by_sheet, order, names))
+    broken = (
+        *_not_updated(graph, number_of, by_sheet, order, names),
+        *_repeating_starts(graph, before, update_of, by_sheet, order, names),
+    )
     starts = Counter(parameters.tolist())
     for node, index in number_of.items():
         start = int(parameters[index])
@@ -175,8 +178,34 @@ def _not_updated(
                 odd = graph.node(_moved(graph.positions[node], back, order, names)) if is_usual else BLANK
                 if odd > TEXT and graph.is_formula(odd) and 2 * len(updated) >= len(counts):
                     lacking.append((odd, node))
+                next_ = graph.node(_moved(graph.positions[node], (-move[0], -move[1], -move[2]), order, names))
+                if step > last + 1 and graph.link(next_) == node != next_:  # a whole step that only repeats
+                    lacking.append((next_, node))
         if _MOST_REPEATING * len(lacking) <= len(targets):
             yield from lacking
+
+
+def _repeating_starts(
+    graph: Graph,
+    before: Mapping[int, int],
+    parameters: Collection[int],
+    moves: Mapping[str, Move],
+    order: dict[str, int],
+    names: list[str],
+) -> Iterator[tuple[int, int]]:
+    """Parameters that repeat the typed number of the step before, from which those beside them are updated."""
+    for node in parameters:
+        here = graph.positions[node]
+        move = moves.get(here[0], (0, 0, 0))
+        earlier = graph.node(_moved(here, move, order, names))
+        if node in before or earlier <= TEXT or not graph.link(node) == earlier != node:
+            continue
+        for later, start in before.items():
+            apart = _move(order, graph, node, later)
+            is_in_step = all(abs(far) < abs(step) or not step for far, step in zip(apart, move, strict=True))
+            if apart.count(0) == 2 and is_in_step and apart == _move(order, graph, earlier, start):
+                yield node, earlier
+                break
 
 
 def _usual_moves(graph: Graph, moves: Mapping[int, Move]) -> dict[str, Move]:

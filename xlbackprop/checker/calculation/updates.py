@@ -38,7 +38,7 @@ def find_updates(graph: Graph, order: Order) -> Updates:
     parameters: list[Identities] = []
     other: list[tuple[Kind, list[int]]] = []
     for kind in graph.kinds:
-        slots = _parameter_slots(graph, kind)
+        slots = _chained(kind, _parameter_slots(graph, kind))
         slot = next((slot for slot in slots if _any_step_depends(graph, order, kind, slot)), None)
         if slot is not None:
             held = kind.operands[:, slot] > TEXT
@@ -56,6 +56,7 @@ def find_updates(graph: Graph, order: Order) -> Updates:
         index
         for index, kind in enumerate(parameters)
         if 2 * sum(_is_state(graph, node, updated) for node in kind.tolist()) >= len(kind)
+        and not _is_read_as_step(graph, targets[index], kind, updated)
     ]
     if not kept:
         nothing = np.zeros(0, dtype=np.int64)
@@ -65,10 +66,23 @@ def find_updates(graph: Graph, order: Order) -> Updates:
     )
 
 
+def _chained(kind: Kind, slots: list[int]) -> list[int]:
+    """Those of the slots in which the cells of a kind read one another, as w − η does; all where none is one."""
+    read = [slot for slot in slots if 2 * np.isin(kind.operands[:, slot], kind.cells).sum() >= len(kind.cells) > 1]
+    return read or slots
+
+
 def _is_state(graph: Graph, node: int, updated: Container[int]) -> bool:
     """Whether a cell is typed or updated, or repeats one that is; what is calculated otherwise is no parameter."""
     source = graph.link(node)
     return source > TEXT and (node in updated or source in updated or not graph.is_formula(source))
+
+
+def _is_read_as_step(graph: Graph, targets: Identities, parameters: Identities, updated: Container[int]) -> bool:
+    """Whether formulas add something to what is never updated, and only updates of something else read them."""
+    readers = [reader for node in targets.tolist() for reader in graph.readers(node).tolist()]
+    is_typed = not any(node in updated or graph.link(node) in updated for node in parameters.tolist())
+    return is_typed and bool(readers) and all(reader in updated for reader in readers)
 
 
 def _slot_like(graph: Graph, kind: Kind, slots: list[int], targets: Identities, parameters: Identities) -> int | None:
@@ -80,8 +94,8 @@ def _slot_like(graph: Graph, kind: Kind, slots: list[int], targets: Identities, 
     first = int(kind.cells[0])
     if kind.operands.min() <= TEXT:
         return None  # what reads an empty cell is told so
-    if (idle := _idle_slot(graph, kind, slots, targets, parameters)) is not None:
-        return idle
+    if (beside := _slot_beside(graph, kind, slots, targets, parameters)) is not None:
+        return beside
     moves = {slot: _move(graph, int(kind.operands[0, slot]), first) for slot in slots}
     siblings = [
         (target, parameter)
@@ -103,14 +117,13 @@ def _slot_like(graph: Graph, kind: Kind, slots: list[int], targets: Identities, 
     return None
 
 
-def _idle_slot(graph: Graph, kind: Kind, slots: list[int], targets: Identities, parameters: Identities) -> int | None:
-    """Which operand is updated by a kind that nothing else reads: all that the updates beside it read in common is read
-    by it, and nothing that none of them reads."""
+def _slot_beside(graph: Graph, kind: Kind, slots: list[int], targets: Identities, parameters: Identities) -> int | None:
+    """Which operand is updated by a kind that reads what the updates beside it read in common: nothing else, or all of
+    that and nothing that none of them reads, where nothing else reads it."""
     first, (sheet, row, column) = int(kind.cells[0]), graph.positions[int(kind.cells[0])]
     cells = set(kind.cells.tolist())
+    is_idle = all(cells.issuperset(graph.readers(node).tolist()) for node in cells)
     for slot in slots:
-        if not all(cells.issuperset(graph.readers(node).tolist()) for node in cells):
-            return None
         move = _move(graph, int(kind.operands[0, slot]), first)
         siblings = [
             set(graph.operands(target).tolist()) - {parameter}
@@ -120,7 +133,8 @@ def _idle_slot(graph: Graph, kind: Kind, slots: list[int], targets: Identities, 
             and graph.positions[target][1 if move[1] else 2] == (row if move[1] else column)
         ]
         own = set(graph.operands(first).tolist()) - {int(kind.operands[0, slot])}
-        if siblings and set.intersection(*siblings) and set.intersection(*siblings) <= own <= set.union(*siblings):
+        common = set.intersection(*siblings) if siblings else set()
+        if own and common and (own <= common or (is_idle and common <= own <= set.union(*siblings))):
             return slot
     return None
 

@@ -17,7 +17,7 @@ from xlbackprop.checker.calculation.forward import odd_choices, pasted_numbers, 
 from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError, skeleton
 from xlbackprop.checker.calculation.judgement import crossed_mistakes, mistakes
 from xlbackprop.checker.calculation.model import Descent, Flags, Mistake, Model
-from xlbackprop.checker.calculation.names import cells_of_sheets, label, place
+from xlbackprop.checker.calculation.names import cells_of_sheets, label, moved, place
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.rates import rate_doubts, rate_mistakes
 from xlbackprop.checker.calculation.recognition import (
@@ -33,17 +33,27 @@ from xlbackprop.checker.calculation.recognition import (
     stateful_model_of,
     supposed,
 )
+from xlbackprop.checker.calculation.regularity import (
+    odd_inputs,
+    odd_losses,
+    odd_outputs,
+    sums_without_one,
+    without_poles,
+)
 from xlbackprop.checker.calculation.rules import odd_targets, rule_doubts, rule_words
 from xlbackprop.checker.calculation.step import alike
 from xlbackprop.checker.calculation.threads import is_steps_away, restarts
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.formula import Position
 from xlbackprop.checker.judgement.slip import Tries
+from xlbackprop.ground.errors import count
 
 MOST_FORMULAS = 300_000
 """Ten seconds' work."""
 _MOST_TRIALS = 100_000
 """In the search for wrong forward passes: a second's work."""
+_MOST_NAMED = 3
+"""Sheets that are named before the others are only counted."""
 _MOST_SUPPOSED, _FEW = 3, 2
 """Losses that are tried where no update descends one, and updates of which one mistake has to explain both first."""
 _MOST_CHOICES = 6
@@ -148,7 +158,8 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
         if other is not None and _right_of(others) > _right_of(found) - is_as_good:
             model, found = other, others
     descended = {cell for descent in found if not descent.loss.errors for cell in descent.loss.cells}
-    doubts = {descent: tuple(rule_doubts(model, descent.loss, descended)) for descent in found}
+    odd = {one: tuple(odd_outputs(model, one.loss)) or tuple(odd_losses(model, one.loss)) for one in found}
+    doubts = {one: () if odd[one] else tuple(rule_doubts(model, one.loss, descended)) for one in found}
     found = [descent for descent in found if not doubts[descent]]  # the sheet has another loss than these descend
     trials = Tries(_MOST_TRIALS)
     mistakes_of = {descent: mistakes(model, descent, trials) for descent in found}
@@ -165,15 +176,21 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     for descent in found:
         here = mistakes_of[descent]
         if descent.loss.errors:  # with no loss to go by, only what one change makes right is known to be wrong
-            here = [*(mistake for mistake in here if mistake.formula), *odd_targets(model, descent.loss)]
+            known = [mistake for mistake in here if mistake.formula]
+            slips = odd.get(descent, ())
+            is_output = any(one.is_forward for one in slips)
+            here = [*slips, *(() if is_output else (*known, *odd_targets(model, descent.loss)))]
+        else:
+            here = [*here, *sums_without_one(graph, descent.loss.cells)]
         wrong += [*here, *rate_mistakes(model, descent)]
     if found:
         wrong += carrying_mistakes(model, found, {one.node for one in wrong})
         wrong += strangers(model, {one.node for one in wrong})
         wrong += odd_choices(model)
         adjoints = [np.nan_to_num(descent.adjoint) for descent in found]
-        odd = list(odd_biases(model, np.any([(one != 0).any(axis=1) for one in adjoints], axis=0)))
-        wrong += [one for one in odd if one.node not in {other.node for other in wrong}]
+        is_forward = np.any([(one != 0).any(axis=1) for one in adjoints], axis=0)
+        alone = [*odd_biases(model, is_forward), *without_poles(model, is_forward), *odd_inputs(model)]
+        wrong += [one for one in alone if one.node not in {other.node for other in wrong}]
     wrong = [one for one in wrong if not (after[one.node] or after[model.graph.operands(one.node)].any())] + pasted
     if model.adaptive is not None:
         wrong = [one for one in wrong if one.node not in model.adaptive.targets] + list(model.adaptive.mistakes)
@@ -264,7 +281,7 @@ def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:
                 if bool(alike(values, model.evaluation.results[node])[0]):
                     continue  # a fixed reference is right in the step that it points to
             mistaken.add(node)
-            yield replace(mistake, node=node, formula=text)
+            yield replace(mistake, node=node, formula=text, words=moved(graph, mistake.words, mistake.node, node))
 
 
 def _proven(model: Model, found: list[Descent], wrong: list[Mistake]) -> Flags:
@@ -317,9 +334,9 @@ def _unusual(graph: Graph) -> set[int]:
     """The kinds of formulas, by number, beside another kind that has more cells in their column or row."""
     counts = Counter(line for node in np.flatnonzero(graph.kind_of >= 0).tolist() for line in _lines(graph, node))
     most: dict[tuple[object, ...], int] = {}
-    for (_, *line), count in counts.items():
-        most[tuple(line)] = max(count, most.get(tuple(line), 0))
-    return {kind for (kind, *line), count in counts.items() if count < most[tuple(line)]}
+    for (_, *line), number in counts.items():
+        most[tuple(line)] = max(number, most.get(tuple(line), 0))
+    return {kind for (kind, *line), number in counts.items() if number < most[tuple(line)]}
 
 
 def _lines(graph: Graph, node: int) -> Iterator[tuple[int, *tuple[object, ...]]]:
@@ -409,11 +426,15 @@ def not_judged_words(verdict: CalculationVerdict) -> Iterator[str]:
         if index not in followed:
             left[graph.positions[node][0]].append(node)
     for sheet, nodes in left.items():
-        updates = "1 update" if len(nodes) == 1 else f"{len(nodes):,} updates"
-        yield f"{sheet}: {updates}, since {_why_not(model, nodes)}"
+        yield f"{sheet}: {count(len(nodes), 'update')}, since {_why_not(model, nodes)}"
+    others = [sheet for sheet in graph.book.sheets if sheet.formulas and sheet.name not in {*verdict.covered, *left}]
+    if others and verdict.trainings:
+        names = ", ".join(sheet.name for sheet in others[:_MOST_NAMED]) + ", …" * (len(others) > _MOST_NAMED)
+        number = sum(sheet.formulas for sheet in others)
+        yield f"{names}: {count(number, 'formula')} on {'sheets' if len(others) > 1 else 'a sheet'} without updates"
     problems = {**model.evaluation.problems, **graph.problems}
-    for problem, count in Counter(problems.values()).most_common(3):
-        formulas = "1 formula" if count == 1 else f"{count:,} formulas"
+    for problem, number in Counter(problems.values()).most_common(3):
+        formulas = count(number, "formula")
         where = cells_of_sheets(graph.positions[node] for node, why in problems.items() if why == problem)
         yield f"{formulas} with {problem or 'what cannot be followed'} ({where})"
 

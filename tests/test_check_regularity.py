@@ -1,0 +1,86 @@
+"""`check` of cells that gradients agree with though they are wrong, and of steps that are taken for something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.handmade import FIRST
+from tests.test_check_neuron import LAST, Changes, column, report_on, told
+from xlbackprop.ground.grid import address
+
+ENTROPY = {"loss": "-[t]*LN([p])-(1-[t])*LN(1-[p])", "d": "[p]-[t]"}
+GRADIENT = {"w": "[w-]-$G$31*[g-]", "g": "[d]*[x]"}
+POWER = {"e": "EXP(-[z])", "p": "1/(1+[e])"}
+
+SLIPS: Mapping[str, tuple[Mapping[str, str], set[str]]] = {
+    "the loss adds": ({"loss": "0.5*([t]+[p])^2"}, column("loss", FIRST)),
+    "the loss divides": ({"loss": "0.5/([t]-[p])^2"}, column("loss", FIRST)),
+    "the loss takes an input": ({"loss": "0.5*([x]-[p])^2"}, column("loss", FIRST)),
+    "the entropy has a sign too few": (ENTROPY | {"loss": "-[t]*LN([p])+(1-[t])*LN(1-[p])"}, column("loss", FIRST)),
+    "the entropy adds": (ENTROPY | {"loss": "-[t]*LN([p])-(1-[t])*LN(1+[p])"}, column("loss", FIRST)),
+    "a sigmoid with a pole": ({"p": "1/(1-EXP(-[z]))"}, column("p", FIRST)),
+    "a pole by a helper": (POWER | {"p": "1/(1-[e])"}, column("p", FIRST)),
+    "an update without its gradient": ({"w": "[w-]-$G$31"}, column("w")),
+    "an update that adds the rate": ({"b": "[b-]+$G$31"}, column("b")),
+    "a gradient that adds an input": (
+        GRADIENT | {"g": "[d]+[x]"},
+        {address(row, 12) for row in range(FIRST, LAST + 1)},
+    ),
+    "an update that divides by what comes near 0": ({"b": "[b-]-$G$31/[d-]^9"}, column("b")),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_the_slip_is_told_at_its_cells(slip: str, tmp_path: Path) -> None:
+    rules, cells = SLIPS[slip]
+    report = report_on(tmp_path / "wrong.xlsx", rules)
+    assert len(report.findings) == 1
+    assert told(report) == cells, report
+
+
+RIGHT: Mapping[str, Mapping[str, str]] = {
+    "an absolute error beside": {"r": "ABS([t]-[p])"},
+    "a root beside": {"r": "SQRT(([t]-[p])^2)"},
+    "an error in percent beside": {"r": "100*([p]-[t])/[t]"},
+    "an error to another target beside": {"r": "ABS([x]-[p])"},
+    "a square beside an entropy": ENTROPY | {"r": "([t]-[p])^2"},
+    "the error of the class alone": ENTROPY | {"r": "IF([t]>0.5,-LN([p]),-LN(1-[p]))"},
+    "a tanh of two powers": {"p": "(1-EXP(-2*[z]))/(1+EXP(-2*[z]))", "d": "([p]-[t])*(1-[p]^2)"},
+    "a power of its own": POWER,
+}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("beside", RIGHT)
+def test_other_measures_and_functions_are_no_slips(beside: str, tmp_path: Path) -> None:
+    report = report_on(tmp_path / "right.xlsx", RIGHT[beside])
+    assert (report.status, report.findings) == ("ok", ()), report
+
+
+def _normalised(odd_row: int) -> Changes:
+    """Inputs that are calculated from raw numbers, in one row from those of the next."""
+    raw: Changes = {("r", row): 3.0 + row % 4 for row in range(FIRST, LAST + 2)}
+    return raw | {("x", row): f"=D{row + (row == odd_row)}/10" for row in range(FIRST, LAST + 1)}
+
+
+@pytest.mark.parametrize("row", [FIRST + 1, LAST - 1])
+def test_one_input_unlike_its_line_is_told(row: int, tmp_path: Path) -> None:
+    report = report_on(tmp_path / "odd.xlsx", None, _normalised(row))
+    assert told(report) == {address(row, 1)}
+    assert report.findings[0].expected == f"=D{row}/10"
+
+
+@pytest.mark.thorough
+def test_inputs_that_are_all_alike_are_right(tmp_path: Path) -> None:
+    report = report_on(tmp_path / "alike.xlsx", None, _normalised(0))
+    assert (report.status, report.findings) == ("ok", ()), report
+
+
+def test_one_bracket_too_few_in_all_outputs_is_told(tmp_path: Path) -> None:
+    """Its numbers run out, which is no mistake of their own."""
+    report = report_on(tmp_path / "wrong.xlsx", ENTROPY | {"p": "1/1+EXP(-[z])"})
+    assert [finding.kind for finding in report.findings] == ["missing_brackets"]
+    assert told(report) == column("p", FIRST)
