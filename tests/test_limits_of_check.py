@@ -656,9 +656,15 @@ def test_a_libreoffice_that_hangs_is_ended_with_all_that_it_started(
     )
     started = (tmp_path / "started").read_text().split()
     assert len(started) == 2
+    limit = time.monotonic() + 5  # a process that is killed ends when its turn comes
+    while set(started) & _running() and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert not set(started) & _running()
+
+
+def _running() -> set[str]:
     listed = subprocess.run(["ps", "-eo", "pid=,stat="], capture_output=True, text=True, check=True).stdout
-    running = [line.split()[0] for line in listed.splitlines() if "Z" not in line.split()[1]]
-    assert not set(started) & set(running)
+    return {line.split()[0] for line in listed.splitlines() if "Z" not in line.split()[1]}
 
 
 # the annotated copy
