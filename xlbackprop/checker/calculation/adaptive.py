@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import product
 from types import MappingProxyType
 
@@ -143,6 +144,7 @@ def _with_states(model: Model, one: _Update) -> _Update:
     return one
 
 
+@lru_cache(maxsize=4096)
 def _random(node: int) -> Array:
     return np.random.default_rng(node).uniform(0.2, 0.9, _TRIALS)
 
@@ -194,7 +196,8 @@ def _rule(model: Model, one: _Update) -> _Rule | None:
         return None
     roots = list(_ROOTS)[: 1 if one.velocity else 2]
     every = (_Rule(rate, kept, kept_square, tiny, root) for rate, tiny, root in product(numbers, numbers, roots))
-    return next((rule for rule in every if _is_by(model, rule, one)), None)
+    trial = _tried(model, one)
+    return next((rule for rule in every if _follows(model, rule, one, numbers, trial)), None)
 
 
 def _share(model: Model, one: _Update, state: int, numbers: Mapping[Number, Array]) -> Number | None:
@@ -205,14 +208,27 @@ def _share(model: Model, one: _Update, state: int, numbers: Mapping[Number, Arra
 
 
 def _is_by(model: Model, rule: _Rule, one: _Update, formulas: Formulas = MappingProxyType({})) -> bool:
-    """Whether an update follows a rule; in the first step nothing is carried on yet."""
+    """Whether an update follows a rule."""
+    return _follows(model, rule, one, _numbers(model, one, formulas), _tried(model, one, formulas))
+
+
+def _tried(model: Model, one: _Update, formulas: Formulas = MappingProxyType({})) -> tuple[Mapping[int, Array], Array]:
+    """Random numbers for the gradient of an update and what is carried on to it, and what it gives with them."""
+    signs = np.resize((1.0, -1.0), _TRIALS)
+    given = {node: _random(node) for node in one.before.values()} | {one.gradient: signs * _random(one.gradient)}
+    return given, _values(model, one, given, formulas)[one.target]
+
+
+def _follows(
+    model: Model, rule: _Rule, one: _Update, numbers: Mapping[Number, Array], trial: tuple[Mapping[int, Array], Array]
+) -> bool:
+    """Whether an update gave what a rule does; in the first step nothing is carried on yet."""
     count, node = 1, one.parameter
     while node in model.threads.before and count <= len(model.targets):
         count, node = count + 1, model.threads.before[node]
     if count > 1 and not (one.square and bool(one.velocity) == bool(rule.kept)):
         return False
-    signs = np.resize((1.0, -1.0), _TRIALS)
-    given = {node: _random(node) for node in one.before.values()} | {one.gradient: signs * _random(one.gradient)}
+    given, new = trial
     rate, kept, kept_square, tiny = map(_number, (rule.rate, rule.kept, rule.kept_square, rule.tiny))
     gradient = given[one.gradient]
     mean = kept * given.get(one.before.get(one.velocity, 0), np.zeros(_TRIALS)) + (1 - kept) * gradient
@@ -221,12 +237,11 @@ def _is_by(model: Model, rule: _Rule, one: _Update, formulas: Formulas = Mapping
     if rule.kept:
         powers = [
             number + offset
-            for node, number in _numbers(model, one, formulas).items()
+            for node, number in numbers.items()
             for offset in (0, 1)
             if _on_sheet(model, node) + offset == count
         ]
         corrected = [(mean / (1 - kept**power), square / (1 - kept_square**power)) for power in powers]
-    new = _values(model, one, given, formulas)[one.target]
     right = (_random(one.parameter) - rate * m / _ROOTS[rule.root](v, tiny) for m, v in corrected)
     return any(np.allclose(new, value, rtol=CLOSENESS, atol=0.0) for value in right)
 
