@@ -90,6 +90,7 @@ def unit(path: Path, rules: Rules, changed: Mapping[str, str] | None = None) -> 
     return check(path)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rule", RIGHT)
 def test_updates_that_carry_something_on_are_right(rule: str, tmp_path: Path) -> None:
     report = unit(tmp_path / "right.xlsx", RIGHT[rule])
@@ -127,6 +128,7 @@ def _everywhere(rules: Rules, name: str, old: str, new: str) -> Rules:
     return {**rules, name: (first.replace(old, new), later.replace(old, new))}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("rules", "changed"),
     [

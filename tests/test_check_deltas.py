@@ -31,6 +31,7 @@ def column(name: str) -> tuple[str, ...]:
     return (f"{LETTERS[name]}{FIRST}:{LETTERS[name]}{FIRST + ROWS - 1}",)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("rules", "wrong"),
     [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases import thorough_but
 from tests.handmade import FIRST
 from tests.test_check_neuron import LAST, Changes, column, report_on, told
 from xlbackprop.ground.grid import address
@@ -33,7 +34,7 @@ SLIPS: Mapping[str, tuple[Mapping[str, str], set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("slip", SLIPS)
+@pytest.mark.parametrize("slip", thorough_but(SLIPS, "the loss adds", "a sigmoid with a pole"))
 def test_the_slip_is_told_at_its_cells(slip: str, tmp_path: Path) -> None:
     rules, cells = SLIPS[slip]
     report = report_on(tmp_path / "wrong.xlsx", rules)
