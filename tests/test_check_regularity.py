@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import handmade
 from tests.cases import thorough_but
 from tests.handmade import FIRST
+from tests.reports import check
 from tests.test_check_neuron import LAST, Changes, column, report_on, told
 from xlbackprop.ground.grid import address
 
@@ -85,3 +87,12 @@ def test_one_bracket_too_few_in_all_outputs_is_told(tmp_path: Path) -> None:
     report = report_on(tmp_path / "wrong.xlsx", ENTROPY | {"p": "1/1+EXP(-[z])"})
     assert [finding.kind for finding in report.findings] == ["missing_brackets"]
     assert told(report) == column("p", FIRST)
+
+
+@pytest.mark.parametrize(("total", "is_sum"), [("[E1]", True), ("SQRT([E1])", False), ("[E1]/2", False)])
+def test_a_sum_without_one_of_the_errors_is_told_and_what_is_no_sum_is_not(
+    total: str, is_sum: bool, tmp_path: Path
+) -> None:
+    labels = {name: f"x{index}" for index, name in enumerate(handmade.CLASSIC)}
+    path = handmade.write(tmp_path / "total.xlsx", {"E_total": f"={total}"}, labels=labels, rows=5)
+    assert [finding.kind for finding in check(path).findings] == ["missing_term"] * is_sum

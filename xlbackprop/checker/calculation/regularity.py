@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import Node, parts, with_parts
 from xlbackprop.engine import Array
 
+_RATHER = re.compile(r"[-*/^]")
+"""In a formula that is no sum, such as the root of one error."""
 _FEWEST_ALIKE = 3
 """Formulas in a line that make another one between them a stranger."""
 
@@ -87,7 +90,8 @@ def sums_without_one(graph: Graph, losses: Sequence[int]) -> Iterator[Mistake]:
         sums = [reader for reader in read if graph.positions[reader][:2] == (sheet, row) and reader not in losses]
         for total in sums if beside and len(sums) == 1 else ():
             kind = graph.kind(total)
-            if kind is not None and set(graph.operands(total).tolist()) <= set(beside):
+            is_sum = kind is not None and kind.formula.functions <= {"SUM"} and not _RATHER.search(kind.program.build)
+            if kind is not None and is_sum and set(graph.operands(total).tolist()) <= set(beside):
                 text = f"{rewritten(graph, total, kind.program.tree, {})}+{place(graph, node, sheet)}"
                 yield Mistake(total, "missing_term", f"leaves out {named(graph, node, sheet)}", text)
 
