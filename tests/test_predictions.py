@@ -131,12 +131,15 @@ def test_numbers_too_large_for_a_column_are_shown_shorter(folder: Path) -> None:
     assert shown == [("0E+00", "1e+06"), ("0", "100")]
 
 
+LINES = "Black lines: where it passes the value under “line”."
+
+
 @pytest.mark.parametrize(("made", "choices"), [(68, {}), (68, {"i1 to": 90}), (0, {})])
 def test_a_flat_map_says_so(made: int, choices: Typed, folder: Path) -> None:
     cells = recalculated("classic", folder, {"after": made, **choices})
     shown = block(cells, TOP, LEFT, MAP_STEPS, MAP_STEPS)
     is_flat = round(shown.min(), 2) == round(shown.max(), 2)
-    assert cells[TITLE, "A3"] == ("The same everywhere here, to two decimals." if is_flat else "")
+    assert cells[TITLE, "A3"] == ("The same everywhere here, to two decimals." if is_flat else LINES)
     assert is_flat == (made == 68 and not choices)
 
 

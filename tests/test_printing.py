@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +13,7 @@ from xml.sax.saxutils import unescape
 import openpyxl
 import pytest
 from openpyxl import Workbook
+from openpyxl.cell import Cell
 from openpyxl.utils import range_boundaries
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -47,21 +50,45 @@ def areas(sheet: Worksheet) -> list[tuple[int, int, int, int]]:
     return [range_boundaries(area.rpartition("!")[2].replace("$", "")) for area in printed.split(",")]
 
 
+DIGIT, BOLD_DIGIT, SIGN = 0.636, 0.696, 0.361
+"""Of the size of DejaVu Sans: how wide its digits are, and a hyphen."""
+
+
+def printed(sheet: Worksheet) -> Iterator[Cell]:
+    """The cells that are printed and hold anything."""
+    for first, top, last, bottom in areas(sheet):
+        yield from (cell for row in sheet.iter_rows(top, bottom, first, last) for cell in row if cell.value is not None)
+
+
+def shown_size(cell: Cell) -> float:
+    """The size of a cell's text in points, less where it shrinks to fit its column."""
+    size = float(cell.font.size)
+    if not cell.alignment.shrink_to_fit or cell.alignment.textRotation:
+        return size
+    text = str(cell.value)
+    if isinstance(cell.value, float | int):
+        name = re.match(r'"(.* = )"', cell.number_format)
+        text = f"{name[1]}{cell.value:.6g}" if name else f"{cell.value:.2f}"
+    taken = (0.86 if cell.font.bold else 0.78) * len(text) * size / BODY
+    return size * min(1.0, width_of(cell.parent, cell.column) / taken)
+
+
 def sizes(sheet: Worksheet) -> Iterator[float]:
-    """How large the body of the text is on each paper, in a wide font."""
+    """How large the smallest text is on each paper, in a wide font."""
     setup, margins = sheet.page_setup, sheet.page_margins
+    smallest = min(shown_size(cell) for cell in printed(sheet) if cell.value != "")
     for across, down in PAPERS.values():
         room = across - 72 * (margins.left + margins.right), down - 72 * (margins.top + margins.bottom)
         if not sheet.sheet_properties.pageSetUpPr.fitToPage:
             assert all(WIDE * width * setup.scale <= 100 * room[0] for width in pieces(sheet)), sheet.title
-            yield BODY * setup.scale / 100
+            yield smallest * setup.scale / 100
             continue
         for first, top, last, bottom in areas(sheet):
             scale = room[0] / (WIDE * sum(width_of(sheet, column) for column in range(first, last + 1)))
             if setup.fitToHeight:
                 scale = min(scale, room[1] / height(sheet, top, bottom))
             percent = int(100 * min(1.0, scale))
-            yield BODY * (percent if setup.fitToHeight else int(percent * CAREFUL)) / 100
+            yield smallest * (percent if setup.fitToHeight else int(percent * CAREFUL)) / 100
 
 
 def height(sheet: Worksheet, first: int, last: int) -> float:
@@ -73,7 +100,8 @@ def height(sheet: Worksheet, first: int, last: int) -> float:
 def pieces(sheet: Worksheet) -> Iterator[float]:
     """How wide the pages are that are printed whole; none of a table, which is cut wherever it has to be."""
     for first, _, last, _ in () if sheet.print_title_cols else areas(sheet):
-        for start, end in pairwise([first - 1, *cuts(sheet), last]):
+        within = (column for column in cuts(sheet) if first <= column < last)
+        for start, end in pairwise([first - 1, *within, last]):
             yield sum(width_of(sheet, column) for column in range(start + 1, end + 1))
 
 
@@ -88,10 +116,31 @@ def test_all_print_can_be_read(template_book: TemplateBook) -> None:
             assert min(sizes(sheet)) >= LEAST, sheet.title
 
 
+def test_charts_are_lettered_as_large_as_cells(template_book: TemplateBook) -> None:
+    """But those beside η, which are on the screen only."""
+    with zipfile.ZipFile(template_book.path) as archive:
+        charts = [archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/charts/chart")]
+    small = [chart for chart in charts if "<title>" in chart and 'sz="1100"' not in chart]
+    assert len(small) <= 1
+    assert all("Loss by" in chart or "Loss of all samples by" in chart for chart in small)
+
+
+def test_no_number_is_too_wide_for_its_column(template_book: TemplateBook) -> None:
+    """Six decimals fit, with their sign; what would be too large or too small for them is shown otherwise."""
+    for sheet in template_book.values:
+        for cell in printed(sheet) if sheet.sheet_state == "visible" else ():
+            if cell.number_format != theme.VALUE_FORMAT or not isinstance(cell.value, float):
+                continue
+            if 1e-4 <= abs(cell.value) < 10 or cell.value == 0:
+                digit = BOLD_DIGIT if cell.font.bold else DIGIT
+                taken = cell.font.size * (7 * digit + DIGIT / 2 + SIGN * 1.2 * (cell.value < 0)) + 2
+                assert taken <= WIDE * width_of(sheet, cell.column), (sheet.title, cell.coordinate, cell.value)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("network", ["2-5-3", "2-2-2-2-2-2"])
 def test_print_of_larger_networks_can_be_read(network: str, tmp_path: Path) -> None:
-    book = openpyxl.load_workbook(build(named(network, 3), tmp_path / "book.xlsx"))
+    book = openpyxl.load_workbook(build(named(network, 3), tmp_path / "book.xlsx"), data_only=True)
     for sheet in book:
         if sheet.sheet_state == "visible":
             assert min(sizes(sheet)) >= LEAST, sheet.title
@@ -164,16 +213,15 @@ def test_what_can_be_typed_is_validated_and_all_else_is_protected(template_book:
 
 
 def test_the_network_with_its_boxes_is_one_page(template_book: TemplateBook) -> None:
-    """As is the table of the first iterations, but of the two largest."""
+    """As is the table of the first iterations, but of the largest: so says the README."""
     sheet = template_book.values[TITLE]
     margins, scale = sheet.page_margins, sheet.page_setup.scale
-    for (first, top, last, bottom), small in zip(
-        areas(sheet), (names(), set(names()) - {"deep", "iris-mini"}), strict=True
-    ):
-        for across, down in PAPERS.values() if template_book.path.stem in small else ():
+    for (first, top, last, bottom), small in zip(areas(sheet), (names(), set(names()) - {"iris-mini"}), strict=True):
+        for across, down in PAPERS.values():
             width = WIDE * sum(width_of(sheet, column) for column in range(first, last + 1))
             share = scale / 100 if scale else (across - 72 * (margins.left + margins.right)) / width
-            assert share * height(sheet, top, bottom) <= down - 72 * (margins.top + margins.bottom)
+            fits = share * height(sheet, top, bottom) <= down - 72 * (margins.top + margins.bottom)
+            assert fits == (template_book.path.stem in small)
 
 
 @pytest.mark.parametrize("template", thorough_but(names(), "classic", "deep"))

@@ -16,10 +16,11 @@ from xlbackprop.walkthrough.diagram import TOP_ROW, Diagram
 PAPER_WIDTH = 143.0
 """Characters, over all columns: as many as a landscape page of A4 or Letter takes without print under 8 points, also in
 a font as wide as DejaVu Sans."""
-_GAP_WIDTH = 4.0
-"""Of a column of arrows."""
-_LETTER_WIDTH, _NARROWEST_LETTER, _NUMBER = 1.0, 0.8, len(" = 0.1234")
-"""Of a node's bold text, where the page is wide enough and at the least, and the letters of its number."""
+_GAP_WIDTH, _NARROWEST_GAP = 4.0, 2.4
+"""Of a column of arrows, where the page is wide enough and at the least."""
+_LETTER_WIDTH, _NARROWEST_LETTER, _NUMBER = 0.97, 0.88, len(" = −0.1234")
+"""Of a node's text, likewise in a font as wide as DejaVu Sans, and the letters of its number."""
+_TO_SPARE = 1.0
 _WIDEST_SIDE_BY_SIDE = 0.68
 """A network that takes more than this share of the page has all boxes under it."""
 _FILLER_WIDTH = 20.0
@@ -39,6 +40,8 @@ class Paper(Struct, frozen=True):
     boxes: tuple[PlacedBox, ...]
     widths: tuple[float, ...]
     """Of the columns, in characters, from the first one on."""
+    page_columns: int
+    """How many of them fit the first page; the boxes stand on that."""
     last_row: int
 
 
@@ -48,9 +51,10 @@ def on_paper(arrangement: Arrangement, row: int) -> Paper:
     columns, letters = range(1, picture.last_column + 1), dict[int, int]()
     for node in picture.nodes:
         letters[node.column] = max(letters.get(node.column, 0), len(short_label(node.name)) + _NUMBER)
-    room = PAPER_WIDTH - _GAP_WIDTH * (picture.last_column - len(letters))
-    letter = max(_NARROWEST_LETTER, min(_LETTER_WIDTH, room / sum(letters.values())))
-    widths = [letter * letters[column] if column in letters else _GAP_WIDTH for column in columns]
+    gaps, taken = picture.last_column - len(letters), sum(letters.values())
+    gap = max(_NARROWEST_GAP, min(_GAP_WIDTH, (PAPER_WIDTH - _NARROWEST_LETTER * taken) / max(1, gaps)))
+    letter = max(_NARROWEST_LETTER, min(_LETTER_WIDTH, (PAPER_WIDTH - gap * gaps) / taken))
+    widths = [letter * letters[column] if column in letters else gap for column in columns]
     network = len(widths)
     is_side_by_side = sum(widths) <= _WIDEST_SIDE_BY_SIDE * PAPER_WIDTH
     free = PAPER_WIDTH - sum(widths)
@@ -59,13 +63,14 @@ def on_paper(arrangement: Arrangement, row: int) -> Paper:
     moved = _moved(picture, row - TOP_ROW)
     under = max(node.row for node in moved.nodes) + 2
     split = network if is_side_by_side else sum(width <= PAPER_WIDTH / 2 for width in accumulate(widths))
-    halves = (widths[:split], widths[split:])
-    stacks = ((1, split, under), (1 + split, len(widths) - split, row if is_side_by_side else under))
+    within = sum(width <= PAPER_WIDTH + _TO_SPARE for width in accumulate(widths))
+    halves = (widths[:split], widths[split:within])
+    stacks = ((1, split, under), (1 + split, within - split, row if is_side_by_side else under))
     placed: list[PlacedBox] = []
     for each in arrangement.boxes:
         boxes = [_wrapped(each.box, sum(half)) for half in halves]
         placed.append(stacked(zip(boxes, stacks, strict=True), placed))
-    return Paper(moved, tuple(placed), tuple(widths), max([under - 1, *(box.last_row for box in placed)]))
+    return Paper(moved, tuple(placed), tuple(widths), within, max([under - 1, *(box.last_row for box in placed)]))
 
 
 def _moved(picture: Diagram, rows: int) -> Diagram:

@@ -25,11 +25,11 @@ Cells = Sequence[Sequence[tuple[str, Value]]]
 _ROWS_OF_A_HEADING = 3
 _ROWS_A_PAPER, _CHARACTERS_A_PAPER = 24, 144
 """What fits a page of A4 or Letter under the header; wider sheets are printed smaller."""
-_EXACT_WIDTH = 9.5
-"""Characters, that numbers up to 100 take with six decimals and a sign in every font."""
+_BOLD_WIDTH, _EXACT_WIDTH = 10.5, 9.5
+"""Characters, that numbers up to 100 take with six decimals and a sign in every font, in bold and not."""
 
 _CAPTION = Look(theme.HEADING)
-_SHAPE = Look(theme.NOTE, align="center")
+_SHAPE = Look(theme.TEXT, align="center")
 
 
 class MatrixPage:
@@ -93,6 +93,7 @@ class MatrixPage:
             self.symbol(matrix.label_row, matrix.label_column + index, name, role)
         for row, each in enumerate(cells):
             kind = theme.RESULT if rows and rows[row] == self._result else style
+            kind = kind if self.column_width >= _BOLD_WIDTH else theme.CALCULATION
             look = Look(kind, role, theme.VALUE_FORMAT)
             for column, (text, value) in enumerate(each):
                 self.page.formula(matrix.cell(row, column), text, value, look)

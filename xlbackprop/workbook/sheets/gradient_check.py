@@ -142,7 +142,8 @@ def gradient_check(page: Page, lesson: Lesson) -> None:
     page.widths((column_letter(index) for index in range(2, sheet.working.next_column)), 15)
     page.widths("I", 18)
     page.fit_screen("I")
-    page.handout(lesson.definition.title, f"A1:I{sheet.layout.epsilon_rows[-1]}")
+    varied = int(sheet.layout.choice_cell[1:]) - 1
+    page.handout(lesson.definition.title, f"A1:I{sheet.layout.epsilon_rows[-1]}", row_cuts=[varied])
 
 
 class _GradientCheck:
@@ -178,7 +179,7 @@ class _GradientCheck:
         )
         for cell, label, note in inputs:
             page.text(f"A{cell[1:]}", label, Look(theme.HEADING, align="right"))
-            page.text(f"C{cell[1:]}", note, Look(theme.NOTE, align="left", indent=1))
+            page.text(f"C{cell[1:]}", note, theme.PROSE)
         scientific = Look(theme.INPUT, number_format=theme.TINY_FORMAT)
         page.number(ITERATION_CELL, CHECKED_ITERATION)
         page.limit(ITERATION_CELL, ITERATION, 0, last_iteration, whole=True)
@@ -282,7 +283,7 @@ class _GradientCheck:
         weight, weights = self._varied[0].weight, layout.column("A")
         page.choice(layout.choice_cell, weight, weights, "Weight", "One of the weights above, please.")
         note = "Too large an ε misses the curve of the loss, too small an ε leaves nothing but rounding."
-        page.text(f"C{choice}", note, Look(theme.NOTE, align="left", indent=1))
+        page.text(f"C{choice}", note, theme.PROSE)
         page.heads(header, 1, ("ε", "∂E/∂w as measured", "error", ROUNDING))
         page.height(header, 32)
         value, gradient = (number_from(layout.column(letter), self._weight, "1") for letter in "BC")

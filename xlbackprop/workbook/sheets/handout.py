@@ -13,7 +13,9 @@ from xlbackprop.workbook.xlsx.theme import Look
 MOST_ITERATIONS = 10
 """On paper."""
 
-_TOP_ROW, _ROW_HEIGHT = 3, 13.1
+_TOP_ROW, _ROW_HEIGHT, _LEAST_ROW_HEIGHT = 3, 13.1, 12.0
+_TITLE_HEIGHT, _GAP_HEIGHT, _PAGE_HEIGHT = 24.0, 4.0, 690.0
+"""Points; so much is a page of A4 or Letter at the scale at which its text is just large enough."""
 _NAME_WIDTH, _NUMBER_WIDTH, _CHART_WIDTH, _CHART_COLUMNS, _CHART_ROWS = 10.5, 9.4, 7.5, 5, 20
 _LARGEST_SHOWN = 100
 """A number beyond this has no room with six decimals and a sign in every font."""
@@ -23,7 +25,9 @@ def handout(page: Page, lesson: Lesson) -> None:
     """Fill the sheet; the trace gives the values that its formulas have."""
     table = lesson.table
     paper = on_paper(lesson.arrangement, _TOP_ROW)
-    page.frame.row_height = _ROW_HEIGHT
+    rows = max(paper.last_row, len(table.quantities) + _TOP_ROW) - _TOP_ROW + 1
+    room = (_PAGE_HEIGHT - _TITLE_HEIGHT - _GAP_HEIGHT) / rows
+    page.frame.row_height = min(_ROW_HEIGHT, room) if room >= _LEAST_ROW_HEIGHT else _ROW_HEIGHT
     page.text("A1", "The network and its derivation", Look(theme.TITLE))
     put_diagram(page, paper.diagram, table, lesson.trace, _TOP_ROW)
     for box in paper.boxes:
@@ -31,10 +35,14 @@ def handout(page: Page, lesson: Lesson) -> None:
     for column, width in enumerate(paper.widths, 1):
         page.widths([column_letter(column)], width)
     second = _iterations(page, lesson, len(paper.widths) + 2)
-    page.height(1, 24)
+    page.height(1, _TITLE_HEIGHT)
+    page.height(2, _GAP_HEIGHT)
+    if paper.page_columns < len(paper.widths):
+        page.frame.column_breaks.append(paper.page_columns + 1)
     page.fit_screen(column_letter(len(paper.widths)))
     first = f"A1:{address(paper.last_row, len(paper.widths))}"
-    page.print_setup(lesson.definition.title, f"{first},{second}", "1:1").pages_down = 2
+    heads = f"{_TOP_ROW}:{_TOP_ROW}"  # a table too long for its page goes on under the numbers of its iterations
+    page.print_setup(lesson.definition.title, f"{first},{second}", heads).pages_down = 2
 
 
 def _iterations(page: Page, lesson: Lesson, column: int) -> str:
@@ -58,5 +66,5 @@ def _iterations(page: Page, lesson: Lesson, column: int) -> str:
     first, last = last_number + 2, last_number + 1 + _CHART_COLUMNS
     page.widths([column_letter(first - 1)], 1)
     page.widths(map(column_letter, range(first, last + 1)), _CHART_WIDTH)
-    put_loss_chart(page, lesson, (_TOP_ROW, first, _TOP_ROW + _CHART_ROWS - 1, last))
+    put_loss_chart(page, lesson, (_TOP_ROW + 1, first, _TOP_ROW + _CHART_ROWS, last))
     return f"{address(1, column)}:{address(max(last_row, _TOP_ROW + _CHART_ROWS), last)}"

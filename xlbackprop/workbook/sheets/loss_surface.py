@@ -58,8 +58,8 @@ _HIGHER, _UNMOVED = "training ends higher than it began", "training leaves the l
 _NO_UPDATE = "the loss before any update"
 """Of one iteration there is no loss with updated weights to compare."""
 _SUBTITLE = (
-    "The loss for every pair of values of two weights, while the others stay as they are at one iteration."
-    " The darker, the larger the loss; in a box: training passes here."
+    "The loss for every pair of two weights, all others as at one iteration."
+    " Dark: a large loss; in a box: training passes here."
 )
 _SUBTITLE_OF_A_CURVE = "The loss for every value of the only weight, and the way that training takes along it."
 _FLAT = 1.01
@@ -146,7 +146,8 @@ def loss_surface(page: Page, lesson: Lesson) -> None:
     page.widths(map(column_letter, range(_SIDE_COLUMN, _LAST_SIDE_COLUMN + 1)), 11)
     page.widths(map(column_letter, range(_WORKING_COLUMN, sheet.next_column + 3)), 12)
     page.fit_screen(column_letter(_LAST_SIDE_COLUMN))
-    page.handout(lesson.definition.title, f"A1:{column_letter(_LAST_SIDE_COLUMN)}{_ACROSS_ROW}")
+    side = f"{address(_GRID_ROW, _SIDE_COLUMN)}:{address(_ACROSS_ROW, _LAST_SIDE_COLUMN)}"
+    page.handout(lesson.definition.title, f"A1:{address(_ACROSS_ROW, _LAST_GRID_COLUMN)},{side}")
 
 
 def varied_weights(names: Names) -> tuple[str, str]:

@@ -211,7 +211,7 @@ class _Matrices:
             words = "The table ends within this batch: there is no update yet."
             is_cut = self._batch.count < self._values[0][BATCH_SIZE]
             formula = f'IF({_COUNT}<{self._choice.value(BATCH_SIZE)},"{words}","")'
-            self._page.formula(f"A{self.sheet.row}", formula, words if is_cut else "", Look(theme.NOTE))
+            self._page.formula(f"A{self.sheet.row}", formula, words if is_cut else "", _REMARK)
             self.sheet.row += 1
         for layer in self._layers:
             self._updated(layer)
@@ -338,7 +338,7 @@ class _Matrices:
                 number_format = theme.number_format(role)
                 formula, value = self._last(name), self._values[-1][name]
             cell = address(self.sheet.row, column + 1)
-            self.sheet.symbol(self.sheet.row, column, name, role)
+            self.sheet.symbol(self.sheet.row, column, "n" if name == BATCH_SIZE else name, role)
             self._page.formula(cell, formula, value, Look(theme.CALCULATION, role, number_format))
             self._places[name] = absolute(cell)
             column += 2
@@ -554,4 +554,4 @@ def _unconditional(update: Expression) -> Expression:
     return update
 
 
-_REMARK = Look(theme.NOTE)
+_REMARK = Look()

@@ -46,7 +46,9 @@ _CHOICE_ROW, _USED_ROW = 4, 2
 _PICTURE_ROW, _PICTURE_COLUMN = 5, 2
 _ACROSS_ROW = _PICTURE_ROW + MAP_STEPS
 _LAST_PICTURE_COLUMN = _PICTURE_COLUMN + MAP_STEPS - 1
-_WIDTH, _NARROW, _POINT_WIDTH = 7.4, 6.2, 3.0
+_WIDTH, _NARROW = 7.4, 6.2
+_POINT_WIDTH, _SIGNED_POINT_WIDTH = 3.0, 3.6
+"""Of a number such as 0.51, and of −0.51."""
 _PANEL_WIDTH, _NARROW_PANEL_WIDTH = 8, 7
 """Columns, beside a picture and without one."""
 _MOST_GRADIENTS = 150
@@ -55,6 +57,7 @@ _FEWEST_LAYERS = 3
 """With fewer, there is nothing to see in the gradients layer by layer."""
 
 _FLAT = "The same everywhere here, to two decimals."
+_LINES = "Black lines: where it passes the value under “line”."
 _FORMATS = {theme.POWER_FORMAT: 1e6, theme.COUNT_FORMAT: 100.0}
 """How numbers are shown, from which size on, that do not fit into the columns of the samples."""
 _LARGEST_ON_MAP = 1000.0
@@ -63,7 +66,7 @@ _CONTRAST = 0.1
 _MAP_FORMAT, _AXIS_FORMAT, _SAID_FORMAT = "0.00", "0.0###", "0.0000"
 _RIGHT, _WRONG = "✓", "✗"
 _BEFORE = Look(theme.HEADING, align="right", indent=1)
-_AFTER = Look(theme.NOTE, align="left", indent=1)
+_AFTER = theme.PROSE
 
 
 class Layout(Struct, frozen=True, dict=True):
@@ -200,11 +203,16 @@ def predictions(page: Page, lesson: Lesson) -> None:
     page.widths(map(column_letter, narrow), _NARROW)
     if layout.has_picture:
         page.widths("A", _NARROW)
-        page.widths(map(column_letter, range(_PICTURE_COLUMN, _LAST_PICTURE_COLUMN + 1)), _POINT_WIDTH)
+        width = _SIGNED_POINT_WIDTH if sheet.may_be_negative else _POINT_WIDTH
+        page.widths(map(column_letter, range(_PICTURE_COLUMN, _LAST_PICTURE_COLUMN + 1)), width)
         page.widths([column_letter(layout.side - 1)], 1)
     page.widths(map(column_letter, range(layout.working, sheet.next_column)), 11)
     page.fit_screen(column_letter(layout.last_column))
-    page.handout(lesson.definition.title, f"A1:{column_letter(layout.last_column)}{last_row}")
+    area = f"A1:{address(last_row, layout.last_column)}"
+    if layout.is_map:
+        side = f"{address(_CHOICE_ROW, layout.side)}:{address(last_row, layout.last_column)}"
+        area = f"A1:{address(_ACROSS_ROW, _LAST_PICTURE_COLUMN)},{side}"
+    page.handout(lesson.definition.title, area, row_cuts=sheet.panel_rows)
 
 
 def _gradients(derivation: Derivation) -> Sequence[tuple[str, ...]]:
@@ -238,6 +246,8 @@ class _Sheet:
         self._calculated = (*self._forward, *(self._derivation.deltas if self._gradients else ()), *backward)
         self.next_column = self.layout.working
         """The first free one."""
+        self.panel_rows = list[int]()
+        """Those with which each panel beside the samples begins."""
 
     # What the reader chooses
 
@@ -371,6 +381,12 @@ class _Sheet:
         return {name: np.full(count, self._weights[name]) for name in self._derivation.learned}
 
     @property
+    def may_be_negative(self) -> bool:
+        """Whether an activation may be below 0."""
+        kinds = {layer.activation for layer in self._lesson.definition.layers} & ACTIVATIONS.keys()
+        return any(ACTIVATIONS[kind].value(np.array([-1.0]))[0] < 0 for kind in kinds)
+
+    @property
     def _may_be_large(self) -> bool:
         """Whether an activation may be any number."""
         return self._lesson.definition.weight_limit is not None
@@ -388,7 +404,7 @@ class _Sheet:
         distance = Look(theme.CALCULATION, Role.LOSS, _SAID_FORMAT)
         page.block(row + 1, layout.verdict + 1, [page.column(distance, f"MAX({distances})", off)])
         page.text(address(row, layout.verdict + 1), "off by", theme.COLUMN_HEAD)
-        page.text(address(row - 1, layout.verdict), "off by at most", Look(theme.NOTE, align="right"))
+        page.text(address(row - 1, layout.verdict), "off by at most", Look(align="right"))
         letter = column_letter(layout.verdict + 1)
         look = Look(theme.RESULT, Role.LOSS, number_format=_SAID_FORMAT)
         page.formula(f"{letter}{row - 1}", f"MAX({letter}{row + 1}:{letter}{last})", float(off.max()), look)
@@ -431,10 +447,7 @@ class _Sheet:
     @property
     def _subtitle(self) -> str:
         if self.layout.is_map:
-            return (
-                "The network's answer to every pair of inputs, with the weights of one iteration. "
-                "Black lines: where it passes the value under “line”."
-            )
+            return "The network's answer to every pair of inputs, with the weights of one iteration."
         if self.layout.has_picture:
             return "The curve that the network has learned, with the weights of one iteration, and the samples."
         return "The network's answer to every sample, with the weights of one iteration."
@@ -690,7 +703,7 @@ class _Sheet:
         page.formula(address(row + 1, layout.side + 4), words, between if most > least else alone, _AFTER)
         ends = f"ROUND(MIN({whole}),2)=ROUND(MAX({whole}),2)"
         is_flat = float(np.round(values.min(), 2)) == float(np.round(values.max(), 2))
-        page.formula("A3", f'IF({ends},"{_FLAT}","")', _FLAT if is_flat else "", Look(theme.NOTE))
+        page.formula("A3", f'IF({ends},"{_FLAT}","{_LINES}")', _FLAT if is_flat else _LINES, Look())
         note = f"{MARKS[1]} a sample whose target is halfway or above, {MARKS[0]} below, {MARKS[2]} both"
         if self._derivation.samples == 1:
             note = f"{MARKS[1]} the sample"
@@ -705,6 +718,7 @@ class _Sheet:
         for panel in (self._classes, self._layers, self._units):
             taken = panel(row, column)
             if taken:
+                self.panel_rows.append(row)
                 row, last = taken + 2, taken
         return last
 
@@ -733,7 +747,7 @@ class _Sheet:
         corners = address(row + 2, column + 1), address(last, column + len(names.targets))
         cells, fixed = ":".join(corners), ":".join(map(absolute, corners))
         page.colour_scale((cells,), ("0", f"MAX({fixed})"), (theme.PAPER, HIGH))
-        page.text(address(last + 1, column), "bold: the right name", Look(theme.NOTE))
+        page.text(address(last + 1, column), "bold: the right name")
         return last + 1
 
     def _layers(self, row: int, column: int) -> int:

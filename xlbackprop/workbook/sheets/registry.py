@@ -154,6 +154,6 @@ SHEETS = (
     Sheet("Gradient check", "every gradient compared with the slope of the loss itself", _gradient_check),
     Sheet("Your turn", "one iteration by hand: you type, it says at once what is right", _lines),
     Sheet("Loss surface", "how the loss depends on two of the weights", _loss_surface),
-    Sheet("Handout", "two pages for a class: network and derivation, then the first iterations"),
+    Sheet("Handout", "for a class, on paper: network and derivation, then the first iterations"),
 )
 """The sheets in their order."""

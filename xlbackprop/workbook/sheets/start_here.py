@@ -19,7 +19,7 @@ _WHAT = (
     "A small neural network learns here, with every number in the open. All but a few of them are formulas: change "
     "one in bold blue, and the table, the diagram, the sentences and the charts follow."
 )
-_WIDTHS = {"A": 12.5, "B": 59.5, "C": 1.5, "D": 9.5, "E": 64.0}
+_WIDTHS = {"A": 12.5, "B": 59.5, "C": 0.5, "D": 10.5, "E": 64.0}
 """Characters."""
 
 _ROW_HEIGHT = 17

@@ -30,7 +30,7 @@ ITERATION_CELL = "D3"
 
 _USED_CELL = "F3"
 _HEADER_ROW = 5
-_WIDTHS = {"A": 11.0, "B": 38.0, "C": 43.0, "D": 12.0, "E": 39.0}
+_WIDTHS = {"A": 12.5, "B": 38.0, "C": 43.0, "D": 12.0, "E": 37.5}
 """Characters."""
 
 _PRINTED_COLUMNS = "DFGHI"

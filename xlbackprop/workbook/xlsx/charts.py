@@ -17,8 +17,8 @@ _MOST_STORED = 32_000
 _MOST_TICKS = 10
 """On an axis of iterations or epochs."""
 _FAR_BELOW = 1e6
-_TITLE, _SMALL_TITLE = 1200, 900
-"""Hundredths of a point."""
+_TITLE, _SMALL_TITLE, _LETTERING = 1200, 900, 1100
+"""Hundredths of a point; what is printed is lettered as large as cells are."""
 
 Label = tuple[str, str]
 """The reference of a cell with a text, and the text."""
@@ -119,7 +119,7 @@ def _points_chart(
     return _chart(
         f'<style val="2"/><chart>{head}<plotArea>',
         curves,
-        f'{axes}</plotArea>{named}<plotVisOnly val="1"/><dispBlanksAs val="gap"/></chart>',
+        f'{axes}</plotArea>{named}<plotVisOnly val="1"/><dispBlanksAs val="gap"/></chart>{_TEXT * (size == _TITLE)}',
     )
 
 
@@ -210,6 +210,8 @@ def _series(number: int, curve: Curve, joint: str) -> str:
     )
 
 
+_TEXT = f'<txPr><a:bodyPr/><a:p><a:pPr><a:defRPr sz="{_LETTERING}"/></a:pPr><a:endParaRPr lang="en"/></a:p></txPr>'
+"""How all is lettered that does not say it of itself."""
 _NOTHING = "<spPr><a:noFill/><a:ln><a:noFill/></a:ln></spPr>"
 
 

@@ -33,6 +33,8 @@ class PrintSetup(Struct):
     """The same of columns."""
     cuts: Sequence[int] = ()
     """The columns before which a page may begin where one is too narrow."""
+    row_cuts: Sequence[int] = ()
+    """The rows before which a page may begin where one is too low."""
 
     def names(self, title: str) -> Iterable[tuple[str, str]]:
         """What the workbook calls the parts of the sheet with a title that are printed."""

@@ -47,7 +47,9 @@ _POWER_FORMAT_NUMBER = 1000
 
 SMALLEST_SCALE = 73
 """Percent: 11 points of text come to 8."""
-_WIDEST_PICTURE, _TALLEST_PAGE = 147, 680.0
+_LEAST_PRINT = 8.0
+"""Points of the smallest text on paper."""
+_WIDEST_PICTURE, _TALLEST_PAGE = 147.0, 680.0
 """Characters and points that fit a landscape page of A4 and of Letter at that scale; where it takes several pages,
 LibreOffice prints a sheet up to a fiftieth smaller than it is told, which PAPER_WIDTH leaves room for."""
 _TALLEST_OF_SEVERAL = 630.0
@@ -177,14 +179,16 @@ class Page:
         self.text(address, text, _INPUT)
         self._validate(address, "list", [choices], title, refusal)
 
-    def handout(self, title: str, area: str, repeated_rows: str = "", cuts: Sequence[int] = ()) -> None:
-        """Print the cells of an area on one landscape page, and nothing else of the sheet.
+    def handout(
+        self, title: str, area: str, repeated_rows: str = "", cuts: Sequence[int] = (), row_cuts: Sequence[int] = ()
+    ) -> None:
+        """Print the cells of an area, or of several, each on one landscape page, and nothing else of the sheet.
 
         Args:
-            cuts: the columns before which another page may begin where one is too narrow.
+            cuts, row_cuts: the columns and the rows before which another page may begin where one is too small.
         """
         paper = self.print_setup(title, area, repeated_rows)
-        paper.pages_down, paper.cuts = 1, cuts
+        paper.pages_down, paper.cuts, paper.row_cuts = 1, cuts, row_cuts
 
     def place(self, cells: str) -> str:
         """Some cells of this sheet as a chart names them."""
@@ -316,27 +320,59 @@ class Page:
         areas = [[coordinates(cell) for cell in area.split(":")] for area in paper.area.split(",") if area]
         width = max((self._width(first, last) for (_, first), (_, last) in areas), default=0)
         height = max((self.top(bottom + 1) - self.top(top) for (top, _), (bottom, _) in areas), default=0)
-        if height > (_TALLEST_PAGE if paper.pages_down == 1 else _TALLEST_OF_SEVERAL):
+        least = max(SMALLEST_SCALE, math.ceil(100 * _LEAST_PRINT / self._smallest_text(areas)))
+        room, scale = SMALLEST_SCALE / least, least
+        if len(areas) > 1 and paper.pages_down == 1:  # to fit one page is said of all of them together
+            paper.scale = scale = max(least, min(100, int(SMALLEST_SCALE * _WIDEST_PICTURE / width)))
+        if height > room * (_TALLEST_PAGE if paper.pages_down == 1 else _TALLEST_OF_SEVERAL):
             paper.pages_down = 0
+            for (top, _), (bottom, _) in areas if paper.row_cuts else ():
+                rows = (top, *(row for row in paper.row_cuts if top < row <= bottom), bottom + 1)
+                self._cut_rows(rows, room * _TALLEST_OF_SEVERAL)
             if len(areas) > 1:  # of these as many as can be are a page each
-                paper.scale = SMALLEST_SCALE
-        if width <= (_WIDEST_PICTURE if paper.pages_down == 1 else PAPER_WIDTH):
+                paper.scale = scale
+        if width <= room * (_WIDEST_PICTURE if paper.pages_down == 1 else PAPER_WIDTH):
             return
-        paper.scale = SMALLEST_SCALE
+        paper.scale = least
         if paper.cuts:
             ((_, (_, last)),) = areas
             self._cut(paper, last, height)
-        else:
+        elif len(areas) == 1:
             paper.columns = "A:A"
+
+    def _cut_rows(self, rows: Sequence[int], most: float) -> None:
+        """Let pages of at most some points begin with some of the rows; the last one is the one after the end."""
+        start = rows[0]
+        for row, following in pairwise(rows):
+            if row > start and self.top(following) - self.top(start) > most:
+                self.frame.breaks.append(row)
+                start = row
+
+    def _smallest_text(self, areas: Sequence[Sequence[tuple[int, int]]]) -> float:
+        """The size of the smallest text in some areas, in points."""
+        sizes = {
+            style.number: theme.KINDS[look.style].font.size for (look, _), style in self._workbook.cell_styles.items()
+        }
+        found = {theme.KINDS[theme.TEXT].font.size}
+        for (top, first), (bottom, last) in areas:
+            for (row, column), cell in self._cells.items():
+                if cell.content is not None and top <= row <= bottom and first <= column <= last:
+                    found.add(sizes[cell.style.number])
+            for block in self._blocks:
+                if block.rows[0] <= bottom and top <= block.rows[-1]:
+                    styles = enumerate((each.style for each in block.columns), block.first_column)
+                    found |= {sizes[style] for column, style in styles if first <= column <= last}
+        return min(found)
 
     def _cut(self, paper: PrintSetup, last: int, height: float) -> None:
         """Divide a picture up to a last column evenly among the fewest pages, and print it as large as it fits them."""
-        pages = [self._pages(paper.cuts, last, width) for width in range(1, _WIDEST_PICTURE + 1)]
+        widest = _WIDEST_PICTURE * SMALLEST_SCALE / paper.scale
+        pages = [self._pages(paper.cuts, last, width) for width in range(1, int(widest) + 1)]
         breaks = next(each for each in pages if len(each) == len(pages[-1]))
         self.frame.column_breaks += breaks
-        widest = max(self._width(first, end - 1) for first, end in pairwise((1, *breaks, last + 1)))
-        room = min(_WIDEST_PICTURE / widest, _TALLEST_PAGE / height, 100 / SMALLEST_SCALE)
-        paper.scale = max(SMALLEST_SCALE, int(SMALLEST_SCALE * room))
+        taken = max(self._width(first, end - 1) for first, end in pairwise((1, *breaks, last + 1)))
+        room = min(_WIDEST_PICTURE / taken, _TALLEST_PAGE / height, 100 / SMALLEST_SCALE)
+        paper.scale = max(paper.scale, int(SMALLEST_SCALE * room))
 
     def _pages(self, cuts: Sequence[int], last: int, most: float) -> list[int]:
         """The columns with which pages begin after the first that are no wider than some characters."""

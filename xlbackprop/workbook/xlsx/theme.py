@@ -125,7 +125,7 @@ KINDS: Mapping[str, CellLook] = {
     LABEL: CellLook(Font(11, PAPER, bold=True), alignment=_CENTRED),
     SYMBOL: CellLook(Font(12, PAPER, bold=True), border=boxed(("thin", PAPER)), alignment=_SHRUNK),
     NODE: CellLook(Font(10, INK, bold=True), alignment=_SHRUNK),
-    PRINTED_NODE: CellLook(Font(11, INK, bold=True), alignment=_SHRUNK),
+    PRINTED_NODE: CellLook(Font(11, INK), alignment=_SHRUNK),
     INPUT: CellLook(
         Font(11, CHANGEABLE, bold=True),
         solid("FFFBE0"),
