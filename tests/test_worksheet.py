@@ -115,7 +115,10 @@ def test_no_page_ends_with_a_heading_or_speaks_of_another_sheet(template: str, s
     rows = {coordinates(place)[0] for place in texts}
     heights = {row: content.heights.get(row, frame.row_height) for row in rows | {3}}
     headings = {row for row in rows - {1, 2} if not texts.get(f"B{row}")}
-    for start, end in pairwise([1, *frame.breaks, max(rows) + 1]):
+    pages = list(pairwise([1, *frame.breaks, max(rows) + 1]))
+    lengths = [sum(heights.get(row, frame.row_height) for row in range(start, end)) for start, end in pages]
+    assert min(lengths) >= 0.6 * max(lengths), "a page with a few lines"
+    for start, end in pages:
         assert end - 1 not in headings
         taken = sum(heights[row] for row in range(start, end)) + (start > 1) * heights[4]
         for across, down in ((595.3, 841.9), (612.0, 792.0)):

@@ -24,9 +24,9 @@ _WIDTHS = {"A": 10.0, "B": 30.0, "C": 46.0, "D": 13.0}
 _LETTER_WIDTH, _WIDEST_SYMBOL = 1.1, 20.0
 """Of a symbol, in the characters of its column, which takes from the room beside it."""
 _HEADER_ROW = 4
-_ROOM, _GIVEN_HEIGHT = 50.0, 17.0
+_ROOM, _GIVEN_HEIGHT = 50, 17.0
 """Points, to calculate in, and of a number that is given."""
-_SCALE, _PAGE_HEIGHT = 80, 870.0
+_SCALE, _PAGE_HEIGHT = 80, 870
 """Percent, at which the columns fit a portrait page of A4 and of Letter in every font, and the points that then do."""
 _BOX = Look(theme.CALCULATION, align="left", indent=1, wrap=True)
 _ANSWER = Look(theme.RESULT, align="center")
@@ -160,14 +160,16 @@ def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
                 page.height(row, max(_ROOM, max(lines) * 15.0 + 5.0))
     rows = f"{_HEADER_ROW}:{_HEADER_ROW}"
     page.print_setup(lesson.definition.title, f"A1:D{row}", rows, landscape=False).scale = _SCALE
-    page.frame.breaks += _page_beginnings(page, [*beginnings, row + 1])
+    heights = (*range(_ROOM, _PAGE_HEIGHT, _ROOM), _PAGE_HEIGHT)
+    ways = [list(_page_beginnings(page, [*beginnings, row + 1], most)) for most in heights]
+    page.frame.breaks += next(way for way in ways if len(way) == len(ways[-1]))  # evenly among the fewest pages
     return page
 
 
-def _page_beginnings(page: Page, beginnings: Sequence[int]) -> Iterator[int]:
-    """Those of the rows with which a page may begin with which one does, under the header once more."""
+def _page_beginnings(page: Page, beginnings: Sequence[int], most: float) -> Iterator[int]:
+    """Those of the rows with which a page may begin with which one of some points does, under the header once more."""
     top, header = 0.0, page.top(_HEADER_ROW + 1) - page.top(_HEADER_ROW)
     for row, following in pairwise(beginnings):
-        if page.top(following) - top > _PAGE_HEIGHT:
+        if page.top(following) - top > most:
             yield row
             top = page.top(row) - header
