@@ -80,6 +80,17 @@ def test_the_answers_belong_to_the_worksheet() -> None:
     assert "w1 = 0.15" in blank_network.values()
 
 
+@pytest.mark.parametrize("template", names())
+def test_no_number_that_is_asked_stands_further_down(template: str) -> None:
+    lesson = lesson_of(template)
+    listed = [task for _, each in tasks(lesson) for task in each]
+    asked = {short(task.value) for task in listed if task.is_asked} - {"0", "1"}
+    content = put_worksheet(empty(lesson), lesson, solved=False)[1].content()
+    first = next(row for (row, column), cell in content.cells.items() if column == 1 and cell.content == "Forward pass")
+    below = {text for place, text in written(content).items() if place[0] == "D" and int(place[1:]) > first}
+    assert not below & asked
+
+
 @pytest.mark.parametrize("solved", [False, True])
 def test_its_parts_are_xml_and_its_network_has_arrows(solved: bool, tmp_path: Path) -> None:
     lesson = lesson_of("classic")

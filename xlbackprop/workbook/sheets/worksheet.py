@@ -47,6 +47,8 @@ class Task(Struct, frozen=True):
     value: float
     is_asked: bool
     """Whether the class is to calculate it; else it stands there."""
+    repeats: bool
+    """Whether it is another number once more, which would tell that one if it stood there."""
 
 
 def tasks(lesson: Lesson) -> Iterator[tuple[str, list[Task]]]:
@@ -60,7 +62,9 @@ def tasks(lesson: Lesson) -> Iterator[tuple[str, list[Task]]]:
         written = numbers.read(question.expression)
         if not isinstance(question.expression, Symbol):
             written += numbers.result(question.expression, value)
-        return Task(name, role, sentence, mathematics.read(question.expression), written, value, question.is_asked)
+        repeats = isinstance(question.expression, Symbol)
+        read = mathematics.read(question.expression)
+        return Task(name, role, sentence, read, written, value, question.is_asked, repeats)
 
     for section in sections(derivation):
         names = [name for name in section.names if name in wanted]
@@ -153,8 +157,10 @@ def _list(workbook: Workbook, lesson: Lesson, *, solved: bool) -> Page:
                 page.typeset(f"C{row}", typesetter.set(f"{task.mathematics}\n= {task.solution}"), _BOX)
                 lines.append(page.lines(task.mathematics, "C") + page.lines(f"= {task.solution}", "C"))
             else:
-                page.text(f"C{row}", "" if task.is_asked else "worked out for you", _BOX)
-            page.text(f"D{row}", short(task.value) if solved or not task.is_asked else "", _ANSWER)
+                words = f"the same as {task.mathematics}" if task.repeats else "worked out for you"
+                page.typeset(f"C{row}", typesetter.set("" if task.is_asked else words), _BOX)
+            is_shown = solved or not (task.is_asked or task.repeats)
+            page.text(f"D{row}", short(task.value) if is_shown else "", _ANSWER)
             page.heights(row, max(lines))
             if task.is_asked and not solved:
                 page.height(row, max(_ROOM, max(lines) * 15.0 + 5.0))
