@@ -445,6 +445,8 @@ FUNCTIONS: dict[str, Callable[[list[Term]], Term]] = {
     "PRODUCT": _product,
     "AVERAGE": _average,
     "COUNT": _count,
+    "ROWS": lambda a: constant(a[0].value.shape[1]),
+    "COLUMNS": lambda a: constant(a[0].value.shape[2]),
     "SUMSQ": _sum_of_squares,
     "SUMPRODUCT": _sumproduct,
     "SUMXMY2": _sum_of_squared_differences,

@@ -719,7 +719,13 @@ def _rate_choices(graph: Graph, targets: Identities, parameters: Identities, dep
 
 def _independent(graph: Graph, depends: Flags, target: int, parameter: int) -> dict[int, None]:
     """The cells in an update that no parameter changes; those of the cells that it reads after its own."""
-    nodes = dict.fromkeys(graph.operands(target).tolist())
+    nodes = dict.fromkeys(_single(graph, target))
     own = [node for node in nodes if not depends[node]]
-    deeper = [inner for node in nodes if depends[node] for inner in graph.operands(node).tolist() if not depends[inner]]
+    deeper = [inner for node in nodes if depends[node] for inner in _single(graph, node) if not depends[inner]]
     return dict.fromkeys(node for node in (*own, *deeper) if node > TEXT and node != parameter)
+
+
+def _single(graph: Graph, node: int) -> Iterator[int]:
+    """The cells that a formula reads, those of its ranges left out."""
+    kind, operands = graph.kind(node), graph.operands(node)
+    yield from (int(operands[slot.start]) for slot in (() if kind is None else kind.program.slots) if slot.size == 1)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph, Kind, Order, skeleton
 from xlbackprop.checker.calculation.program import Identities
-from xlbackprop.checker.file.formula import UnsupportedError
+from xlbackprop.checker.file.formula import Node, UnsupportedError
 from xlbackprop.engine import Array
 
 _TRIALS = 8
@@ -40,6 +40,7 @@ def find_updates(graph: Graph, order: Order) -> Updates:
     for kind in graph.kinds:
         slots = _chained(kind, _parameter_slots(graph, kind))
         slot = next((slot for slot in slots if _any_step_depends(graph, order, kind, slot)), None)
+        slot = next((slot for slot in slots if _holds_its_gradient(graph, kind, slot)), None) if slot is None else slot
         if slot is not None:
             held = kind.operands[:, slot] > TEXT
             targets.append(kind.cells[held])
@@ -164,6 +165,8 @@ def _parameter_slots(graph: Graph, kind: Kind) -> list[int]:
     kept = {slot for slot in possible if _is_kept_whole(slopes, first == first[slot]).all()}
     if len(kept) < len(possible):
         kept |= _decayed(graph, kind, [slot for slot in possible if slot not in kept], values, first)
+        numbers = {slot.start: number for number, slot in enumerate(program.slots)}
+        kept |= {slot for slot in possible if _is_added(program.tree, numbers[slot])}
     return [slot for slot in possible if slot in kept]
 
 
@@ -171,6 +174,25 @@ def _any_step_depends(graph: Graph, order: Order, kind: Kind, slot: int) -> bool
     """Whether what is added in some of the cells of a kind is calculated from the parameter in a slot."""
     spread = np.unique(np.linspace(0, len(kind.cells) - 1, _MOST_LOOKED_AT).astype(int))
     return any(_step_depends(graph, order, kind.operands[place], slot) for place in spread)
+
+
+def _holds_its_gradient(graph: Graph, kind: Kind, slot: int) -> bool:
+    """Whether a formula calculates its step itself, from its parameter and more: no share of it, as a rate that falls.
+
+    Something else reads the parameter too, as a forward pass does. The gradient of a bias, a sum of it and more, keeps
+    no less than all of it.
+    """
+    parameters = kind.operands[:, slot]
+    nodes, first = np.unique(kind.operands[0], return_inverse=True)
+    own, values = first[slot], np.repeat(np.linspace(0.3, 0.8, len(nodes))[:, None], 3, axis=1)
+    values[own] = (0.0, 0.4, 0.5)
+    try:
+        given, slopes = kind.program.differentiated(values[first][None])
+    except UnsupportedError:
+        return False
+    is_apart = slopes[0, first == own].sum(axis=0).max() < 1.0 - _CLOSE_TO_WHOLE and given[0, 0] != 0
+    readers = {reader for node in parameters.tolist() for reader in graph.readers(node).tolist()}
+    return bool(is_apart) and not readers <= set(kind.cells.tolist())
 
 
 def _decayed(graph: Graph, kind: Kind, slots: list[int], values: Array, first: npt.NDArray[np.intp]) -> set[int]:
@@ -188,6 +210,13 @@ def _decayed(graph: Graph, kind: Kind, slots: list[int], values: Array, first: n
         for slot in slots
         if _is_kept_whole(slopes[np.array(given) != first[slot]][:_MOST_GIVEN], first == first[slot]).any()
     }
+
+
+def _is_added(node: Node, slot: int) -> bool:
+    """Whether a formula is an operand by itself, and something that it adds or subtracts."""
+    return node == ("slot", slot) or (
+        node[0] in {"+", "-"} and (_is_added(node[1], slot) or (node[0] == "+" and _is_added(node[2], slot)))
+    )
 
 
 def _is_kept_whole(slopes: Array, is_own: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
