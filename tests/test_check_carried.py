@@ -35,6 +35,7 @@ ADAM: Rules = {
     "w#": ("", "{w#-}-$B$1*({m#-}/(1-$B$2^{k-}))/(SQRT({v#-}/(1-$B$3^{k-}))+$B$4)"),
 }
 RMSPROP: Rules = {"v#": SQUARE, "w#": ("", "{w#-}-$B$1*{g#-}/(SQRT({v#-})+$B$4)")}
+ADAGRAD: Rules = {"v#": ("{g#}^2", "{v#-}+{g#}^2"), "w#": ("", "{w#-}-$B$1*{g#-}/(SQRT({v#-})+$B$4)")}
 RIGHT: Mapping[str, Rules] = {
     "momentum, v = μv + (1 − μ)g": {"m#": VELOCITY, "w#": ("", "{w#-}-$B$1*{m#-}")},
     "Nesterov": NESTEROV,
@@ -51,6 +52,14 @@ RIGHT: Mapping[str, Rules] = {
         "v#": ("0.01*{g#}^2", "0.99*{v#-}+0.01*{g#}^2"),
         "w#": ("", "{w#-}-0.05*({m#-}/(1-0.9^{k-}))/(SQRT({v#-}/(1-0.99^{k-}))+0.00000001)"),
     },
+    "Adam with columns for 1 − β^t and for β^t": {
+        "m#": VELOCITY,
+        "v#": SQUARE,
+        "c#": ("1-$B$2^{k}",) * 2,
+        "d#": ("$B$3", "{d#-}*$B$3"),
+        "w#": ("", "{w#-}-$B$1*({m#-}/{c#-})/(SQRT({v#-}/(1-{d#-}))+$B$4)"),
+    },
+    "AdaGrad": ADAGRAD,
     "RMSProp": RMSPROP,
     "RMSProp with ε in the root": {**RMSPROP, "w#": ("", "{w#-}-$B$1*{g#-}/SQRT({v#-}+$B$4)")},
 }
@@ -111,6 +120,7 @@ def test_updates_that_carry_something_on_are_right(rule: str, tmp_path: Path) ->
         (ADAM, {"w2": ADAM["w#"][1].replace("#", "2").replace("SQRT", "")}, "F10:F14", ""),
         (ADAM, {"g2": "{d}*{x1}"}, "L10:L14", ""),
         (RMSPROP, {"g2": "{d}*{x1}"}, "L10:L14", ""),
+        (ADAGRAD, {"g2": "{d}*{x1}"}, "L10:L14", ""),
         (RMSPROP, {"w2": "{w2-}-$B$1*{g2-}/({v2-}+$B$4)"}, "F10:F14", ""),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import product
@@ -26,6 +27,8 @@ _MOST = 2_000
 """Updates; each is looked at by itself."""
 _MOST_CELLS = 12
 """Between a gradient and its update."""
+_WHOLE = "1"
+"""The share that AdaGrad keeps of the squares before: all, to which it adds the next one whole."""
 _MOST_SEARCHED = 30
 """Updates among which one by a known rule is looked for."""
 _ROOTS: Mapping[str, Callable[[Array, Array], Array]] = {
@@ -99,7 +102,7 @@ def plain_updates(model: Model) -> tuple[Graph, Adaptive] | None:
         doubts.append(
             f"{cells_of_sheets(graph.positions[node] for node in other)} goes on by another rule than most do"
         )
-    name = "Adam" if rule.kept else "RMSProp"
+    name = "Adam" if rule.kept else "AdaGrad" if rule.kept_square == _WHOLE else "RMSProp"
     proven = frozenset(cell for one in right.values() for cell in one.cells)
     return _plain(graph, rule, plain), Adaptive(
         f"by {name}", tuple(mistakes), tuple(doubts), frozenset(targets), proven
@@ -204,7 +207,8 @@ def _share(model: Model, one: _Update, state: int, numbers: Mapping[Number, Arra
     """How much of its value before a state keeps; None for no number that it reads."""
     before = np.ones(_TRIALS)
     kept = _values(model, one, {one.before[state]: before})[state] - _values(model, one, {})[state]
-    return next((number for number, values in numbers.items() if np.allclose(kept, values, rtol=CLOSENESS)), None)
+    every = {**numbers, _WHOLE: before}
+    return next((number for number, values in every.items() if np.allclose(kept, values, rtol=CLOSENESS)), None)
 
 
 def _is_by(model: Model, rule: _Rule, one: _Update, formulas: Formulas = MappingProxyType({})) -> bool:
@@ -232,18 +236,28 @@ def _follows(
     rate, kept, kept_square, tiny = map(_number, (rule.rate, rule.kept, rule.kept_square, rule.tiny))
     gradient = given[one.gradient]
     mean = kept * given.get(one.before.get(one.velocity, 0), np.zeros(_TRIALS)) + (1 - kept) * gradient
-    square = kept_square * given.get(one.before.get(one.square, 0), np.zeros(_TRIALS)) + (1 - kept_square) * gradient**2
-    corrected = [(mean, square)]
+    added = 1.0 if rule.kept_square == _WHOLE else 1 - kept_square
+    square = kept_square * given.get(one.before.get(one.square, 0), np.zeros(_TRIALS)) + added * gradient**2
+    shares = [[np.ones(_TRIALS)]] * 2
     if rule.kept:
-        powers = [
-            number + offset
-            for node, number in numbers.items()
-            for offset in (0, 1)
-            if _on_sheet(model, node) + offset == count
-        ]
-        corrected = [(mean / (1 - kept**power), square / (1 - kept_square**power)) for power in powers]
-    right = (_random(one.parameter) - rate * m / _ROOTS[rule.root](v, tiny) for m, v in corrected)
+        shares = [list(_kept_in_all(model, share, numbers, count)) for share in (rule.kept, rule.kept_square)]
+    right = (
+        _random(one.parameter) - rate * (mean / m) / _ROOTS[rule.root](square / v, tiny) for m, v in product(*shares)
+    )
     return any(np.allclose(new, value, rtol=CLOSENESS, atol=0.0) for value in right)
+
+
+def _kept_in_all(model: Model, share: Number, numbers: Mapping[Number, Array], count: int) -> Iterator[Array]:
+    """1 − β^t, by which a mean is corrected: from a cell with the number of the step, with it, or with β^t."""
+    kept, here = _number(share), _on_sheet(model, share)
+    for node, number in numbers.items():
+        own = _on_sheet(model, node)
+        if own in (count, count - 1):
+            yield 1 - kept ** (number + count - own)
+        if math.isclose(own, here**count, rel_tol=CLOSENESS):
+            yield 1 - number
+        if math.isclose(own, 1 - here**count, rel_tol=CLOSENESS):
+            yield number
 
 
 def _number(number: Number) -> Array:

@@ -7,14 +7,24 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import count, islice, takewhile
+from itertools import count, islice, product, takewhile
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from xlbackprop.checker.calculation.program import Identities, Program, Slot, deciding_slots, selecting_slots
+from xlbackprop.checker.calculation.program import (
+    BLANK,
+    TEXT,
+    Identities,
+    Program,
+    Slot,
+    compared,
+    deciding_slots,
+    number_for,
+    selecting_slots,
+)
 from xlbackprop.checker.file.book import Book
 from xlbackprop.checker.file.cells import Cell
 from xlbackprop.checker.file.formula import CellFormula, FormulaReader, Node, Position, Reference
@@ -22,8 +32,9 @@ from xlbackprop.checker.file.formula import CellFormula, FormulaReader, Node, Po
 MOST_OPERANDS = 20_000_000
 """Cells that are read by all formulas together; a workbook with more is too large to judge."""
 WIDEST_RANGE = 20_000
-BLANK, TEXT = 0, 1
-"""The nodes of all empty cells, and of all cells with text."""
+TEXTS = "a comparison of texts"
+"""Why a formula is not followed though its functions are known."""
+_MOST_LINKS = 100
 _FIRST = 2
 _COLUMNS = 1 << 15
 
@@ -98,8 +109,10 @@ class Graph:
             order = np.argsort(np.array(keys, dtype=np.int64), kind="stable")
             self._keys[sheet.name] = np.array(keys, dtype=np.int64)[order]
             self._identities[sheet.name] = np.array(identities, dtype=np.int64)[order]
+        numbers += self._compared_texts(by_formula, known)
+        formulas += [None] * (len(numbers) - len(formulas))
         self.numbers = np.array(numbers)
-        """The typed or stored numbers."""
+        """The typed or stored numbers, and those that stand for texts."""
         self.formulas = formulas
         self.size = self.cells = len(formulas)
         """Of the nodes, those after the cells are numbers that no cell holds."""
@@ -153,7 +166,7 @@ class Graph:
 
     def link(self, node: int, stop: Container[int] = ()) -> int:
         """The cell that a cell only repeats, through any number of steps, or one of some; itself where it does not."""
-        for _ in range(100):
+        for _ in range(_MOST_LINKS):
             formula = self.formulas[node]
             if formula is None or formula.tree != ("ref", 0) or node in stop:
                 break
@@ -238,19 +251,22 @@ class Graph:
                 yield self.node((start[0], down, across))
 
     def is_constant(self, node: int, depends: npt.NDArray[np.bool_]) -> bool:
-        """Whether no parameter changes a cell, nor the cells on both sides of it: among these something else belongs.
+        """Whether no parameter changes what a cell reads, nor what those on both sides of it do: it would belong there.
 
         Args:
             node: the cell, whether or not its formula can be followed.
             depends: which cells parameters change.
         """
+
+        def is_changed(other: int) -> bool:
+            return bool(depends[list(self.named(other))].any())
+
         sheet, row, column = self.positions[node]
         sides = (
             [self.node((sheet, row - down, column - across)), self.node((sheet, row + down, column + across))]
             for down, across in ((1, 0), (0, 1))
         )
-        is_among = any(depends[pair].all() for pair in sides)
-        return not (is_among or depends[node] or depends[list(self.named(node))].any())
+        return not (is_changed(node) or any(all(map(is_changed, pair)) for pair in sides))
 
     def filled(self, text: str, start: int, end: int) -> str:
         """A formula as it is when it is filled from one cell into another, with its equals sign; empty for none."""
@@ -286,6 +302,41 @@ class Graph:
         """Look up anew which formulas read which cells."""
         self._readers = None
 
+    def _compared_texts(
+        self, by_formula: dict[tuple[int, str], list[int]], known: dict[int, CellFormula]
+    ) -> Iterator[float]:
+        """Make nodes of the cells whose text a formula compares; a number for each."""
+        for (number, _), nodes in by_formula.items():
+            tree = known[number].tree
+            leaves = [one for one, _ in compared(tree) if one[0] in {"ref", "range"}] if tree is not None else []
+            for leaf, node in product(leaves, nodes):
+                ends = [known[number].references[index].at(*self.positions[node]) for index in leaf[1:]]
+                (sheet, top, left), (_, bottom, right) = ends[0], ends[-1]
+                if sheet not in self._keys or not 0 <= (bottom - top) * (right - left) < WIDEST_RANGE:
+                    continue
+                for place in product((sheet,), range(top, bottom + 1), range(left, right + 1)):
+                    sheet, row, column = self._shown(place)
+                    text = self.book.by_name[sheet].text(row, column)
+                    at = np.searchsorted(self._keys[sheet], row * _COLUMNS + column)
+                    if text and self._identities[sheet][at] == TEXT:
+                        self._identities[sheet][at] = len(self.positions)
+                        self.positions.append((sheet, row, column))
+                        yield number_for(text)
+
+    def _shown(self, position: Position) -> Position:
+        """The cell whose text a cell shows, through a few steps."""
+        for _ in range(_MOST_LINKS):
+            cell = self.book.by_name[position[0]].content.alone.get(position[1:])
+            formula = None if cell is None else cell.formula
+            if (
+                formula is None
+                or formula.tree != ("ref", 0)
+                or formula.references[0].at(*position)[0] not in self._keys
+            ):
+                break
+            position = formula.references[0].at(*position)
+        return position
+
     def _build(self, by_formula: dict[tuple[int, str], list[int]], known: dict[int, CellFormula]) -> None:
         groups: dict[tuple[object, ...], list[tuple[Identities, Identities]]] = {}
         programs: dict[tuple[object, ...], tuple[CellFormula, Program]] = {}
@@ -307,8 +358,11 @@ class Graph:
                     if key not in programs:
                         program = _program(tree, slots)
                         programs[key] = (formula, program)
-                    groups.setdefault(key, []).append((cells[chosen], operands))
                     is_beyond[chosen] = False
+                    is_text = programs[key][1].takes_empty_for_text(operands)
+                    self.problems.update(dict.fromkeys(cells[chosen[is_text]].tolist(), TEXTS))
+                    if not is_text.all():
+                        groups.setdefault(key, []).append((cells[chosen[~is_text]], operands[~is_text]))
             except _UnknownError as error:
                 self.problems.update(dict.fromkeys(nodes, str(error)))
             else:

@@ -11,9 +11,10 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from xlbackprop.checker.calculation.graph import BLANK, TEXT, Graph
+from xlbackprop.checker.calculation.graph import BLANK, TEXT, TEXTS, Graph
 from xlbackprop.checker.calculation.model import Flags
 from xlbackprop.checker.calculation.names import cells_of_sheets, label
+from xlbackprop.checker.calculation.program import number_for
 from xlbackprop.checker.calculation.threads import is_in_a_step
 from xlbackprop.checker.calculation.verdict import CalculationVerdict, Training
 from xlbackprop.checker.file.formula import Node, Position, UnsupportedError, parts, with_parts
@@ -111,7 +112,8 @@ class _Numbers:
         self.seen: Array = graph.numbers.copy()
         for node in (node for node, formula in enumerate(graph.formulas) if formula is not None):
             value = self.value(node)
-            self.seen[node] = value if isinstance(value, float) else np.nan
+            is_text = isinstance(value, str) and value[:1] != "#"
+            self.seen[node] = value if isinstance(value, float) else number_for(str(value)) if is_text else np.nan
         self.seen[BLANK], self.seen[TEXT] = 0.0, np.nan
         self.problems = dict(graph.problems)
         self.given: Array = np.full((graph.size, len(_HALVES) + 1), np.nan)
@@ -171,7 +173,7 @@ class _Numbers:
             node = ahead.pop()
             if node not in seen and self.graph.is_formula(node) and not self._is_given(node, verdict.model.depends):
                 seen.add(node)
-                ahead += self._read(node)
+                ahead += () if self._is_shown_alone(node) else self._read(node)
         return sorted(seen)
 
     def formulas_between(self, verdict: CalculationVerdict) -> Iterator[int]:
@@ -379,22 +381,30 @@ class _Numbers:
         ]
         return not any(side is not None and "ROUND" in side.functions for side in sides)
 
+    def _is_shown_alone(self, node: int) -> bool:
+        """Whether a formula that cannot be followed only shows something to people, or a text is shown in its place."""
+        if self.problems.get(node) == TEXTS and isinstance(value := self.value(node), str):
+            return not value.startswith("#")
+        is_read = bool(len(self.graph.readers(node)))
+        return node in self.problems and not is_read and not self._is_in_line(self.graph.positions[node])
+
     def doubts(self, node: int) -> Iterator[tuple[str, Position]]:
         """Why the number of a cell could not be compared, and the cell; nothing where it is what its formula gives."""
         position = self.graph.positions[node]
         problem = self.problems.get(node)
-        if problem is not None and not len(self.graph.readers(node)) and not self._is_in_line(position):
-            return  # what only shows something to people; it is among what was not judged
+        if self._is_shown_alone(node):
+            return  # it is among what was not judged
         if problem is not None:
             yield f"cannot be followed ({problem or 'an unusual formula'})", position
             return
         empty = self._empty(node)
         if empty and not self._goes_on(node):
             yield from ((_EMPTY, where) for where in empty)
-        value = self.value(node)
-        if not isinstance(value, float):
+        if any(_is_near(self.seen[node], given) for given in self.given[node].tolist()):
+            return
+        if not isinstance(self.value(node), float):
             yield _NO_NUMBER, position
-        elif not any(_is_near(value, given) for given in self.given[node].tolist()):
+        else:
             yield "gives another number than its formula, as it is read here", position
 
 

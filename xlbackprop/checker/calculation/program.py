@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Container, Iterator
 from functools import cached_property
+from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +31,10 @@ from xlbackprop.engine import Array
 
 Identities = npt.NDArray[np.int64]
 
-_COMPARISONS = frozenset({"=", "<>", "<", ">", "<=", ">="})
+BLANK, TEXT = 0, 1
+"""The nodes of all empty cells, and of all cells with text."""
+_EQUALITIES = frozenset({"=", "<>"})
+_COMPARISONS = _EQUALITIES | {"<", ">", "<=", ">="}
 _OPERATORS = {"+": add, "-": subtract, "*": multiply, "/": divide, "^": power}
 
 
@@ -64,6 +69,12 @@ class Program(Struct, frozen=True, eq=False, dict=True):
     def build(self) -> str:
         """How it is built, whatever cells it reads."""
         return _build(self.tree)
+
+    def takes_empty_for_text(self, operands: Identities) -> npt.NDArray[np.bool_]:
+        """Which cells compare an empty cell with a text, by the nodes that they read."""
+        is_text = ((one[1], other[0] == "text") for one, other in compared(self.tree) if one[0] == "slot")
+        starts = [self.slots[number].start for number, is_with_text in is_text if is_with_text]
+        return np.asarray((operands[:, starts] == BLANK).any(axis=1))
 
     def run(self, operands: Array, counted: npt.NDArray[np.bool_] | None = None) -> tuple[Term, list[Term]]:
         """The values for operands of shape (cells, operands, worlds), and the terms of the slots.
@@ -154,6 +165,8 @@ def _evaluated(node: Node, leaves: list[Term]) -> Term:
         return operator(_evaluated(node[1], leaves), _evaluated(node[2], leaves))
     if kind in _COMPARISONS:
         return compare(kind, _evaluated(node[1], leaves), _evaluated(node[2], leaves))
+    if kind == "text":
+        return constant(number_for(node[1]))
     if kind == "neg":
         return negate(_evaluated(node[1], leaves))
     if kind == "call":
@@ -172,14 +185,28 @@ def equalities(node: Node) -> Iterator[tuple[int, float]]:
         yield from equalities(part)
 
 
+def compared(node: Node, operators: Container[str] = _COMPARISONS) -> Iterator[tuple[Node, Node]]:
+    """What a formula compares, each side once with the other."""
+    inner = parts(node)
+    yield from permutations(inner) if node[0] in operators else ()
+    for part in inner:
+        yield from compared(part, operators)
+
+
+def number_for(text: str) -> float:
+    """A number that stands for a text, whatever its capitals, and that people do not type."""
+    return -1.0 - zlib.crc32(text.casefold().encode()) / 3
+
+
 def selecting_slots(node: Node) -> set[int]:
     """The slots whose numbers choose a cell."""
     return _slots_inside(node, lambda name, place: place >= SELECTING.get(name, 1 << 30), False)
 
 
 def deciding_slots(node: Node) -> set[int]:
-    """The slots whose numbers stand in a condition."""
-    return _slots_inside(node, lambda name, place: name in DECIDING and place == 0, False)
+    """The slots whose numbers stand in a condition, or are held to others for being equal."""
+    held = {one[1] for one, other in compared(node, _EQUALITIES) if one[0] == "slot"}
+    return held | _slots_inside(node, lambda name, place: name in DECIDING and place == 0, False)
 
 
 def _slots_inside(node: Node, is_meant: Callable[[str, int], bool], is_inside: bool) -> set[int]:

@@ -68,6 +68,20 @@ def model_of(book: Book) -> Model:
     return _without_others(model, updates, kept, passed)
 
 
+def waiting_model_of(model: Model) -> Model | None:
+    """The same calculation when updates that make no step at present are left out with their losses, as where a sample
+    is only looked at; None where all make one."""
+    graph, made = model.graph, set(model.targets.tolist())
+    updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
+    waiting = np.array(
+        [n not in made and "IF(" in skeleton(graph, n) for n in updates.targets.tolist()], dtype=np.bool_
+    )
+    if not waiting.any():
+        return None
+    sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
+    return _model(graph, _without(updates, np.flatnonzero(waiting)), _kept(graph, sheets), {})
+
+
 def _without_others(model: Model, updates: Updates, kept: Flags, passed: Mapping[int, int]) -> Model:
     """The same calculation without what turned out to be no update."""
     others = np.array(model.threads.others, dtype=np.int64)
@@ -113,6 +127,17 @@ def batched_model_of(model: Model) -> Model | None:
 
 def adaptive_model_of(model: Model) -> Model | None:
     """The same calculation with plain updates in place of those by an adaptive rule; None where there are none."""
+    graph, updated = model.graph, set(model.targets.tolist())
+    carried = {
+        number
+        for number in np.unique(graph.kind_of[model.targets]).tolist()
+        if (read := {one for node in graph.kinds[number].cells.tolist() for one in graph.readers(node).tolist()})
+        if read <= updated
+    }  # sums of squares, which no forward pass reads
+    others = np.flatnonzero(np.isin(graph.kind_of[model.targets], list(carried)))
+    if len(others):
+        kept = np.ones(graph.size, dtype=np.bool_)
+        model = _model(graph, _without(Updates(model.targets, model.parameters), others), kept, {})
     known = plain_updates(model)
     if known is None:
         return None

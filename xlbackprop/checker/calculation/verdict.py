@@ -32,6 +32,7 @@ from xlbackprop.checker.calculation.recognition import (
     model_of,
     stateful_model_of,
     supposed,
+    waiting_model_of,
 )
 from xlbackprop.checker.calculation.regularity import (
     odd_inputs,
@@ -151,7 +152,7 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     model = model_of(book)
     graph = model.graph
     found = descents(model)
-    for other_model in (stateful_model_of, batched_model_of, adaptive_model_of):
+    for other_model in (waiting_model_of, stateful_model_of, batched_model_of, adaptive_model_of):
         other = other_model(model) if _right_of(found) < len(model.targets) else None
         others = [] if other is None else descents(other)
         is_as_good = other_model is batched_model_of  # of two, the one in which all samples of a batch are descended

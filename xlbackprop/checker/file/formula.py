@@ -82,7 +82,7 @@ class CellFormula(Struct, dict=True, eq=False):
         """Whether its tree can be read and all its functions are known."""
         if self.tree is None:
             return False
-        unknown = sorted({name.removeprefix("_XLFN.") for name in self.functions} - _FUNCTIONS.keys())
+        unknown = sorted({name.removeprefix("_XLFN.") for name in self.functions} - _FUNCTIONS.keys() - {"LET"})
         if unknown:
             self.problem = f"the function {unknown[0]}"
         return not unknown
@@ -296,9 +296,22 @@ class _Parser:
             arguments.append(self._expression(0))
             kind, value = self._take()
             if (kind, value) == ("operator", ")"):
-                return ("call", name, tuple(arguments))
+                return _let(arguments) if name == "LET" else ("call", name, tuple(arguments))
             if kind != "operator" or value not in ",;":
                 raise UnsupportedError("a missing bracket")
+
+
+def _let(arguments: Sequence[Node]) -> Node:
+    """What LET(name, value, …, formula) is without its names."""
+    known: dict[Node, Node] = {}
+
+    def filled(node: Node) -> Node:
+        inner = parts(node)
+        return with_parts(node, tuple(map(filled, inner))) if inner else known.get(node, node)
+
+    for name, value in zip(arguments[:-1:2], arguments[1::2], strict=False):
+        known[name] = filled(value)
+    return filled(arguments[-1])
 
 
 def _sum(values: list[Any]) -> Any:
