@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from tests.test_check_files import SLIP, _with_part
 from tests.test_cli import run, run_here
 from xlbackprop.checker import workers
 from xlbackprop.checker.calculation import forward, verdict
-from xlbackprop.checker.calculation.forward import Change, _Changed
+from xlbackprop.checker.calculation.changed_step import Change, ChangedStep
 from xlbackprop.checker.calculation.step import Step
 from xlbackprop.checker.file import recalculate
 from xlbackprop.checker.file.book import read
@@ -330,13 +330,13 @@ def test_the_search_for_a_wrong_forward_pass_has_an_end(
     def calculated(most: int) -> int:
         cells = []
 
-        class Counted(_Changed):
-            def __init__(self, step: Step, change: Change) -> None:
-                cells.extend(step.nodes)
-                super().__init__(step, change)
+        class Counted(ChangedStep):
+            def __init__(self, step: Step, changes: Sequence[Change]) -> None:
+                cells.extend(step.nodes * len(changes))
+                super().__init__(step, changes)
 
         monkeypatch.setattr(verdict, "_MOST_TRIALS", most)
-        monkeypatch.setattr(forward, "_Changed", Counted)
+        monkeypatch.setattr(forward, "ChangedStep", Counted)
         found = verdict.judge_calculation(read(path))
         assert found is not None
         assert found.mistakes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -46,6 +47,7 @@ class Checked(Struct, frozen=True):
     book: Book | None
 
 
+@np.errstate(all="ignore")  # what is not finite in the worlds is no proof, and nothing to be warned of
 def checked(
     path: Path,
     *,

@@ -79,6 +79,8 @@ def plain_updates(model: Model) -> tuple[Graph, Adaptive] | None:
     if not 1 < len(targets) <= _MOST:
         return None
     steps = Neighbours(graph, model.threads.usual_moves)
+    if not any(_may_carry(model, steps, target) for target in targets):
+        return None
     pairs = zip(targets, model.parameters.tolist(), strict=True)
     read = {target: list(_readings(model, steps, target, parameter)) for target, parameter in pairs}
     searched = [one for several in read.values() for one in several if one.square]
@@ -111,29 +113,40 @@ def plain_updates(model: Model) -> tuple[Graph, Adaptive] | None:
 
 def _readings(model: Model, steps: Neighbours, target: int, parameter: int) -> Iterator[_Update]:
     """What may be the gradient of an update: the cells that all on which it depends goes through, the nearest first."""
-    graph, is_cut, depends = model.graph, model.evaluation.is_cut, model.depends
-
-    def inwards(start: int, stop: int) -> tuple[dict[int, None], dict[int, int]]:
-        ahead, found, before = [start], {start: None}, {}
-        for node in ahead:
-            last = steps.before(node) if node != target else 0
-            for operand in graph.operands(node).tolist():
-                if operand > TEXT and operand == last:
-                    before[node] = operand
-                elif depends[operand] and operand not in found and operand != stop and len(found) <= _MOST_CELLS:
-                    found[operand] = None
-                    ahead += [] if is_cut[operand] else [operand]
-        return found, before
-
-    for gradient in inwards(target, 0)[0] if graph.kind(target) is not None else ():
+    graph, is_cut = model.graph, model.evaluation.is_cut
+    for gradient in _inwards(model, steps, target, target)[0] if graph.kind(target) is not None else ():
         if gradient in (target, parameter) or is_cut[gradient] or not graph.is_formula(gradient):
             continue
-        found, before = inwards(target, gradient)
+        found, before = _inwards(model, steps, target, target, gradient)
         cells = [node for node in found if node == target or (graph.kind(node) is not None and not is_cut[node])]
-        if {node for node in found if node not in cells} <= {parameter} and not inwards(gradient, 0)[1]:
+        is_alone = {node for node in found if node not in cells} <= {parameter}
+        if is_alone and not _inwards(model, steps, target, gradient)[1]:
             level = model.evaluation.order.level
             cells.sort(key=lambda node: (node == target, int(level[node])))
             yield _with_states(model, _Update(target, parameter, gradient, tuple(cells), before))
+
+
+def _may_carry(model: Model, steps: Neighbours, target: int) -> bool:
+    """Whether an update may be calculated from what is carried from step to step, without which no rule is adaptive."""
+    found, before = _inwards(model, steps, target, target)
+    return bool(before) or len(found) > _MOST_CELLS
+
+
+def _inwards(
+    model: Model, steps: Neighbours, target: int, start: int, stop: int = 0
+) -> tuple[dict[int, None], dict[int, int]]:
+    """What a cell of an update is calculated from without going through another, and the cells that carry on others."""
+    graph, is_cut, depends = model.graph, model.evaluation.is_cut, model.depends
+    ahead, found, before = [start], {start: None}, {}
+    for node in ahead:
+        last = steps.before(node) if node != target else 0
+        for operand in graph.operands(node).tolist():
+            if operand > TEXT and operand == last:
+                before[node] = operand
+            elif depends[operand] and operand not in found and operand != stop and len(found) <= _MOST_CELLS:
+                found[operand] = None
+                ahead += [] if is_cut[operand] else [operand]
+    return found, before
 
 
 def _with_states(model: Model, one: _Update) -> _Update:

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
-from itertools import combinations, permutations, product
+from itertools import combinations, islice, permutations, product
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
+from xlbackprop.checker.calculation.changed_step import Change, ChangedStep
 from xlbackprop.checker.calculation.graph import TEXT, Graph, Kind, skeleton
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import cells_of_sheets, named, place
-from xlbackprop.checker.calculation.program import Identities, Program
 from xlbackprop.checker.calculation.repair import range_text, repair, rewritten
-from xlbackprop.checker.calculation.step import (
-    Step,
-    TooWideError,
-    alike,
-    calculated,
-    calculated_from,
-    is_descent,
-    slopes_of,
-)
+from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated, calculated_from
 from xlbackprop.checker.calculation.threads import Neighbours, is_in_a_step
 from xlbackprop.checker.file.formula import Node, Position, leaves, parts, with_parts
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates
 
+_FEWEST_AT_ONCE, _MOST_AT_ONCE = 8, 64
+"""Changes that are tried together: most searches end with one of the first, or with none."""
 _NUMBERS_A_CELL = 1_000
 """Calculating a cell of a step anew, with its derivatives, takes as long as comparing so many numbers."""
 _FEWEST_IN_RANGE = 2
@@ -39,21 +32,6 @@ _TERM = 1_000
 """The slot of a term that is no operand yet."""
 _MOST_OF_A_LINE = 0.75
 """Cells with one formula that make another one in their row or column a stranger."""
-
-
-class Change(Struct, frozen=True, eq=False):
-    """Another formula for a cell, and for those of the step that have the same one."""
-
-    node: int
-    program: Program
-    operands: Identities
-    text: str
-    words: str
-    """What is wrong with the present one; empty where that is still to be found out."""
-    kind: str = "wrong_cell"
-    is_loss: bool = False
-    """Whether the cell is the loss of its step then, which it is not now."""
-    others: tuple[Change, ...] = ()
 
 
 def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -> tuple[list[Mistake], set[int]] | None:
@@ -72,13 +50,23 @@ def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -
     updates = set(step.updates)
     here = [place for place, member in enumerate(descent.members.tolist()) if int(model.targets[member]) in updates]
     wrong = {place for place in here if not descent.is_right[place]}
-    for change in _changes(model, descent, step, here) if wrong else ():
-        trials.spend(_NUMBERS_A_CELL * len(step.nodes))
-        changed = _Changed(step, change)
-        reached = [place for place in here if not change.is_loss or changed.reaches(descent, place)]
-        if reached and all(changed.is_right(descent, place) for place in reached):
-            found = [_mistake_in(step, one, changed.values[one.node], parameter) for one in (change, *change.others)]
-            return found, wrong.intersection(reached)
+    changes = _changes(model, descent, step, here) if wrong else iter(())
+    at_once = _FEWEST_AT_ONCE
+    while some := list(islice(changes, at_once)):
+        changed = ChangedStep(step, some)
+        is_loss = np.array([change.is_loss for change in some], dtype=np.bool_)
+        reached = {place: ~is_loss | changed.reaches(descent, place) for place in here}
+        is_right = np.logical_or.reduce(list(reached.values()))
+        for one, flags in reached.items():
+            if is_right.any():
+                is_right &= ~flags | changed.is_right(descent, one)
+        for way, change in enumerate(some):
+            trials.spend(_NUMBERS_A_CELL * len(step.nodes))
+            if is_right[way]:
+                every = (change, *change.others)
+                found = [_mistake_in(step, one, changed.value(one.node, way), parameter) for one in every]
+                return found, wrong.intersection(place for place in here if reached[place][way])
+        at_once = min(2 * at_once, _MOST_AT_ONCE)
     return None
 
 
@@ -513,45 +501,3 @@ def _unused(model: Model, descent: Descent, step: Step, parameters: list[int]) -
             if any(other in step.adjoints for other in neighbours):
                 idle.append(node)
     return [node for node in idle if not np.nan_to_num(descent.adjoint[node]).any()]
-
-
-class _Changed:
-    """A step in which one cell has another formula."""
-
-    def __init__(self, step: Step, change: Change) -> None:
-        self.step = step
-        graph = step.graph
-        values = dict(step.values)
-        read: dict[int, tuple[Program, Identities, Array]] = {}
-        changes = {one.node: one for one in (change, *change.others)}
-        dirty = set(changes)
-        updates = set(step.updates)
-        for cell in step.nodes:
-            program, operands = step.program(cell), graph.operands(cell)
-            if cell in changes:
-                program, operands = changes[cell].program, changes[cell].operands
-            elif not any(operand in dirty and operand not in updates for operand in operands.tolist()):
-                continue
-            dirty.add(cell)
-            read[cell] = program, operands, step.numbers(operands, values)
-            values[cell] = calculated(*read[cell])
-        self.values = values
-        loss = dict.fromkeys([*step.loss, *[change.node] * change.is_loss], 1.0)
-        self._adjoint = step.derivatives(loss, lambda node: slopes_of(*read[node]) if node in read else {})
-
-    def reaches(self, descent: Descent, index: int) -> bool:
-        """Whether the loss of the changed step depends on the parameter of an update, as far as the step goes."""
-        return int(self.step.model.parameters[int(descent.members[index])]) in self._adjoint
-
-    def is_right(self, descent: Descent, index: int) -> bool:
-        """Whether an update of the changed step descends its loss."""
-        model = self.step.model
-        member = int(descent.members[index])
-        target, parameter = int(model.targets[member]), int(model.parameters[member])
-        moved = self.values[target] - self.step.values[target] + model.steps[member]
-        slope = self._adjoint.get(parameter)
-        if slope is None:
-            return False
-        if descent.is_decayed and parameter in self.step.adjoints:
-            slope = slope + descent.adjoint[parameter] - self.step.adjoints[parameter]
-        return is_descent(model, descent, index, moved, slope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import count, islice, product, takewhile
 from types import MappingProxyType
@@ -385,9 +385,8 @@ class Graph:
             (self._corner(formula, leaf[1], rows, columns), self._corner(formula, leaf[-1], rows, columns))
             if leaf[0] != "name"
             else self._defined(leaf[1], len(rows))
-            for leaf in leaves_of(tree)
+            for leaf in formula.operands
         ]
-        leaves = list(leaves_of(tree))
         heights = [last[0] - first[0] + 1 for (_, first), (_, last) in corners]
         widths = [last[1] - first[1] + 1 for (_, first), (_, last) in corners]
         shapes = np.stack([*heights, *widths], axis=1) if corners else np.zeros((len(rows), 0), dtype=np.int64)
@@ -396,10 +395,11 @@ class Graph:
         is_there = np.ones(len(rows), dtype=np.bool_)
         for (_, (row, column)), _ in corners:
             is_there &= (row > 0) & (column > 0)
-        for shape in np.unique(shapes[is_there], axis=0) if corners else [np.zeros(0, dtype=np.int64)]:
+        every = shapes[is_there]
+        for shape in np.unique(every, axis=0) if corners and len(every) > 1 else every[:1]:
             chosen = np.flatnonzero((shapes == shape).all(axis=1) & is_there)
             slots, parts, start = [], [], 0
-            for index, (leaf, ((where, first), _)) in enumerate(zip(leaves, corners, strict=True)):
+            for index, (leaf, ((where, first), _)) in enumerate(zip(formula.operands, corners, strict=True)):
                 height, width = int(shape[index]), int(shape[index + len(corners)])
                 if height * width > WIDEST_RANGE:
                     raise _UnknownError("a very large range")
@@ -472,16 +472,6 @@ def _with_slots(node: Node, numbers: Iterator[int]) -> Node:
     if node[0] in {"n", "text"}:
         return node
     return (node[0], *(_with_slots(part, numbers) for part in node[1:]))
-
-
-def leaves_of(node: Node) -> Iterator[Node]:
-    """The references, ranges and names of a tree, left to right."""
-    if node[0] in {"ref", "range", "name"}:
-        yield node
-        return
-    parts: Iterable[Node] = node[2] if node[0] == "call" else [part for part in node[1:] if isinstance(part, tuple)]
-    for part in parts:
-        yield from leaves_of(part)
 
 
 def skeleton(graph: Graph, node: int) -> str:

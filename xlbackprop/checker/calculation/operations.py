@@ -79,12 +79,17 @@ def _gathered(share: Array, shape: tuple[int, ...]) -> Array:
     summed = share.sum(axis=axes, keepdims=True) if axes else share
     if shape[0] == 1 and summed.shape[0] != 1:
         summed = summed.sum(axis=0, keepdims=True)
-    return np.broadcast_to(summed, np.broadcast_shapes(summed.shape, (1, *shape[1:3], 1)))
+    return repeated(summed, np.broadcast_shapes(summed.shape, (1, *shape[1:3], 1)))
+
+
+def repeated(values: Array, shape: tuple[int, ...]) -> Array:
+    """Values in a shape along whose axes they are repeated; most have it, and need not be looked at by NumPy."""
+    return values if values.shape == shape else np.broadcast_to(values, shape)
 
 
 def constant(number: float) -> Term:
     """A number that is written in a formula."""
-    term = Term(np.full((1, 1, 1, 1), number))
+    term = Term(np.array(number, np.float64, ndmin=4))
     term.is_constant = True
     return term
 
@@ -286,7 +291,7 @@ def _flattened(arguments: list[Term], missing: float) -> Array:
     worlds = max(a.value.shape[3] for a in arguments)
     return np.concatenate(
         [
-            np.broadcast_to(_filled(a, missing), (cells, *a.value.shape[1:3], worlds)).reshape(cells, -1, 1, worlds)
+            repeated(_filled(a, missing), (cells, *a.value.shape[1:3], worlds)).reshape(cells, -1, 1, worlds)
             for a in arguments
         ],
         axis=1,

@@ -24,6 +24,7 @@ from xlbackprop.checker.calculation.operations import (
     multiply,
     negate,
     power,
+    repeated,
     subtract,
 )
 from xlbackprop.checker.file.formula import Node, UnsupportedError, parts
@@ -108,10 +109,9 @@ class Program(Struct, frozen=True, eq=False, dict=True):
 
     def differentiated(self, operands: Array, counted: npt.NDArray[np.bool_] | None = None) -> tuple[Array, Array]:
         """The values of all cells, and their derivatives by their operands, of shape (cells, operands, worlds)."""
-        with np.errstate(all="ignore"):
-            root, leaves = self.run(operands, counted)
-            values = self._shown(root, operands.shape[0], operands.shape[2])
-            return values, self.pull(root, leaves, np.ones(values.shape))
+        root, leaves = self.run(operands, counted)
+        values = self._shown(root, operands.shape[0], operands.shape[2])
+        return values, self.pull(root, leaves, np.ones(values.shape))
 
     def _shown(self, root: Term, cells: int, worlds: int) -> Array:
         row, column = self.element
@@ -119,7 +119,7 @@ class Program(Struct, frozen=True, eq=False, dict=True):
         if self.element == (0, 0) and (rows, columns) != (1, 1):
             raise UnsupportedError("an array in a single cell")
         shown = root.value[:, min(row, rows - 1), min(column, columns - 1), :]
-        return np.broadcast_to(shown, (cells, worlds))
+        return repeated(shown, (cells, worlds))
 
     def shown(self, root: Term, operands: Array) -> Array:
         """What the cells show of a result."""
@@ -137,7 +137,7 @@ class Program(Struct, frozen=True, eq=False, dict=True):
         for slot, leaf in zip(self.slots, leaves, strict=True):
             if leaf.adjoint is not None:
                 shape = (cells, slot.rows, slot.columns, worlds)
-                part = np.broadcast_to(leaf.adjoint, shape).reshape(cells, slot.size, worlds)
+                part = repeated(leaf.adjoint, shape).reshape(cells, slot.size, worlds)
                 result[:, slot.start : slot.start + slot.size] += part
         return result
 

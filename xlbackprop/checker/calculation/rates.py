@@ -62,13 +62,14 @@ def rate_doubts(model: Model, descent: Descent) -> Iterator[str]:
 
 def _units(model: Model, descent: Descent) -> tuple[dict[int, dict[int, int]], set[int]]:
     """The rate of each right update that has one in a cell, by the first formula that reads its weight; the biases."""
-    graph, adjoint = model.graph, descent.adjoint
+    graph = model.graph
+    is_descended = (np.nan_to_num(descent.adjoint) != 0).any(axis=1)
     found: dict[int, dict[int, int]] = defaultdict(dict)
     biases: set[int] = set()
     for index, member in enumerate(descent.members.tolist()):
         node, parameter, rate = int(model.targets[member]), int(model.parameters[member]), int(descent.rates[index])
-        readers = [reader for reader in graph.readers(parameter).tolist() if np.nan_to_num(adjoint[reader]).any()]
-        if descent.is_right[index] and rate > TEXT and readers and not np.nan_to_num(adjoint[rate]).any():
+        readers = [reader for reader in graph.readers(parameter).tolist() if is_descended[reader]]
+        if descent.is_right[index] and rate > TEXT and readers and not is_descended[rate]:
             found[readers[0]][node] = rate
             kind, slots = graph.kind(readers[0]), _slots(graph, readers[0], parameter)
             if kind is not None and any(_is_added(kind.program.tree, slot) for slot in slots):
@@ -85,12 +86,13 @@ def _is_added(node: Node, slot: int) -> bool:
 def _steps(model: Model, descent: Descent) -> dict[tuple[str, int], dict[int, int]]:
     """The rate of each right update that has one in a cell, by the row or column of the updates of one step."""
     graph = model.graph
+    is_descended = (np.nan_to_num(descent.adjoint) != 0).any(axis=1)
     moves = model.threads.usual_moves
     found: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
     for index, member in enumerate(descent.members.tolist()):
         node, rate = int(model.targets[member]), int(descent.rates[index])
         sheet, row, column = graph.positions[node]
-        is_read = bool(np.nan_to_num(descent.adjoint[rate]).any())  # it is no rate then, but has the same number
+        is_read = is_descended[rate]  # it is no rate then, but has the same number
         if descent.is_right[index] and rate > TEXT and sheet in moves and not is_read:
             found[sheet, row if moves[sheet][1] else column][node] = rate
     return found

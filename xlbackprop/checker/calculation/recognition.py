@@ -646,9 +646,8 @@ def _agreeing(model: Model, adjoint: Array, factor: float, members: Identities, 
     for column in range(model.rate_choices.shape[1]):
         nodes = model.rate_choices[members, column]
         pace = np.where((nodes > TEXT)[:, None], model.evaluation.seen[nodes, :FREE], 1.0 if column == 0 else np.nan)
-        with np.errstate(all="ignore"):
-            wanted = -slopes * pace
-            near = np.abs(steps - wanted) <= 10 * CLOSENESS * np.maximum(np.abs(steps), np.abs(wanted)) + 1e-15
+        wanted = -slopes * pace
+        near = np.abs(steps - wanted) <= 10 * CLOSENESS * np.maximum(np.abs(steps), np.abs(wanted)) + 1e-15
         unknown = np.isnan(steps) & np.isnan(slopes)
         fits = (near | unknown).all(axis=1) & near.any(axis=1) & ~agreeing
         rates[fits] = np.where(nodes > TEXT, nodes, 0)[fits]
@@ -719,8 +718,7 @@ def _quotients(model: Model, ratio: Array, members: Identities) -> Iterator[tupl
     seen = model.evaluation.seen
     for column in range(model.rate_choices.shape[1]):
         nodes = model.rate_choices[members, column]
-        with np.errstate(all="ignore"):
-            yield nodes, ratio / np.where((nodes > TEXT)[:, None], seen[nodes], 1.0 if column == 0 else np.nan)
+        yield nodes, ratio / np.where((nodes > TEXT)[:, None], seen[nodes], 1.0 if column == 0 else np.nan)
 
 
 def _steady(quotient: Array) -> tuple[Flags, Array]:

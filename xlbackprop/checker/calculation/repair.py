@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.checker.calculation.graph import TEXT, Graph, leaves_of
+from xlbackprop.checker.calculation.graph import TEXT, Graph
 from xlbackprop.checker.calculation.names import named, place
 from xlbackprop.checker.calculation.program import Program
 from xlbackprop.checker.calculation.step import Step, alike, slopes_of
@@ -209,8 +209,10 @@ def builds(graph: Graph, node: int) -> Iterator[tuple[Program, Repair]]:
     program = kind.program
     sheet = graph.positions[node][0]
 
+    texts = {number: slot_text(graph, node, number) for number in range(len(program.slots))}
+
     def shown(tree: Node) -> str:
-        return written(tree, lambda leaf: slot_text(graph, node, leaf[1]))
+        return written(tree, lambda leaf: texts[leaf[1]])
 
     def leaf_name(tree: Node) -> str:
         if tree[0] == "slot" and program.slots[tree[1]].size == 1:
@@ -220,7 +222,7 @@ def builds(graph: Graph, node: int) -> Iterator[tuple[Program, Repair]]:
 
     for tree, slip, words in _builds(program.tree, leaf_name):
         changed = Program(tree, program.slots, program.width, program.element)
-        yield changed, Repair(slip, words, rewritten(graph, node, tree, {}))
+        yield changed, Repair(slip, words, rewritten(graph, node, tree, {}, texts))
 
 
 def _builds(tree: Node, name: Callable[[Node], str]) -> Iterator[tuple[Node, str, str]]:
@@ -365,8 +367,7 @@ def slot_text(graph: Graph, node: int, number: int) -> str:
     """What stands in a slot of a formula, as it is written there."""
     formula: CellFormula | None = graph.formulas[node]
     assert formula is not None
-    assert formula.tree is not None
-    leaf = list(leaves_of(formula.tree))[number]
+    leaf = formula.operands[number]
     _, row, column = graph.positions[node]
     if leaf[0] == "name":
         return str(leaf[1])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -29,29 +28,32 @@ class TooWideError(Exception):
 def alike(one: Array, other: Array) -> npt.NDArray[np.bool_]:
     """Whether numbers agree in all free worlds; along all but the last axis."""
     one, other = one[..., :FREE], other[..., :FREE]
-    with np.errstate(all="ignore"):
-        near = np.abs(one - other) <= CLOSENESS * np.maximum(np.abs(one), np.abs(other)) + 1e-14
-        near &= np.isfinite(one)
+    near = np.abs(one - other) <= CLOSENESS * np.maximum(np.abs(one), np.abs(other)) + 1e-14
+    near &= np.isfinite(one)
     return np.asarray((near | (np.isnan(one) & np.isnan(other))).all(axis=-1) & np.isfinite(other).any(axis=-1))
 
 
 def is_descent(model: Model, descent: Descent, index: int, step: Array, slope: Array) -> bool:
     """Whether a step is the derivative times the factor and one of the rates that right updates use."""
+    return bool(descends(model, descent, index, step, slope))
+
+
+def descends(model: Model, descent: Descent, index: int, steps: Array, slopes: Array) -> npt.NDArray[np.bool_]:
+    """The same of several steps and derivatives, along all but the last axis."""
+    found = np.zeros(np.broadcast_shapes(steps.shape, slopes.shape)[:-1], dtype=np.bool_)
     member = int(descent.members[index])
     for rate in model.rate_choices[member].tolist():
-        if rate in descent.known_rates or rate == 0:
+        if (rate in descent.known_rates or rate == 0) and not found.all():
             pace = descent.factor * (model.evaluation.seen[rate] if rate > TEXT else 1.0)
-            if bool(alike(step, -pace * slope)):
-                return True
-    return False
+            found |= alike(steps, -pace * slopes)
+    return found
 
 
 def calculated(program: Program, operands: Identities, numbers: Array) -> Array:
     """What a formula gives; no number where it cannot be followed."""
     try:
-        with np.errstate(all="ignore"):
-            values: Array = program.value(numbers[None], (operands > TEXT)[None])[0]
-            return values
+        values: Array = program.value(numbers[None], (operands > TEXT)[None])[0]
+        return values
     except UnsupportedError:
         return np.full(numbers.shape[1], np.nan)
 
@@ -173,13 +175,10 @@ class Step:
                     yield operand
 
     def operands_of(self, node: int) -> Array:
-        """The numbers that a formula reads, of shape (operands, worlds)."""
-        return self.numbers(self.graph.operands(node), self.values)
-
-    def numbers(self, operands: Identities, values: Mapping[int, Array]) -> Array:
-        """What a formula of the step reads in some cells: a parameter is as it was before its update."""
-        seen, updated = self.model.evaluation.seen, self._updated
-        found = [seen[n] if n in updated or n not in values else values[n] for n in operands.tolist()]
+        """The numbers that a formula reads, of shape (operands, worlds): a parameter is as before its update."""
+        seen, updated, values = self.model.evaluation.seen, self._updated, self.values
+        operands = self.graph.operands(node).tolist()
+        found = [seen[n] if n in updated or n not in values else values[n] for n in operands]
         return np.array(found).reshape(len(found), self.model.evaluation.worlds)
 
     def program(self, node: int) -> Program:
@@ -188,24 +187,15 @@ class Step:
         assert kind is not None
         return kind.program
 
-    def derivatives(
-        self,
-        seeds: Mapping[int, float | Array],
-        changed: Callable[[int], Mapping[int, Array]] = lambda node: MappingProxyType({}),
-    ) -> dict[int, Array]:
-        """The derivatives of a weighted sum of cells by every cell of the step that it depends on.
-
-        Args:
-            seeds: the weights, by cell.
-            changed: the derivatives of a formula that is another, by the cells that it reads; asked for what is needed.
-        """
+    def derivatives(self, seeds: Mapping[int, float | Array]) -> dict[int, Array]:
+        """The derivatives of a weighted sum of cells, by their weights, by every cell that it depends on."""
         worlds = self.model.evaluation.worlds
         adjoint: dict[int, Array] = {node: np.broadcast_to(weight, worlds) for node, weight in seeds.items()}
         for node in reversed(self.nodes):
             above = adjoint.get(node)
             if above is None or (node in self._updated and node not in seeds):
                 continue
-            for operand, slope in (changed(node) or self.slopes(node)).items():
+            for operand, slope in self.slopes(node).items():
                 share = above * slope
                 adjoint[operand] = adjoint[operand] + share if operand in adjoint else share
         return adjoint
@@ -220,8 +210,7 @@ class Step:
         """The values of a formula for other operands, of shape (trials, operands, worlds)."""
         counted = np.broadcast_to(self.graph.operands(node) > TEXT, operands.shape[:2])
         try:
-            with np.errstate(all="ignore"):
-                return self.program(node).value(operands, counted)
+            return self.program(node).value(operands, counted)
         except UnsupportedError:
             return np.full((operands.shape[0], operands.shape[2]), np.nan)
 

@@ -88,6 +88,11 @@ class CellFormula(Struct, dict=True, eq=False):
         return not unknown
 
     @cached_property
+    def operands(self) -> tuple[Node, ...]:
+        """The references, ranges and defined names in the tree, left to right."""
+        return tuple(_operands(self.tree)) if self.tree is not None else ()
+
+    @cached_property
     def specials(self) -> tuple[Node, ...]:
         """The ranges and defined names in the tree, left to right."""
         return tuple(_specials(self.tree)) if self.tree is not None else ()
@@ -405,10 +410,9 @@ def evaluate(node: Node, leaf: Callable[[Node], Any]) -> Any:
 def value_of(node: Node, leaf: Callable[[Node], Any], shape: tuple[int, ...]) -> Array | None:
     """The values of a tree as an array of a shape; None when it cannot be followed or is no finite number."""
     try:
-        with np.errstate(all="ignore"):
-            result = np.asarray(evaluate(node, leaf), dtype=np.float64)
-            if result.shape != shape:
-                result = np.broadcast_to(result, shape)
+        result = np.asarray(evaluate(node, leaf), dtype=np.float64)
+        if result.shape != shape:
+            result = np.broadcast_to(result, shape)
     except (UnsupportedError, TypeError, ValueError, OverflowError, RecursionError):
         return None
     return result if bool(np.isfinite(result).all()) else None
@@ -419,6 +423,14 @@ def _specials(node: Node) -> Iterator[Node]:
         yield node
     for part in parts(node):
         yield from _specials(part)
+
+
+def _operands(node: Node) -> Iterator[Node]:
+    if node[0] in {"ref", "range", "name"}:
+        yield node
+        return
+    for part in node[2] if node[0] == "call" else (part for part in node[1:] if isinstance(part, tuple)):
+        yield from _operands(part)
 
 
 def parts(node: Node) -> tuple[Node, ...]:

@@ -221,8 +221,7 @@ def values_of(
         return leaf(node)
 
     try:
-        with np.errstate(all="ignore"):
-            return np.broadcast_to(np.asarray(evaluate(tree, counted), dtype=np.float64), full)
+        return np.broadcast_to(np.asarray(evaluate(tree, counted), dtype=np.float64), full)
     except (UnsupportedError, TypeError, ValueError, OverflowError, RecursionError):
         return None
 

@@ -104,8 +104,7 @@ def _named(setting: ReadingContext, name: str, tree: Node, model: Node, most: in
                 return None
 
     def near(one: Array, other: Array) -> Agreement:
-        with np.errstate(all="ignore"):
-            return np.asarray((np.abs(one - other) <= CLOSENESS * np.abs(other) + 1e-13).all(axis=-1))
+        return np.asarray((np.abs(one - other) <= CLOSENESS * np.abs(other) + 1e-13).all(axis=-1))
 
     tries = Tries(most)
     scene = Scene(plain, leaf, candidates, (WORLDS,), near, tries)
