@@ -350,19 +350,26 @@ class Page:
 
     def _smallest_text(self, areas: Sequence[Sequence[tuple[int, int]]]) -> float:
         """The size of the smallest text in some areas, in points."""
-        sizes = {
-            style.number: theme.KINDS[look.style].font.size for (look, _), style in self._workbook.cell_styles.items()
-        }
-        found = {theme.KINDS[theme.TEXT].font.size}
-        for (top, first), (bottom, last) in areas:
-            for (row, column), cell in self._cells.items():
-                if cell.content is not None and top <= row <= bottom and first <= column <= last:
-                    found.add(sizes[cell.style.number])
-            for block in self._blocks:
-                if block.rows[0] <= bottom and top <= block.rows[-1]:
-                    styles = enumerate((each.style for each in block.columns), block.first_column)
-                    found |= {sizes[style] for column, style in styles if first <= column <= last}
-        return min(found)
+        usual = theme.KINDS[theme.TEXT].font.size
+        looks = (
+            (style.number, theme.KINDS[look.style].font.size) for (look, _), style in self._workbook.cell_styles.items()
+        )
+        small = {number: size for number, size in looks if size < usual}
+        places = [
+            (*place, small[cell.style.number])
+            for place, cell in self._cells.items()
+            if cell.style.number in small and cell.content is not None
+        ]
+        for block in self._blocks:
+            for column, each in enumerate(block.columns, block.first_column):
+                if each.style in small:
+                    places.append((block.first_row, column, small[each.style]))
+        found = [
+            size
+            for row, column, size in places
+            if any(top <= row <= bottom and first <= column <= last for (top, first), (bottom, last) in areas)
+        ]
+        return min(found, default=usual)
 
     def _cut(self, paper: PrintSetup, last: int, height: float) -> None:
         """Divide a picture up to a last column evenly among the fewest pages, and print it as large as it fits them."""
