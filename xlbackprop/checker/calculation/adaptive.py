@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import product
@@ -23,6 +24,7 @@ from xlbackprop.checker.file.formula import Node, leaves
 from xlbackprop.engine import Array
 
 _TRIALS = 6
+_GRADIENTS = np.array((-30.0, -1.0, -0.01, 0.01, 1.0, 30.0))
 _MOST = 2_000
 """Updates; each is looked at by itself."""
 _MOST_CELLS = 12
@@ -87,7 +89,7 @@ def plain_updates(model: Model) -> tuple[Graph, Adaptive] | None:
     found = (_rule(model, one) for one in searched[:: max(1, len(searched) // _MOST_SEARCHED)])
     rule = next((one for one in found if one is not None), None)
     if rule is None:
-        return None
+        return _cut_off(model, read)
     right = {target: one for target in targets for one in reversed(read[target]) if _is_by(model, rule, one)}
     if 2 * len(right) < len(targets):
         return None
@@ -109,6 +111,41 @@ def plain_updates(model: Model) -> tuple[Graph, Adaptive] | None:
     return _plain(graph, rule, plain), Adaptive(
         f"by {name}", tuple(mistakes), tuple(doubts), frozenset(targets), proven
     )
+
+
+def _cut_off(model: Model, read: Mapping[int, list[_Update]]) -> tuple[Graph, Adaptive] | None:
+    """The same for updates by a gradient that is cut off, or by its sign: by the same function of each."""
+    alike: dict[tuple[float, ...], dict[int, _Update]] = defaultdict(dict)
+    for target, several in read.items():
+        for one in several:
+            if shape := () if one.before else _shape(model, one):
+                alike[shape].setdefault(target, one)
+    found = max(alike.values(), key=len, default={})
+    if 2 * len(found) < len(read) or len(found) < 2:
+        return None
+    rest = cells_of_sheets(model.graph.positions[node] for node in read if node not in found)
+    doubts = (f"{rest} goes on by another rule than most do",) if rest else ()
+    proven = frozenset(cell for one in found.values() for cell in one.cells)
+    words = "by a gradient that is cut off, or its sign"
+    plain = _plain(model.graph, _Rule("1", "", "", "0", ""), list(found.values()))
+    return plain, Adaptive(words, (), doubts, frozenset(read), proven)
+
+
+def _shape(model: Model, one: _Update) -> tuple[float, ...]:
+    """What an update makes of several gradients, where that turns with their sign and grows with them, but not as they
+    do; nothing where it does not."""
+    still = {
+        node: np.full(_TRIALS, number[0]) for node, number in _numbers(model, one).items() if isinstance(node, int)
+    }
+    still[one.parameter] = np.full(_TRIALS, _random(one.parameter)[0])
+    step = still[one.parameter] - _values(model, one, {**still, one.gradient: _GRADIENTS})[one.target]
+    is_turned = np.allclose(step, -step[::-1], atol=0.0) and (np.sign(step) == np.sign(_GRADIENTS)).all()
+    is_meant = (
+        is_turned
+        and (np.diff(step) >= -CLOSENESS).all()
+        and not np.allclose(step / step[-1], _GRADIENTS / _GRADIENTS[-1])
+    )
+    return tuple(float(f"{number:.9g}") for number in step.tolist()) if is_meant else ()
 
 
 def _readings(model: Model, steps: Neighbours, target: int, parameter: int) -> Iterator[_Update]:

@@ -383,6 +383,34 @@ def strangers(model: Model, known_mistakes: Container[int]) -> Iterator[Mistake]
             yield Mistake(node, "wrong_formula", words, text, is_forward=True)
 
 
+def odd_starts(model: Model, known_mistakes: Container[int]) -> Iterator[Mistake]:
+    """Cells of the first step that no update is calculated from, with another formula than the next two steps have,
+    which here would read the same of this step as there of theirs."""
+    graph, kind_of = model.graph, model.graph.kind_of
+    steps = Neighbours(graph, model.threads.usual_moves)
+    found: dict[int, dict[int, str]] = defaultdict(dict)
+    differing: set[int] = set()
+    for node in np.flatnonzero(model.depends & ~model.feeds & ~model.evaluation.is_cut & (kind_of >= 0)).tolist():
+        later = steps.after(node)
+        usual, formula, own = kind_of[later], graph.formulas[later], int(kind_of[node])
+        is_usual = formula is not None and 0 <= usual == kind_of[steps.after(later)] != own
+        is_first = kind_of[steps.before(node)] not in (usual, own)
+        if node in known_mistakes or not (is_first and is_usual) or formula is None:
+            continue
+        known = model.read(text := "=" + formula.written(*graph.positions[node][1:]), node)
+        pairs = [] if known is None else list(zip(known[1].tolist(), graph.operands(later).tolist(), strict=False))
+        is_in_place = all(one == other or steps.after(one) == other for one, other in pairs)
+        if known is None or not (is_in_place and all(skeleton(graph, a) == skeleton(graph, b) for a, b in pairs)):
+            continue
+        right = calculated(*known, model.evaluation.seen[known[1]])
+        found[own][node] = text
+        differing |= set() if np.allclose(model.evaluation.seen[node], right, equal_nan=True) else {own}
+    for own in differing:
+        for node, text in found[own].items():
+            words = "differs from the formula of the same cell in the next steps"
+            yield Mistake(node, "wrong_formula", words, text, is_forward=True)
+
+
 def shifted_units(model: Model, found: Iterable[Descent]) -> Iterator[str]:
     """The units whose function is that of most others, with a number added to what it is applied to, in words.
 

@@ -70,6 +70,8 @@ class Model(Struct, eq=False):
     """For each update the cells that may hold its learning rate, the first column for none."""
     states: tuple[State, ...] = ()
     adaptive: Adaptive | None = None
+    is_truncated: bool = False
+    """Whether each step takes what the one before gave as a number."""
 
     def read(self, text: str, node: int) -> tuple[Program, Identities] | None:
         """A formula as if it stood in a cell, as for the graph; a state reads what stands in for the one before it."""
@@ -102,6 +104,8 @@ class Descent(Struct, eq=False, dict=True):
     """The factor of each update; nan where it descends nothing."""
     is_decayed: bool
     """Whether the gradients have a share of the parameters added: weight decay."""
+    paced: Flags
+    """Right but for a number in their formula, which others lack: a rate of a layer's own."""
     removed: float = 0.0
     """The most of a parameter that it takes away in one step."""
 
@@ -118,6 +122,7 @@ class Descent(Struct, eq=False, dict=True):
             self.rates[places],
             self.factors[places],
             self.is_decayed,
+            self.paced[places],
             self.removed,
         )
 

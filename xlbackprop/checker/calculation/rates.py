@@ -9,7 +9,7 @@ import numpy as np
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
-from xlbackprop.checker.calculation.names import named
+from xlbackprop.checker.calculation.names import cells_of_sheets, named
 from xlbackprop.checker.calculation.repair import rewritten, slot_text
 from xlbackprop.checker.calculation.step import alike
 from xlbackprop.checker.calculation.threads import Neighbours
@@ -41,6 +41,10 @@ def rate_doubts(model: Model, descent: Descent) -> Iterator[str]:
     if descent.removed >= _MOST_REMOVED:
         yield f"every step takes away {descent.removed:.3g} of a parameter, more than weight decay does"
     graph, near = model.graph, Neighbours(model.graph, model.threads.usual_moves)
+    for share in np.unique(np.round((descent.factors / descent.factor)[descent.paced], 9)).tolist():
+        is_own = descent.paced & np.isclose(descent.factors / descent.factor, share)
+        cells = cells_of_sheets(graph.positions[node] for node in model.targets[descent.members[is_own]].tolist())
+        yield f"{cells} goes on by {share:.6g} times the rate of others"
     _, biases = _units(model, descent)
     for rates in _steps(model, descent).values():
         for node, rate in rates.items():

@@ -18,17 +18,20 @@ from xlbackprop.checker.calculation.paces import paces
 from xlbackprop.checker.calculation.pasted import pasted_formulas
 from xlbackprop.checker.calculation.program import Identities, equalities
 from xlbackprop.checker.calculation.rules import rules
-from xlbackprop.checker.calculation.states import State, with_states
+from xlbackprop.checker.calculation.states import State, with_context, with_states
 from xlbackprop.checker.calculation.threads import expected_parameters, threads
 from xlbackprop.checker.calculation.updates import Updates, find_updates
 from xlbackprop.checker.calculation.worlds import FREE, worlds_of
 from xlbackprop.checker.file.book import Book
+from xlbackprop.checker.file.formula import leaves
 from xlbackprop.engine import Array
 
 CLOSENESS = 1e-7
 """Relative; a slip is off by far more with random numbers."""
 MOST_LOSSES = 60
 """Sets of cells that are tried as the loss."""
+_MOST_SCALED = 8
+"""Losses that are tried for gradients that are divided by their length."""
 _MOST_FULL = 4
 """Losses that explain all updates, of which the one with the fewest cells is taken, before no other is tried."""
 _FIRST = 3
@@ -110,6 +113,20 @@ def stateful_model_of(model: Model) -> Model | None:
     return _without_others(_model(graph, updates, kept, {}, states), updates, kept, {})
 
 
+def truncated_model_of(model: Model) -> Model | None:
+    """The same calculation when each step takes what the one before gave as a number, and its gradients end there; None
+    where no forward pass takes anything."""
+    graph = with_context(model.graph, model.depends, model.evaluation.is_cut, model.threads.usual_moves)
+    if graph is None:
+        return None
+    updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
+    sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
+    kept = _kept(graph, sheets)
+    changed = _without_others(_model(graph, updates, kept, {}), updates, kept, {})
+    changed.is_truncated = True
+    return changed
+
+
 def batched_model_of(model: Model) -> Model | None:
     """The same calculation when parameters that repeat others belong to the steps of these, as the samples of a batch
     do, each with the weights again; None where none does."""
@@ -149,6 +166,28 @@ def adaptive_model_of(model: Model) -> Model | None:
     changed = _without_others(_model(graph, updates, kept, {}), updates, kept, {})
     changed.adaptive = adaptive
     return changed
+
+
+def scaled(model: Model) -> Descent | None:
+    """The loss down whose gradient all updates go, those of one step by the same number that is calculated from it, as
+    where a gradient is divided by its length; None for none."""
+    moves, lines = model.threads.usual_moves, defaultdict[object, list[int]](list)
+    for index, node in enumerate(model.targets.tolist()):
+        sheet, row, column = model.graph.positions[node]
+        _, down, across = moves.get(sheet, (0, 0, 0))
+        lines[sheet, row * bool(down), column * bool(across)].append(index)
+    if not lines or min(map(len, lines.values())) < 2:
+        return None
+    near, _ = _near(model, _sample(model))
+    every = np.arange(len(model.targets))
+    for loss in loss_candidates(model, near)[:_MOST_SCALED]:
+        one = _descent(model, loss, every, model.evaluation)
+        with np.errstate(all="ignore"):
+            paces = (-model.steps / one.adjoint[model.parameters])[:, :FREE]
+        same = (np.allclose(paces[line], paces[line[0]], rtol=CLOSENESS, atol=0.0) for line in lines.values())
+        if (paces > 0).all() and all(same):
+            return replace(one, factor=1.0, is_right=np.ones(len(every), dtype=np.bool_))
+    return None
 
 
 def choices_of(model: Model) -> Iterator[tuple[int, float]]:
@@ -526,9 +565,38 @@ def _descent(model: Model, loss: Loss, members: Identities, evaluation: Evaluati
         shares = factor * pace * decayed[:, -1] / model.evaluation.seen[model.parameters[members], -1]
     removed = float(np.nan_to_num(shares).max(initial=0.0))
     is_right_here = _explained_here(model, ratio, factor, members, _usual_rates(model, members, rates, is_right))
+    paced = _paced(model, members, factors / factor, is_right)
+    is_right |= paced
+    is_decayed = bool(decayed.any())
     return Descent(
-        loss, members, adjoint, reached, factor, is_right, is_right_here, rates, factors, bool(decayed.any()), removed
+        loss, members, adjoint, reached, factor, is_right, is_right_here, rates, factors, is_decayed, paced, removed
     )
+
+
+def _paced(model: Model, members: Identities, shares: Array, is_right: Flags) -> Flags:
+    """The updates of several parameters whose formulas have a number that right ones have not, by which they are off.
+
+    Args:
+        model: the calculation.
+        members: the updates.
+        shares: of each what it is of a right one's step.
+        is_right: those that are right as they are.
+    """
+    paced: Flags = np.zeros(len(members), dtype=np.bool_)
+    builds: dict[str, list[int]] = defaultdict(list)
+    for index, node in enumerate(model.targets[members].tolist()):
+        builds[skeleton(model.graph, node)].append(index)
+    for indices in builds.values():
+        share, first = shares[indices[0]], model.graph.kind(int(model.targets[members[indices[0]]]))
+        if first is None or not is_right.any() or is_right[indices].any() or not np.allclose(shares[indices], share):
+            continue
+        numbers = [leaf[1] for leaf in leaves(first.program.tree) if leaf[0] == "n" and leaf[1] > 0]
+        is_typed = any(np.allclose(share, (number, 1 / number)[turned]) for number in numbers for turned in (0, 1))
+        places = [model.graph.positions[node] for node in model.targets[members[indices]].tolist()]
+        _, down, across = model.threads.usual_moves.get(places[0][0], (0, 0, 0))
+        lines = [(sheet, row * bool(down), column * bool(across)) for sheet, row, column in places]
+        paced[indices] = is_typed and share > 0 and lines.count(lines[0]) > 1
+    return paced
 
 
 def _decay(model: Model, adjoint: Array, members: Identities) -> Array:

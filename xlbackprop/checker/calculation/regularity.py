@@ -9,17 +9,21 @@ import numpy as np
 
 from xlbackprop.checker.calculation.graph import TEXT, Graph, Kind, skeleton
 from xlbackprop.checker.calculation.model import Flags, Loss, Mistake, Model
-from xlbackprop.checker.calculation.names import moved, named, place
+from xlbackprop.checker.calculation.names import cells_of_sheets, label, moved, named, place
 from xlbackprop.checker.calculation.program import Identities, Program
 from xlbackprop.checker.calculation.repair import Repair, builds, rewritten
 from xlbackprop.checker.calculation.rules import differences, slope_by, with_target
-from xlbackprop.checker.calculation.step import alike, calculated, slopes_of
+from xlbackprop.checker.calculation.step import alike, calculated, calculated_from, slopes_of
 from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import Node, parts, with_parts
 from xlbackprop.engine import Array
 
 _RATHER = re.compile(r"[-*/^]")
 """In a formula that is no sum, such as the root of one error."""
+_HALVES = (("n", 0.5), ("/", ("n", 1.0), ("n", 2.0)))
+_LOSS = re.compile(
+    r"\b(?:loss|cost|error|entropy|Fehler|Verlust|Kosten|perte|erreur|coût|custo|erro|perda|costo)\b", re.I
+)
 _FEWEST_ALIKE = 3
 """Formulas in a line that make another one between them a stranger."""
 
@@ -36,8 +40,10 @@ def odd_losses(model: Model, loss: Loss) -> Iterator[Mistake]:
     graph, targets = model.graph, dict(loss.errors)
     slopes = _Slopes(model, loss)
     right: list[int] = []
+    held = set(targets.values())
     for kind in graph.kinds:
-        nodes = [node for node in kind.cells.tolist() if not targets.keys().isdisjoint(graph.operands(node).tolist())]
+        read = {node: set(graph.operands(node).tolist()) for node in kind.cells.tolist()}
+        nodes = [node for node, own in read.items() if not (targets.keys().isdisjoint(own) and held.isdisjoint(own))]
         is_shown = model.depends[kind.cells].all() and not model.feeds[kind.cells].any()
         first = next((node for node in nodes if graph.operands(node).min() > TEXT), 0)
         if not (first and is_shown) or np.isin(kind.cells, model.targets).any():
@@ -45,7 +51,7 @@ def odd_losses(model: Model, loss: Loss) -> Iterator[Mistake]:
         if slopes.are_right(kind.program, graph.operands(first)):
             right += nodes
             continue
-        for program, operands, slip in _one_slip_away(graph, first, targets):
+        for program, operands, slip in _one_slip_away(model, first, targets):
             if not (slopes.are_right(program, operands) and slopes.are_none_without_errors(program, operands)):
                 continue
             outputs = targets.keys() & set(operands.tolist())
@@ -57,6 +63,29 @@ def odd_losses(model: Model, loss: Loss) -> Iterator[Mistake]:
                     yield Mistake(node, slip.kind, words, graph.filled(slip.formula, first, node))
             break
     yield from sums_without_one(graph, right)
+
+
+def turned_losses(model: Model, loss: Loss) -> Iterator[str]:
+    """What is called a loss and grows as the updates descend, in words; a likelihood does."""
+    graph, outputs = model.graph, {output for output, _ in loss.errors}
+    slopes = _Slopes(model, loss)
+    for kind in graph.kinds if outputs else ():
+        first, is_shown = int(kind.cells[0]), model.depends[kind.cells].all() and not model.feeds[kind.cells].any()
+        is_read = not outputs.isdisjoint(graph.operands(first).tolist()) and _LOSS.search(label(graph, first))
+        if is_shown and is_read and slopes.are_right(kind.program, graph.operands(first), -1.0):
+            yield f"{cells_of_sheets(graph.positions[n] for n in kind.cells.tolist())} grows as the updates descend"
+
+
+def added_halves(model: Model) -> Iterator[Mistake]:
+    """Squared errors to which ½ is added, where it belongs as a factor: their derivatives do not tell it."""
+    graph = model.graph
+    for kind in graph.kinds:
+        tree = kind.program.tree
+        is_half = tree[0] == "+" and tree[1] in _HALVES and tree[2][0] == "^" and tree[2][2] == ("n", 2.0)
+        if is_half and model.depends[kind.cells].all() and not model.evaluation.is_cut[kind.cells].any():
+            for node in kind.cells.tolist():
+                text = rewritten(graph, node, ("*", *tree[1:]), {})
+                yield Mistake(node, "wrong_operator", "has + where * belongs", text)
 
 
 def _errors_with_another_target(model: Model, targets: Mapping[int, int], kind: Kind) -> Iterator[Mistake]:
@@ -134,31 +163,37 @@ class _Slopes:
 
     def __init__(self, model: Model, loss: Loss) -> None:
         self._model = model
-        self._errors = {error[0]: (cell, error[1]) for cell, error in zip(loss.cells, loss.errors, strict=True)}
+        pairs = list(zip(loss.cells, loss.errors, strict=False))
+        self._errors = {node: (cell, *error) for cell, error in pairs for node in (cell, error[0])}
 
-    def are_right(self, program: Program, operands: Identities) -> bool:
-        """Whether a formula has these derivatives, always multiplied by the same number above 0."""
+    def are_right(self, program: Program, operands: Identities, sign: float = 1.0) -> bool:
+        """Whether a formula has these derivatives, always multiplied by the same number above 0, or below it."""
         seen = self._model.evaluation.seen
         found = slopes_of(program, operands, seen[operands])
         read = [node for node in dict.fromkeys(operands.tolist()) if node in self._errors]
-        return bool(read) and all(
-            any(_is_multiple(found[node], right) for right in self._of(node)) if node in found else False
-            for node in read
+        targets = seen[[self._errors[node][2] for node in read], -1]
+        worlds = [slice(0, FREE), slice(FREE, None)][: 1 + bool(len(read) > 1 and targets.sum() == 1)]  # one class
+        return set(read) <= found.keys() and any(
+            any(found[node][part].any() for node in read)
+            and all(
+                any(_is_multiple(found[node][part], sign * right[part]) for right in self._of(node)) for node in read
+            )
+            for part in worlds
         )
 
     def are_none_without_errors(self, program: Program, operands: Identities) -> bool:
         """Whether a formula is 0 where outputs are their targets; where it is a cross-entropy it need not be."""
         seen = self._model.evaluation.seen
-        read = [self._errors.get(node, (0, node)) for node in operands.tolist()]
-        hit = calculated(program, operands, seen[[target for _, target in read]])
-        is_square = any(cell == node for (cell, _), node in zip(read, operands.tolist(), strict=True))
+        read = [self._errors.get(node, (0, 0, node)) for node in operands.tolist()]
+        hit = calculated(program, operands, seen[[target for *_, target in read]])
+        is_square = any(cell == output == node for (cell, output, _), node in zip(read, operands.tolist(), strict=True))
         return not is_square or bool(alike(hit, np.zeros_like(hit)))
 
-    def _of(self, output: int) -> Iterator[Array]:
+    def _of(self, node: int) -> Iterator[Array]:
         seen = self._model.evaluation.seen
-        cell, target = self._errors[output]
+        cell, output, target = self._errors[node]
         error = seen[output] - seen[target]
-        if output == cell:
+        if node == cell:
             yield error
         else:
             yield error / slope_by(self._model, output, cell, {})
@@ -166,25 +201,31 @@ class _Slopes:
 
 
 def _is_multiple(found: Array, right: Array) -> bool:
+    """Whether numbers are those of a target times the same one above 0; where that is 0, as of a class, so are they."""
+    if not (found.any() or right.any()):
+        return True
     with np.errstate(all="ignore"):
         factor = found / right
     return bool(factor[0] > 0 and alike(factor, np.full_like(factor, factor[0])))
 
 
-def _one_slip_away(graph: Graph, node: int, targets: Mapping[int, int]) -> Iterator[tuple[Program, Identities, Repair]]:
-    """A formula with one slip less: with the target that belongs to its output, or built otherwise."""
+def _one_slip_away(model: Model, node: int, targets: Mapping[int, int]) -> Iterator[tuple[Program, Identities, Repair]]:
+    """A formula with one slip less: with the target of its output, the output of its target, or built otherwise."""
+    graph = model.graph
     kind, operands = graph.kind(node), graph.operands(node)
     assert kind is not None
-    sheet = graph.positions[node][0]
-    for target in dict.fromkeys(targets[read] for read in operands.tolist() if read in targets):
-        for number, slot in enumerate(kind.program.slots):
-            read = int(operands[slot.start])
-            if slot.size == 1 and read not in targets and read != target and read > TEXT:
+    sheet, own = graph.positions[node][0], set(operands.tolist())
+    right = dict.fromkeys(target for output, target in targets.items() if output in own and target not in own)
+    missing = {output: calculated_from(model, output) for output, target in targets.items() if target in own}
+    for number, slot in enumerate(kind.program.slots):
+        read = int(operands[slot.start])
+        for other in (*right, *missing) if slot.size == 1 and read not in targets and read > TEXT else ():
+            if read in missing.get(other, (read,)) and other != read:
                 changed = operands.copy()
-                changed[slot.start] = target
-                words = f"uses {named(graph, read, sheet)} where {named(graph, target, sheet)} belongs"
-                text = rewritten(graph, node, kind.program.tree, {number: target})
-                yield kind.program, changed, Repair("wrong_target", words, text)
+                changed[slot.start] = other
+                words = f"uses {named(graph, read, sheet)} where {named(graph, other, sheet)} belongs"
+                text = rewritten(graph, node, kind.program.tree, {number: other})
+                yield kind.program, changed, Repair("wrong_target" if other in right else "wrong_cell", words, text)
     for program, slip in builds(graph, node):
         yield program, operands, slip
 
@@ -236,7 +277,8 @@ def odd_inputs(model: Model) -> Iterator[Mistake]:
             run = graph.run(node, is_down=is_down)
             here = row if is_down else column
             sides = [run.kinds.get(here - 1), run.kinds.get(here + 1)]
-            is_alone = run.count == len(run.kinds) - 1 and run.count >= _FEWEST_ALIKE
+            first = next(iter(run.kinds.values())) != run.usual  # what the others go on from
+            is_alone = run.count == len(run.kinds) - 1 - first and run.count >= _FEWEST_ALIKE
             if run.usual == graph.kind_of[node] or not is_alone or sides != [run.usual, run.usual]:
                 continue
             beside = graph.node((sheet, row - 1, column) if is_down else (sheet, row, column - 1))

@@ -73,6 +73,33 @@ def with_states(
     return extended, tuple(states)
 
 
+def with_context(graph: Graph, depends: Flags, is_cut: Flags, moves: Mapping[str, Move]) -> Graph | None:
+    """A copy of a graph in which what the forward pass takes from the step before is a number; None where it does not.
+
+    Args:
+        graph: the cells.
+        depends: all that parameters change.
+        is_cut: parameters and their updates.
+        moves: from a step to the next one, by the name of the sheet.
+    """
+    stand_ins: dict[int, int] = {}
+    kinds = []
+    for kind in graph.kinds:
+        operands = kind.operands
+        for slot in (one.start for one in kind.program.slots if one.size == 1 and depends[kind.cells].any()):
+            for place, (node, cell) in enumerate(zip(operands[:, slot].tolist(), kind.cells.tolist(), strict=True)):
+                is_inner = depends[node] and graph.is_formula(node) and not (is_cut[node] or is_cut[cell])
+                if is_inner and _is_step_back(graph, moves, node, cell):
+                    operands = operands.copy() if operands is kind.operands else operands
+                    operands[place, slot] = stand_ins.setdefault(node, graph.size + len(stand_ins))
+        kinds.append(replace(kind, operands=operands))
+    if not stand_ins:
+        return None
+    extended = graph.with_numbers([graph.positions[node] for node in stand_ins])
+    extended.kinds = kinds
+    return extended
+
+
 def _ahead(
     graph: Graph, moves: Mapping[str, Move], node: int, slot: int, states: Container[int], updated: Container[int]
 ) -> Iterator[tuple[int, int]]:

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.biases import odd_biases
 from xlbackprop.checker.calculation.carrying import carrying_doubts, carrying_mistakes, shares_of
-from xlbackprop.checker.calculation.forward import odd_choices, pasted_numbers, shifted_units, strangers
+from xlbackprop.checker.calculation.forward import odd_choices, odd_starts, pasted_numbers, shifted_units, strangers
 from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError, skeleton
 from xlbackprop.checker.calculation.judgement import crossed_mistakes, mistakes
 from xlbackprop.checker.calculation.model import Descent, Flags, Mistake, Model
-from xlbackprop.checker.calculation.names import cells_of_sheets, label, moved, place
+from xlbackprop.checker.calculation.names import cells_of_sheets, label, moved, named, place
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.rates import rate_doubts, rate_mistakes
 from xlbackprop.checker.calculation.recognition import (
@@ -30,15 +30,19 @@ from xlbackprop.checker.calculation.recognition import (
     descents,
     is_right_with,
     model_of,
+    scaled,
     stateful_model_of,
     supposed,
+    truncated_model_of,
     waiting_model_of,
 )
 from xlbackprop.checker.calculation.regularity import (
+    added_halves,
     odd_inputs,
     odd_losses,
     odd_outputs,
     sums_without_one,
+    turned_losses,
     without_poles,
 )
 from xlbackprop.checker.calculation.rules import odd_targets, rule_doubts, rule_words
@@ -53,6 +57,8 @@ MOST_FORMULAS = 300_000
 """Ten seconds' work."""
 _MOST_TRIALS = 100_000
 """In the search for wrong forward passes: a second's work."""
+_MOST_SHOWN = 8
+"""Names of cells that are named."""
 _MOST_NAMED = 3
 """Sheets that are named before the others are only counted."""
 _MOST_SUPPOSED, _FEW = 3, 2
@@ -151,12 +157,14 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     model = model_of(book)
     graph = model.graph
     found = descents(model)
-    for other_model in (waiting_model_of, stateful_model_of, batched_model_of, adaptive_model_of):
+    for other_model in (waiting_model_of, stateful_model_of, batched_model_of, adaptive_model_of, truncated_model_of):
         other = other_model(model) if _right_of(found) < len(model.targets) else None
         others = [] if other is None else descents(other)
         is_as_good = other_model is batched_model_of  # of two, the one in which all samples of a batch are descended
         if other is not None and _right_of(others) > _right_of(found) - is_as_good:
             model, found = other, others
+    scale = None if found else scaled(model)
+    found = found if scale is None else [scale]
     descended = {cell for descent in found if not descent.loss.errors for cell in descent.loss.cells}
     odd = {one: tuple(odd_outputs(model, one.loss)) or tuple(odd_losses(model, one.loss)) for one in found}
     doubts = {one: () if odd[one] else tuple(rule_doubts(model, one.loss, descended)) for one in found}
@@ -186,14 +194,18 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     if found:
         wrong += carrying_mistakes(model, found, {one.node for one in wrong})
         wrong += strangers(model, {one.node for one in wrong})
+        wrong += odd_starts(model, {one.node for one in wrong})
         wrong += odd_choices(model)
         adjoints = [np.nan_to_num(descent.adjoint) for descent in found]
         is_forward = np.any([(one != 0).any(axis=1) for one in adjoints], axis=0)
         alone = [*odd_biases(model, is_forward), *without_poles(model, is_forward), *odd_inputs(model)]
+        alone += added_halves(model)
         wrong += [one for one in alone if one.node not in {other.node for other in wrong}]
     wrong = [one for one in wrong if not (after[one.node] or after[model.graph.operands(one.node)].any())] + pasted
     if model.adaptive is not None:
         wrong = [one for one in wrong if one.node not in model.adaptive.targets] + list(model.adaptive.mistakes)
+    meant = {one.node: term for one in wrong if (term := _added_on_purpose(model, one))}
+    wrong = [one for one in wrong if one.node not in meant]
     wrong += list(_in_line(model, wrong))
     updated = set(model.targets.tolist())
     inner = {one.node for one in wrong} - updated
@@ -209,7 +221,12 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     explained[sources] = False
     words = [word for several in doubts.values() for word in several]
     words += [word for descent in found for word in rate_doubts(model, descent)]
+    words += [word for descent in found for word in turned_losses(model, descent.loss)]
     words += carrying_doubts(model) if found else ()
+    words += () if scale is None else ("the updates go down the gradient by steps whose size is calculated from it",)
+    words += [
+        f"{named(graph, term, '')} is added to {named(graph, node, '')}" for node, term in list(meant.items())[:1]
+    ]
     words += () if wrong else (*_choice_doubts(model, found), *shifted_units(model, found))
     words += () if model.adaptive is None else model.adaptive.doubts
     if found and (anew := restarts(graph, model.threads, model.targets)):
@@ -220,6 +237,14 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     return CalculationVerdict(
         graph, model, tuple(found), tuple(wrong), proven, explained, tuple(trainings), tuple(words)
     )
+
+
+def _added_on_purpose(model: Model, mistake: Mistake) -> int:
+    """The typed cell that an update adds though nothing but updates reads it, such as noise; 0 for none."""
+    graph, known = model.graph, model.read(mistake.formula, mistake.node) if mistake.kind == "extra_term" else None
+    left = [] if known is None else np.setdiff1d(graph.operands(mistake.node), known[1]).tolist()
+    is_typed = len(left) == 1 and left[0] > TEXT and not graph.is_formula(left[0])
+    return int(left[0]) if is_typed and set(graph.readers(left[0]).tolist()) <= set(model.targets.tolist()) else 0
 
 
 def _choice_doubts(model: Model, found: Sequence[Descent]) -> Iterator[str]:
@@ -383,6 +408,8 @@ def _trainings(model: Model, descent: Descent) -> Iterator[Training]:
 
 
 def _carried_words(model: Model) -> str:
+    if model.is_truncated:
+        return ", what the step before gave taken as a number"
     if model.adaptive is not None:
         return f", {model.adaptive.words}"
     shares = Counter(shares_of(model).values())
@@ -427,6 +454,17 @@ def not_judged_words(verdict: CalculationVerdict) -> Iterator[str]:
             left[graph.positions[node][0]].append(node)
     for sheet, nodes in left.items():
         yield f"{sheet}: {count(len(nodes), 'update')}, since {_why_not(model, nodes)}"
+    shown: dict[str, dict[Position, None]] = defaultdict(dict)
+    beside = model.depends & ~model.feeds & ~model.evaluation.is_cut & ~verdict.proven & ~verdict.explained
+    judged = [node for training in verdict.trainings for node in training.cells]
+    beside[[*judged, *(one.node for one in verdict.mistakes)]] = False
+    known = {(label(graph, node), skeleton(graph, node)) for node in judged}
+    for node in np.flatnonzero(beside & (model.graph.kind_of >= 0)).tolist():
+        is_like_judged = (label(graph, node), skeleton(graph, node)) in known  # in the last step, from which none goes
+        if graph.positions[node][0] in verdict.covered and not is_like_judged:
+            shown[label(graph, node)][graph.positions[node]] = None
+    for name, places in islice(shown.items(), _MOST_SHOWN):
+        yield f"{cells_of_sheets(places)}{f' ({name})' * bool(name)}, by which no update goes"
     others = [sheet for sheet in graph.book.sheets if sheet.formulas and sheet.name not in {*verdict.covered, *left}]
     if others and verdict.trainings:
         names = ", ".join(sheet.name for sheet in others[:_MOST_NAMED]) + ", …" * (len(others) > _MOST_NAMED)
