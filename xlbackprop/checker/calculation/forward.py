@@ -325,9 +325,8 @@ def pasted_numbers(model: Model) -> Iterator[Mistake]:
     """Typed numbers in the forward or backward pass where the same cell of the steps around has one formula."""
     graph, kind_of = model.graph, model.graph.kind_of
     steps = Neighbours(graph, model.threads.usual_moves)
-    stand_ins = {state.stand_in for state in model.states}
     for node in np.flatnonzero(model.feeds & (kind_of < 0)).tolist():
-        if node <= TEXT or node in stand_ins or graph.is_formula(node):
+        if node <= TEXT or node >= graph.cells or graph.is_formula(node):
             continue
         before = steps.before(node)
         formula, other = graph.formulas[before], steps.after(node) or steps.before(before)

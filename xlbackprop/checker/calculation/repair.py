@@ -66,13 +66,13 @@ def _other_reference(step: Step, node: int, target: Array) -> Repair | None:
     graph = step.graph
     program = step.program(node)
     evaluation = step.model.evaluation
-    level, stand_ins = evaluation.order.level, {state.stand_in for state in step.model.states}
+    level = evaluation.order.level
     is_first = evaluation.is_cut[node] or level[node] < 0
     after = {node}
     for other in step.nodes if not is_first else ():
         if not evaluation.is_cut[other] and not after.isdisjoint(graph.operands(other).tolist()):
             after.add(other)
-    candidates = [other for other in step.candidates() if other not in stand_ins and other not in after]
+    candidates = [other for other in step.candidates() if other < graph.cells and other not in after]
     if not candidates:
         return None
     values = np.array([step.values[other] for other in candidates])

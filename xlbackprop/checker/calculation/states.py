@@ -106,7 +106,7 @@ def _ahead(
     """The cells of a state's step beside it that read the value before, each with the slot."""
     before = int(graph.operands(node)[slot])
     for reader in graph.readers(before).tolist() if before > TEXT and node not in updated else ():
-        if reader not in states and reader not in updated and _is_step_back(graph, moves, before, reader):
+        if reader not in states and reader not in updated and _is_step_back(graph, moves, graph.link(before), reader):
             yield from ((reader, place) for place in np.flatnonzero(graph.operands(reader) == before).tolist())
 
 
@@ -121,7 +121,7 @@ def _going_on(graph: Graph, number: int, depends: Flags, moves: Mapping[str, Mov
     for slot in (slot.start for slot in kind.program.slots if not slot.is_range and slot.size == 1):
         if depends[np.delete(kind.operands, slot, axis=1)].any():
             pairs = zip(kind.operands[:, slot].tolist(), kind.cells.tolist(), strict=True)
-            back = [_is_step_back(graph, moves, *pair) for pair in pairs if pair[0] > TEXT]
+            back = [_is_step_back(graph, moves, graph.link(one), other) for one, other in pairs if one > TEXT]
             if 2 * sum(back) > len(back) and _is_share(graph, number, slot):
                 yield slot
 
@@ -137,7 +137,7 @@ def _is_carried(graph: Graph, numbers: Iterable[int], slot: int, build: str, ste
 
 def _is_step_back(graph: Graph, moves: Mapping[str, Move], earlier: int, later: int) -> bool:
     """Whether a cell belongs to the step before that of another one, as far as that is known."""
-    (sheet, row, column), (other, down, across) = graph.positions[graph.link(earlier)], graph.positions[later]
+    (sheet, row, column), (other, down, across) = graph.positions[earlier], graph.positions[later]
     over, rows, columns = moves.get(other, (1, 0, 0))
     if not moves or over:
         return not moves or sheet != other
