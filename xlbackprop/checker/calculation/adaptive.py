@@ -24,6 +24,8 @@ from xlbackprop.checker.file.formula import Node, leaves
 from xlbackprop.engine import Array
 
 _TRIALS = 6
+_CUTTING = frozenset({"MIN", "MAX", "MEDIAN", "SIGN", "IF"})
+"""Functions by which a gradient may be cut off."""
 _GRADIENTS = np.array((-30.0, -1.0, -0.01, 0.01, 1.0, 30.0))
 _MOST = 2_000
 """Updates; each is looked at by itself."""
@@ -81,7 +83,9 @@ def plain_updates(model: Model) -> tuple[Graph, Adaptive] | None:
     if not 1 < len(targets) <= _MOST:
         return None
     steps = Neighbours(graph, model.threads.usual_moves)
-    if not any(_may_carry(model, steps, target) for target in targets):
+    feeding = (graph.kind(node) for node in (*targets, *np.flatnonzero(model.feeds & model.depends).tolist()))
+    may_cut = any(kind is not None and not _CUTTING.isdisjoint(kind.formula.functions) for kind in feeding)
+    if not (may_cut or any(_may_carry(model, steps, target) for target in targets)):
         return None
     pairs = zip(targets, model.parameters.tolist(), strict=True)
     read = {target: list(_readings(model, steps, target, parameter)) for target, parameter in pairs}
