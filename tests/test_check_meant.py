@@ -69,7 +69,7 @@ def test_a_slip_beside_a_context_is_told(tmp_path: Path) -> None:
 
 ASKED: Mapping[str, tuple[Mapping[str, str], Changes]] = {
     "noise": ({"w": f"{NEURON['w']}+[r-]"}, {}),
-    "a gradient divided by its length": (by("$G$31*#/[n-]") | {"n": "SQRT([g]^2+[k]^2+[d]^2)"}, {}),
+    "a gradient divided by its length": ({**by("$G$31*#/[n-]"), "n": "SQRT([g]^2+[k]^2+[d]^2)"}, {}),
 }
 
 
