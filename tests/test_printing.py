@@ -224,6 +224,16 @@ def test_the_network_with_its_boxes_is_one_page(template_book: TemplateBook) -> 
             assert fits == (template_book.path.stem in small)
 
 
+def test_no_line_hides_the_underscore_of_a_node(template_book: TemplateBook) -> None:
+    """In DejaVu Sans it ends 0.58 of the size below the middle of a text; half of the line lies over the edge."""
+    sheet = template_book.values[TITLE]
+    nodes = [cell for cell in printed(sheet) if cell.style == theme.PRINTED_NODE]
+    assert nodes
+    for cell in nodes:
+        assert cell.border.bottom.style == "thin"
+        assert height(sheet, cell.row, cell.row) / 2 - 0.58 * cell.font.size >= 0.75, cell.coordinate
+
+
 @pytest.mark.parametrize("template", thorough_but(names(), "classic", "deep"))
 def test_the_handout_has_network_and_boxes_then_the_first_iterations(template: str, tmp_path: Path) -> None:
     definition = load(template)

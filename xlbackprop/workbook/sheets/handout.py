@@ -13,7 +13,9 @@ from xlbackprop.workbook.xlsx.theme import Look
 MOST_ITERATIONS = 10
 """On paper."""
 
-_TOP_ROW, _ROW_HEIGHT, _LEAST_ROW_HEIGHT = 3, 13.1, 12.0
+_TOP_ROW, _ROW_HEIGHT, _LEAST_ROW_HEIGHT = 3, 13.1, 11.4
+_NODE_HEIGHT = 14.6
+"""Points: the line under a lower row hides the _ of a node's name."""
 _TITLE_HEIGHT, _GAP_HEIGHT, _PAGE_HEIGHT = 24.0, 4.0, 690.0
 """Points; so much is a page of A4 or Letter at the scale at which its text is just large enough."""
 _NAME_WIDTH, _NUMBER_WIDTH, _CHART_WIDTH, _CHART_COLUMNS, _CHART_ROWS = 10.5, 9.4, 7.5, 5, 20
@@ -26,8 +28,9 @@ def handout(page: Page, lesson: Lesson) -> None:
     table = lesson.table
     paper = on_paper(lesson.arrangement, _TOP_ROW)
     rows = max(paper.last_row, len(table.quantities) + _TOP_ROW) - _TOP_ROW + 1
-    room = (_PAGE_HEIGHT - _TITLE_HEIGHT - _GAP_HEIGHT) / rows
-    page.frame.row_height = min(_ROW_HEIGHT, room) if room >= _LEAST_ROW_HEIGHT else _ROW_HEIGHT
+    node_rows = {node.row for node in paper.diagram.nodes}
+    room = (_PAGE_HEIGHT - _TITLE_HEIGHT - _GAP_HEIGHT - _NODE_HEIGHT * len(node_rows)) / (rows - len(node_rows))
+    page.frame.row_height = min(_NODE_HEIGHT, room) if room >= _LEAST_ROW_HEIGHT else _ROW_HEIGHT
     page.text("A1", "The network and its derivation", Look(theme.TITLE))
     put_diagram(page, paper.diagram, table, lesson.trace, _TOP_ROW)
     for box in paper.boxes:
@@ -37,6 +40,8 @@ def handout(page: Page, lesson: Lesson) -> None:
     second = _iterations(page, lesson, len(paper.widths) + 2)
     page.height(1, _TITLE_HEIGHT)
     page.height(2, _GAP_HEIGHT)
+    for row in node_rows:
+        page.height(row, _NODE_HEIGHT)
     if paper.page_columns < len(paper.widths):
         page.frame.column_breaks.append(paper.page_columns + 1)
     page.fit_screen(column_letter(len(paper.widths)))

@@ -161,7 +161,8 @@ def cell_look(look: Look, *, quoted: bool = False) -> CellLook:
         shade = SHADES[look.role]
         whole = replace(whole, fill=solid(shade.dark if look.style in (LABEL, SYMBOL) else shade.light))
         if look.style in (NODE, PRINTED_NODE):
-            whole = replace(whole, border=boxed(("medium", shade.dark)), font=replace(whole.font, colour=shade.dark))
+            line = "medium" if look.style == NODE else "thin"
+            whole = replace(whole, border=boxed((line, shade.dark)), font=replace(whole.font, colour=shade.dark))
     return whole
 
 
