@@ -47,7 +47,7 @@ class Checked(Struct, frozen=True):
     book: Book | None
 
 
-@np.errstate(all="ignore")  # what is not finite in the worlds is no proof, and nothing to be warned of
+@np.errstate(all="ignore")  # what is not finite is told, or proves nothing: nobody has to be warned of it
 def checked(
     path: Path,
     *,

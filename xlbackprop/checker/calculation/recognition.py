@@ -548,11 +548,13 @@ def _sets(graph: Graph, nodes: Identities, near: Flags) -> Iterator[tuple[int, .
 def _descent(model: Model, loss: Loss, members: Identities, evaluation: Evaluation) -> Descent:
     adjoint = evaluation.adjoint_of(loss.slopes(model.evaluation.seen))
     reached = (np.nan_to_num(adjoint[model.parameters[members]]) != 0).any(axis=1)
-    decayed = _decay(model, adjoint, members)
-    adjoint[model.parameters[members]] += decayed
-    with np.errstate(all="ignore"):
-        ratio = -model.steps[members] / adjoint[model.parameters[members]]
+    ratio = -model.steps[members] / adjoint[model.parameters[members]]
     rates, factors = _explained(model, ratio, members)
+    decayed = _decay(model, adjoint, members, ~np.isnan(factors), reached)
+    if decayed.any():
+        adjoint[model.parameters[members]] += decayed
+        ratio = -model.steps[members] / adjoint[model.parameters[members]]
+        rates, factors = _explained(model, ratio, members)
     values = model.evaluation.seen[list(loss.cells)]
     factor = _commonest(factors, -1.0 if (values[np.isfinite(values)] <= 0).all() else 1.0)
     if np.isnan(factor):
@@ -599,20 +601,24 @@ def _paced(model: Model, members: Identities, shares: Array, is_right: Flags) ->
     return paced
 
 
-def _decay(model: Model, adjoint: Array, members: Identities) -> Array:
+def _decay(model: Model, adjoint: Array, members: Identities, is_plain: Flags, is_reached: Flags) -> Array:
     """What weight decay adds to the gradients: a number, or a given cell, times the parameter; most often nothing.
 
     It is looked for where a multiple of the gradient alone does not explain all updates; that of a bias may be without.
+
+    Args:
+        model: the calculation.
+        adjoint: the derivatives of the loss.
+        members: the updates.
+        is_plain: which of them a multiple of the gradient explains.
+        is_reached: which of them have a gradient that is not 0.
     """
     nothing = np.zeros((len(members), adjoint.shape[1]))
     gradients = adjoint[model.parameters[members]]
     parameters = model.evaluation.seen[model.parameters[members]]
     steps = -model.steps[members]
-    is_plain = np.zeros(len(members), dtype=np.bool_)
-    with np.errstate(all="ignore"):
-        for _, quotient in _quotients(model, -model.steps[members] / adjoint[model.parameters[members]], members):
-            is_plain |= _steady(quotient[:, :FREE])[0]
-    if is_plain.all():
+    other = ~is_plain & is_reached
+    if not other.any():
         return nothing
     is_kept = is_plain.copy()
     is_kept[is_plain] = ~_are_biases(model, adjoint, members[is_plain])
@@ -621,7 +627,6 @@ def _decay(model: Model, adjoint: Array, members: Identities) -> Array:
     pairs = [(one, other) for one in columns for other in columns if one <= other and (other == 0 or one != other)]
     shares = np.array([paces[one] * paces[other] for one, other in pairs])
     best, best_count = nothing, int(is_kept.sum())
-    other = ~is_plain
     for column, pace in zip(columns, paces, strict=True):
         slope, decay, fits = _two_terms(steps[other], (pace * gradients)[other], (shares * parameters)[:, other])
         counts = fits.sum(axis=1)
@@ -647,12 +652,11 @@ def _is_meant(adjoint: Array, nodes: Identities, pace: Identities, share: float)
 
 def _are_biases(model: Model, adjoint: Array, members: Identities) -> Flags:
     """The updates of parameters that are added to something, multiplied by nothing."""
-    found = []
-    for node in model.parameters[members].tolist():
-        readers = [reader for reader in model.graph.readers(node).tolist() if not model.evaluation.is_cut[reader]]
-        above = adjoint[readers, :FREE].sum(axis=0)
-        found.append(bool(np.allclose(adjoint[node, :FREE], above, rtol=CLOSENESS, atol=0.0, equal_nan=True)))
-    return np.array(found, dtype=np.bool_)
+    nodes = model.parameters[members]
+    is_cut, readers = model.evaluation.is_cut, [model.graph.readers(node) for node in nodes.tolist()]
+    above = np.array([adjoint[some[~is_cut[some]], :FREE].sum(axis=0) for some in readers]).reshape(-1, FREE)
+    same = np.isclose(adjoint[nodes, :FREE], above, rtol=CLOSENESS, atol=0.0, equal_nan=True)
+    return np.asarray(same.all(axis=1))
 
 
 def _as_built(model: Model, members: Identities, chosen: npt.NDArray[np.intp]) -> Flags:
@@ -678,16 +682,15 @@ def _two_terms(steps: Array, gradients: Array, parameters: Array) -> tuple[Array
         parameters: several shares of the parameters, of shape (shares, updates, worlds), as the results are.
     """
     gradients, parameters, steps = gradients[:, :FREE], parameters[..., :FREE], steps[:, :FREE]
-    with np.errstate(all="ignore"):
-        gg, pp, gp = (
-            (one * other).sum(axis=-1)
-            for one, other in ((gradients, gradients), (parameters, parameters), (gradients, parameters))
-        )
-        gs, ps = (gradients * steps).sum(axis=-1), (parameters * steps).sum(axis=-1)
-        size = gg * pp - gp**2
-        slope, decay = (gs * pp - ps * gp) / size, (ps * gg - gs * gp) / size
-        off = np.abs(slope[..., None] * gradients + decay[..., None] * parameters - steps).max(axis=-1)
-        fits = (off <= CLOSENESS * np.abs(steps).max(axis=-1)) & (slope > 0) & (decay > 0)
+    gg, pp, gp = (
+        (one * other).sum(axis=-1)
+        for one, other in ((gradients, gradients), (parameters, parameters), (gradients, parameters))
+    )
+    gs, ps = (gradients * steps).sum(axis=-1), (parameters * steps).sum(axis=-1)
+    size = gg * pp - gp**2
+    slope, decay = (gs * pp - ps * gp) / size, (ps * gg - gs * gp) / size
+    off = np.abs(slope[..., None] * gradients + decay[..., None] * parameters - steps).max(axis=-1)
+    fits = (off <= CLOSENESS * np.abs(steps).max(axis=-1)) & (slope > 0) & (decay > 0)
     return slope, decay, fits
 
 

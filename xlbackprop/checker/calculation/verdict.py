@@ -144,6 +144,7 @@ class CalculationVerdict(Struct, eq=False, dict=True):
         )
 
 
+@np.errstate(all="ignore")  # what is not finite in the worlds is no proof, and nothing to be warned of
 def judge_calculation(book: Book) -> CalculationVerdict | None:
     """Judge the calculation of a workbook; None where it has no formulas.
 
