@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -43,6 +42,11 @@ def build(
     return path
 
 
+_MOST_OPEN = 12
+_open: dict[tuple[bytes, tuple[str, ...], bool], Workbook] = {}
+"""The workbooks read last, by what they are, wherever they stand."""
+
+
 def forget() -> None:
     """Build every workbook anew, because the code that does so is another."""
     _kept.clear()
@@ -57,12 +61,15 @@ class TemplateBook(Struct, frozen=True):
 
 def opened(path: Path, *titles: str, data_only: bool = False) -> Workbook:
     """A workbook of ours; where sheets are named, without the rows of all others."""
-    return _opened(path, sha256(path.read_bytes()).digest(), titles, data_only)
+    key = sha256(path.read_bytes()).digest(), titles, data_only
 
-
-@lru_cache(maxsize=12)  # as many as there are templates, about
-def _opened(path: Path, _: bytes, titles: tuple[str, ...], data_only: bool) -> Workbook:
     def change(title: str, xml: str) -> str:
         return xml if title in titles else re.sub(r"(?s)<sheetData>.*</sheetData>", "<sheetData/>", xml)
 
-    return openpyxl.load_workbook(rewritten(path, "opened", change) if titles else path, data_only=data_only)
+    found = _open.pop(key, None) or openpyxl.load_workbook(
+        rewritten(path, "opened", change) if titles else path, data_only=data_only
+    )
+    _open[key] = found
+    if len(_open) > _MOST_OPEN:
+        del _open[next(iter(_open))]
+    return found

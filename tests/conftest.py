@@ -7,13 +7,14 @@ from functools import lru_cache
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from xlbackprop import build, load  # before openpyxl, as its users do
+from xlbackprop import load  # before openpyxl, as its users do
 
 # isort: split
 
 import openpyxl
 from openpyxl.formula.translate import Translator
 
+from tests import books, installed
 from tests.books import TemplateBook
 from tests.cases import thorough_but
 from xlbackprop.checker import worlds
@@ -50,6 +51,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    """What the tests of this process left open is ended."""
+    installed.close()
+
+
 @pytest.fixture
 def as_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workbooks in the bytes in which they are handed out."""
@@ -59,5 +65,5 @@ def as_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session", params=thorough_but(names(), "classic"))
 def template_book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TemplateBook:
     """The workbook of each template, built and read once for all tests that take it."""
-    path = build(load(request.param), tmp_path_factory.mktemp("template") / f"{request.param}.xlsx")
+    path = books.build(load(request.param), tmp_path_factory.mktemp("template") / f"{request.param}.xlsx")
     return TemplateBook(path, openpyxl.load_workbook(path, data_only=True))

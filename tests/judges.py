@@ -8,22 +8,22 @@ from __future__ import annotations
 import csv
 import html
 import math
-import os
 import re
-import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 import formualizer
 import ironcalc
-import pytest
 from openpyxl.formula.translate import Translator
 from openpyxl.utils.cell import coordinate_to_tuple, get_column_letter
 
+from tests import installed
 from xlbackprop.workbook.sheets.gradient_check import Layout
 
 TITLE = "Gradient check"
@@ -83,13 +83,19 @@ def _number(value: Value) -> float:
     return value
 
 
-IN_CI = os.environ.get("CI") == "true"
+_MOST_READ = 12
+"""Workbooks of which it is remembered what stands in them: as many as there are templates, about."""
 
 
 def formula_cells(path: Path) -> dict[tuple[str, str], str]:
     """Every formula of a workbook of ours, shared ones written out by openpyxl, in a fifth of the time of all of it."""
+    return dict(_formula_cells(path.read_bytes()))
+
+
+@lru_cache(maxsize=_MOST_READ)
+def _formula_cells(book: bytes) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
-    for title, xml in sheet_parts(path):
+    for title, xml in _sheet_parts(book):
         shared: dict[str, Translator] = {}
         for address, attributes, content in _WITH_FORMULA.findall(xml):
             formula, number = f"={html.unescape(content)}", _SHARED_FORMULA.search(attributes)
@@ -115,8 +121,13 @@ _CALCULATED = re.compile(r'<c r="([A-Z]+\d+)" [^>]*><f')
 
 def carried(path: Path) -> Cells:
     """The value that a workbook of ours carries in every formula cell, in a tenth of the time of `stored`."""
+    return dict(_carried(path.read_bytes()))
+
+
+@lru_cache(maxsize=_MOST_READ)
+def _carried(book: bytes) -> Cells:
     values: Cells = {}
-    for title, xml in sheet_parts(path):
+    for title, xml in _sheet_parts(book):
         for address, kind, value in _CARRIED.findall(xml):
             match kind:
                 case "str":
@@ -136,11 +147,16 @@ _CARRIED = re.compile(rf'<c r="([A-Z]+\d+)" s="\d+"(?: t="(\w+)")?>{_FORMULA}<v>
 
 def stored(path: Path) -> Cells:
     """The value that the file itself carries in every cell, whoever wrote it."""
-    with zipfile.ZipFile(path) as book:
-        shared = book.read(_SHARED).decode() if _SHARED in book.namelist() else ""
+    return dict(_stored(path.read_bytes()))
+
+
+@lru_cache(maxsize=_MOST_READ)
+def _stored(book: bytes) -> Cells:
+    with zipfile.ZipFile(BytesIO(book)) as archive:
+        shared = archive.read(_SHARED).decode() if _SHARED in archive.namelist() else ""
     texts = [_text(item) for item in _ITEM.findall(shared)]
     values: Cells = {}
-    for title, xml in sheet_parts(path):
+    for title, xml in _sheet_parts(book):
         for address, attributes, content in _CELL.findall(xml):
             kind, value = _KIND.search(attributes), _VALUE.search(content)
             match kind[1] if kind else "n":
@@ -341,7 +357,7 @@ def shown_by_libreoffice(paths: Sequence[Path], folder: Path) -> list[dict[str, 
 
 def _sheets_by_libreoffice(paths: Sequence[Path], folder: Path) -> list[dict[str, list[list[str]]]]:
     """What stands in the rows of each sheet of each file."""
-    converted(paths, folder, f"csv:Text - txt - csv (StarCalc):{_EVERY_SHEET}")
+    installed.convert(paths, folder, f"csv:Text - txt - csv (StarCalc):{_EVERY_SHEET}")
     found = []
     for path in paths:
         sheets = {}
@@ -356,17 +372,9 @@ _EVERY_SHEET = "44,34,76,1,,0,false,false,false,false,false,-1"
 """Comma, quotation mark, UTF-8, from line 1; numbers not as shown, no formulas; a file a sheet."""
 
 
-def converted(paths: Sequence[Path], folder: Path, form: str) -> list[Path]:
-    """Files as LibreOffice saves them in another form, all in one start of the program."""
-    profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
-    command = [installed("soffice"), profile, "--headless", "--convert-to", form, "--outdir", str(folder)]
-    subprocess.run([*command, *map(str, paths)], check=True, capture_output=True, timeout=240)
-    return [folder / f"{path.stem}.{form}" for path in paths]
-
-
 def gnumeric(paths: Sequence[Path], folder: Path) -> list[Cells]:
     """Recalculate files with Gnumeric."""
-    program = installed("ssconvert")
+    program = installed.program("ssconvert")
     results = []
     for path in map(without_values, paths):
         target = folder / path.name
@@ -450,18 +458,12 @@ def _parts(book: zipfile.ZipFile) -> dict[str, str]:
 
 def sheet_parts(path: Path) -> list[tuple[str, str]]:
     """The title and the XML of every sheet."""
-    with zipfile.ZipFile(path) as book:
-        return [(title, book.read(part).decode()) for part, title in _parts(book).items()]
+    return _sheet_parts(path.read_bytes())
 
 
-def installed(name: str) -> str:
-    """The path of a program; where it is missing the test is skipped, but fails in CI, which installs it."""
-    found = shutil.which(name)
-    if found is None:
-        if IN_CI:
-            pytest.fail(f"{name} has to be installed in CI")
-        pytest.skip(f"{name} is not installed")
-    return found
+def _sheet_parts(book: bytes) -> list[tuple[str, str]]:
+    with zipfile.ZipFile(BytesIO(book)) as archive:
+        return [(title, archive.read(part).decode()) for part, title in _parts(archive).items()]
 
 
 def errors(cells: Cells) -> Cells:

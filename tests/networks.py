@@ -20,72 +20,63 @@ numbers = st.floats(-2, 2, allow_nan=False).map(lambda value: round(value, 4))
 shares = st.floats(0, 1, allow_nan=False).map(lambda value: round(value, 4))
 
 
-def contents(
-    *, iterations: int = 4, largest_rate: float = 5.0, plain: bool = False
-) -> st.SearchStrategy[dict[str, Any]]:
+@st.composite
+def contents(data: st.DrawFn, *, iterations: int = 4, largest_rate: float = 5.0, plain: bool = False) -> dict[str, Any]:
     """The content of random definitions, as a TOML file would give it.
 
     Args:
+        data: draws what it is made of.
+        iterations: the most.
+        largest_rate: the largest learning rate.
         plain: only networks as the class knows them: sigmoid, half squared error, one sample, gradient descent.
     """
-
-    @st.composite
-    def draw(data: st.DrawFn) -> dict[str, Any]:
-        sizes = data(st.lists(st.integers(1, 3), min_size=2, max_size=4))
-        layers = []
-        for sources, units in pairwise(sizes):
-            row = st.lists(numbers, min_size=sources, max_size=sources)
-            layer: dict[str, Any] = {"weights": data(st.lists(row, min_size=units, max_size=units))}
-            bias = data(st.none() | numbers | st.lists(numbers, min_size=units, max_size=units))
-            if bias is not None:
-                layer["bias"] = bias
-            layers.append(layer)
-        content = {
-            "title": "A generated network",
-            "teaches": "Nothing in particular.",
-            "inputs": data(st.lists(numbers, min_size=sizes[0], max_size=sizes[0])),
-            "targets": data(st.lists(numbers, min_size=sizes[-1], max_size=sizes[-1])),
-            "learning_rate": round(data(st.floats(0, largest_rate)), 4),
-            "iterations": data(st.integers(1, iterations)),
-            "notation": data(st.sampled_from(["classic", "mazur", "z-a"])),
-            "train_biases": data(st.booleans()),
-            "layers": layers,
-        }
-        return content if plain else content | data(_options(content, sizes))
-
-    return draw()
+    sizes = data(st.lists(st.integers(1, 3), min_size=2, max_size=4))
+    layers = []
+    for sources, units in pairwise(sizes):
+        row = st.lists(numbers, min_size=sources, max_size=sources)
+        layer: dict[str, Any] = {"weights": data(st.lists(row, min_size=units, max_size=units))}
+        bias = data(st.none() | numbers | st.lists(numbers, min_size=units, max_size=units))
+        if bias is not None:
+            layer["bias"] = bias
+        layers.append(layer)
+    content = {
+        "title": "A generated network",
+        "teaches": "Nothing in particular.",
+        "inputs": data(st.lists(numbers, min_size=sizes[0], max_size=sizes[0])),
+        "targets": data(st.lists(numbers, min_size=sizes[-1], max_size=sizes[-1])),
+        "learning_rate": round(data(st.floats(0, largest_rate)), 4),
+        "iterations": data(st.integers(1, iterations)),
+        "notation": data(st.sampled_from(["classic", "mazur", "z-a"])),
+        "train_biases": data(st.booleans()),
+        "layers": layers,
+    }
+    return content if plain else content | data(_options(content, sizes))
 
 
-def _options(content: dict[str, Any], sizes: list[int]) -> st.SearchStrategy[dict[str, Any]]:
+@st.composite
+def _options(data: st.DrawFn, content: dict[str, Any], sizes: list[int]) -> dict[str, Any]:
     """What a definition can say beyond the class network."""
-
-    @st.composite
-    def draw(data: st.DrawFn) -> dict[str, Any]:
-        loss = data(st.sampled_from(sorted(LOSSES)))
-        activations = [data(st.sampled_from(sorted(ACTIVATIONS))) for _ in sizes[1:]]
-        activations[-1] = LOSSES[loss].goes_with or data(st.sampled_from([*sorted(ACTIVATIONS), SOFTMAX]))
-        target = shares if LOSSES[loss].goes_with else numbers
-        samples = data(st.integers(1, 5))
-        inputs = [data(st.lists(numbers, min_size=sizes[0], max_size=sizes[0])) for _ in range(samples)]
-        targets = [data(st.lists(target, min_size=sizes[-1], max_size=sizes[-1])) for _ in range(samples)]
-        if LOSSES[loss].goes_with == SOFTMAX:
-            targets = [[1 - sum(each[1:]) / len(each), *(share / len(each) for share in each[1:])] for each in targets]
-        several = samples > 1
-        return {
-            "loss": loss,
-            "layers": [
-                layer | {"activation": name} for layer, name in zip(content["layers"], activations, strict=True)
-            ],
-            "inputs": inputs if several else inputs[0],
-            "targets": targets if several else targets[0],
-            "iterations": data(st.integers(1, 2 * content["iterations"])),
-            "batch_size": data(st.integers(1, samples) | st.just("all")),
-            "order": data(st.sampled_from(["given", "shuffled"])),
-            "optimiser": data(_optimisers()),
-            "schedule": data(st.sampled_from(sorted(SCHEDULES))),
-        }
-
-    return draw()
+    loss = data(st.sampled_from(sorted(LOSSES)))
+    activations = [data(st.sampled_from(sorted(ACTIVATIONS))) for _ in sizes[1:]]
+    activations[-1] = LOSSES[loss].goes_with or data(st.sampled_from([*sorted(ACTIVATIONS), SOFTMAX]))
+    target = shares if LOSSES[loss].goes_with else numbers
+    samples = data(st.integers(1, 5))
+    inputs = [data(st.lists(numbers, min_size=sizes[0], max_size=sizes[0])) for _ in range(samples)]
+    targets = [data(st.lists(target, min_size=sizes[-1], max_size=sizes[-1])) for _ in range(samples)]
+    if LOSSES[loss].goes_with == SOFTMAX:
+        targets = [[1 - sum(each[1:]) / len(each), *(share / len(each) for share in each[1:])] for each in targets]
+    several = samples > 1
+    return {
+        "loss": loss,
+        "layers": [layer | {"activation": name} for layer, name in zip(content["layers"], activations, strict=True)],
+        "inputs": inputs if several else inputs[0],
+        "targets": targets if several else targets[0],
+        "iterations": data(st.integers(1, 2 * content["iterations"])),
+        "batch_size": data(st.integers(1, samples) | st.just("all")),
+        "order": data(st.sampled_from(["given", "shuffled"])),
+        "optimiser": data(_optimisers()),
+        "schedule": data(st.sampled_from(sorted(SCHEDULES))),
+    }
 
 
 @st.composite

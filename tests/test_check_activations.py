@@ -223,6 +223,7 @@ def mapped(path: Path, *lines: str) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_a_map_may_name_activations_and_loss(tmp_path: Path) -> None:
     """Without it the columns of losses and activations would say something else, all of them."""
     formulas = formulas_of("tanh", "sigmoid; binary cross-entropy")

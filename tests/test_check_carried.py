@@ -108,6 +108,7 @@ def test_updates_that_carry_something_on_are_right(rule: str, tmp_path: Path) ->
     assert any(name.rstrip(",").replace("Nesterov", "momentum") in words for words in report.judged)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("rules", "changed", "cells", "expected"),
     [

@@ -14,6 +14,7 @@ from openpyxl.formula.translate import Translator
 from openpyxl.utils import get_column_letter
 
 from tests import handmade
+from tests.cases import thorough_but
 from tests.generated_sheets import LAYOUTS, Network, Slip, write
 from tests.reports import check
 from tests.test_check_files import _with_part
@@ -595,7 +596,9 @@ def test_one_cell_that_cannot_be_followed_accuses_nothing_and_is_never_passed_ov
     assert cell(name, 36) in report.message
 
 
-@pytest.mark.parametrize("end", [",$$A1", ";2", ")", "!", "+SUM(", "+nosuch", "+NOSUCH(1)", "**2"])
+@pytest.mark.parametrize(
+    "end", thorough_but([",$$A1", ";2", ")", "!", "+SUM(", "+nosuch", "+NOSUCH(1)", "**2"], "!", "+nosuch")
+)
 @pytest.mark.parametrize("name", ["E1", "a_o1"])
 def test_a_formula_that_no_program_takes_accuses_nothing_but_itself(name: str, end: str, tmp_path: Path) -> None:
     changes: handmade.Changes = {(name, 36): f"={handmade.FORMULAS[name]}{end}"}

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from openpyxl.chart import LineChart, Reference
 from typer.testing import CliRunner
 
-from tests import handmade, judges
+from tests import handmade, installed, judges
 from tests.handmade import CLASSIC, FORMULAS, LETTERS
 from tests.reports import check
 from tests.test_check import D2, SLIPS, report_of, wrong_cells
@@ -341,7 +341,7 @@ def test_libreoffice_that_is_missing_is_told(right: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.slow
 def test_libreoffice_recalculates_too(tmp_path: Path) -> None:
-    judges.installed("soffice")
+    installed.program("soffice")
     code, text = run(handmade.write(tmp_path / "wrong.xlsx", SLIP), "--engine", "libreoffice", "--json")
     (finding,) = json.loads(text)[0]["findings"]
     assert (code, finding["cells"]) == (1, ["Z33:Z44"])
@@ -516,6 +516,7 @@ def test_a_circle_is_noted(tmp_path: Path) -> None:
     assert any(note.kind == "circular" for note in report.notes)
 
 
+@pytest.mark.thorough
 def test_an_activation_that_nobody_knows_is_declined(tmp_path: Path) -> None:
     formulas = {name: f"COS([{name[2:]}])" for name in FORMULAS if name.startswith("a_")}
     report = report_of(handmade.write(tmp_path / "cos.xlsx", formulas=formulas))

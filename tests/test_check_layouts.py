@@ -79,6 +79,7 @@ def test_matrices_are_judged_element_by_element(rules: Mapping[str, str], tmp_pa
     assert "12 updates of 6 parameters in 2 steps" in report.judged[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("columns", "wrong", "cells", "expected"),
     [

@@ -297,6 +297,7 @@ def test_the_numbering_is_told(tmp_path: Path) -> None:
     assert "w7 is the weight of a_h2 in o1" in told[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("helper", "rule", "quantity", "words"),
     [

@@ -107,6 +107,28 @@ def test_the_document_names_every_activation_and_loss() -> None:
         assert name in told
 
 
+@pytest.mark.thorough
+def test_what_the_readme_says_in_python_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lines,) = re.findall(r"```python\n(.*?)```", (PROJECT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    handmade.write(tmp_path / "theirs.xlsx", SLIPS["a missing factor"][0])
+    monkeypatch.chdir(tmp_path)
+    shown: list[Any] = []
+    given: dict[str, Any] = {}
+    for statement in ast.parse(lines).body:
+        if isinstance(statement, ast.Expr):
+            shown.append(eval(ast.unparse(statement), given))
+        else:
+            exec(ast.unparse(statement), given)
+    by_w5, a_h1, _, path, message = shown
+    assert list(by_w5) == list(given["trace"]["dE/dw5"])
+    assert a_h1 == pytest.approx(0.506874566764534)
+    assert "∂E/∂w1" in capsys.readouterr().out
+    assert path.samefile(tmp_path / "classic.xlsx")
+    assert "lacks the factor (1 − a_o2)" in message
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#?]+)[^)]*\)", document.read_text(encoding="utf-8")):

@@ -147,7 +147,7 @@ def _typed(learned: tuple[str, ...], choices: Choices) -> Changes:
 @pytest.mark.thorough
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_quick_judges_agree_on_lesson_sheets(template: str, tmp_path: Path) -> None:
-    definition = load(template, iterations=8)
+    definition = load(template, iterations=5)
     generated = build(definition, tmp_path / "book.xlsx")
     for name, changes, expected in _lesson_variants(definition, generated, tmp_path, SOME_CHANGES):
         allowed = judges.allowances(derive(definition).learned, expected)
@@ -188,7 +188,7 @@ def test_absurd_choices_show_no_error_in_programs(judge, tmp_path: Path) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize(("template", "judge"), [("classic", judges.libreoffice), ("mazur", judges.gnumeric)])
 def test_spreadsheet_programs_agree_on_lesson_sheets(template: str, judge, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    definition = load(template, iterations=8)
+    definition = load(template, iterations=5)
     generated = build(definition, tmp_path / "book.xlsx")
     files, expected = [], []
     for name, changes, wanted in _lesson_variants(definition, generated, tmp_path, FEW_CHANGES):

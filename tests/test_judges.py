@@ -30,7 +30,7 @@ from xlbackprop.workbook.sheets import matrices, network, step_by_step, your_tur
 
 SHEET = "Walkthrough"
 TEMPLATES = ("classic", "mazur")
-ITERATIONS = 12
+ITERATIONS = 8
 """As many as show a training; the judges' time goes with them."""
 QUICK_JUDGES = (judges.ironcalc_judge, judges.formualizer_judge)
 WITHOUT_CHOICES = ("start-here", "walkthrough", "network", "step-by-step", "your-turn")
@@ -120,7 +120,7 @@ def test_spreadsheet_programs_agree_and_calculate_what_is_planted(judge, tmp_pat
 
 
 @pytest.mark.thorough
-@settings(max_examples=14)
+@settings(max_examples=8)
 @given(definitions(), st.sampled_from(["compact", "full"]))
 def test_generated_networks(definition: Definition, columns: str) -> None:
     _judge_generated(definition, columns, WITHOUT_CHOICES)

@@ -33,7 +33,7 @@ from xlbackprop.derivation.equations import derive
 from xlbackprop.network.templates import names
 
 HERE = Path(__file__).parent
-ITERATIONS = 8
+ITERATIONS = 4
 PACKAGES = Path(sys.prefix) / "lib" / "node_modules"
 """Those of Node.js, in the environment that the tests run in."""
 

@@ -17,7 +17,7 @@ from openpyxl.cell import Cell
 from openpyxl.utils import range_boundaries
 from openpyxl.worksheet.worksheet import Worksheet
 
-from tests import judges
+from tests import installed, judges
 from tests.books import TemplateBook, build, opened
 from tests.cases import thorough_but
 from tests.networks import named
@@ -271,7 +271,7 @@ def test_every_format_shows_whether_a_number_is_negative(tmp_path: Path) -> None
             book.active.column_dimensions[column].width = 19
     book.active.page_setup.orientation = "landscape"
     book.save(tmp_path / "formats.xlsx")
-    (printed,) = judges.converted([tmp_path / "formats.xlsx"], tmp_path, "pdf")
+    (printed,) = installed.convert([tmp_path / "formats.xlsx"], tmp_path, "pdf")
     text = subprocess.run(["pdftotext", "-layout", printed, "-"], check=True, capture_output=True, text=True).stdout
     lines = [line.split() for line in text.splitlines() if line.strip()]
     for name, shown in zip(formats, lines, strict=True):

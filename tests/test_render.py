@@ -12,7 +12,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from tests import judges
+from tests import installed
 from tests.books import build
 from xlbackprop import UserError, load, train
 from xlbackprop.workbook.printing import render
@@ -161,8 +161,8 @@ def test_only_a_workbook_of_ours_has_a_table_to_print(workbook: Path, programs: 
 
 @pytest.mark.slow
 def test_the_whole_table_is_printed_when_asked_for(tmp_path: Path) -> None:
-    judges.installed("soffice")
-    judges.installed("pdftotext")
+    installed.program("soffice")
+    installed.program("pdftotext")
     workbook = build(load(iterations=3), tmp_path / "class.xlsx", sheets=["walkthrough", "handout"])
     (document,) = render(workbook, is_table=True)
     assert document.name == "class-table.pdf"
@@ -175,8 +175,8 @@ def test_the_whole_table_is_printed_when_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_page_is_printed(workbook: Path, tmp_path: Path) -> None:
-    judges.installed("soffice")
-    judges.installed("pdftoppm")
+    installed.program("soffice")
+    installed.program("pdftoppm")
     workbook = build(load(iterations=3), workbook, sheets=["walkthrough", "start-here", "your-turn", "handout"])
     (document,) = render(workbook, tmp_path / "new folder")
     assert document == tmp_path / "new folder" / "a class [1].pdf"

@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests import judges
+from tests import installed, judges
 from tests.anatomy import parts
 from tests.books import build
 from tests.cases import thorough_but
@@ -95,24 +95,17 @@ def by_openpyxl(path: Path, folder: Path) -> Path:
 def by_gnumeric(paths: Sequence[Path], folder: Path) -> list[Path]:
     copies = [folder / path.name for path in paths]
     for path, copy in zip(paths, copies, strict=True):
-        command = [judges.installed("ssconvert"), "--export-type=Gnumeric_Excel:xlsx2", str(path), str(copy)]
+        command = [installed.program("ssconvert"), "--export-type=Gnumeric_Excel:xlsx2", str(path), str(copy)]
         subprocess.run(command, check=True, capture_output=True, timeout=120)
     return copies
 
 
 def by_libreoffice(paths: Sequence[Path], folder: Path) -> list[Path]:
-    return _through_libreoffice(paths, folder, "xlsx")
+    return installed.convert(paths, folder / "xlsx", "xlsx")
 
 
 def by_libreoffice_as_ods(paths: Sequence[Path], folder: Path) -> list[Path]:
-    return _through_libreoffice(_through_libreoffice(paths, folder, "ods"), folder, "xlsx")
-
-
-def _through_libreoffice(paths: Sequence[Path], folder: Path, form: str) -> list[Path]:
-    target, profile = folder / form, f"-env:UserInstallation={(folder / 'profile').as_uri()}"
-    command = [judges.installed("soffice"), profile, "--headless", "--convert-to", form, "--outdir", str(target)]
-    subprocess.run([*command, *map(str, paths)], check=True, capture_output=True, timeout=240)
-    return [target / f"{path.stem}.{form}" for path in paths]
+    return installed.convert(installed.convert(paths, folder / "ods", "ods"), folder / "xlsx", "xlsx")
 
 
 LIKE_A_PROGRAM = (like_sheetjs, like_gnumeric, like_google)

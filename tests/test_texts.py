@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests import judges
+from tests import installed
 from tests.books import build
 from xlbackprop import load
 from xlbackprop.ground.errors import DefinitionError
@@ -93,12 +92,8 @@ def test_a_title_stays_as_it_was_typed(title: str, tmp_path: Path) -> None:
 def test_libreoffice_shows_a_title_as_it_was_typed(tmp_path: Path) -> None:
     title = "_x000A_ R&D \U0001f600 _x005F_"
     path = build(replace(load("classic", iterations=3), title=title), tmp_path / "book.xlsx", sheets=["walkthrough"])
-    profile = (tmp_path / "profile").as_uri()
-    program = judges.installed("soffice")
-    kind = "csv:Text - txt - csv (StarCalc):44,34,76"
-    command = [program, f"-env:UserInstallation={profile}", "--headless", "--convert-to", kind]
-    subprocess.run([*command, "--outdir", str(tmp_path), str(path)], check=True, capture_output=True, timeout=120)
-    assert (tmp_path / "book.csv").read_text(encoding="utf-8").startswith(title)
+    (shown,) = installed.convert([path], tmp_path, "csv:Text - txt - csv (StarCalc):44,34,76")
+    assert shown.read_text(encoding="utf-8").startswith(title)
 
 
 @given(st.text(), st.integers(1, 40))

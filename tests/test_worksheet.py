@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from msgspec.structs import replace
 
-from tests import judges
+from tests import installed
 from tests.cases import thorough_but
 from xlbackprop import UserError, load, train
 from xlbackprop.ground.grid import column_number, coordinates
@@ -144,7 +144,7 @@ def empty(lesson: Lesson) -> Workbook:
 
 @pytest.mark.slow
 def test_it_is_printed(tmp_path: Path) -> None:
-    judges.installed("soffice")
+    installed.program("soffice")
     worksheet, answers = handout(load(), "classic", tmp_path)
     assert (worksheet.name, answers.name) == ("classic-worksheet.pdf", "classic-answers.pdf")
     blank, solved = (
