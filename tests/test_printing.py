@@ -138,7 +138,7 @@ def test_no_number_is_too_wide_for_its_column(template_book: TemplateBook) -> No
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("network", ["2-5-3", "2-2-2-2-2-2"])
+@pytest.mark.parametrize("network", ["2-5-3", "2-2-2-2", "2-2-2-2-2-2"])
 def test_print_of_larger_networks_can_be_read(network: str, tmp_path: Path) -> None:
     book = openpyxl.load_workbook(build(named(network, 3), tmp_path / "book.xlsx"), data_only=True)
     for sheet in book:

@@ -84,7 +84,7 @@ def put_units(passed: Passed, row: int, column: int) -> int:
         for index, name in enumerate(units):
             last += 1
             _unit(passed, layer, index, name, last, column)
-    page.text(address(last + 1, column), "∂E/∂w: the largest of its weights, without sign", Look(theme.NOTE))
+    page.text(address(last + 1, column), "∂E/∂w: the largest of its weights, without sign")
     return last + 1
 
 
@@ -103,4 +103,4 @@ def _unit(passed: Passed, layer: int, index: int, name: str, row: int, column: i
     is_dead = values.min() == values.max() == gradient == reaching == 0
     condition = ",".join(f"{place}=0" for place in (*cells, slope))
     words = f'IF(AND({condition}),"{_DEAD}","")'
-    page.formula(address(row, column + 4), words, _DEAD if is_dead else "", Look(theme.NOTE, align="left", indent=1))
+    page.formula(address(row, column + 4), words, _DEAD if is_dead else "", theme.PROSE)
