@@ -8,6 +8,7 @@ from xlbackprop.ground.grid import absolute
 from xlbackprop.network import WALKTHROUGH
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Given, Lesson, Table
+from xlbackprop.workbook.panels.entry import Entry
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
@@ -49,11 +50,7 @@ def choose_iteration(page: Page, lesson: Lesson, typed: str, used: str) -> Choic
     """Put down a cell in which the reader types an iteration, and one that makes a usable number of it."""
     choice, iteration = Choice(lesson.table, absolute(used)), lesson.iteration
     page.number(typed, iteration, Look(theme.INPUT, number_format=theme.PLAIN_FORMAT))
-    page.formula(used, whole_number(typed, 0, choice.last, 0), iteration, _OUT_OF_SIGHT)
-    page.limit(typed, "Iteration", 0, choice.last, whole=True)
+    entry = Entry(typed, "Iteration", 0, choice.last, is_whole=True)
+    page.formula(used, entry.used(0), iteration, _OUT_OF_SIGHT)
+    entry.limit(page)
     return choice
-
-
-def whole_number(cell: str, least: int, most: int, otherwise: int) -> str:
-    """The formula for the whole number that a cell holds, kept within limits; `otherwise` for text or nothing."""
-    return f"IF(ISNUMBER({cell}),INT(MAX({least},MIN({most},{cell}))),{otherwise})"

@@ -13,6 +13,7 @@ from xlbackprop.ground.grid import address
 from xlbackprop.network import ITERATION, LEARNING_RATE, WALKTHROUGH
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
+from xlbackprop.workbook.panels.entry import Entry
 from xlbackprop.workbook.panels.working import Working, forward_columns, put_columns
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
@@ -63,11 +64,13 @@ def run_columns(derivation: Derivation) -> tuple[str, ...]:
     return (*derivation.learned, *forward, *derivation.deltas, *loss, *rest)
 
 
-def put_setting(page: Page, cell: str, setting: Setting) -> None:
+def put_setting(page: Page, cell: str, setting: Setting) -> Entry:
     """Put down a number that the training is set by, for the reader to change within its limits."""
     page.number(cell, setting.value)
     title = f"Learning rate {LEARNING_RATE}" if setting.name == LEARNING_RATE else setting.name
-    page.limit(cell, title, setting.least, setting.most)
+    entry = Entry(cell, title, setting.least, setting.most)
+    entry.limit(page)
+    return entry
 
 
 def setting_references(lesson: Lesson) -> dict[str, str]:

@@ -224,12 +224,6 @@ def put_choices(page: Page, choices: Sequence[tuple[str, str, Value]], row: int,
     return cells
 
 
-def bounded(cell: str, low: float, high: float, otherwise: float | str) -> str:
-    """The formula of a reader's number as it is used: between two bounds, and `otherwise` where there is none."""
-    fallback = otherwise if isinstance(otherwise, str) else f"{otherwise:.15G}"
-    return f"IF(ISNUMBER({cell}),MAX({low:.15G},MIN({high:.15G},{cell})),{fallback})"
-
-
 def as_joined(value: float) -> str:
     """A number as a spreadsheet joins it to a text, for numbers of an everyday size."""
     return f"{value:.15g}"

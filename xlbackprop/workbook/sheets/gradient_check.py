@@ -14,7 +14,8 @@ from xlbackprop.ground.grid import address, column_letter, column_range
 from xlbackprop.network import ITERATION, Names, derivative
 from xlbackprop.symbols import number_from, text_from
 from xlbackprop.walkthrough import Lesson
-from xlbackprop.workbook.panels.working import Working, bounded, put_choices, put_given
+from xlbackprop.workbook.panels.entry import Entry
+from xlbackprop.workbook.panels.working import Working, put_choices, put_given
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.rows import Value
@@ -182,17 +183,18 @@ class _GradientCheck:
             page.text(f"C{cell[1:]}", note, theme.PROSE)
         scientific = Look(theme.INPUT, number_format=theme.TINY_FORMAT)
         page.number(ITERATION_CELL, CHECKED_ITERATION)
-        page.limit(ITERATION_CELL, ITERATION, 0, last_iteration, whole=True)
         page.number(EPSILON_CELL, EPSILON, scientific)
-        page.limit(EPSILON_CELL, "ε", _SMALLEST_EPSILON, 1)
         page.number(TOLERANCE_CELL, TOLERANCE, scientific)
-        page.limit(TOLERANCE_CELL, "Agreement", 0, 1)
+        iteration = Entry(ITERATION_CELL, ITERATION, 0, last_iteration, is_whole=True)
+        epsilon, tolerance = Entry(EPSILON_CELL, "ε", _SMALLEST_EPSILON, 1), Entry(TOLERANCE_CELL, "Agreement", 0, 1)
+        for entry in (iteration, epsilon, tolerance):
+            entry.limit(page)
         place = self.layout.weights.index(self._varied[0].weight) + 1
         place_formula = f"IFERROR(MATCH({self.layout.choice_cell},{self.layout.column('A')},0),1)"
         chosen = [
-            (ITERATION, f"INT({bounded(ITERATION_CELL, 0, last_iteration, 0)})", CHECKED_ITERATION),
-            ("ε", bounded(EPSILON_CELL, _SMALLEST_EPSILON, 1, EPSILON), EPSILON),
-            ("tolerance", bounded(TOLERANCE_CELL, 0, 1, TOLERANCE), TOLERANCE),
+            (ITERATION, iteration.used(0), CHECKED_ITERATION),
+            ("ε", epsilon.used(EPSILON), EPSILON),
+            ("tolerance", tolerance.used(TOLERANCE), TOLERANCE),
             ("weight number", place_formula, place),
         ]
         cells = put_choices(page, chosen, self.layout.working_row + 4)

@@ -10,7 +10,8 @@ from xlbackprop.network import LARGEST_NUMBER, LEARNING_RATE
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.comparison import NAME_ROW, NOT_CHOSEN, ROW_LABEL, Compared, Summary
-from xlbackprop.workbook.panels.working import as_joined, bounded
+from xlbackprop.workbook.panels.entry import Entry
+from xlbackprop.workbook.panels.working import as_joined
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.theme import Look
@@ -62,6 +63,7 @@ def _rate(page: Page, run: Compared, used: str, rate: float) -> None:
     page.text(address(working.header_row - 1, working.first_column), f"{LEARNING_RATE} =", ROW_LABEL)
     named = f'IF(ISNUMBER({cell}),{used},"{NOT_CHOSEN}")'
     page.formula(run.label, named, rate, Look(theme.CALCULATION, number_format=theme.PLAIN_FORMAT))
-    page.formula(used, bounded(cell, 0, LARGEST_NUMBER, 0), rate, Look(theme.RESULT))
+    entry = Entry(cell, f"Learning rate {LEARNING_RATE}", 0, LARGEST_NUMBER)
+    page.formula(used, entry.used(0), rate, Look(theme.RESULT))
     page.number(cell, rate)
-    page.limit(cell, f"Learning rate {LEARNING_RATE}", 0, LARGEST_NUMBER)
+    entry.limit(page)

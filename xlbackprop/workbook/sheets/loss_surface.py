@@ -13,9 +13,10 @@ from xlbackprop.ground.grid import absolute, address, column_letter, column_rang
 from xlbackprop.network import ITERATION, LARGEST_NUMBER, Names
 from xlbackprop.symbols import number_from, short, short_formula, text_from
 from xlbackprop.walkthrough import Lesson
+from xlbackprop.workbook.panels.entry import Entry
 from xlbackprop.workbook.panels.loss_grid import STEPS, put_losses
 from xlbackprop.workbook.panels.verdict import CLEARLY
-from xlbackprop.workbook.panels.working import bounded, put_choices, put_given, row_index
+from xlbackprop.workbook.panels.working import put_choices, put_given, row_index
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.page import Page
 from xlbackprop.workbook.xlsx.styles import boxed, highlight
@@ -119,6 +120,15 @@ def input_cells(direction: int) -> tuple[str, str, str]:
     """Where the reader picks the weight, the centre and the reach: of direction 0, across, or 1, upwards."""
     weight, centre, reach = (address(_CHOICE_ROWS[direction], _SIDE_COLUMN + column) for column in (1, 2, 3))
     return weight, centre, reach
+
+
+def _extent(direction: int) -> tuple[Entry, Entry]:
+    """What part of a direction the reader wants to see: the centre and the reach."""
+    _, centre, reach = input_cells(direction)
+    return (
+        Entry(centre, "Centre", -LARGEST_NUMBER, LARGEST_NUMBER, is_optional=True),
+        Entry(reach, "Reach", _SMALLEST_REACH, LARGEST_NUMBER, is_optional=True),
+    )
 
 
 ITERATION_CELL = address(_OTHERS_ROW, _SIDE_COLUMN + 1)
@@ -235,14 +245,13 @@ class _LossSurface:
         page, last = self._page, self._table.iterations - 1
         page.heads(_GRID_ROW, _SIDE_COLUMN + 1, ("weight", "centre", "reach"))
         for direction, name in enumerate(self._weights[: len(self._learned)]):
-            weight, centre, reach = input_cells(direction)
+            weight, *_ = input_cells(direction)
             label = ("→ across", "↑ upwards")[direction]
             page.text(address(_CHOICE_ROWS[direction], _SIDE_COLUMN), label, Look(theme.HEADING, align="right"))
             page.choice(weight, name, self._names, "Weight", "One of the weights, please.")
-            for cell in (centre, reach):
-                page.blank(cell, Look(theme.INPUT))
-            page.limit(centre, "Centre", -LARGEST_NUMBER, LARGEST_NUMBER, optional=True)
-            page.limit(reach, "Reach", _SMALLEST_REACH, LARGEST_NUMBER, optional=True)
+            for entry in _extent(direction):
+                page.blank(entry.cell, Look(theme.INPUT))
+                entry.limit(page)
         note = address(_OTHERS_ROW + 1, _SIDE_COLUMN)
         if self.has_one_weight:
             page.text(note, _EMPTY, Look(theme.NOTE))
@@ -250,11 +259,16 @@ class _LossSurface:
             return
         page.text(address(_OTHERS_ROW, _SIDE_COLUMN), "others from", Look(theme.HEADING, align="right"))
         page.number(ITERATION_CELL, self._iteration)
-        page.limit(ITERATION_CELL, ITERATION, 0, last, whole=True)
+        self._others_from.limit(page)
         page.text(address(_OTHERS_ROW, _SIDE_COLUMN + 2), f"{ITERATION}, 0 to {last}", Look(theme.NOTE))
         same = "=".join(input_cells(direction)[0] for direction in (0, 1))
         sentence = _TWICE if self._weights[0] == self._weights[1] else _EMPTY
         page.formula(note, f'IF({same},"{_TWICE}","{_EMPTY}")', sentence, Look(theme.NOTE))
+
+    @property
+    def _others_from(self) -> Entry:
+        """The iteration from which the other weights are."""
+        return Entry(ITERATION_CELL, ITERATION, 0, self._table.iterations - 1, is_whole=True)
 
     @property
     def _names(self) -> str:
@@ -269,7 +283,7 @@ class _LossSurface:
         axes = []
         choices: list[tuple[str, str, float | str]] = []
         for direction, name in enumerate(self._weights):
-            weight, centre, reach = input_cells(direction)
+            weight, (centre, reach) = input_cells(direction)[0], _extent(direction)
             values = self._lesson.trace[name][: self._iterations]
             axis = _Axis(name, values, *view(values), *cells[4 * direction : 4 * direction + 4])
             path = self._path_range(direction)
@@ -279,12 +293,11 @@ class _LossSurface:
             choices += [
                 (("across", "upwards")[direction], picked, name),
                 ("its column", f"MATCH({axis.name_cell},{table.headers},0)", table.columns.index(name) + 1),
-                ("centre", bounded(centre, -LARGEST_NUMBER, LARGEST_NUMBER, middle), axis.centre),
-                ("reach", bounded(reach, _SMALLEST_REACH, LARGEST_NUMBER, room), axis.reach),
+                ("centre", centre.used(middle), axis.centre),
+                ("reach", reach.used(room), axis.reach),
             ]
             axes.append(axis)
-        others = f"INT({bounded(ITERATION_CELL, 0, table.iterations - 1, 0)})"
-        choices.append((ITERATION, others, self._iteration))
+        choices.append((ITERATION, self._others_from.used(0), self._iteration))
         *_, self._others = put_choices(self._page, choices, _USED_ROW, _WORKING_COLUMN)
         self._across, self._upwards = axes
 

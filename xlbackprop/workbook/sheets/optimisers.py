@@ -18,7 +18,7 @@ from xlbackprop.workbook.panels.equal_loss import put_dots
 from xlbackprop.workbook.panels.loss_grid import point_columns
 from xlbackprop.workbook.panels.paths import put_paths
 from xlbackprop.workbook.panels.run import put_setting
-from xlbackprop.workbook.panels.working import bounded, put_choices
+from xlbackprop.workbook.panels.working import put_choices
 from xlbackprop.workbook.sheets.loss_surface import varied_weights
 from xlbackprop.workbook.sheets.registry import MOST_SURFACE_COLUMNS
 from xlbackprop.workbook.xlsx import theme
@@ -91,8 +91,7 @@ def _run(
         if setting is None:
             page.text(cell, _NONE, Look(align="right"))
         else:
-            put_setting(page, cell, setting)
-            choices.append((symbol, bounded(cell, setting.least, setting.most, setting.least), setting.value))
+            choices.append((symbol, put_setting(page, cell, setting).used(setting.least), setting.value))
     row = summary.header_row - 2
     page.text(address(row, first_column), name, Look(theme.HEADING))
     cells = put_choices(page, choices, row, first_column)

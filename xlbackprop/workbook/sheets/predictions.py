@@ -17,9 +17,9 @@ from xlbackprop.network import ACTIVATIONS, LARGEST_NUMBER, Definition, short_la
 from xlbackprop.symbols import number_from
 from xlbackprop.walkthrough import Lesson
 from xlbackprop.workbook.panels.decision_map import HIGH, MARKS, paint
-from xlbackprop.workbook.panels.iteration_choice import whole_number
+from xlbackprop.workbook.panels.entry import Entry
 from xlbackprop.workbook.panels.passed_samples import Passed, put_layers, put_units
-from xlbackprop.workbook.panels.working import Working, bounded, forward_columns, put_choices, put_columns, row_index
+from xlbackprop.workbook.panels.working import Working, forward_columns, put_choices, put_columns, row_index
 from xlbackprop.workbook.xlsx import charts, theme
 from xlbackprop.workbook.xlsx.charts import Curve
 from xlbackprop.workbook.xlsx.page import Page
@@ -264,7 +264,7 @@ class _Sheet:
             elif choice == MADE:
                 page.text(before, choice, _BEFORE)
                 page.number(cell, iterations, Look(theme.INPUT, number_format=theme.COUNT_FORMAT))
-                page.limit(cell, "Iterations", 0, iterations, whole=True)
+                self._made.limit(page)
                 page.text(after, f"iterations, from 0 to {iterations}", _AFTER)
             else:
                 self._choose_end(choice, row, column)
@@ -279,7 +279,17 @@ class _Sheet:
         elif index == 0:
             page.text(address(row, column + 1), "empty: around the samples", _AFTER)
         page.blank(cell, Look(theme.INPUT))
-        page.limit(cell, choice, -LARGEST_NUMBER, LARGEST_NUMBER, optional=True)
+        self._end(choice).limit(page)
+
+    @property
+    def _made(self) -> Entry:
+        """How many iterations the network has made that speaks."""
+        iterations = self._lesson.definition.iterations
+        return Entry(self.layout.cell(MADE), "Iterations", 0, iterations, is_whole=True)
+
+    def _end(self, choice: str) -> Entry:
+        """Where the picture ends at a side."""
+        return Entry(self.layout.cell(choice), choice, -LARGEST_NUMBER, LARGEST_NUMBER, is_optional=True)
 
     @property
     def _shown(self) -> str:
@@ -305,8 +315,8 @@ class _Sheet:
         column = self.layout.working
         page.text(address(1, column), "Working: the network as it is then, and what it says", Look(theme.HEADING))
         ends = self._ends(column + 2)
-        formula = whole_number(self.layout.cell(MADE), 0, last, last)
-        made_cell, *cells = put_choices(page, [("iterations", formula, last), *ends], _USED_ROW, column)
+        made = ("iterations", self._made.used(last), last)
+        made_cell, *cells = put_choices(page, [made, *ends], _USED_ROW, column)
         values = [value for _, _, value in ends]
         self._axes = [
             _Axis(values[place], values[place + 1], cells[place], cells[place + 1]) for place in range(0, len(ends), 2)
@@ -337,7 +347,7 @@ class _Sheet:
             lowest, highest = (f"{function}({self.layout.range(name)})" for function in ("MIN", "MAX"))
             room = f"IF({highest}>{lowest},({highest}-{lowest})/{_MARGIN},{_OWN_MARGIN:G})"
             first, second = (
-                bounded(self.layout.cell(f"{name} {end}"), -LARGEST_NUMBER, LARGEST_NUMBER, otherwise)
+                self._end(f"{name} {end}").used(otherwise)
                 for end, otherwise in (("from", f"{lowest}-{room}"), ("to", f"{highest}+{room}"))
             )
             start = absolute(address(_USED_ROW + 1, first_column + len(found)))

@@ -25,7 +25,8 @@ from xlbackprop.walkthrough import (
     updates,
     usual_slip,
 )
-from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration, whole_number
+from xlbackprop.workbook.panels.entry import Entry
+from xlbackprop.workbook.panels.iteration_choice import Choice, choose_iteration
 from xlbackprop.workbook.panels.step_list import Lines, list_header, prepare_list
 from xlbackprop.workbook.xlsx import theme
 from xlbackprop.workbook.xlsx.page import DECIMAL_MARK, Page
@@ -155,9 +156,9 @@ def _is_work(derivation: Derivation, name: str, expression: Expression) -> bool:
 def _digits(page: Page) -> None:
     look = Look(theme.INPUT, number_format=theme.PLAIN_FORMAT)
     page.number(DIGITS_CELL, _DIGITS, look)
-    page.limit(DIGITS_CELL, "Significant digits", 1, _MOST_DIGITS, whole=True)
-    used = whole_number(DIGITS_CELL, 1, _MOST_DIGITS, _DIGITS)
-    page.formula(_USED_DIGITS, used, _DIGITS, theme.COUNTED)
+    digits = Entry(DIGITS_CELL, "Significant digits", 1, _MOST_DIGITS, is_whole=True)
+    digits.limit(page)
+    page.formula(_USED_DIGITS, digits.used(_DIGITS), _DIGITS, theme.COUNTED)
     parts = ("Right to ", " significant digits; near 0, to that share of its kind.")
     said = f'"{parts[0]}"&{_USED_DIGITS}&"{parts[1]}"'
     page.formula(f"E{DIGITS_CELL[1:]}", said, str(_DIGITS).join(parts), theme.PROSE)
