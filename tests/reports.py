@@ -14,6 +14,6 @@ def check(path: Path, *, engine: str = "ironcalc", map_file: Path | None = None)
     return checked(path, engine=engine, table_map=None if map_file is None else load(map_file)).report
 
 
-def told(report: Report) -> list[tuple[tuple[str, ...], str]]:
+def findings_of(report: Report) -> list[tuple[tuple[str, ...], str]]:
     """The cells of every mistake, and what belongs there."""
     return [(finding.cells, finding.expected) for finding in report.findings]

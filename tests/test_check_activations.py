@@ -73,7 +73,7 @@ def formulas_of(hidden: str, end: str) -> dict[str, str]:
     return found
 
 
-def told(report: Report) -> list[tuple[str, ...]]:
+def found_cells(report: Report) -> list[tuple[str, ...]]:
     return [finding.cells for finding in report.findings]
 
 
@@ -110,7 +110,7 @@ def test_a_slip_is_found_where_it_is_made_and_nowhere_else(case: tuple[str, str,
     path = tmp_path / "wrong.xlsx"
     handmade.write(path, formulas={**formulas, name: rule.replace(right, wrong)}, rows=ROWS)
     report = check(path)
-    assert told(report) == [(handmade.cells(name, last=handmade.FIRST + ROWS - 1),)], report.message
+    assert found_cells(report) == [(handmade.cells(name, last=handmade.FIRST + ROWS - 1),)], report.message
     (finding,) = report.findings
     workbook = openpyxl.load_workbook(path)
     sheet = workbook["Sheet1"]
@@ -136,7 +136,7 @@ def test_the_forward_pass_says_which_derivative_is_right(slope: str, tmp_path: P
     for name in ("∂E/∂w3", "∂E/∂w4"):
         formulas[name] = formulas[name].replace("(1-[a_h2]^2)", WRONG_SLOPES[slope])
     report = check(handmade.write(tmp_path / "slope.xlsx", formulas=formulas, rows=ROWS))
-    assert told(report) == [("Z33:Z37",), ("AA33:AA37",)]
+    assert found_cells(report) == [("Z33:Z37",), ("AA33:AA37",)]
     if slope == "the sigmoid's":
         assert all("uses the derivative of the sigmoid for h2" in finding.message for finding in report.findings)
 
@@ -150,9 +150,9 @@ def test_an_activation_that_nobody_knows_is_no_mistake(tmp_path: Path) -> None:
     assert check(handmade.write(path, formulas=formulas, rows=ROWS)).status == "ok"
     formulas["∂E/∂w6"] = formulas["∂E/∂w5"]
     report = check(handmade.write(path, formulas=formulas, rows=ROWS))
-    assert told(report) == [("AC33:AC37",)]
+    assert found_cells(report) == [("AC33:AC37",)]
     report = check(path, map_file=mapped(tmp_path / "map.toml", 'loss = "half squared error"'))
-    assert told(report) == [("AC33:AC37",)]
+    assert found_cells(report) == [("AC33:AC37",)]
 
 
 def test_where_the_loss_has_the_slip_its_derivatives_say_which_it_is(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_where_the_loss_has_the_slip_its_derivatives_say_which_it_is(tmp_path: P
     for k in "12":
         formulas[f"E{k}"] = formulas[f"E{k}"].replace("LN(1-", "LN(")
     report = check(handmade.write(tmp_path / "loss.xlsx", formulas=formulas, rows=ROWS))
-    assert told(report) == [("U33:U37",), ("V33:V37",)]
+    assert found_cells(report) == [("U33:U37",), ("V33:V37",)]
     assert all("LN(1-" in finding.expected for finding in report.findings)
 
 
@@ -189,7 +189,7 @@ def test_links_that_cancel_are_judged_where_they_are_shown(end: str, tmp_path: P
         slip = formulas | links | {wrong: links[wrong].replace(right, other)}
         report = check(handmade.write(path, formulas=slip, columns=columns, rows=ROWS))
         letter = column_letter(columns.index(wrong) + 1)
-        assert told(report) == [(f"{letter}33:{letter}37",)], wrong
+        assert found_cells(report) == [(f"{letter}33:{letter}37",)], wrong
 
 
 def test_the_loss_of_one_class_may_leave_out_the_others(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_formula_that_cannot_be_followed_is_told_by_its_numbers(tmp_path: Path
     path = tmp_path / "let.xlsx"
     assert check(handmade.write(path, formulas=formulas, rows=ROWS)).status == "ok"
     formulas["∂E/∂w3"] = formulas["∂E/∂w3"].replace("[i1]", "[i2]")
-    assert told(check(handmade.write(path, formulas=formulas, rows=ROWS))) == [("Z33:Z37",)]
+    assert found_cells(check(handmade.write(path, formulas=formulas, rows=ROWS))) == [("Z33:Z37",)]
 
 
 # what a map tells
@@ -233,7 +233,7 @@ def test_a_map_may_name_activations_and_loss(tmp_path: Path) -> None:
     assert "softplus, then sigmoid; binary" in without.notes[0].message
     told_by_map = ('activations = ["tanh", "sigmoid"]', 'loss = "binary cross-entropy"')
     report = check(path, map_file=mapped(tmp_path / "map.toml", *told_by_map))
-    assert told(report) == [("J33:J37",), ("L33:L37",)]
+    assert found_cells(report) == [("J33:J37",), ("L33:L37",)]
     assert "tanh, then sigmoid; binary" in report.notes[0].message
 
 
@@ -246,7 +246,7 @@ def test_a_map_may_name_rows(tmp_path: Path) -> None:
     for header in ("", 'header = "AF"\n'):
         (tmp_path / "map.toml").write_text(f'layout = "columns"\n{header}{rows}', encoding="utf-8")
         report = check(path, map_file=tmp_path / "map.toml")
-        assert told(report) == [("AG29:AK29",)]
+        assert found_cells(report) == [("AG29:AK29",)]
         assert report.findings[0].expected == "=(AG18-AG1)*AG18*(1-AG18)*AG12"
 
 
@@ -335,7 +335,7 @@ def test_one_wrong_number_is_one_finding(training: tuple[str, str, str], tmp_pat
     for name in ("w5", "h1", "a_h2", "o1", "a_o2", "E2", "E_total", "∂E/∂o1", "∂E/∂h2", "∂E/∂w6", "∂E/∂b1"):
         wrong = right | {name: right[name] + np.where(np.arange(8) == 4, 0.013, 0.0)}
         report = check(pasted(tmp_path / "wrong.csv", wrong))
-        assert told(report) == [(cells(name, 4, 4),)], name
+        assert found_cells(report) == [(cells(name, 4, 4),)], name
 
 
 def test_a_wrong_column_is_one_finding(tmp_path: Path) -> None:
@@ -348,7 +348,7 @@ def test_a_wrong_column_is_one_finding(tmp_path: Path) -> None:
     }
     for name, values in slips.items():
         report = check(pasted(tmp_path / "wrong.csv", right | {name: values}))
-        assert told(report) == [(cells(name),)], name
+        assert found_cells(report) == [(cells(name),)], name
 
 
 def test_numbers_that_fit_two_activations_are_told(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from openpyxl.utils import get_column_letter
 
-from tests.reports import check, told
+from tests.reports import check, findings_of
 from xlbackprop.checker.report.findings import Report
 
 TOP = 9
@@ -129,8 +129,8 @@ def test_a_slip_beside_what_is_carried_on_is_found_at_its_cell(
     rules: Rules, changed: Mapping[str, str], cells: str, expected: str, tmp_path: Path
 ) -> None:
     report = unit(tmp_path / "slip.xlsx", rules, changed)
-    assert [found for found, _ in told(report)] == [(cells,)]
-    assert expected in ("", told(report)[0][1])
+    assert [found for found, _ in findings_of(report)] == [(cells,)]
+    assert expected in ("", findings_of(report)[0][1])
 
 
 def _everywhere(rules: Rules, name: str, old: str, new: str) -> Rules:
@@ -164,4 +164,4 @@ def test_what_no_rule_says_is_not_called_right_and_accuses_nothing_else(
     rules: Rules, changed: Mapping[str, str], tmp_path: Path
 ) -> None:
     report = unit(tmp_path / "other.xlsx", rules, changed)
-    assert report.status == "not_recognised", told(report)
+    assert report.status == "not_recognised", findings_of(report)

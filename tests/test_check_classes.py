@@ -48,7 +48,7 @@ def report_on(path: Path, classes: int, total: str, output: str = "[e#]/[S]") ->
     return check(path), {name: index for index, name in enumerate(columns, 1)}
 
 
-def told(report: Report) -> set[tuple[int, int]]:
+def found_places(report: Report) -> set[tuple[int, int]]:
     return {place for finding in report.findings for block in finding.cells for place in cells_of(block)}
 
 
@@ -76,7 +76,7 @@ SUMS: Mapping[str, tuple[str, str, str]] = {
 def test_a_slip_in_the_sum_is_told_there(slip: str, tmp_path: Path) -> None:
     total, words, expected = SUMS[slip]
     report, places = report_on(tmp_path / "slip.xlsx", CLASSES, total)
-    assert told(report) == {(row, places["S"]) for row in range(FIRST, FIRST + ROWS)}, report.findings
+    assert found_places(report) == {(row, places["S"]) for row in range(FIRST, FIRST + ROWS)}, report.findings
     (finding,) = report.findings
     at = {name: address(FIRST, column) for name, column in places.items()}
     assert words.format(**at) in finding.message

@@ -1,4 +1,4 @@
-"""`check` of sheets whose gradients are products of visible deltas: a wrong delta is told, not what reads it."""
+"""`check` of sheets whose gradients are products of visible deltas: a wrong delta is findings_of, not what reads it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from openpyxl.utils import get_column_letter
 
 from tests import handmade
 from tests.handmade import FIRST
-from tests.reports import check, told
+from tests.reports import check, findings_of
 
 ROWS = 5
 COLUMNS = [*handmade.CLASSIC, "d1", "d2", "hd1", "hd2"]
@@ -50,7 +50,7 @@ def test_a_delta_that_is_wrong_is_told_itself(rules: Mapping[str, str], wrong: s
         labels=dict.fromkeys(COLUMNS, ""),
         rows=ROWS,
     )
-    assert [cells for cells, _ in told(check(path))] == [column(wrong)]
+    assert [cells for cells, _ in findings_of(check(path))] == [column(wrong)]
 
 
 def test_a_delta_by_the_updated_weights_is_told_with_those_before(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_delta_by_the_updated_weights_is_told_with_those_before(tmp_path: Path
         labels=dict.fromkeys(COLUMNS, ""),
         rows=ROWS,
     )
-    ((cells, expected),) = told(check(path))
+    ((cells, expected),) = findings_of(check(path))
     assert cells == (f"{LETTERS['hd2']}{FIRST}:{LETTERS['hd2']}{FIRST + ROWS - 2}",)
     assert f"{LETTERS['w6']}{FIRST}" in expected
 
@@ -103,7 +103,7 @@ def test_a_target_that_is_chosen_by_the_step_before_is_told(tmp_path: Path) -> N
     ]
     assert [report.status for report in reports] == ["ok", "mistakes"]
     letter = LETTERS["t2"]
-    assert [cells for cells, _ in told(reports[1])] == [(f"{letter}{FIRST + 1}:{letter}{FIRST + ROWS - 1}",)]
+    assert [cells for cells, _ in findings_of(reports[1])] == [(f"{letter}{FIRST + 1}:{letter}{FIRST + ROWS - 1}",)]
 
 
 def test_a_sheet_that_is_rounded_throughout_is_right(tmp_path: Path) -> None:

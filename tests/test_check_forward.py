@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import handmade
-from tests.reports import check, told
+from tests.reports import check, findings_of
 from tests.test_check_calculation import sheets_of, write
 
 UNLABELLED = {name: f"x{index}" for index, name in enumerate(handmade.CLASSIC)}
@@ -27,7 +27,7 @@ ONE_ROW: Mapping[str, tuple[str, str, str, str]] = {
 def test_a_cell_that_differs_from_those_above_and_below_is_the_mistake(slip: str, tmp_path: Path) -> None:
     name, wrong, cell, right = ONE_ROW[slip]
     report = check(handmade.write(tmp_path / "row.xlsx", {(name, 36): wrong}, labels=UNLABELLED, rows=8))
-    assert told(report) == [((cell,), right)]
+    assert findings_of(report) == [((cell,), right)]
 
 
 THROUGHOUT: Mapping[str, tuple[str, str, str, str]] = {
@@ -40,7 +40,7 @@ THROUGHOUT: Mapping[str, tuple[str, str, str, str]] = {
 def test_a_cell_that_differs_from_its_siblings_is_the_mistake(slip: str, tmp_path: Path) -> None:
     name, wrong, cells, right = THROUGHOUT[slip]
     report = check(handmade.write(tmp_path / "column.xlsx", {name: wrong}, labels=UNLABELLED, rows=8))
-    assert told(report) == [((cells,), right)]
+    assert findings_of(report) == [((cells,), right)]
 
 
 @pytest.mark.parametrize(("cell", "wrong", "right"), [("C12", "=C5*C1+C6*C1", "=C5*C1+C6*C2")])
@@ -49,7 +49,7 @@ def test_the_same_in_steps_on_sheets_of_their_own(cell: str, wrong: str, right: 
         cells[cell] = wrong
 
     report = check(write(tmp_path / "sheets.xlsx", sheets_of(change)))
-    assert {found for finding in told(report) for found in [finding]} == {((cell,), right)}
+    assert {found for finding in findings_of(report) for found in [finding]} == {((cell,), right)}
 
 
 def test_one_target_for_two_outputs_is_found_where_the_other_is_labelled(tmp_path: Path) -> None:

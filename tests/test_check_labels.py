@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tests import handmade
 from tests.handmade import FIRST
-from tests.reports import check, told
+from tests.reports import check, findings_of
 from xlbackprop import Report, load, train
 from xlbackprop.checker.table.labels import quantity
 from xlbackprop.ground.grid import column_letter
@@ -95,7 +95,9 @@ def test_nor_do_they_accuse_what_stands_beside_a_mistake(kind: str, wrong: str, 
     report, letters = report_on(tmp_path / "slip.xlsx", columns, {**rules, wrong: slips[wrong]})
     letter = letters[wrong]
     assert report.status != "ok"
-    assert {cells for cells, _ in told(report)} <= {(f"{letter}{FIRST}:{letter}{FIRST + STEPS - 1}",)}, report.findings
+    assert {cells for cells, _ in findings_of(report)} <= {(f"{letter}{FIRST}:{letter}{FIRST + STEPS - 1}",)}, (
+        report.findings
+    )
 
 
 def test_a_weight_that_is_not_updated_is_told_under_any_labels(tmp_path: Path) -> None:
@@ -139,7 +141,7 @@ PAGE: Mapping[str, str | float] = {
 @pytest.mark.parametrize("slip", [{}, {"C28": "=B23*C23*E8"}, {"B24": "=-(B6-E17)", "H31": "=E6+$I$1*G31"}], ids=str)
 def test_one_page_is_no_table(slip: Mapping[str, str], tmp_path: Path) -> None:
     report = check(written(tmp_path / "page.xlsx", {**PAGE, **slip}))
-    assert [cells for cells, _ in told(report)] == [(cell,) for cell in slip], report
+    assert [cells for cells, _ in findings_of(report)] == [(cell,) for cell in slip], report
     assert not [words for words in report.judged if "what its label says" in words]
 
 
@@ -189,14 +191,14 @@ def test_what_belongs_there_is_written_as_people_write_it(kind: str, tmp_path: P
     slip, expected = PLAIN[kind]
     rules = {"a_h2": "TANH([h2])", "a_o1": "TANH([o1])", "a_o2": "TANH([o2])"} if "TANH" in slip else {}
     report = check(handmade.write(tmp_path / "plain.xlsx", {"a_h1": f"={slip}"}, formulas=rules, rows=4))
-    assert ("J33:J36",) in [cells for cells, _ in told(report)]
-    assert expected in [formula for _, formula in told(report)]
+    assert ("J33:J36",) in [cells for cells, _ in findings_of(report)]
+    assert expected in [formula for _, formula in findings_of(report)]
 
 
 def test_a_sheet_with_limits_of_its_own_gets_them(tmp_path: Path) -> None:
     rules = {name: f"1/(1+EXP(MIN(709,-[{name[2:]}])))" for name in ("a_h2", "a_o1", "a_o2")}
     report = check(handmade.write(tmp_path / "g.xlsx", {"a_h1": "=1/1+EXP(-[h1])"}, formulas=rules, rows=4))
-    assert told(report) == [(("J33:J36",), "=1/(1+EXP(MIN(709,-I33)))")]
+    assert findings_of(report) == [(("J33:J36",), "=1/(1+EXP(MIN(709,-I33)))")]
 
 
 def test_a_wrong_delta_is_told_where_it_is_though_its_bias_has_the_same_gradient(tmp_path: Path) -> None:
@@ -214,7 +216,7 @@ def test_a_wrong_delta_is_told_where_it_is_though_its_bias_has_the_same_gradient
     changes: handmade.Changes = {(f"b{n}", FIRST): 0.1 * n for n in range(1, 5)}
     path = handmade.write(tmp_path / "delta.xlsx", changes, columns=columns, formulas=rules, rows=STEPS)
     letter = column_letter(columns.index("delta_o2") + 1)
-    assert [cells for cells, _ in told(check(path))] == [(f"{letter}{FIRST}:{letter}{FIRST + STEPS - 1}",)]
+    assert [cells for cells, _ in findings_of(check(path))] == [(f"{letter}{FIRST}:{letter}{FIRST + STEPS - 1}",)]
 
 
 @pytest.mark.parametrize("last", [FIRST, FIRST + 4], ids=["the first row", "rows in the middle"])

@@ -59,7 +59,7 @@ def matrices(path: Path, changed: Mapping[str, str] | None = None) -> Path:
     return path
 
 
-def told(report: Report) -> list[tuple[tuple[str, ...], str, str]]:
+def findings_of(report: Report) -> list[tuple[tuple[str, ...], str, str]]:
     return [(finding.cells, finding.kind, finding.expected) for finding in report.findings]
 
 
@@ -97,7 +97,7 @@ def test_a_slip_in_an_array_formula_is_one_finding(
     columns: str, wrong: str, cells: tuple[str, ...], expected: str, tmp_path: Path
 ) -> None:
     report = check(matrices(tmp_path / "wrong.xlsx", {columns: wrong}))
-    assert [(found, formula) for found, _, formula in told(report)] == [(cells, expected)]
+    assert [(found, formula) for found, _, formula in findings_of(report)] == [(cells, expected)]
     row = int(cells[0][1:3])
     stands = wrong.format(r=row, r1=row + 1, r3=row + 3, p=row - EVERY, p1=row - EVERY + 1)
     assert report.findings[0].found == f"{{={stands}}}"
@@ -169,7 +169,7 @@ def test_a_wrong_input_in_a_rule_is_found(output: str, tmp_path: Path) -> None:
     step, _ = OUTPUTS[output]
     wrong = "=E6+" + step.format(p=6, x="A6")
     report = check(unit(tmp_path / "wrong.xlsx", output, step, {"E7": wrong}))
-    assert told(report) == [(("E7",), "wrong_cell", "=E6+" + step.format(p=6, x="B6"))]
+    assert findings_of(report) == [(("E7",), "wrong_cell", "=E6+" + step.format(p=6, x="B6"))]
 
 
 @pytest.mark.thorough
@@ -202,7 +202,7 @@ def test_samples_on_another_sheet_are_taken_in_turn(is_apart: bool, slip: str | 
     workbook.save(tmp_path / "turns.xlsx")
     report = check(tmp_path / "turns.xlsx")
     at = {None: set(), "H9": {"H9"}, "K13": {"K13" if is_apart else "D14"}}[slip]
-    assert {cell for cells, _, _ in told(report) for cell in cells} == at
+    assert {cell for cells, _, _ in findings_of(report) for cell in cells} == at
     assert report.status == ("mistakes" if at else "ok")
 
 
@@ -219,13 +219,13 @@ def test_a_change_by_the_error_of_the_step_before_is_found_where_it_stands(outpu
                 changes[f"{column}{row}"] = f"={column}{row - 1}+{change}{row - 1}"
     changes["L7"] = "=" + step.format(p=6, x="B7")
     report = check(unit(tmp_path / "before.xlsx", output, step, changes))
-    assert told(report) == [(("L7",), "wrong_cell", "=" + step.format(p=7, x="B7"))]
+    assert findings_of(report) == [(("L7",), "wrong_cell", "=" + step.format(p=7, x="B7"))]
 
 
 def test_a_rule_that_goes_the_wrong_way_is_wrong_throughout(tmp_path: Path) -> None:
     report = check(unit(tmp_path / "up.xlsx", "IF(G{r}>=0,1,0)", "$B$1*(H{p}-C{p})*{x}"))
-    assert {cells for cells, _, _ in told(report)} == {("D5:D11",), ("E5:E11",), ("F5:F11",)}
-    assert {kind for _, kind, _ in told(report)} == {"wrong_operator"}
+    assert {cells for cells, _, _ in findings_of(report)} == {("D5:D11",), ("E5:E11",), ("F5:F11",)}
+    assert {kind for _, kind, _ in findings_of(report)} == {"wrong_operator"}
 
 
 @pytest.mark.parametrize(("row", "cell"), [(7, "E7"), (11, "D11")])
@@ -235,7 +235,7 @@ def test_what_should_be_an_update_and_is_none_is_found(row: int, cell: str, tmp_
     report = check(unit(tmp_path / "none.xlsx", "G{r}", step, {cell: f"=I{row - 1}+$B$1*I{row - 1}"}))
     source = {"D": "A", "E": "B"}[cell[0]]
     expected = f"={cell[0]}{row - 1}+" + step.format(p=row - 1, x=f"{source}{row - 1}")
-    assert [(cells, formula) for cells, _, formula in told(report)] == [((cell,), expected)]
+    assert [(cells, formula) for cells, _, formula in findings_of(report)] == [((cell,), expected)]
 
 
 SEQUENTIAL: dict[str, str] = {

@@ -11,7 +11,7 @@ from tests import handmade
 from tests.cases import thorough_but
 from tests.handmade import FIRST
 from tests.reports import check
-from tests.test_check_neuron import LAST, NEURON, Changes, report_on, told
+from tests.test_check_neuron import LAST, NEURON, Changes, found_cells, report_on
 
 GRADIENTS = {"g": "[d]*[x]", "k": "[d]*[y]"}
 OF = {"w": "g", "u": "k", "b": "d"}
@@ -64,7 +64,7 @@ def test_a_slip_before_a_gradient_is_cut_off_is_not_called_right(slip: Mapping[s
 def test_a_slip_beside_a_context_is_told(tmp_path: Path) -> None:
     wrong = {**CONTEXT, "e": "[d]*[b]*(1-[h])"}
     report = report_on(tmp_path / "slip.xlsx", wrong, {("k", FIRST): 0.0})
-    assert told(report) == {f"N{row}" for row in range(FIRST, LAST + 1)}, report
+    assert found_cells(report) == {f"N{row}" for row in range(FIRST, LAST + 1)}, report
 
 
 ASKED: Mapping[str, tuple[Mapping[str, str], Changes]] = {

@@ -52,7 +52,7 @@ def report_on(path: Path, rules: Mapping[str, str] | None = None, changes: Chang
     return check(write(path, rules, changes))
 
 
-def told(report: Report) -> set[str]:
+def found_cells(report: Report) -> set[str]:
     return {address(*place) for finding in report.findings for block in finding.cells for place in cells_of(block)}
 
 
@@ -105,7 +105,7 @@ def test_a_slip_is_told_where_it_is_or_not_passed_over(slip: str, tmp_path: Path
     rules, wrong = WRONG[slip]
     report = report_on(tmp_path / "wrong.xlsx", rules)
     assert report.status != "ok"
-    assert told(report) == wrong or not wrong, report.findings
+    assert found_cells(report) == wrong or not wrong, report.findings
 
 
 @pytest.mark.parametrize(("slope", "status"), [("1-[p]^2", "ok"), ("1-[p]", "not_recognised")])
@@ -193,7 +193,7 @@ def test_of_two_gradients_the_one_that_is_not_of_the_loss_is_told(wrong: str, tm
         sheet[f"F{row}"] = f"={'1*' if wrong == 'F' else '2*'}SUMPRODUCT(({error})*$A$4:$A$7)/4".format(row)
     book.save(tmp_path / "line.xlsx")
     report = check(tmp_path / "line.xlsx")
-    assert told(report) == ({f"{wrong}{row}" for row in range(12, 20)} if wrong else set())
+    assert found_cells(report) == ({f"{wrong}{row}" for row in range(12, 20)} if wrong else set())
     assert report.status == ("mistakes" if wrong else "ok")
 
 
@@ -275,7 +275,7 @@ def test_a_slip_that_reaches_most_updates_is_told_where_it_is(outputs: int, slip
     path = handmade.write(tmp_path / "net.xlsx", changes, columns=columns, formulas=rules, labels=labels, rows=ROWS)
     place = columns.index(name) + 1
     report = check(path)
-    assert told(report) == {address(row, place) for row in range(FIRST, LAST + 1)}, report
+    assert found_cells(report) == {address(row, place) for row in range(FIRST, LAST + 1)}, report
 
 
 def test_a_row_of_totals_between_two_epochs_is_no_step(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_a_row_of_totals_between_two_epochs_is_no_step(tmp_path: Path) -> None:
     assert (report.status, report.findings) == ("ok", ()), report
     changes["b", totals + 1] = f"={address(FIRST + 2, [*COLUMNS].index('b') + 1)}"
     report = report_on(tmp_path / "stale.xlsx", changes=changes)
-    assert told(report) == {address(totals + 1, [*COLUMNS].index("b") + 1)}
+    assert found_cells(report) == {address(totals + 1, [*COLUMNS].index("b") + 1)}
 
 
 def test_a_cell_that_is_rounded_alone_is_named(tmp_path: Path) -> None:

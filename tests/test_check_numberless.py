@@ -14,7 +14,7 @@ from openpyxl.worksheet.formula import ArrayFormula
 from tests import handmade
 from tests.handmade import FIRST
 from tests.judges import rewritten
-from tests.reports import check, told
+from tests.reports import check, findings_of
 
 LABELS = {name: f"grandeza {index}" for index, name in enumerate(handmade.CLASSIC)}
 """Words that say nothing: the calculation alone tells what stands below them."""
@@ -44,11 +44,11 @@ def test_what_stands_on_both_sides_may_be_another_line(transposed: bool, tmp_pat
     changes: handmade.Changes = {("h2", row): "=#REF!*[i1]" for row in range(FIRST, LAST + 1)}
     path = tmp_path / "line.xlsx"
     report = check(handmade.write(path, changes, labels=LABELS, rows=ROWS, transposed=transposed))
-    assert "EXP" not in "".join(formula for _, formula in told(report)), report
+    assert "EXP" not in "".join(formula for _, formula in findings_of(report)), report
     emptied = check(handmade.write(path, {("h2", 36): None}, labels=LABELS, rows=ROWS, transposed=transposed))
     place = "AJ11" if transposed else "K36"
-    assert [cells for cells, _ in told(emptied)] == [(place,)]
-    assert "EXP" not in told(emptied)[0][1]
+    assert [cells for cells, _ in findings_of(emptied)] == [(place,)]
+    assert "EXP" not in findings_of(emptied)[0][1]
 
 
 def test_a_reference_that_drifts_into_a_text_is_told_from_its_first_cell_on(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_reference_that_drifts_into_a_text_is_told_from_its_first_cell_on(tmp_
 def test_a_deleted_cell_is_told_in_every_row_that_refers_to_it(tmp_path: Path) -> None:
     changes: handmade.Changes = {("a_h2", row): "=1/(1+EXP(-#REF!))" for row in range(35, LAST + 1)}
     report = check(handmade.write(tmp_path / "ref.xlsx", changes, labels=LABELS, rows=ROWS))
-    assert told(report) == [((f"L35:L{LAST}",), "=1/(1+EXP(-K35))")]
+    assert findings_of(report) == [((f"L35:L{LAST}",), "=1/(1+EXP(-K35))")]
 
 
 NOTHING_JUDGED: Mapping[str, tuple[dict[str | tuple[str, int], str | float | None], tuple[str, str, str]]] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import handmade
-from tests.reports import check, told
+from tests.reports import check, findings_of
 from xlbackprop.checker.report.findings import Report
 
 ROWS = 7
@@ -106,7 +106,7 @@ WRONG_VELOCITIES: Mapping[str, tuple[dict[str | tuple[str, int], str], str, str]
 @pytest.mark.parametrize("slip", WRONG_VELOCITIES)
 def test_a_slip_in_momentum_is_found_at_its_cell(slip: str, tmp_path: Path) -> None:
     changed, cells, expected = WRONG_VELOCITIES[slip]
-    assert told(sheet(tmp_path / "slip.xlsx", UPDATE, VELOCITY, changed)) == [((cells,), expected)]
+    assert findings_of(sheet(tmp_path / "slip.xlsx", UPDATE, VELOCITY, changed)) == [((cells,), expected)]
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def test_a_slip_in_momentum_is_found_at_its_cell(slip: str, tmp_path: Path) -> N
 )
 def test_a_slip_beside_weight_decay_is_found_at_its_cell(wrong: str, right: str, tmp_path: Path) -> None:
     report = sheet(tmp_path / "slip.xlsx", DECAY["w − η(g + λw)"], changed={"w3": wrong})
-    assert told(report) == [(("G34:G39",), right)]
+    assert findings_of(report) == [(("G34:G39",), right)]

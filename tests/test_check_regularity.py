@@ -11,7 +11,7 @@ from tests import handmade
 from tests.cases import thorough_but
 from tests.handmade import FIRST
 from tests.reports import check
-from tests.test_check_neuron import LAST, Changes, column, report_on, told
+from tests.test_check_neuron import LAST, Changes, column, found_cells, report_on
 from xlbackprop.ground.grid import address
 
 ENTROPY = {"loss": "-[t]*LN([p])-(1-[t])*LN(1-[p])", "d": "[p]-[t]"}
@@ -44,7 +44,7 @@ def test_the_slip_is_told_at_its_cells(slip: str, tmp_path: Path) -> None:
     rules, cells = SLIPS[slip]
     report = report_on(tmp_path / "wrong.xlsx", rules)
     assert len(report.findings) == 1
-    assert told(report) == cells, report
+    assert found_cells(report) == cells, report
 
 
 RIGHT: Mapping[str, Mapping[str, str]] = {
@@ -79,7 +79,7 @@ def _normalised(odd_row: int) -> Changes:
 @pytest.mark.parametrize("row", [FIRST + 1, LAST - 1])
 def test_one_input_unlike_its_line_is_told(row: int, tmp_path: Path) -> None:
     report = report_on(tmp_path / "odd.xlsx", None, _normalised(row))
-    assert told(report) == {address(row, 1)}
+    assert found_cells(report) == {address(row, 1)}
     assert report.findings[0].expected == f"=D{row}/10"
 
 
@@ -93,7 +93,7 @@ def test_one_bracket_too_few_in_all_outputs_is_told(tmp_path: Path) -> None:
     """Its numbers run out, which is no mistake of their own."""
     report = report_on(tmp_path / "wrong.xlsx", ENTROPY | {"p": "1/1+EXP(-[z])"})
     assert [finding.kind for finding in report.findings] == ["missing_brackets"]
-    assert told(report) == column("p", FIRST)
+    assert found_cells(report) == column("p", FIRST)
 
 
 @pytest.mark.parametrize(("total", "is_sum"), [("[E1]", True), ("SQRT([E1])", False), ("[E1]/2", False)])

@@ -9,7 +9,7 @@ import pytest
 from openpyxl.worksheet.formula import ArrayFormula
 
 from tests.cases import thorough_but
-from tests.reports import check, told
+from tests.reports import check, findings_of
 from xlbackprop.checker.report.findings import Report
 
 TOP, STEPS = 12, 8
@@ -108,5 +108,5 @@ def test_a_slip_in_one_of_them_is_told(kind: str, tmp_path: Path) -> None:
     slip = c.replace(f"*{X})/", ")/").replace(f",{X})", ")").replace(f")*{X})", "))").replace("9)*$A$9", "9)")
     slip = slip.replace(f"TRANSPOSE({X})", f"TRANSPOSE({Y})")
     report = sums(tmp_path / "wrong.xlsx", (b, slip, cost))
-    (cells, _), *more = told(report)
+    (cells, _), *more = findings_of(report)
     assert (cells, more) == ((f"C{TOP + 2}:C{TOP + STEPS - 1}",), []), report

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cases import thorough_but
 from tests.handmade import FIRST
-from tests.test_check_neuron import LAST, NEURON, Changes, column, report_on, told
+from tests.test_check_neuron import LAST, NEURON, Changes, column, found_cells, report_on
 
 WORDS: Changes = {("r", row): "yes" if row % 3 else "No" for row in range(FIRST, LAST + 1)}
 CLASSES: Mapping[str, str] = {"t": '=IF([r]="YES",1,0)'}
@@ -36,4 +36,4 @@ def test_a_slip_beside_texts_is_told(kind: str, tmp_path: Path) -> None:
     rules, changes = RIGHT[kind]
     wrong = {"u": {**NEURON, **rules}["u"].replace("[y-]", "[x-]")}
     report = report_on(tmp_path / "wrong.xlsx", {**rules, **wrong}, changes)
-    assert told(report) == column("u"), report
+    assert found_cells(report) == column("u"), report

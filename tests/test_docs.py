@@ -37,22 +37,22 @@ def table(text: str, heading: str) -> list[list[str]]:
     return [[cell.strip().replace("`", "") for cell in line.strip("|").split(" | ")] for line in lines[2:]]
 
 
-def told(schema: dict[str, Any]) -> str:
+def type_name(schema: dict[str, Any]) -> str:
     """A type as the document has it."""
     if "anyOf" in schema:
-        kinds = sorted(map(told, schema["anyOf"]), key=lambda kind: (kind == "null", kind))
+        kinds = sorted(map(type_name, schema["anyOf"]), key=lambda kind: (kind == "null", kind))
         return " or ".join(kinds)
     if "enum" in schema:
         return f"one of {', '.join(schema['enum'])}"
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
-    return f"array of {told(schema['items'])}" if schema["type"] == "array" else str(schema["type"])
+    return f"array of {type_name(schema['items'])}" if schema["type"] == "array" else str(schema["type"])
 
 
 @pytest.mark.parametrize("name", SCHEMA)
 def test_the_report_has_the_fields_of_the_document(name: str) -> None:
     documented = [(field, kind) for field, kind, _ in table(CHECK, f"### {name}")]
-    assert documented == [(field, told(kind)) for field, kind in SCHEMA[name]["properties"].items()]
+    assert documented == [(field, type_name(kind)) for field, kind in SCHEMA[name]["properties"].items()]
 
 
 def test_the_exit_codes_are_those_of_the_document() -> None:

@@ -23,8 +23,8 @@ from xlbackprop.network.names import derivative, layer_title, short_label
 from xlbackprop.symbols.expression import Builtin, Call, Number, Symbol, abridged, apply, sum_of
 from xlbackprop.symbols.mathematics import Mathematics
 from xlbackprop.walkthrough.arrangement import SCREEN, Arrangement, arrange
-from xlbackprop.walkthrough.both_passes import picture
 from xlbackprop.walkthrough.boxes import LONGEST_LINE, MOST_LINES, Box, boxes
+from xlbackprop.walkthrough.computational_graph import picture
 from xlbackprop.walkthrough.diagram import TOP_ROW, Diagram, diagram
 from xlbackprop.walkthrough.steps import sections
 from xlbackprop.walkthrough.table import compact

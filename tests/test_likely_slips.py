@@ -166,7 +166,7 @@ NAMED = {
 """How the hint begins."""
 
 
-def told(
+def marks_and_hints(
     path: Path, definition: Definition, judge: Callable[[Path, Changes], judges.Cells]
 ) -> Iterator[tuple[str, str, str, str]]:
     """The line of every slip, the slip, its mark and its hint, typed with all its digits and with six."""
@@ -186,7 +186,7 @@ def test_every_slip_is_wrong_and_every_one_is_named(template: str, tmp_path: Pat
     definition = load(template, iterations=4)
     path = build(definition, tmp_path / "book.xlsx", sheets=ONLY)
     assert sum(1 for _ in slips(definition)) > 180
-    seen = list(told(path, definition, judges.ironcalc_judge))
+    seen = list(marks_and_hints(path, definition, judges.ironcalc_judge))
     assert [each for each in seen if each[2] != WRONG] == []
     assert [each for each in seen if each[3].startswith(("Too ", "Nearly", "The sign is wrong: "))] == []
     for words, beginning in NAMED.items():

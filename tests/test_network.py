@@ -25,7 +25,7 @@ from xlbackprop.ground.grid import address
 from xlbackprop.network.loading import parse
 from xlbackprop.network.names import derivative
 from xlbackprop.symbols import short
-from xlbackprop.walkthrough.both_passes import Line, picture
+from xlbackprop.walkthrough.computational_graph import Line, picture
 from xlbackprop.walkthrough.path import paths
 from xlbackprop.workbook.sheets.network import ITERATION_CELL, LONGEST, TOP_ROW, WEIGHT_CELL, layout_of
 

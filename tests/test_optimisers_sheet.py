@@ -57,7 +57,7 @@ def row_of(cells: Cells, label: str) -> int:
     return next(int(address[1:]) for (sheet, address), value in cells.items() if sheet == TITLE and value == label)
 
 
-def told(cells: Cells, row: int, runs: int) -> list[Any]:
+def runs_in(cells: Cells, row: int, runs: int) -> list[Any]:
     """What stands in a row of the table, run by run."""
     return [cells[TITLE, f"{'BCDEFG'[index]}{row}"] for index in range(runs)]
 
@@ -155,12 +155,12 @@ def test_rmsprop_and_adam_give_each_weight_a_step_of_its_own(index: int, templat
 
 def test_all_three_arrive_and_gradient_descent_does_not(template: Definition, tmp_path: Path) -> None:
     cells = filled(tmp_path, template)
-    assert told(cells, row_of(cells, "optimiser"), 4) == NAMES
-    assert told(cells, row_of(cells, "what happened"), 4) == ["still falling", *["converged"] * 3]
-    descent, *others = told(cells, row_of(cells, "trained from epoch"), 4)
+    assert runs_in(cells, row_of(cells, "optimiser"), 4) == NAMES
+    assert runs_in(cells, row_of(cells, "what happened"), 4) == ["still falling", *["converged"] * 3]
+    descent, *others = runs_in(cells, row_of(cells, "trained from epoch"), 4)
     assert descent == "never"
     assert all(4 * first < template.iterations / 1.8 for first in others)
-    last = told(cells, row_of(cells, "loss of all after 60 epochs"), 4)
+    last = runs_in(cells, row_of(cells, "loss of all after 60 epochs"), 4)
     assert all(10 * loss < last[0] for loss in last[1:])
 
 
@@ -187,11 +187,11 @@ def test_names_settings_and_outcomes(definition: Definition, tmp_path: Path) -> 
         several = len(definition.samples) > 1
         epochs = definition.iterations / len(definition.samples)
         words = f"loss of all after {epochs:g} epochs" if several else f"loss at iteration {definition.iterations - 1}"
-        last = told(cells, row_of(cells, words), count)[index]
+        last = runs_in(cells, row_of(cells, words), count)[index]
         assert last == pytest.approx(loss[-1], rel=1e-12)
         above = np.flatnonzero(loss >= threshold)
         since = 0 if not len(above) else above[-1] + 1
-        first = told(cells, row_of(cells, f"trained from {'epoch' if several else 'iteration'}"), count)[index]
+        first = runs_in(cells, row_of(cells, f"trained from {'epoch' if several else 'iteration'}"), count)[index]
         assert first == (since if since < len(loss) else "never")
 
 
@@ -209,7 +209,7 @@ def test_the_first_to_make_the_loss_small_is_named(tmp_path: Path) -> None:
 def test_an_optimiser_that_runs_twice_is_numbered(tmp_path: Path) -> None:
     compare = (comparison("momentum"), comparison("adam"), comparison("momentum", momentum=0.5))
     cells = filled(tmp_path, replace(load(), compare=compare))
-    assert told(cells, row_of(cells, "optimiser"), 3) == ["Momentum 1", "Adam", "Momentum 2"]
+    assert runs_in(cells, row_of(cells, "optimiser"), 3) == ["Momentum 1", "Adam", "Momentum 2"]
 
 
 def test_a_setting_that_no_run_has_takes_no_row(tmp_path: Path) -> None:

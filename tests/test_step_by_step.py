@@ -15,7 +15,7 @@ from tests.networks import deep, sized
 from xlbackprop import Definition, load, train
 from xlbackprop.derivation.equations import derive
 from xlbackprop.network.loading import parse
-from xlbackprop.workbook.panels.step_list import GIVEN_BESIDES
+from xlbackprop.workbook.panels.step_list import FURTHER_GIVEN
 from xlbackprop.workbook.sheets.registry import SHEETS
 from xlbackprop.workbook.sheets.step_by_step import ITERATION_CELL
 
@@ -206,7 +206,7 @@ def test_the_calculation_begins_on_the_first_screen(name: str, sheet: str, tmp_p
     for link in links:
         assert len(str(page[f"A{link.row}"].value)) <= page.column_dimensions["A"].width
         row = int(re.findall(r"\d+$", str(link.hyperlink.location))[0])
-        assert str(page[f"A{row}"].value) == GIVEN_BESIDES
+        assert str(page[f"A{row}"].value) == FURTHER_GIVEN
         assert str(link.value).endswith(f"from row {row}")
         assert str(link.value).startswith(f"{page.max_row - row} more numbers")
         assert "Given besides" in symbols[row - 1]

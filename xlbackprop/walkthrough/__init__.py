@@ -1,8 +1,8 @@
 """One training told for a reader, whatever it is written into."""
 
 from xlbackprop.walkthrough.arrangement import COLUMN_WIDTH, SCREEN, Arrangement, PlacedBox
-from xlbackprop.walkthrough.both_passes import Line, Link, Picture, picture
 from xlbackprop.walkthrough.boxes import equation
+from xlbackprop.walkthrough.computational_graph import Line, Link, Picture, picture
 from xlbackprop.walkthrough.diagram import TOP_ROW, Arrow, Diagram
 from xlbackprop.walkthrough.lesson import Lesson
 from xlbackprop.walkthrough.loss_curve import LossCurve

@@ -21,7 +21,7 @@ _GIVEN_PADDING = 2.0
 """Points, for the symbols."""
 
 GIVEN_FIRST = "Given"
-GIVEN_BESIDES = "Given besides: what the training has made so far, and how it is set"
+FURTHER_GIVEN = "Given besides: what the training has made so far, and how it is set"
 
 
 def prepare_list(page: Page, widths: Mapping[str, float]) -> None:
@@ -79,7 +79,7 @@ class Lines:
         self.row += 1 + len(first) + sum(1 + lines for lines in lines_between)
         further = self.row + 1
         if len(first) < len(everything):
-            self._heading(GIVEN_BESIDES)
+            self._heading(FURTHER_GIVEN)
             for each in everything:
                 if each not in first:
                     self._put_given(each)

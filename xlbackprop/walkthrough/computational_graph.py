@@ -1,4 +1,4 @@
-"""The picture of both passes: which cards stand in which column, what their lines say, and which arrows join them."""
+"""The computational graph as a picture of both passes: where cards stand, what they say, and which arrows join them."""
 
 from __future__ import annotations
 
