@@ -39,6 +39,11 @@ ADAGRAD: Rules = {"v#": ("{g#}^2", "{v#-}+{g#}^2"), "w#": ("", "{w#-}-$B$1*{g#-}
 RIGHT: Mapping[str, Rules] = {
     "momentum, v = μv + (1 − μ)g": {"m#": VELOCITY, "w#": ("", "{w#-}-$B$1*{m#-}")},
     "Nesterov": NESTEROV,
+    "momentum, new weights apart from the old ones": {
+        "m#": ("{g#}", "$B$2*{m#-}+{g#}"),
+        "n#": ("{w#}-$B$1*{m#}",) * 2,
+        "w#": ("", "{n#-}"),
+    },
     "Adam": ADAM,
     "Adam with columns for what is corrected": {
         "m#": VELOCITY,

@@ -33,6 +33,12 @@ CONTEXT: Mapping[str, str] = {
     "u": "[u-]-$G$31*[e-]*[k-]",
     "b": "[b-]-$G$31*[d-]*[h-]",
 }
+LOOKING: Mapping[str, str] = {
+    **{v: f"$I$31*[{v}-]-$G$31*[d-]{by}" for v, by in (("q", "*[x-]"), ("s", "*[y-]"), ("m", ""))},
+    **{look: f"[{name}]+$I$31*[{v}]" for look, name, v in (("e", "w", "q"), ("f", "u", "s"), ("h", "b", "m"))},
+    **{name: f"[{name}-]+[{v}]" for name, v in (("w", "q"), ("u", "s"), ("b", "m"))},
+    "z": "[e]*[x]+[f]*[y]+[h]",
+}
 READ: Mapping[str, tuple[Mapping[str, str], str]] = {
     "a gradient that is cut off": (CUT_OFF, ""),
     "a gradient that is cut off in a column": (
@@ -43,6 +49,7 @@ READ: Mapping[str, tuple[Mapping[str, str], str]] = {
     ),
     "the sign of a gradient": (by("$G$31*SIGN(#)"), "its sign"),
     "what the step before gave as a number": (CONTEXT, "the step before"),
+    "a look ahead from the row of the gradient": (LOOKING, "momentum"),
 }
 
 
@@ -51,7 +58,8 @@ READ: Mapping[str, tuple[Mapping[str, str], str]] = {
 )
 def test_a_rule_of_another_kind_is_read(rule: str, tmp_path: Path) -> None:
     rules, words = READ[rule]
-    report = report_on(tmp_path / "rule.xlsx", rules, {("k", FIRST): 0.0} if rules is CONTEXT else None)
+    starts: Changes = {(name, FIRST): 0.0 for name in "kqsm" if rules in (CONTEXT, LOOKING)}
+    report = report_on(tmp_path / "rule.xlsx", rules, starts)
     assert (report.status, report.findings) == ("ok", ()), report
     assert any(words in sentence for sentence in report.judged)
 

@@ -11,7 +11,7 @@ from tests import handmade
 from tests.cases import thorough_but
 from tests.handmade import FIRST
 from tests.reports import check
-from tests.test_check_neuron import LAST, Changes, column, found_cells, report_on
+from tests.test_check_neuron import LAST, NEURON, Changes, column, found_cells, report_on
 from xlbackprop.ground.grid import address
 
 ENTROPY = {"loss": "-[t]*LN([p])-(1-[t])*LN(1-[p])", "d": "[p]-[t]"}
@@ -103,3 +103,22 @@ def test_a_sum_without_one_of_the_errors_is_told_and_what_is_no_sum_is_not(
     labels = {name: f"x{index}" for index, name in enumerate(handmade.CLASSIC)}
     path = handmade.write(tmp_path / "total.xlsx", {"E_total": f"={total}"}, labels=labels, rows=5)
     assert [finding.kind for finding in check(path).findings] == ["missing_term"] * is_sum
+
+
+def test_the_last_step_with_another_formula_is_told_where_it_reads_what_is_fixed(tmp_path: Path) -> None:
+    rules = {name: NEURON[name].replace("[d-]", "[s-]") for name in "wub"}
+    fixed = {"n": f"COUNT($A${FIRST}:$A${LAST})", "s": f"[d]/$L${FIRST}"}
+    report = report_on(tmp_path / "last.xlsx", rules | fixed, {("s", LAST): f"=-[d]/$L${FIRST}"})
+    assert found_cells(report) == {address(LAST, 13)}, report
+
+
+def test_a_tiny_number_that_keeps_logarithms_from_failing_changes_nothing(tmp_path: Path) -> None:
+    loss = f"-[t]*LN([p]+$D${FIRST})-(1-[t])*LN(1-[p]+$D${FIRST})"
+    report = report_on(tmp_path / "tiny.xlsx", ENTROPY | {"loss": loss}, {("r", FIRST): 1e-7})
+    assert (report.status, report.findings) == ("ok", ()), report
+
+
+@pytest.mark.parametrize(("rate", "status"), [(-0.5, "ok"), (0.5, "mistakes")])
+def test_what_adds_a_negative_step_descends(rate: float, status: str, tmp_path: Path) -> None:
+    rules = {name: NEURON[name].replace("-$G$31", f"+$D${FIRST}") for name in "wub"}
+    assert report_on(tmp_path / "rate.xlsx", rules, {("r", FIRST): rate}).status == status

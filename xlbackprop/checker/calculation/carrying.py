@@ -68,6 +68,8 @@ def _looking_ahead(model: Model) -> list[_LookingAhead]:
     found = []
     for state in model.states:
         parameter = next((one for one in graph.readers(state.before).tolist() if one in updated), 0)
+        if not (parameter or len(graph.operands(state.before))):
+            continue  # a first one that nothing has gone along yet
         for node, _ in state.ahead:
             slopes, is_right = _slopes(model, node), False
             if parameter in slopes:
@@ -85,7 +87,8 @@ def carrying_doubts(model: Model) -> Iterator[str]:
         cells = cells_of_sheets(model.graph.positions[node] for node in wrong)
         yield f"{cells} looks ahead by another share of what is carried than is kept"
     used = {one.state for one in found if model.feeds[one.node]}
-    idle = [state.before for state in model.states if state not in used and model.feeds[state.node]]
+    left = [state for state in model.states if state not in used and len(model.graph.operands(state.before))]
+    idle = [state.before for state in left if model.feeds[state.node]]
     if found and idle:
         yield f"nothing looks ahead along {cells_of_sheets(model.graph.positions[node] for node in idle)}"
 

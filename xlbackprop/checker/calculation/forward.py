@@ -372,7 +372,8 @@ def strangers(model: Model, known_mistakes: Container[int]) -> Iterator[Mistake]
             continue
         program, operands = known
         read = [operand for operand in operands.tolist() if graph.is_formula(operand) and operand != earlier]
-        goes_on = all(skeleton(graph, one) == skeleton(graph, steps.before(one)) for one in read)
+        fixed = set(graph.operands(earlier).tolist())
+        goes_on = all(one in fixed or skeleton(graph, one) == skeleton(graph, steps.before(one)) for one in read)
         if kind_of[later] != usual and not (read and goes_on):
             continue
         right = calculated(program, operands, model.evaluation.seen[operands])

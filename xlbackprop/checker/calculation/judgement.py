@@ -19,7 +19,7 @@ from xlbackprop.checker.calculation.names import named, place
 from xlbackprop.checker.calculation.program import Identities
 from xlbackprop.checker.calculation.recognition import dependents
 from xlbackprop.checker.calculation.repair import repair, rewritten
-from xlbackprop.checker.calculation.rules import rule_words
+from xlbackprop.checker.calculation.rules import ERROR, rule_words
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated_from, is_descent
 from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import UnsupportedError
@@ -31,6 +31,8 @@ _MOST_FORWARD = 60
 """Forward cells of a step up to which every cell is tried as what another stands for."""
 _MOST_STARTS = 300
 """Forward cells that are tried as what several cells stand for."""
+_FARTHEST_ERROR = 3
+"""Formulas from a loss to the errors that it is made of."""
 _WIDEST = 40
 """Operands of a formula that are compared with those of another."""
 
@@ -75,9 +77,10 @@ class _Diagnosis:
         """The one cell that an update reads that is built otherwise than what right updates of its build read there."""
         graph, read = self.graph, self.graph.operands(self.target).tolist()
         for other in self.model.targets[self._right].tolist():
-            if skeleton(graph, other) != skeleton(graph, self.target):
+            is_alike = skeleton(graph, other) == skeleton(graph, self.target)
+            if not is_alike or len(graph.operands(other)) != len(read):
                 continue
-            pairs = zip(read, graph.operands(other).tolist(), strict=True)
+            pairs = zip(read, graph.operands(other).tolist(), strict=False)
             unlike = [(one, usual) for one, usual in pairs if skeleton(graph, one) != skeleton(graph, usual)]
             if len(unlike) == 1 and unlike[0][0] != self.parameter and graph.is_formula(unlike[0][0]):
                 node, usual = unlike[0]
@@ -553,10 +556,17 @@ def _signature(graph: Graph, node: int, depth: int = 3) -> str:
 
 
 def _is_never_negative(model: Model, descent: Descent) -> bool:
+    rates = descent.rates[descent.is_right]
+    if (model.graph.numbers[rates[rates > TEXT]] < 0).any():
+        return False  # what is added then is subtracted
     if descent.loss.errors:
         return True
-    values = model.evaluation.seen[list(descent.loss.cells)]
-    return bool((values[np.isfinite(values)] >= 0).all())
+    values, graph = model.evaluation.seen[list(descent.loss.cells)], model.graph
+    parts = set(descent.loss.cells[:1])
+    for _ in range(_FARTHEST_ERROR):
+        parts |= {operand for node in parts for operand in graph.operands(node).tolist()}
+    is_error = any(ERROR.search(skeleton(graph, node)) for node in parts)  # a reward is not negative either
+    return is_error and bool((values[np.isfinite(values)] >= 0).all())
 
 
 def _climbing(model: Model, descent: Descent) -> Iterator[Mistake]:

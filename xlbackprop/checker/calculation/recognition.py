@@ -102,7 +102,8 @@ def stateful_model_of(model: Model) -> Model | None:
     is_backward = model.feeds & model.depends & ~model.evaluation.is_cut
     updated = frozenset(model.targets.tolist())
     for node in updated:  # a velocity that lacks its share is an update too, but one that no forward pass reads
-        is_backward[node] |= updated.issuperset(model.graph.readers(node).tolist())
+        readers = model.graph.readers(node).tolist()
+        is_backward[node] |= bool(readers) and updated.issuperset(readers)
     moves = model.threads.usual_moves
     graph, states = with_states(model.graph, is_backward, model.depends, moves, updated)
     if not states:

@@ -25,7 +25,7 @@ _FIRST = 8
 """Outputs that are looked at; the others are alike."""
 _FARTHEST = 2
 """Cells between an output and the weighted sum that it is a function of."""
-_ERROR = re.compile(r"\(\^.*,2\)|LN\(|SUMSQ|SUMXMY2|ABS\(|POWER\(")
+ERROR = re.compile(r"\(\^.*,2\)|LN\(|SUMSQ|SUMXMY2|ABS\(|POWER\(")
 """What the build of a formula that shows an error has in it."""
 _WEIGHING = frozenset({"SUM", "SUMPRODUCT", "MMULT", "TRANSPOSE", "INDEX"})
 
@@ -182,7 +182,7 @@ def _errors_shown(model: Model) -> Iterator[int]:
         node = int(kind.cells[0])
         is_last = model.depends[node] and not (model.feeds[kind.cells].any() or model.evaluation.is_cut[node])
         values = model.evaluation.seen[node, :FREE]
-        if is_last and not len(graph.readers(node)) and _ERROR.search(kind.program.build) and (values >= 0).all():
+        if is_last and not len(graph.readers(node)) and ERROR.search(kind.program.build) and (values >= 0).all():
             yield node
 
 

@@ -16,6 +16,11 @@ from xlbackprop.checker.file.formula import UnsupportedError
 
 Flags = npt.NDArray[np.bool_]
 
+_NOT_NOTHING = 0.37
+"""Added to the numbers of the step before: with 0 in their place anything would be right."""
+_FARTHEST_AHEAD = 200
+"""Cells of a step among which those that look ahead are looked for."""
+
 
 class State(Struct, frozen=True):
     """One value that is carried on: the cell that holds it, the slot with the one before, and a stand-in for this."""
@@ -68,6 +73,12 @@ def with_states(
         for reader, place in ((node, slot), *ahead[node]):
             kinds[graph.kind_of[reader]].operands[graph.place_of[reader], place] = stand_in
     held = [state.before if state.before > TEXT else state.node for state in states]
+    looking = {(int(graph.kind_of[reader]), place) for several in ahead.values() for reader, place in several}
+    for number, place in looking:  # in the last step nothing goes on from what they read
+        for row, node in enumerate(kinds[number].operands[:, place].tolist()):
+            if node in slots:
+                kinds[number].operands[row, place] = graph.size + len(held)
+                held.append(node)
     extended = graph.with_numbers([graph.positions[node] for node in held])
     extended.kinds = kinds
     return extended, tuple(states)
@@ -96,6 +107,7 @@ def with_context(graph: Graph, depends: Flags, is_cut: Flags, moves: Mapping[str
     if not stand_ins:
         return None
     extended = graph.with_numbers([graph.positions[node] for node in stand_ins])
+    extended.numbers[graph.size :] = np.nan_to_num(graph.numbers[list(stand_ins)]) + _NOT_NOTHING
     extended.kinds = kinds
     return extended
 
@@ -103,10 +115,19 @@ def with_context(graph: Graph, depends: Flags, is_cut: Flags, moves: Mapping[str
 def _ahead(
     graph: Graph, moves: Mapping[str, Move], node: int, slot: int, states: Container[int], updated: Container[int]
 ) -> Iterator[tuple[int, int]]:
-    """The cells of a state's step beside it that read the value before, each with the slot."""
+    """What of a state's step, or of what it is calculated from, reads the value before too: the cells and the slots."""
     before = int(graph.operands(node)[slot])
-    for reader in graph.readers(before).tolist() if before > TEXT and node not in updated else ():
-        if reader not in states and reader not in updated and _is_step_back(graph, moves, graph.link(before), reader):
+    readers = set(graph.readers(before).tolist()) if before > TEXT and node not in updated else set[int]()
+    seen = [node] if len(readers) > 1 else []
+    for cell in seen:
+        seen += [
+            one for one in graph.operands(cell).tolist() if one not in seen and one != before and one not in updated
+        ]
+        if len(seen) > _FARTHEST_AHEAD:
+            break
+    for reader in graph.readers(before).tolist() if readers else ():
+        is_there = reader in seen or _is_step_back(graph, moves, graph.link(before), reader)
+        if reader not in states and reader not in updated and is_there:
             yield from ((reader, place) for place in np.flatnonzero(graph.operands(reader) == before).tolist())
 
 

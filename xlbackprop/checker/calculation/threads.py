@@ -137,7 +137,8 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
         elif expected in update_of:
             crossed[node] = int(targets[update_of[expected]])
     pasted = _pasted(graph, update_of, number_of, before, moves, order, names)
-    by_sheet = _usual_moves(graph, moves)
+    going_on = {node: move for node, move in moves.items() if node in update_of}  # not where new values stand apart
+    by_sheet = _usual_moves(graph, moves) | _usual_moves(graph, going_on)
     broken = (
         *_not_updated(graph, number_of, by_sheet, order, names),
         *_repeating_starts(graph, before, update_of, by_sheet, order, names),

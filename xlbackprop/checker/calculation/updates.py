@@ -225,16 +225,16 @@ def _is_kept_whole(slopes: Array, is_own: npt.NDArray[np.bool_]) -> npt.NDArray[
 
 
 def _step_depends(graph: Graph, order: Order, operands: Identities, slot: int) -> bool:
-    """Whether any other operand is calculated from the one in a slot."""
-    parameter = int(operands[slot])
+    """Whether any other operand is calculated from the one in a slot, or from what that one repeats."""
+    parameter, root = int(operands[slot]), graph.link(int(operands[slot]))
     if parameter <= TEXT:
         return False
-    level = int(order.level[parameter])
+    level = int(order.level[root])
     ahead = [int(node) for node in operands if node != parameter]
     seen: set[int] = set()
     while ahead and len(seen) < _FARTHEST:
         node = ahead.pop()
-        if node == parameter:
+        if node in (parameter, root):
             return True
         if node in seen or (level >= 0 and 0 <= order.level[node] <= level):
             continue

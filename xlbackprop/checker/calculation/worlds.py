@@ -18,6 +18,8 @@ OWN = 2
 """Worlds in which the parameters are others, and all other numbers are those of the sheet."""
 WORLDS = FREE + OWN
 
+_TINY = 1e-6
+"""What keeps a logarithm or a quotient from failing, and is nothing otherwise; learning rates may be as small."""
 _MOST_READERS = 50
 """Formulas that are asked what they read a number as; the others are filled from these."""
 _MOST_CLASSES = 100
@@ -35,6 +37,9 @@ def worlds_of(graph: Graph, is_cut: Cut, parameters: Identities, depends: Cut, f
     given[:, FREE:] = typed[:, None]
     frozen = _selectors(graph, depends, feeds | is_cut)
     given[frozen] = typed[frozen][:, None]
+    tiny = (np.abs(typed) <= _TINY) & (typed != 0)
+    tiny[[node for kind in graph.kinds for node in np.unique(kind.operands[is_cut[kind.cells]]).tolist()]] = False
+    given[tiny, :FREE] = 0.0
     _keep_shares(graph, given)
     weights = generator.uniform(0.2, 0.9, shape) * generator.choice([-1.0, 1.0], shape)
     is_parameter = is_cut.copy()
