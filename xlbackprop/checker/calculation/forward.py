@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from xlbackprop.checker.calculation.changed_step import Change, ChangedStep
 from xlbackprop.checker.calculation.graph import TEXT, Graph, Kind, skeleton
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
-from xlbackprop.checker.calculation.names import cells_of_sheets, named, place
+from xlbackprop.checker.calculation.names import cells_of_sheets, moved, named, place
 from xlbackprop.checker.calculation.repair import range_text, repair, rewritten
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated, calculated_from
 from xlbackprop.checker.calculation.threads import Neighbours, is_in_a_step
@@ -63,8 +63,8 @@ def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -
         for way, change in enumerate(some):
             trials.spend(_NUMBERS_A_CELL * len(step.nodes))
             if is_right[way]:
-                every = (change, *change.others)
-                found = [_mistake_in(step, one, changed.value(one.node, way), parameter) for one in every]
+                first = _mistake_in(step, change, changed.value(change.node, way), parameter)
+                found = [first, *(_as_told(model.graph, first, one) for one in change.others)]
                 return found, wrong.intersection(place for place in here if reached[place][way])
         at_once = min(2 * at_once, _MOST_AT_ONCE)
     return None
@@ -88,9 +88,16 @@ def _mistake_in(step: Step, change: Change, right: Array, parameter: int) -> Mis
     if not words:
         found = repair(step, change.node, right)
         kind, words = "wrong_formula", "differs from the same cell of the other steps"
-        if found is not None:
+        is_same = found is not None and found.formula.replace("$", "") == change.text.replace("$", "")
+        if found is not None and (is_same or found.kind != "wrong_cell"):
             kind, words = found.kind, found.words
     return Mistake(change.node, kind, words, change.text, parameter, change.is_loss or change.node in step.adjoints)
+
+
+def _as_told(graph: Graph, first: Mistake, change: Change) -> Mistake:
+    """The same mistake in another cell of the step that has the formula."""
+    words = first.words if change.node == first.node else moved(graph, first.words, first.node, change.node)
+    return replace(first, node=change.node, formula=change.text, words=change.words or words)
 
 
 def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Iterator[Change]:
@@ -100,7 +107,11 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
     for node in dict.fromkeys([*forward, *step.nodes]):
         text = _usual(graph, node) or _of_other_steps(graph, steps, node)
         for change in _changed_to(graph, step.nodes, node, text, "wrong_cell", ""):
-            others = tuple(one for one in change.others if one.text == _usual(graph, one.node))
+            others = tuple(
+                one
+                for one in change.others
+                if one.text in (_usual(graph, one.node), _of_other_steps(graph, steps, one.node))
+            )
             yield replace(change, others=others)
     for node in step.nodes if not step.loss else ():
         text = _usual(graph, node)
