@@ -14,7 +14,7 @@ from xlbackprop import load  # before openpyxl, as its users do
 import openpyxl
 from openpyxl.formula.translate import Translator
 
-from tests import books, installed
+from tests import books
 from tests.books import TemplateBook
 from tests.cases import thorough_but
 from xlbackprop.checker import worlds
@@ -49,11 +49,6 @@ def pytest_collection_finish() -> None:
     """What is there before the first test stays: no garbage is looked for in it."""
     gc.collect()
     gc.freeze()
-
-
-def pytest_sessionfinish() -> None:
-    """What the tests of this process left open is ended."""
-    installed.close()
 
 
 @pytest.fixture
