@@ -110,3 +110,31 @@ def test_a_slip_in_one_of_them_is_told(kind: str, tmp_path: Path) -> None:
     report = sums(tmp_path / "wrong.xlsx", (b, slip, cost))
     (cells, _), *more = findings_of(report)
     assert (cells, more) == ((f"C{TOP + 2}:C{TOP + STEPS - 1}",), []), report
+
+
+@pytest.mark.parametrize(
+    ("cell", "slip", "told_at"),
+    [("F{r}", "=(E{r}-B{r})*E{r}", "F5:F8"), ("B10", "=2*SUM(F5:F8)", "B10"), ("F{r}", "", "")],
+)
+def test_the_slip_of_one_sheet_of_several_is_told_there(cell: str, slip: str, told_at: str, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for number in range(1, 5):
+        sheet = book.create_sheet(f"epoch {number}")
+        before = f"'epoch {number - 1}'!"
+        sheet["A1"], sheet["B1"] = "rate", 0.8 if number == 1 else f"={before}B1"
+        sheet["A2"] = 0.2 if number == 1 else f"={before}A11"
+        sheet["B2"] = -0.1 if number == 1 else f"={before}B11"
+        for row, (x, t) in enumerate([(0.1, 0), (0.4, 0), (0.8, 1), (0.9, 1)], 5):
+            sheet[f"A{row}"], sheet[f"B{row}"] = x, t
+            sheet[f"E{row}"] = f"=1/(1+EXP(-($A$2*A{row}+$B$2)))"
+            sheet[f"D{row}"] = f"=(B{row}-E{row})^2"
+            sheet[f"F{row}"] = f"=(E{row}-B{row})*E{row}*(1-E{row})"
+        sheet["D9"] = "=AVERAGE(D5:D8)"
+        sheet["A10"], sheet["B10"] = "=2/4*SUMPRODUCT(F5:F8,A5:A8)", "=2*AVERAGE(F5:F8)"
+        for row in range(5, 9) if number == 2 and slip else ():
+            sheet[cell.format(r=row)] = slip.format(r=row)
+        sheet["A11"], sheet["B11"] = "=A2-$B$1*A10", "=B2-$B$1*B10"
+    book.remove(book["Sheet"])
+    book.save(tmp_path / "epochs.xlsx")
+    report = check(tmp_path / "epochs.xlsx")
+    assert [(one.sheet, one.cells) for one in report.findings] == ([("epoch 2", (told_at,))] if told_at else [])

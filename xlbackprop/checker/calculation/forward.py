@@ -494,9 +494,15 @@ def _usual(graph: Graph, node: int) -> str:
 
 
 def _of_other_steps(graph: Graph, steps: Neighbours, node: int) -> str:
-    """The formula that the same cell of two steps around has, as it would be here."""
+    """The formula that the same cell of two steps around has, or that on two sheets beside, as it would be here."""
     before, after = steps.before(node), steps.after(node)
-    for one, other in ((before, after), (before, steps.before(before)), (after, steps.after(after))):
+    sheet, row, column = graph.positions[node]
+    names = [one.name for one in graph.book.sheets]
+    here = names.index(sheet)
+    near = (*names[max(0, here - 2) : here], *names[here + 1 : here + 3])
+    beside = [graph.node((name, row, column)) for name in near]
+    pairs = ((before, after), (before, steps.before(before)), (after, steps.after(after)), *combinations(beside, 2))
+    for one, other in pairs:
         kind, formula = graph.kind_of[one], graph.formulas[one]
         if formula is not None and 0 <= kind == graph.kind_of[other] != graph.kind_of[node]:
             return "=" + formula.written(*graph.positions[node][1:])

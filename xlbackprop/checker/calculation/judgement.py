@@ -134,7 +134,11 @@ class _Diagnosis:
             inner = self._needed_by_several(node, wanted)
             if inner is not None:
                 return self._judged(*inner, depth + 1)
-            several = self._wrong_operands(node, wanted) if not mistake.formula or self._adds_nonsense(node) else ()
+            is_total = (
+                " times " in mistake.words or " where AVERAGE " in mistake.words or " where SUM " in mistake.words
+            )
+            is_spoilt = not mistake.formula or (not is_total and self._adds_nonsense(node))
+            several = self._wrong_operands(node, wanted) if is_spoilt else ()
             found = [mistake for one in several for mistake in self._judged(*one, depth + 1)]
             return found or [mistake]
         return [self._mistake_in(node, wanted)]

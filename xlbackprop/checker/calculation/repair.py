@@ -12,7 +12,7 @@ from xlbackprop.checker.calculation.graph import TEXT, Graph
 from xlbackprop.checker.calculation.names import named, place
 from xlbackprop.checker.calculation.program import Program
 from xlbackprop.checker.calculation.step import Step, alike, slopes_of
-from xlbackprop.checker.file.formula import CellFormula, Node, UnsupportedError, written
+from xlbackprop.checker.file.formula import CellFormula, Node, UnsupportedError, parts, with_parts, written
 from xlbackprop.checker.judgement.mutations import (
     bracketed,
     spoiled_factors,
@@ -24,6 +24,7 @@ from xlbackprop.checker.judgement.mutations import (
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import address
 
+_TOTALS = {"SUM": "AVERAGE", "AVERAGE": "SUM"}
 _FARTHEST_SHIFT = 16
 _MOST_NEIGHBOURS = 12
 """Formulas of other cells that are tried in a cell."""
@@ -234,6 +235,8 @@ def _builds(tree: Node, name: Callable[[Node], str]) -> Iterator[tuple[Node, str
         else:
             words = f"has {old} where {new} belongs"
         yield variant, "wrong_operator", words
+    for variant, old, new in _with_totals(tree):
+        yield variant, "wrong_operator", f"has {old} where {new} belongs"
     for variant in bracketed(tree):
         yield variant, "missing_brackets", "lacks a pair of brackets"
     for variant in without_brackets(tree):
@@ -248,6 +251,16 @@ def _builds(tree: Node, name: Callable[[Node], str]) -> Iterator[tuple[Node, str
         yield variant, kind, f"{words} {name(base)}{'' if is_squared else ' too much'}"
     for variant, term in without_terms(tree):
         yield variant, "extra_term", f"has the term {name(term)} too much"
+
+
+def _with_totals(node: Node) -> Iterator[tuple[Node, str, str]]:
+    """The tree with one SUM for an AVERAGE, or the other way round."""
+    inner = parts(node)
+    if node[0] == "call" and node[1] in _TOTALS:
+        yield ("call", _TOTALS[node[1]], inner), node[1], _TOTALS[node[1]]
+    for index, part in enumerate(inner):
+        for variant, old, new in _with_totals(part):
+            yield with_parts(node, (*inner[:index], variant, *inner[index + 1 :])), old, new
 
 
 def _neighbouring(step: Step, node: int, target: Array) -> Repair | None:

@@ -85,7 +85,7 @@ def with_states(
 
 
 def with_context(graph: Graph, depends: Flags, is_cut: Flags, moves: Mapping[str, Move]) -> Graph | None:
-    """A copy of a graph in which what the forward pass takes from the step before is a number; None where it does not.
+    """A copy of a graph in which what a step takes from the one before is a number; None where it takes nothing.
 
     Args:
         graph: the cells.
@@ -103,6 +103,9 @@ def with_context(graph: Graph, depends: Flags, is_cut: Flags, moves: Mapping[str
                 if is_inner and _is_step_back(graph, moves, node, cell):
                     operands = operands.copy() if operands is kind.operands else operands
                     operands[place, slot] = stand_ins.setdefault(node, graph.size + len(stand_ins))
+        taken, own = operands != kind.operands, depends[kind.operands]
+        if kind.program.tree[0] != "slot" and (taken.any(axis=1) & ~(own & ~taken).any(axis=1)).any():
+            return None  # what is made of the step before alone is a rule of its own, as w − η·g is
         kinds.append(replace(kind, operands=operands))
     if not stand_ins:
         return None
@@ -118,7 +121,8 @@ def _ahead(
     """What of a state's step, or of what it is calculated from, reads the value before too: the cells and the slots."""
     before = int(graph.operands(node)[slot])
     readers = set(graph.readers(before).tolist()) if before > TEXT and node not in updated else set[int]()
-    seen = [node] if len(readers) > 1 else []
+    is_velocity = len(readers) > 1 and not np.isclose(_share(graph, int(graph.kind_of[node]), slot), 1.0)
+    seen = [node] if is_velocity else []  # what is kept whole is a parameter itself
     for cell in seen:
         seen += [
             one for one in graph.operands(cell).tolist() if one not in seen and one != before and one not in updated
@@ -143,7 +147,7 @@ def _going_on(graph: Graph, number: int, depends: Flags, moves: Mapping[str, Mov
         if depends[np.delete(kind.operands, slot, axis=1)].any():
             pairs = zip(kind.operands[:, slot].tolist(), kind.cells.tolist(), strict=True)
             back = [_is_step_back(graph, moves, graph.link(one), other) for one, other in pairs if one > TEXT]
-            if 2 * sum(back) > len(back) and _is_share(graph, number, slot):
+            if 2 * sum(back) > len(back) and _share(graph, number, slot):
                 yield slot
 
 
@@ -177,8 +181,8 @@ def _odd(graph: Graph, slots: Mapping[int, int], is_backward: Flags, steps: Neig
     return found
 
 
-def _is_share(graph: Graph, number: int, slot: int) -> bool:
-    """Whether the slope of a kind of formula by an operand does not change with it."""
+def _share(graph: Graph, number: int, slot: int) -> float:
+    """The slope of a kind of formula by an operand, where it does not change with that; 0 elsewhere."""
     kind = graph.kinds[number]
     generator = np.random.default_rng(3)
     nodes, first = np.unique(kind.operands[0], return_inverse=True)
@@ -187,6 +191,6 @@ def _is_share(graph: Graph, number: int, slot: int) -> bool:
     try:
         _, slopes = kind.program.differentiated(values[first][None])
     except UnsupportedError:
-        return False
+        return 0.0
     own = slopes[0, first == first[slot]].sum(axis=0)
-    return bool(np.allclose(own, own[0]) and own[0] != 0)
+    return float(own[0]) if np.allclose(own, own[0]) else 0.0

@@ -41,9 +41,10 @@ def is_descent(model: Model, descent: Descent, index: int, step: Array, slope: A
 def descends(model: Model, descent: Descent, index: int, steps: Array, slopes: Array) -> npt.NDArray[np.bool_]:
     """The same of several steps and derivatives, along all but the last axis."""
     found = np.zeros(np.broadcast_shapes(steps.shape, slopes.shape)[:-1], dtype=np.bool_)
-    member = int(descent.members[index])
+    member, link = int(descent.members[index]), model.graph.link
     for rate in model.rate_choices[member].tolist():
-        if (rate in descent.known_rates or rate == 0) and not found.all():
+        is_known = rate == 0 or rate in descent.known_rates or link(rate) in map(link, descent.known_rates)
+        if is_known and not found.all():
             pace = descent.factor * (model.evaluation.seen[rate] if rate > TEXT else 1.0)
             found |= alike(steps, -pace * slopes)
     return found

@@ -139,6 +139,9 @@ def threads(graph: Graph, targets: Identities, parameters: Identities, passed: M
     pasted = _pasted(graph, update_of, number_of, before, moves, order, names)
     going_on = {node: move for node, move in moves.items() if node in update_of}  # not where new values stand apart
     by_sheet = _usual_moves(graph, moves) | _usual_moves(graph, going_on)
+    usual_move = Counter(going_on.values()).most_common(1)
+    if usual_move and usual_move[0][0][0]:  # the first sheet of a training goes on as the others do
+        by_sheet |= dict.fromkeys(by_sheet.keys() - _usual_moves(graph, going_on).keys(), usual_move[0][0])
     broken = (
         *_not_updated(graph, number_of, by_sheet, order, names),
         *_repeating_starts(graph, before, update_of, by_sheet, order, names),
