@@ -57,10 +57,8 @@ def model_of(book: Book) -> Model:
     graph = Graph(book)
     if pasted := pasted_formulas(graph):
         graph = Graph(book, pasted)
-    whole = order_of(graph, np.zeros(graph.size, dtype=np.bool_))
-    updates = find_updates(graph, whole)
-    sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
-    kept = _kept(graph, sheets)
+    updates = _all_updates(graph)
+    kept = _kept(graph, updates)
     model = _model(graph, updates, kept, {})
     may_wait = np.array(["IF(" in skeleton(graph, node) for node in model.targets.tolist()], dtype=np.bool_)
     standing = np.flatnonzero((model.steps == 0).all(axis=1) & may_wait)
@@ -75,14 +73,13 @@ def waiting_model_of(model: Model) -> Model | None:
     """The same calculation when updates that make no step at present are left out with their losses, as where a sample
     is only looked at; None where all make one."""
     graph, made = model.graph, set(model.targets.tolist())
-    updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
+    updates = _all_updates(graph)
     waiting = np.array(
         [n not in made and "IF(" in skeleton(graph, n) for n in updates.targets.tolist()], dtype=np.bool_
     )
     if not waiting.any():
         return None
-    sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
-    return _model(graph, _without(updates, np.flatnonzero(waiting)), _kept(graph, sheets), {})
+    return _model(graph, _without(updates, np.flatnonzero(waiting)), _kept(graph, updates), {})
 
 
 def _without_others(model: Model, updates: Updates, kept: Flags, passed: Mapping[int, int]) -> Model:
@@ -106,12 +103,7 @@ def stateful_model_of(model: Model) -> Model | None:
         is_backward[node] |= bool(readers) and updated.issuperset(readers)
     moves = model.threads.usual_moves
     graph, states = with_states(model.graph, is_backward, model.depends, moves, updated)
-    if not states:
-        return None
-    updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
-    sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
-    kept = _kept(graph, sheets)
-    return _without_others(_model(graph, updates, kept, {}, states), updates, kept, {})
+    return _anew(graph, states) if states else None
 
 
 def truncated_model_of(model: Model) -> Model | None:
@@ -120,10 +112,7 @@ def truncated_model_of(model: Model) -> Model | None:
     graph = with_context(model.graph, model.depends, model.evaluation.is_cut, model.threads.usual_moves)
     if graph is None:
         return None
-    updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
-    sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
-    kept = _kept(graph, sheets)
-    changed = _without_others(_model(graph, updates, kept, {}), updates, kept, {})
+    changed = _anew(graph)
     changed.is_truncated = True
     return changed
 
@@ -139,8 +128,7 @@ def batched_model_of(model: Model) -> Model | None:
     if not passed:
         return None
     updates = Updates(model.targets, model.parameters)
-    sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
-    return _model(graph, updates, _kept(graph, sheets), passed)
+    return _model(graph, updates, _kept(graph, updates), passed)
 
 
 def adaptive_model_of(model: Model) -> Model | None:
@@ -160,11 +148,7 @@ def adaptive_model_of(model: Model) -> Model | None:
     if known is None:
         return None
     graph, adaptive = known
-    updates = find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
-    kept = _kept(
-        graph, {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
-    )
-    changed = _without_others(_model(graph, updates, kept, {}), updates, kept, {})
+    changed = _anew(graph)
     changed.adaptive = adaptive
     return changed
 
@@ -229,8 +213,20 @@ def _shares(graph: Graph, states: tuple[State, ...]) -> list[int]:
     return [node for node in found if node > TEXT and node not in stand_ins and not graph.is_formula(node)]
 
 
-def _kept(graph: Graph, sheets: set[str]) -> Flags:
+def _all_updates(graph: Graph) -> Updates:
+    return find_updates(graph, order_of(graph, np.zeros(graph.size, dtype=np.bool_)))
+
+
+def _anew(graph: Graph, states: tuple[State, ...] = ()) -> Model:
+    """The calculation of another graph of the same cells."""
+    updates = _all_updates(graph)
+    kept = _kept(graph, updates)
+    return _without_others(_model(graph, updates, kept, {}, states), updates, kept, {})
+
+
+def _kept(graph: Graph, updates: Updates) -> Flags:
     """The cells on the sheets with updates, and what these are calculated from."""
+    sheets = {graph.positions[node][0] for node in (*updates.targets.tolist(), *updates.parameters.tolist())}
     kept = np.array([position[0] in sheets for position in graph.positions], dtype=np.bool_)
     ahead = np.flatnonzero(kept & (graph.kind_of >= 0)).tolist()
     while ahead:
