@@ -309,7 +309,7 @@ def generated(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("origin", thorough_but(["by hand", "generated"], "by hand"))
-@pytest.mark.parametrize("slip", thorough_but(SLIPS, *list(SLIPS)[::5]))
+@pytest.mark.parametrize("slip", thorough_but(SLIPS, *list(SLIPS)[::10]))
 def test_each_slip_is_found_where_it_is_made_and_named(slip: str, origin: str, folder: Path, generated: Path) -> None:
     changes, quantity, where, kind, words = SLIPS[slip]
     path = folder / "slip.xlsx"

@@ -392,6 +392,7 @@ def test_a_workbook_of_ours_without_its_definition_is_never_accused(template: st
     assert check(path).findings == ()
 
 
+@pytest.mark.thorough
 def test_many_formulas_are_one_analysis(tmp_path: Path) -> None:
     path = handmade.write(tmp_path / "long.xlsx", rows=300)
     verdict = judge_calculation(read(path))

@@ -533,6 +533,7 @@ def test_a_table_of_parameters_only_is_declined(tmp_path: Path) -> None:
 # the annotated copy
 
 
+@pytest.mark.thorough
 def test_the_annotated_copy_marks_and_explains(tmp_path: Path) -> None:
     path = _charted(handmade.write(tmp_path / "wrong.xlsx", SLIP), 33, 44)
     target = tmp_path / "marked.xlsx"
