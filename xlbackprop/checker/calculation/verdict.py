@@ -455,16 +455,17 @@ def not_judged_words(verdict: CalculationVerdict) -> Iterator[str]:
             left[graph.positions[node][0]].append(node)
     for sheet, nodes in left.items():
         yield f"{sheet}: {count(len(nodes), 'update')}, since {_why_not(model, nodes)}"
-    shown: dict[str, dict[Position, None]] = defaultdict(dict)
+    shown: dict[int, dict[Position, None]] = defaultdict(dict)
     beside = model.depends & ~model.feeds & ~model.evaluation.is_cut & ~verdict.proven & ~verdict.explained
     judged = [node for training in verdict.trainings for node in training.cells]
     beside[[*judged, *(one.node for one in verdict.mistakes)]] = False
-    known = {(label(graph, node), skeleton(graph, node)) for node in judged}
+    known = set(model.graph.kind_of[judged].tolist())  # in the last step, from which no update goes, they stand too
     for node in np.flatnonzero(beside & (model.graph.kind_of >= 0)).tolist():
-        is_like_judged = (label(graph, node), skeleton(graph, node)) in known  # in the last step, from which none goes
-        if graph.positions[node][0] in verdict.covered and not is_like_judged:
-            shown[label(graph, node)][graph.positions[node]] = None
-    for name, places in islice(shown.items(), _MOST_SHOWN):
+        kind = int(model.graph.kind_of[node])
+        if graph.positions[node][0] in verdict.covered and kind not in known:
+            shown[kind][graph.positions[node]] = None
+    for places in islice(shown.values(), _MOST_SHOWN):
+        name = label(graph, graph.node(next(iter(places))))
         yield f"{cells_of_sheets(places)}{f' ({name})' * bool(name)}, by which no update goes"
     others = [sheet for sheet in graph.book.sheets if sheet.formulas and sheet.name not in {*verdict.covered, *left}]
     if others and verdict.trainings:
