@@ -43,6 +43,37 @@ def test_a_cell_that_differs_from_its_siblings_is_the_mistake(slip: str, tmp_pat
     assert findings_of(report) == [((cells,), right)]
 
 
+LACKING: Mapping[str, tuple[str, str, str, str]] = {
+    "a weight alone": ("h1", "=[w1]+[w2]*[i2]", "I33:I40", "=E33*C33+F33*D33"),
+    "the last one": ("h2", "=[w3]*[i1]+[w4]", "K33:K40", "=G33*C33+H33*D33"),
+    "a sum in place of a product": ("h1", "=[w1]+[i1]+[w2]*[i2]", "I33:I40", "=E33*C33+F33*D33"),
+    "a weight of the output": ("o1", "=[w5]*[a_h1]+[w6]", "Q33:Q40", "=M33*J33+N33*L33"),
+    "inside the activation": ("a_o2", "=1/(1+EXP(-([w7]+[w8]*[a_h2])))", "T33:T40", "=1/(1+EXP(-(O33*J33+P33*L33)))"),
+}
+
+
+@pytest.mark.parametrize("lack", LACKING)
+def test_a_weight_without_its_factor_is_the_mistake_and_not_its_gradient(lack: str, tmp_path: Path) -> None:
+    name, wrong, cells, right = LACKING[lack]
+    report = check(handmade.write(tmp_path / "lack.xlsx", {name: wrong}, labels=UNLABELLED, rows=8))
+    assert findings_of(report) == [((cells,), right)]
+
+
+LONE: Mapping[str, tuple[str, str, str, str]] = {
+    "an activation of the step before": ("o1", "=[w5]*[a_h1-]+[w6]*[a_h2]", "Q36", "=M36*J36+N36*L36"),
+    "a weight of the step before": ("h2", "=[w3-]*[i1]+[w4]*[i2]", "K36", "=G36*C36+H36*D36"),
+    "an error of the step before": ("∂E/∂w7", "=([a_o2-]-[t2])*[a_o2]*(1-[a_o2])*[a_h1]", "AD36", ""),
+}
+
+
+@pytest.mark.parametrize("slip", LONE)
+def test_one_cell_that_reads_another_step_is_the_mistake(slip: str, tmp_path: Path) -> None:
+    name, wrong, cell, right = LONE[slip]
+    report = check(handmade.write(tmp_path / "lone.xlsx", {(name, 36): wrong}, labels=UNLABELLED, rows=8))
+    assert [finding.cells for finding in report.findings] == [(cell,)]
+    assert right in ("", report.findings[0].expected)
+
+
 @pytest.mark.parametrize(("cell", "wrong", "right"), [("C12", "=C5*C1+C6*C1", "=C5*C1+C6*C2")])
 def test_the_same_in_steps_on_sheets_of_their_own(cell: str, wrong: str, right: str, tmp_path: Path) -> None:
     def change(step: int, cells: dict[str, str | float]) -> None:

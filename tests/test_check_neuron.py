@@ -90,6 +90,7 @@ def test_a_right_sheet_is_called_right(kind: str, tmp_path: Path) -> None:
 
 
 WRONG: Mapping[str, tuple[Mapping[str, str], set[str]]] = {
+    "the gradient of a weight for that of the bias": ({"b": "[b-]-$G$31*[d-]*[x-]"}, column("b")),
     "a bias that the sum lacks": ({"z": "[w]*[x]+[u]*[y]"}, column("z", FIRST)),
     "a weight that the sum lacks": ({"z": "[w]*[x]+[b]"}, column("z", FIRST)),
     "one weight without the decay": ({"u": f"{NEURON['u']}-$G$31*$I$31*[u-]"}, set()),

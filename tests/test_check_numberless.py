@@ -59,8 +59,8 @@ def test_a_reference_that_drifts_into_a_text_is_told_from_its_first_cell_on(tmp_
         workbook["Sheet1"][f"G{row}"] = f"=G{row - 1}-G{row - 7}*Z{row - 1}"
     workbook.save(path)
     (finding,) = check(path).findings
-    assert (finding.cells, finding.expected) == ((f"G34:G{LAST}",), "=G33-$G$31*Z33")
-    assert "gives #VALUE! in G35" in finding.message
+    assert (finding.cells, finding.expected) == ((f"G34:G{LAST - 1}",), "=G33-$G$31*Z33")  # the last one meets η
+    assert "uses the learning rate in G27" in finding.message
 
 
 def test_a_deleted_cell_is_told_in_every_row_that_refers_to_it(tmp_path: Path) -> None:
@@ -99,6 +99,38 @@ def test_a_circle_that_is_calculated_again_and_again_is_meant(tmp_path: Path) ->
     workbook.save(path)
     report = check(path)
     assert (report.status, report.findings) == ("not_recognised", ())
+
+
+FOLLOWS: Mapping[str, tuple[handmade.Changes, str]] = {
+    "a row above, which is the header's in the first": ({"∂E/∂w5": "=[∂E/∂w6-]"}, "∂E/∂w5"),
+    "a factor of the row above": ({"∂E/∂w3": f"={handmade.FORMULAS['∂E/∂w3'].replace('[a_h2]', '[a_h2-]')}"}, "∂E/∂w3"),
+    "a division by nothing in the end": ({"w5": "=[w5-]-$G$31/[∂E/∂w5-]"}, "w5"),
+    "a row below, in a circle": ({"∂E/∂w6": f"={handmade.FORMULAS['∂E/∂w6'].replace('[a_h2]', '[a_h2+]')}"}, "∂E/∂w6"),
+}
+
+
+@pytest.mark.parametrize("labels", [None, {name: f"x{index}" for index, name in enumerate(handmade.CLASSIC)}])
+@pytest.mark.parametrize("cause", FOLLOWS)
+def test_cells_without_a_number_after_a_mistake_are_no_further_ones(
+    cause: str, labels: Mapping[str, str] | None, tmp_path: Path
+) -> None:
+    changes, name = FOLLOWS[cause]
+    report = check(handmade.write(tmp_path / "follows.xlsx", changes, labels=labels))
+    assert [finding.cells for finding in report.findings] == [(handmade.cells(name),)]
+
+
+def test_a_circle_without_a_remedy_is_told_where_a_later_step_is_read(tmp_path: Path) -> None:
+    """The bias of the next row: the row below the last is empty, and no mistake of its own."""
+    rules = {name: rule for name, rule in handmade.FORMULAS.items() if name != "h1"}
+    changes: handmade.Changes = {"h1": "=[w1]*[i1]+[w2]*[w2+]"}
+    labels = {name: f"x{index}" for index, name in enumerate(handmade.CLASSIC)}
+    report = check(handmade.write(tmp_path / "circle.xlsx", changes, formulas=rules, labels=labels, rows=8))
+    assert [(finding.cells, finding.kind) for finding in report.findings] == [(("I33:I39",), "circular_reference")]
+
+
+def test_a_text_that_is_handed_on_is_told_where_it_is(tmp_path: Path) -> None:
+    report = check(handmade.write(tmp_path / "text.xlsx", {"i1": "=C31", ("i1", 33): 0.05}, extra={"C33": 0.05}))
+    assert report.status != "ok"
 
 
 def softmax(path: Path) -> Path:

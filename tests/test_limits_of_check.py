@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -249,6 +250,21 @@ def test_a_mistake_of_our_own_is_the_one_file_s_affair(
     found = outcomes_of(*(Request(path, "ironcalc") for path in (right, odd, right)))
     assert [outcome.report.status for outcome in found] == ["ok", "unreadable", "ok"]
     assert "KeyError: 'planted'" in found[1].report.message
+
+
+@pytest.mark.thorough
+def test_files_are_judged_by_the_package_that_was_called(right: Path, tmp_path: Path) -> None:
+    """A copy of it that is found first is not the one that is installed."""
+    package = Path(xlbackprop.__file__).parent
+    shutil.copytree(package, tmp_path / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    summary = tmp_path / package.name / "checker" / "summary.py"
+    text = summary.read_text(encoding="utf-8")
+    assert "no mistake in" in text
+    summary.write_text(text.replace("no mistake in", "nothing wrong in"), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "xlbackprop", "check", str(right)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=60)
+    assert "nothing wrong in" in done.stdout
 
 
 # time and memory

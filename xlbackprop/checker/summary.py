@@ -53,14 +53,16 @@ def summary(
     numbers = OwnNumbers()
     if calculation is not None:
         in_tables = {(verdict.found.sheet, cell) for verdict in ours for cell in cells_of(verdict.found.range)}
-        numbers = own_numbers(calculation, recalculated.values, in_tables)
+        numbers = own_numbers(calculation, recalculated.values, in_tables, [finding for *_, finding in placed])
     unplaced = [*numbers.findings, *(finding for finding in held.findings if finding.sheet not in numbers.unsound)]
     placed += [(order[f.sheet], next(cells_of(f.cells[0]))[0], 0, f) for f in unplaced]
     reported = {(f.sheet, cell) for *_, f in placed for block in f.cells for cell in cells_of(block)}
     for verdict in ours:
         for finding in numberless_cells(book, verdict.table, recalculated.values):
             held_by = {(finding.sheet, cell) for block in finding.cells for cell in cells_of(block)}
-            if not held_by & reported:
+            lacking = recalculated.values.without_number(finding.sheet)
+            without = {(sheet, *place) for sheet, place in held_by if place in lacking}
+            if not (held_by & reported or (without and without <= numbers.spoilt)):
                 placed.append((order[finding.sheet], min(held_by)[1][0], 0, finding))
                 reported |= held_by
     if calculation is not None:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def main() -> None:
     os.environ.setdefault("OPENPYXL_LXML", "False")
     # installed for one user or into a folder of its own, the package is found beside this script, looked at last
     sys.path.append(str(Path(__file__).parents[2]))
+    _import_own_package()
     import msgspec
 
     from xlbackprop.checker import checking, memory, workers  # noqa: F401  # loaded before any file is timed
@@ -44,6 +46,15 @@ def main() -> None:
         if not fit:
             return
         gc.collect()
+
+
+def _import_own_package() -> None:
+    """Import the package that this script belongs to: another of its name may be installed besides."""
+    name, folder = "xlbackprop", Path(__file__).parents[1]
+    spec = spec_from_file_location(name, folder / "__init__.py") if folder.name == name else None
+    if spec is not None and spec.loader is not None:
+        sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
 
 
 def _answer(request: dict[str, Any], say: Callable[[Any], None]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator
 import numpy as np
 from msgspec import Struct
 
-from xlbackprop.checker.calculation.graph import TEXT, skeleton
+from xlbackprop.checker.calculation.graph import TEXT, pairs_of_operands, skeleton
 from xlbackprop.checker.calculation.judgement import as_before
 from xlbackprop.checker.calculation.model import Descent, Flags, Mistake, Model
 from xlbackprop.checker.calculation.names import cells_of_sheets, named
@@ -122,9 +122,9 @@ def _lacking(model: Model, node: int, others: list[int], carrying: Flags) -> tup
     graph = model.graph
     lines = {graph.positions[node][axis] for axis in (1, 2)}
     for other in others:
-        if lines.isdisjoint(graph.positions[other][1:]) or skeleton(graph, other) != skeleton(graph, node):
+        if lines.isdisjoint(graph.positions[other][1:]):
             continue
-        for own, usual in zip(graph.operands(node).tolist(), graph.operands(other).tolist(), strict=True):
+        for own, usual in pairs_of_operands(graph, node, other):
             formula = graph.formulas[usual]
             if carrying[usual] and not carrying[own] and graph.is_formula(own) and formula is not None:
                 return own, "=" + formula.written(*graph.positions[own][1:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 from msgspec import Struct
@@ -40,6 +41,8 @@ class _Read(Struct, frozen=True, eq=False):
     """The cells that it reads, of shape (ways, operands)."""
     numbers: Array
     """What stands in them, of shape (ways, operands, worlds)."""
+    is_changed: bool = False
+    """Whether it is another than the cell has."""
 
     def parts(self, place: int) -> Iterator[tuple[int, Flags]]:
         """The cells that it reads in one of its places, each with those of the ways in which it does."""
@@ -137,7 +140,7 @@ class ChangedStep:
         for some in alike.values():
             ways, operands = np.array(some), np.array([changes[way].operands for way in some])
             numbers = np.zeros((*operands.shape, self._shape[1]))
-            read = _Read(ways, changes[some[0]].program, operands, numbers)
+            read = _Read(ways, changes[some[0]].program, operands, numbers, is_changed=True)
             for place in range(operands.shape[1]):
                 for operand, at in read.parts(place):
                     numbers[at, place] = self._number(operand, ways[at])
@@ -163,17 +166,20 @@ class ChangedStep:
                 seeds[change.node] = np.append(seeds.get(change.node, every[:0]), way)
         for node, ways in seeds.items():
             self._add(node, ways, np.ones((len(ways), self._shape[1])))
-        for node in reversed(step.nodes):
-            if node not in self._adjoint:
-                continue
-            ahead = self._reached[node].copy()
-            if node in self._updates:
-                ahead[np.setdiff1d(every, seeds.get(node, every[:0]))] = False
-            for read in self._read.get(node, ()):
-                ahead[self._hand_back(node, read, ahead)] = False
-            if ahead.any():
-                ways = np.flatnonzero(ahead)
-                for operand, slope in step.slopes(node).items():
+        level = step.model.evaluation.order.level
+        for _, beside in groupby(reversed(step.nodes), key=lambda node: level[node]):
+            nodes = list(beside)
+            left = {node: np.ones(self._shape[0], dtype=np.bool_) for node in nodes}
+            for node in self._updates.intersection(nodes):
+                left[node][np.setdiff1d(every, seeds.get(node, every[:0]))] = False
+            for is_changed in (True, False):  # a formula that is another may read a cell beside it
+                for node in (one for one in nodes if one in self._adjoint):
+                    for read in self._read.get(node, ()):
+                        if read.is_changed == is_changed:
+                            left[node][self._hand_back(node, read, left[node] & self._reached[node])] = False
+            for node in (one for one in nodes if one in self._adjoint):
+                ways = np.flatnonzero(left[node] & self._reached[node])
+                for operand, slope in step.slopes(node).items() if len(ways) else ():
                     self._add(operand, ways, self._adjoint[node][ways] * slope)
 
     def _hand_back(self, node: int, read: _Read, ahead: Flags) -> Identities:

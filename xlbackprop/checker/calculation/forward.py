@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, islice, permutations, product
 
 import numpy as np
@@ -13,10 +13,10 @@ from xlbackprop.checker.calculation.changed_step import Change, ChangedStep
 from xlbackprop.checker.calculation.graph import TEXT, Graph, Kind, skeleton
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import cells_of_sheets, moved, named, place
-from xlbackprop.checker.calculation.repair import range_text, repair, rewritten
+from xlbackprop.checker.calculation.repair import range_text, repair, rewritten, slot_text
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated, calculated_from
 from xlbackprop.checker.calculation.threads import Neighbours, is_in_a_step
-from xlbackprop.checker.file.formula import Node, Position, leaves, parts, with_parts
+from xlbackprop.checker.file.formula import CellFormula, Node, Position, leaves, parts, with_parts
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.engine import Array
 from xlbackprop.ground.grid import Coordinates
@@ -34,11 +34,20 @@ _MOST_OF_A_LINE = 0.75
 """Cells with one formula that make another one in their row or column a stranger."""
 
 
-def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -> tuple[list[Mistake], set[int]] | None:
+def forward_mistake(
+    model: Model, descent: Descent, index: int, trials: Tries, known: Sequence[Mistake]
+) -> tuple[list[Mistake], set[int]] | None:
     """One formula of the forward pass that should be another, after which all gradients of the step are right.
 
     Only where something speaks for it: the same cell of most other steps has that formula, it reads the same thing
     twice where its siblings do not, or something is left unused.
+
+    Args:
+        model: the calculation.
+        descent: what descends the loss.
+        index: an update that is wrong, by its number in this.
+        trials: the cells that may still be calculated anew.
+        known: what was found in other steps; the same is tried first.
     """
     if descent.loss.errors:
         return None
@@ -51,6 +60,8 @@ def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -
     here = [place for place, member in enumerate(descent.members.tolist()) if int(model.targets[member]) in updates]
     wrong = {place for place in here if not descent.is_right[place]}
     changes = _changes(model, descent, step, here) if wrong else iter(())
+    if known:
+        changes = iter(sorted(changes, key=lambda change: not _is_known(model.graph, change, known)))
     at_once = _FEWEST_AT_ONCE
     while some := list(islice(changes, at_once)):
         changed = ChangedStep(step, some)
@@ -68,6 +79,12 @@ def forward_mistake(model: Model, descent: Descent, index: int, trials: Tries) -
                 return found, wrong.intersection(place for place in here if reached[place][way])
         at_once = min(2 * at_once, _MOST_AT_ONCE)
     return None
+
+
+def _is_known(graph: Graph, change: Change, mistakes: Sequence[Mistake]) -> bool:
+    """Whether a change is what was found in another step."""
+    alike_ = (one for one in mistakes if graph.kind_of[one.node] == graph.kind_of[change.node])
+    return any(graph.filled(one.formula, one.node, change.node) == change.text for one in alike_)
 
 
 def _parameter_that_is_read(model: Model, descent: Descent, index: int) -> int:
@@ -139,6 +156,7 @@ def _changes(model: Model, descent: Descent, step: Step, here: list[int]) -> Ite
                 change = Change(node, program, changed, text, words)
                 yield replace(change, others=tuple(_same(graph, forward, change)))
     yield from _with_term(model, forward, {node: updates[node] for node in unused if node in updates})
+    yield from _with_factor(model, forward, updates, descent.known_rates)
     yield from _like_sibling(graph, forward)
     yield from _with_weights_exchanged(model, forward)
     yield from _with_fellow(graph, forward, fellows)
@@ -172,6 +190,75 @@ def _with_term(model: Model, forward: list[int], unused: Mapping[int, int]) -> I
             for term, tree in product(terms, _with_one_more(kind.program.tree)):
                 text = rewritten(graph, node, tree, {}, {_TERM: term})
                 yield from _changed_to(graph, forward, node, text, "missing_term", f"lacks the term {term}")
+
+
+def _with_factor(
+    model: Model, forward: list[int], updates: Mapping[int, int], rates: Container[int]
+) -> Iterator[Change]:
+    """The formulas in which a parameter is no factor, with one more of what its update multiplies: in place of what is
+    added, where that is the other factor.
+
+    Args:
+        model: the calculation.
+        forward: the cells of the forward pass.
+        updates: the update of each parameter.
+        rates: the cells with learning rates.
+    """
+    graph, parameters, level = model.graph, set(model.parameters.tolist()), model.evaluation.order.level
+    for node in forward:
+        kind, operands, sheet = graph.kind(node), graph.operands(node).tolist(), graph.positions[node][0]
+        assert kind is not None
+        read = {number: operands[slot.start] for number, slot in enumerate(kind.program.slots) if slot.size == 1}
+        alone = {number for number in _without_factor(kind.program.tree) if read.get(number) in updates}
+        for number in alone:
+            update = updates[read[number]]
+            factors = {other for one in calculated_from(model, update) for other in graph.operands(one).tolist()}
+            earlier = (one for one in factors - parameters if one not in rates and TEXT < one != node)
+            for other in _nearest(graph, node, (one for one in earlier if level[one] <= level[node])):
+                added = [one for one, cell in read.items() if cell == other]
+                tree = _multiplied(kind.program.tree, number, added)
+                left = {read.get(leaf[1]) for leaf in leaves(tree) if leaf[0] == "slot"}
+                if other in left:
+                    continue
+                shown = slot_text(graph, node, added[0]) if added else place(graph, other, sheet)
+                text = rewritten(graph, node, tree, {}, {_TERM: shown})
+                words = f"lacks the factor {named(graph, other, sheet)} of {named(graph, read[number], sheet)}"
+                what = "missing_factor"
+                if added:
+                    what, words = "wrong_operator", "has + where * belongs"
+                yield from _changed_to(graph, forward, node, text, what, words)
+
+
+def _nearest(graph: Graph, node: int, cells: Iterable[int]) -> list[int]:
+    """The cells that stand nearest to another one, those on its own sheet first."""
+
+    def distance(cell: int) -> tuple[bool, int, int]:
+        here, there = graph.positions[node], graph.positions[cell]
+        return here[0] != there[0], abs(here[1] - there[1]) + abs(here[2] - there[2]), cell
+
+    return sorted(cells, key=distance)[:_MOST_FACTORS]
+
+
+def _without_factor(tree: Node) -> Iterator[int]:
+    """The slots of a formula that nothing multiplies or divides."""
+    is_product = tree[0] in {"*", "/", "^"}
+    for part in parts(tree):
+        if part[0] != "slot":
+            yield from _without_factor(part)
+        elif not is_product:
+            yield part[1]
+
+
+def _multiplied(tree: Node, slot: int, added: Container[int]) -> Node:
+    """A formula with one slot times one more cell, without what is added in some others."""
+    if tree == ("slot", slot):
+        return ("*", tree, ("slot", _TERM))
+    if tree[0] == "+":
+        for part, other in (tree[1:], tree[:0:-1]):
+            if part[0] == "slot" and part[1] in added:
+                return _multiplied(other, slot, added)
+    inner = parts(tree)
+    return with_parts(tree, tuple(_multiplied(part, slot, added) for part in inner)) if inner else tree
 
 
 def _with_one_more(tree: Node, is_whole: bool = True) -> Iterator[Node]:
@@ -477,8 +564,8 @@ def _is_in_line(graph: Graph, node: int, others: Iterable[int]) -> bool:
     return any(where == sheet and (row == down or column == across) for where, down, across in places)
 
 
-def _usual(graph: Graph, node: int) -> str:
-    """The formula that most cells beside this one in its row or column have, as it would be here."""
+def usual_formula(graph: Graph, node: int) -> CellFormula | None:
+    """The formula that most cells beside this one in its row or column have; None where it has that itself."""
     sheet, row, column = graph.positions[node]
     for is_down in (True, False):
         run = graph.run(node, is_down=is_down)
@@ -489,8 +576,14 @@ def _usual(graph: Graph, node: int) -> str:
         nearest = min((abs(place - here), place) for place, kind in run.kinds.items() if kind == run.usual)[1]
         formula = graph.formulas[graph.node((sheet, nearest, column) if is_down else (sheet, row, nearest))]
         if formula is not None and run.count > 1:
-            return "=" + formula.written(row, column)
-    return ""
+            return formula
+    return None
+
+
+def _usual(graph: Graph, node: int) -> str:
+    """The same as it would be in the cell itself."""
+    formula = usual_formula(graph, node)
+    return "" if formula is None else "=" + formula.written(*graph.positions[node][1:])
 
 
 def _of_other_steps(graph: Graph, steps: Neighbours, node: int) -> str:

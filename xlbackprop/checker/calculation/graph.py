@@ -72,12 +72,12 @@ def _run(kinds: Mapping[int, int], start: int) -> Run:
 class Graph:
     """The nodes of a workbook are its cells, numbered; 0 stands for empty cells and 1 for those with text."""
 
-    def __init__(self, book: Book, pasted: Mapping[Position, CellFormula] = MappingProxyType({})) -> None:
+    def __init__(self, book: Book, others: Mapping[Position, CellFormula] = MappingProxyType({})) -> None:
         """The graph of a workbook.
 
         Args:
             book: the workbook.
-            pasted: formulas that cells with a typed number are taken to have.
+            others: other formulas that cells are taken to have.
         """
         self.book = book
         self.positions: list[Position] = [("", 0, 0), ("", 0, 1)]
@@ -90,9 +90,7 @@ class Graph:
         for sheet in book.sheets:
             keys, identities = [], []
             for (row, column), cell in sheet.cells.items():
-                formula = cell.formula
-                if formula is None and pasted:
-                    formula = pasted.get((sheet.name, row, column))
+                formula = others.get((sheet.name, row, column), cell.formula) if others else cell.formula
                 if formula is None and cell.number is None:
                     keys.append(row * _COLUMNS + column)
                     identities.append(TEXT)
@@ -478,6 +476,13 @@ def skeleton(graph: Graph, node: int) -> str:
     """The build of a formula, whatever cells it reads."""
     kind = graph.kind(node)
     return "" if kind is None else kind.program.build
+
+
+def pairs_of_operands(graph: Graph, node: int, other: int) -> list[tuple[int, int]]:
+    """What two formulas read at the same places; nothing where they are built otherwise, or read more cells."""
+    operands = [graph.operands(one).tolist() for one in (node, other)]
+    is_alike = skeleton(graph, node) == skeleton(graph, other) and len(operands[0]) == len(operands[1])
+    return list(zip(*operands, strict=True)) if is_alike else []
 
 
 class Order(Struct, frozen=True):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from xlbackprop.checker.calculation.forward import forward_mistake
-from xlbackprop.checker.calculation.graph import TEXT, Graph, skeleton
+from xlbackprop.checker.calculation.graph import TEXT, Graph, pairs_of_operands, skeleton
 from xlbackprop.checker.calculation.model import Descent, Mistake, Model
 from xlbackprop.checker.calculation.names import named, place
 from xlbackprop.checker.calculation.program import Identities
@@ -75,12 +75,9 @@ class _Diagnosis:
 
     def _unusual_operand(self) -> list[Mistake]:
         """The one cell that an update reads that is built otherwise than what right updates of its build read there."""
-        graph, read = self.graph, self.graph.operands(self.target).tolist()
+        graph = self.graph
         for other in self.model.targets[self._right].tolist():
-            is_alike = skeleton(graph, other) == skeleton(graph, self.target)
-            if not is_alike or len(graph.operands(other)) != len(read):
-                continue
-            pairs = zip(read, graph.operands(other).tolist(), strict=False)
+            pairs = pairs_of_operands(graph, self.target, other)
             unlike = [(one, usual) for one, usual in pairs if skeleton(graph, one) != skeleton(graph, usual)]
             if len(unlike) == 1 and unlike[0][0] != self.parameter and graph.is_formula(unlike[0][0]):
                 node, usual = unlike[0]
@@ -408,17 +405,19 @@ def mistakes(model: Model, descent: Descent, trials: Tries) -> list[Mistake]:
     wrong = np.flatnonzero(~descent.is_right & known.any(axis=1) & ~decided).tolist()
     mended: set[int] = set()
     tried: set[str] = set()
+    in_forward: Sequence[Mistake] = ()
     for index in wrong:
         signature = _signature(graph, int(model.targets[descent.members[index]]))
         if index in mended or signature in tried:
             continue
         tried.add(signature)
         try:
-            forward = forward_mistake(model, descent, index, trials)
+            forward = forward_mistake(model, descent, index, trials, in_forward)
         except ExhaustedError:
             break
         if forward is not None:
             seen, others = forward
+            in_forward = seen
             found.update({mistake.node: mistake for mistake in seen if mistake.node not in found})
             mended |= others
             tried.discard(signature)
@@ -489,7 +488,9 @@ def _shared_mistake(model: Model, descent: Descent, members: list[int]) -> Itera
         is_mended = not all(formulas) or is_right_with(model, descent, index, dict(zip(nodes, formulas, strict=True)))
         parameter = int(model.parameters[descent.members[index]])
         for mistake, node, formula in zip(found, nodes, formulas, strict=True):
-            if descent.is_right_here[shown] and mistake.kind != "wrong_cell":
+            is_factor = mistake.kind in {"missing_factor", "extra_factor"}
+            is_right_here = descent.is_right_here[members].all() if is_factor else descent.is_right_here[shown]
+            if is_right_here and mistake.kind != "wrong_cell":
                 continue  # right with the numbers of the sheet, and nothing says that these may be others
             yield Mistake(node, mistake.kind, mistake.words, formula if is_mended else "", parameter)
 

@@ -108,6 +108,8 @@ class Descent(Struct, eq=False, dict=True):
     """Right but for a number in their formula, which others lack: a rate of a layer's own."""
     removed: float = 0.0
     """The most of a parameter that it takes away in one step."""
+    is_here_alone: bool = False
+    """Whether its updates are held to the numbers of the sheet, which may be typed in twice."""
 
     def of(self, places: npt.NDArray[np.intp]) -> Descent:
         """The same loss with some of its updates, by their places among these."""
@@ -124,6 +126,7 @@ class Descent(Struct, eq=False, dict=True):
             self.is_decayed,
             self.paced[places],
             self.removed,
+            self.is_here_alone,
         )
 
     @cached_property

@@ -11,8 +11,9 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from xlbackprop.checker.calculation.circles import turning_cells
 from xlbackprop.checker.calculation.graph import BLANK, TEXT, TEXTS, Graph
-from xlbackprop.checker.calculation.model import Flags
+from xlbackprop.checker.calculation.model import Flags, Mistake
 from xlbackprop.checker.calculation.names import cells_of_sheets, label
 from xlbackprop.checker.calculation.program import number_for
 from xlbackprop.checker.calculation.threads import is_in_a_step
@@ -22,7 +23,7 @@ from xlbackprop.checker.file.values import Values
 from xlbackprop.checker.judgement.numberless import CIRCLE, is_error_of, without_number
 from xlbackprop.checker.report.findings import Finding
 from xlbackprop.engine import Array
-from xlbackprop.ground.grid import Coordinates
+from xlbackprop.ground.grid import Coordinates, cells_of
 
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 _ROUNDED_AWAY = 0.1
@@ -34,8 +35,8 @@ _HALVES = (0.5 + 1e-6, 0.5 - 1e-6)
 """What is added before the decimals are cut off: a number halfway between two goes either way."""
 _NO_NUMBER, _EMPTY = "gives no number", "is read, but empty"
 _ODD = {"typed": "is a typed number among formulas", "other": "is built otherwise than the cells on both sides of it"}
-_RUN_OUT = ("#NUM!", "#DIV/0!")
-"""What formulas give that are numbers with other numbers."""
+_RUN_OUT = ("#NUM!", "#DIV/0!", "#VALUE!", CIRCLE)
+"""What formulas give that are numbers with other numbers, or for other cells."""
 _LIKE_A_NUMBER = re.compile(r"\s*[-+−]?[\d.,'\s]*\d[\d.,'\s]*%?\s*")
 
 
@@ -47,10 +48,15 @@ class OwnNumbers(Struct, frozen=True):
     """The cells that could not be compared with a number, in words."""
     unsound: frozenset[str] = frozenset()
     """The sheets with such cells, and with cells that give no number: what else would be wrong there is not known."""
+    spoilt: frozenset[Position] = frozenset()
+    """The cells that give no number since mistakes that are told of come before them."""
 
 
 def own_numbers(
-    verdict: CalculationVerdict, recalculated: Values, reported: Container[tuple[str, Coordinates]]
+    verdict: CalculationVerdict,
+    recalculated: Values,
+    reported: Container[tuple[str, Coordinates]],
+    findings: Iterable[Finding] = (),
 ) -> OwnNumbers:
     """Hold every cell of the trainings, and all that these are calculated from, to its own recalculated number.
 
@@ -58,10 +64,12 @@ def own_numbers(
         verdict: the trainings.
         recalculated: what the formulas give.
         reported: cells that are spoken of elsewhere, by sheet and place.
+        findings: what is told of such cells.
     """
     graph = verdict.graph
     numbers = _Numbers(graph, recalculated)
-    spoilt = numbers.spoilt_by([mistake.node for mistake in verdict.mistakes])
+    mended = [graph.node((one.sheet, *place)) for one in findings if one.expected for place in _places(one)]
+    spoilt = numbers.spoilt_by(verdict.mistakes, mended)
     lacks: dict[tuple[str, str, int], dict[Position, None]] = defaultdict(dict)
     doubts: dict[str, dict[Position, None]] = defaultdict(dict)
     for node in numbers.formulas_between(verdict):
@@ -72,13 +80,22 @@ def own_numbers(
                 lacks[what, where[0], numbers.formula_at(where)][where] = None
             elif not verdict.model.feeds[graph.node(where)]:
                 doubts[_ODD[what]][where] = None
-    for node in (one for one in numbers.used(verdict) if one not in spoilt):
+    used = [node for node in numbers.used(verdict) if node not in spoilt]
+    turning = turning_cells(graph, numbers.circles) if not numbers.circles.isdisjoint(used) else []
+    for where in (graph.positions[node] for node in turning):
+        lacks[CIRCLE, where[0], numbers.formula_at(where)][where] = None
+    mistaken = {*mended, *(mistake.node for mistake in verdict.mistakes)}
+    for kind in {int(graph.kind_of[node]) for node in turning}:
+        mistaken.update(graph.kinds[kind].cells.tolist())
+    for node in used:
         position = graph.positions[node]
         found = [lack for lack in numbers.lacks(node) if (lack[1][0], lack[1][1:]) not in reported]
+        if node in mistaken:
+            found = [(what, where) for what, where in found if what != "empty" or numbers.is_in_line(where)]
         for what, where in found:
-            lacks[what, where[0], 0 if what == CIRCLE else numbers.formula_at(where)][where] = None
+            lacks[what, where[0], numbers.formula_at(where)][where] = None
         is_reported = (position[0], position[1:]) in reported
-        for words, where in () if found else numbers.doubts(node):
+        for words, where in () if found or node in mistaken else numbers.doubts(node):
             if not is_reported or words == _EMPTY:
                 doubts[words][where] = None
         if verdict.model.feeds[node] and numbers.is_rounded_away(node):
@@ -94,13 +111,13 @@ def own_numbers(
     if lacks or len(doubts) > 1:
         doubts.pop(_NO_NUMBER, None)
     unsound = {where[0] for places in (*lacks.values(), *doubts.values()) for where in places}
-    findings = []
+    lacking = []
     for (what, sheet, _), places in lacks.items():
         cells = sorted(where[1:] for where in places)
         name = label(graph, graph.node((sheet, *cells[0])))
-        findings.append(without_number(graph.book.by_name[sheet], name, what, cells, recalculated))
+        lacking.append(without_number(graph.book.by_name[sheet], name, what, cells, recalculated))
     worded = tuple(f"{cells_of_sheets(places)} {words}" for words, places in doubts.items())
-    return OwnNumbers(tuple(findings), worded, frozenset(unsound))
+    return OwnNumbers(tuple(lacking), worded, frozenset(unsound), frozenset(graph.positions[node] for node in spoilt))
 
 
 class _Numbers:
@@ -137,17 +154,32 @@ class _Numbers:
         found = self._recalculated.get(self.graph.positions[node])
         return self.graph.cell(node).value if found is None else found
 
-    def spoilt_by(self, mistaken: Sequence[int]) -> set[int]:
-        """The cells without a number among wrong ones of which some have one, and what is calculated from these."""
+    def spoilt_by(self, mistakes: Sequence[Mistake], mended: Iterable[int]) -> set[int]:
+        """The cells without a number among wrong ones of which some have one, or of which it is known what belongs
+        there, and what is calculated from these.
+
+        Args:
+            mistakes: those of the calculation.
+            mended: further cells of which it is known what belongs there.
+        """
         kind_of = self.graph.kind_of
-        with_number = {int(kind_of[node]) for node in mistaken if isinstance(self.value(node), float)}
-        ahead = [node for node in mistaken if kind_of[node] >= 0 and int(kind_of[node]) in with_number]
+        mended = {*mended, *(mistake.node for mistake in mistakes if mistake.formula)}
+        with_number = {int(kind_of[one.node]) for one in mistakes if isinstance(self.value(one.node), float)} - {-1}
+        after_others = self._after([one.node for one in mistakes if int(kind_of[one.node]) in with_number])
+        return {
+            *(node for node in self._after(node for node in mended if node > TEXT) if self.value(node) in _RUN_OUT),
+            *(node for node in after_others if self.value(node) in _RUN_OUT and node not in self.circles),
+        }
+
+    def _after(self, nodes: Iterable[int]) -> set[int]:
+        """Some cells, and all that are calculated from them."""
+        ahead = list(nodes)
         seen = set(ahead)
         while ahead:
             left = [node for node in self.graph.readers(ahead.pop()).tolist() if node not in seen]
             seen.update(left)
             ahead += left
-        return {node for node in seen if self.value(node) in _RUN_OUT}
+        return seen
 
     def formula_at(self, position: Position) -> int:
         """What tells the formula in a cell from others; 0 where there is none."""
@@ -200,7 +232,7 @@ class _Numbers:
         formula, kind = self.graph.formulas[node], self.graph.kind(node)
         is_meant = formula is not None and formula.functions > {"NA"}
         for what, where in () if is_meant else self.lacks(node):
-            if where == self.graph.positions[node] and what != CIRCLE:
+            if where == self.graph.positions[node]:
                 yield what, where
         for slot in () if kind is None else kind.program.slots:
             if slot.is_range:
@@ -294,23 +326,20 @@ class _Numbers:
         ):
             return  # of nearly all cells
         read = self._positions_read(node)
-        texts = [where for where in read if self.graph.node(where) == TEXT and self._is_for_a_number(where)]
+        is_error = isinstance(value, str) and value.startswith("#")
+        texts = [where for where in read if self._is_text_for_a_number(where, is_error)]
         yield from (("text", where) for where in texts)
         yield from (("empty", where) for where in self._empty(node) if self._is_emptied(node, where))
-        if not isinstance(value, str) or not value.startswith("#") or texts:
+        if not isinstance(value, str) or not is_error or texts:
             return
-        if value == CIRCLE:
-            if node in self._circles:
-                yield value, self.graph.positions[node]
-            return
-        if not is_error_of(self.graph.cell(node), value):
+        if value == CIRCLE or not is_error_of(self.graph.cell(node), value):
             return
         causes = [self.value(other) for other in self._read(node) if other > TEXT]
         if not any(isinstance(cause, str) and cause.startswith("#") for cause in causes):
             yield value, self.graph.positions[node]
 
     @cached_property
-    def _circles(self) -> frozenset[int]:
+    def circles(self) -> frozenset[int]:
         """The cells that are calculated from themselves, without those that only read, or are read by, such cells."""
         left = {
             node
@@ -325,8 +354,18 @@ class _Numbers:
                 return frozenset(left)
             left = kept
 
-    def _is_for_a_number(self, position: Position) -> bool:
-        """Whether a text is a number to people, or stands between numbers and beside no other text, as labels do."""
+    def _is_text_for_a_number(self, position: Position, is_error: bool) -> bool:
+        """Whether a cell holds a text that is a number to people, or stands between numbers and beside no other text,
+        as labels do; or whether it hands on one, with which what reads it gives an error."""
+        node = self.graph.node(position)
+        if node > TEXT:
+            if not is_error:
+                return False
+            value, formula = self.value(node), self.graph.formulas[node]
+            is_link = formula is not None and formula.tree is not None and formula.tree[0] == "ref"
+            return is_link and isinstance(value, str) and bool(value) and not value.startswith("#")
+        if node != TEXT:
+            return False
         sheet = self.graph.book.by_name[position[0]]
         if _LIKE_A_NUMBER.fullmatch(sheet.text(*position[1:])):
             return True
@@ -347,7 +386,7 @@ class _Numbers:
 
     def _is_emptied(self, node: int, position: Position) -> bool:
         """Whether the same formula stands on both sides of an empty cell, or where others of a kind read theirs."""
-        if self._is_in_line(position):
+        if self.is_in_line(position):
             return True
         kind = self.graph.kind(node)
         assert kind is not None
@@ -356,7 +395,7 @@ class _Numbers:
         calculated = sum(all(self.graph.is_formula(other) for other in row) for row in others.tolist())
         return 2 * calculated > len(kind.cells) and not self._goes_on(node)
 
-    def _is_in_line(self, position: Position) -> bool:
+    def is_in_line(self, position: Position) -> bool:
         """Whether the same formula stands on both sides of a cell."""
         both = (map(self.formula_at, sides) for sides in _sides(position))
         return any(one and one == other != self.formula_at(position) for one, other in both)
@@ -374,7 +413,7 @@ class _Numbers:
     def is_rounded_alone(self, node: int) -> bool:
         """Whether a formula rounds what the same formula on both sides of it does not."""
         formula = self.graph.formulas[node]
-        if formula is None or "ROUND" not in formula.functions or not self._is_in_line(self.graph.positions[node]):
+        if formula is None or "ROUND" not in formula.functions or not self.is_in_line(self.graph.positions[node]):
             return False
         sides = [
             self.graph.formulas[self.graph.node(side)] for pair in _sides(self.graph.positions[node]) for side in pair
@@ -386,7 +425,7 @@ class _Numbers:
         if self.problems.get(node) == TEXTS and isinstance(value := self.value(node), str):
             return not value.startswith("#")
         is_read = bool(len(self.graph.readers(node)))
-        return node in self.problems and not is_read and not self._is_in_line(self.graph.positions[node])
+        return node in self.problems and not is_read and not self.is_in_line(self.graph.positions[node])
 
     def doubts(self, node: int) -> Iterator[tuple[str, Position]]:
         """Why the number of a cell could not be compared, and the cell; nothing where it is what its formula gives."""
@@ -406,6 +445,11 @@ class _Numbers:
             yield _NO_NUMBER, position
         else:
             yield "gives another number than its formula, as it is read here", position
+
+
+def _places(finding: Finding) -> Iterator[Coordinates]:
+    for block in finding.cells:
+        yield from cells_of(block)
 
 
 def _rounding(node: Node, half: float) -> Node:

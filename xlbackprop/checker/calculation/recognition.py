@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ from xlbackprop.checker.calculation.threads import expected_parameters, threads
 from xlbackprop.checker.calculation.updates import Updates, find_updates
 from xlbackprop.checker.calculation.worlds import FREE, worlds_of
 from xlbackprop.checker.file.book import Book
-from xlbackprop.checker.file.formula import leaves
+from xlbackprop.checker.file.formula import CellFormula, Position, leaves
 from xlbackprop.engine import Array
 
 CLOSENESS = 1e-7
@@ -48,15 +49,19 @@ _LEAST_SHARE_EXPLAINED = 0.1
 """The same where mistakes with a remedy explain all others."""
 
 
-def model_of(book: Book) -> Model:
+def model_of(book: Book, others: Mapping[Position, CellFormula] = MappingProxyType({})) -> Model:
     """The calculation of a workbook.
+
+    Args:
+        book: the workbook.
+        others: other formulas that cells are taken to have.
 
     Raises:
         TooLargeError: it has more formulas than can be judged in time.
     """
-    graph = Graph(book)
+    graph = Graph(book, others)
     if pasted := pasted_formulas(graph):
-        graph = Graph(book, pasted)
+        graph = Graph(book, {**pasted, **others})
     updates = _all_updates(graph)
     kept = _kept(graph, updates)
     model = _model(graph, updates, kept, {})
@@ -66,7 +71,7 @@ def model_of(book: Book) -> Model:
     if passed:
         updates = _without(updates, standing)
         model = _model(graph, updates, kept, passed)
-    return _without_others(model, updates, kept, passed)
+    return _without_others(graph, model, updates, kept, passed)
 
 
 def waiting_model_of(model: Model) -> Model | None:
@@ -82,12 +87,12 @@ def waiting_model_of(model: Model) -> Model | None:
     return _model(graph, _without(updates, np.flatnonzero(waiting)), _kept(graph, updates), {})
 
 
-def _without_others(model: Model, updates: Updates, kept: Flags, passed: Mapping[int, int]) -> Model:
+def _without_others(graph: Graph, model: Model, updates: Updates, kept: Flags, passed: Mapping[int, int]) -> Model:
     """The same calculation without what turned out to be no update."""
     others = np.array(model.threads.others, dtype=np.int64)
     if not len(others):
         return model
-    return _model(model.graph, _without(updates, others), kept, passed, model.states)
+    return _model(graph, _without(updates, others), kept, passed, model.states)
 
 
 def _without(updates: Updates, some: Identities) -> Updates:
@@ -221,7 +226,7 @@ def _anew(graph: Graph, states: tuple[State, ...] = ()) -> Model:
     """The calculation of another graph of the same cells."""
     updates = _all_updates(graph)
     kept = _kept(graph, updates)
-    return _without_others(_model(graph, updates, kept, {}, states), updates, kept, {})
+    return _without_others(graph, _model(graph, updates, kept, {}, states), updates, kept, {})
 
 
 def _kept(graph: Graph, updates: Updates) -> Flags:
@@ -405,7 +410,7 @@ def _as_here(one: Descent) -> Descent:
     Where they go down a multiple of the loss, it has to be one that people use: 2 or ½.
     """
     is_convention = any(abs(one.factor - usual) < CLOSENESS for usual in (0.5, 1.0, 2.0))
-    return replace(one, is_right=one.is_right | one.is_right_here) if is_convention else one
+    return replace(one, is_right=one.is_right | one.is_right_here, is_here_alone=True) if is_convention else one
 
 
 def _followed(

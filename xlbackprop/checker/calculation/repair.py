@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 
 import numpy as np
 from msgspec import Struct
@@ -293,34 +294,49 @@ def _neighbouring(step: Step, node: int, target: Array) -> Repair | None:
     return None
 
 
+def _step_of(step: Step, node: int) -> tuple[Array | None, Node]:
+    """The parameter that an update adds something to or subtracts it from, and what that is; None for another build."""
+    tree, slots, operands = step.program(node).tree, step.program(node).slots, step.graph.operands(node)
+    if tree[0] not in {"+", "-"} or tree[1][0] != "slot" or slots[tree[1][1]].size != 1:
+        return None, tree
+    return step.values.get(int(operands[slots[tree[1][1]].start])), tree[2]
+
+
 def _other_factor(step: Step, node: int, target: Array) -> Repair | None:
     """A factor that is missing altogether, or one too many: a cell, 1 − a cell, their product, or a number."""
     graph = step.graph
     value = step.values.get(node)
     sheet = graph.positions[node][0]
     program = step.program(node)
-    if value is None or node in step.updates:
+    tree, start = program.tree, ""
+    if value is not None and node in step.updates:
+        at, tree = _step_of(step, node)
+        if at is None:
+            return None
+        value, target = value - at, target - at
+        start = f"{written(program.tree[1], lambda leaf: slot_text(graph, node, leaf[1]))}{program.tree[0]}"
+    if value is None:
         return None
     with np.errstate(all="ignore"):
         missing = target / value
-    whole = rewritten(graph, node, program.tree, {})
-    body = whole[1:] if program.tree[0] in {"*", "/", "slot", "call", "^"} else f"({whole[1:]})"
+    whole = rewritten(graph, node, tree, {})
+    body = start + (whole[1:] if tree[0] in {"*", "/", "slot", "call", "^"} else f"({whole[1:]})")
     ones = np.ones_like(missing)
     steady = missing[np.isfinite(missing)]
     if len(steady) and steady[0] and bool(alike(missing, ones * steady[0])):
         number = float(f"{steady[0]:.9g}")
         words = "has the wrong sign" if number == -1 else f"is {1 / number:.6g} times what it should be"
         text = f"=-{body}" if number == -1 else f"={number:.9g}*{body}"
-        return Repair("wrong_factor", words, text)
-    for other in step.candidates():
+        return None if start else Repair("wrong_factor", words, text)
+    for is_plain, other in product((True, False), step.candidates()):
         cell = step.values[other]
         where = place(graph, other, sheet)
-        for factor, text in (
-            (cell, where),
+        derived = (
             (cell * (1 - cell), f"{where}*(1-{where})"),
             (1 - cell, f"(1-{where})"),
             (1 - cell**2, f"(1-{where}^2)"),
-        ):
+        )
+        for factor, text in ((cell, where),) if is_plain else derived:
             if bool(alike(missing, factor)):
                 words = text if text != where else named(graph, other, sheet)
                 return Repair("missing_factor", f"lacks the factor {words}", f"={body}*{text}")

@@ -25,9 +25,9 @@ class TooWideError(Exception):
     """A step with too many cells to be looked at one by one."""
 
 
-def alike(one: Array, other: Array) -> npt.NDArray[np.bool_]:
-    """Whether numbers agree in all free worlds; along all but the last axis."""
-    one, other = one[..., :FREE], other[..., :FREE]
+def alike(one: Array, other: Array, *, worlds: slice = slice(FREE)) -> npt.NDArray[np.bool_]:
+    """Whether numbers agree in some worlds, the free ones as a rule; along all but the last axis."""
+    one, other = one[..., worlds], other[..., worlds]
     near = np.abs(one - other) <= CLOSENESS * np.maximum(np.abs(one), np.abs(other)) + 1e-14
     near &= np.isfinite(one)
     return np.asarray((near | (np.isnan(one) & np.isnan(other))).all(axis=-1) & np.isfinite(other).any(axis=-1))
@@ -41,12 +41,15 @@ def is_descent(model: Model, descent: Descent, index: int, step: Array, slope: A
 def descends(model: Model, descent: Descent, index: int, steps: Array, slopes: Array) -> npt.NDArray[np.bool_]:
     """The same of several steps and derivatives, along all but the last axis."""
     found = np.zeros(np.broadcast_shapes(steps.shape, slopes.shape)[:-1], dtype=np.bool_)
-    member, link = int(descent.members[index]), model.graph.link
+    member, cells, link = int(descent.members[index]), model.graph.cells, model.graph.link
+    worlds = slice(FREE, None) if descent.is_here_alone else slice(FREE)
+    is_of_several = max(descent.known_rates, default=0) >= cells
     for rate in model.rate_choices[member].tolist():
         is_known = rate == 0 or rate in descent.known_rates or link(rate) in map(link, descent.known_rates)
+        is_known |= is_of_several and rate >= cells
         if is_known and not found.all():
             pace = descent.factor * (model.evaluation.seen[rate] if rate > TEXT else 1.0)
-            found |= alike(steps, -pace * slopes)
+            found |= alike(steps, -pace * slopes, worlds=worlds)
     return found
 
 

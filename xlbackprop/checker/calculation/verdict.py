@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
+from types import MappingProxyType
 
 import numpy as np
 from msgspec import Struct
@@ -16,6 +17,7 @@ from xlbackprop.checker.calculation.carrying import carrying_doubts, carrying_mi
 from xlbackprop.checker.calculation.forward import odd_choices, odd_starts, pasted_numbers, shifted_units, strangers
 from xlbackprop.checker.calculation.graph import TEXT, Graph, TooLargeError, skeleton
 from xlbackprop.checker.calculation.judgement import crossed_mistakes, mistakes
+from xlbackprop.checker.calculation.lone_cells import lone_formulas, mistake_in
 from xlbackprop.checker.calculation.model import Descent, Flags, Mistake, Model
 from xlbackprop.checker.calculation.names import cells_of_sheets, label, moved, named, place
 from xlbackprop.checker.calculation.program import Identities
@@ -49,7 +51,7 @@ from xlbackprop.checker.calculation.rules import odd_targets, rule_doubts, rule_
 from xlbackprop.checker.calculation.step import alike
 from xlbackprop.checker.calculation.threads import is_steps_away, restarts
 from xlbackprop.checker.file.book import Book
-from xlbackprop.checker.file.formula import Position
+from xlbackprop.checker.file.formula import CellFormula, Position
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.ground.errors import count
 
@@ -63,6 +65,8 @@ _MOST_NAMED = 3
 """Sheets that are named before the others are only counted."""
 _MOST_SUPPOSED, _FEW = 3, 2
 """Losses that are tried where no update descends one, and updates of which one mistake has to explain both first."""
+_MOST_LONE = 6
+"""Cells unlike their line that are tried with its formula; each takes as long as the judgement."""
 _MOST_CHOICES = 6
 """Choices not made at present that are tried; each takes as long as the judgement."""
 _STEPS = frozenset({"IF", "SIGN"})
@@ -155,22 +159,13 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
         return None
     if book.formulas > MOST_FORMULAS:
         raise TooLargeError
-    model = model_of(book)
-    graph = model.graph
-    found = descents(model)
-    for other_model in (waiting_model_of, stateful_model_of, batched_model_of, adaptive_model_of, truncated_model_of):
-        other = other_model(model) if _right_of(found) < len(model.targets) else None
-        others = [] if other is None else descents(other)
-        is_as_good = other_model is batched_model_of  # of two, the one in which all samples of a batch are descended
-        if other is not None and _right_of(others) > _right_of(found) - is_as_good:
-            model, found = other, others
-    scale = None if found else scaled(model)
-    found = found if scale is None else [scale]
+    recognised, lone = _without_lone(book, _recognised(book))
+    graph, model, found = recognised.graph, recognised.model, recognised.found
+    trials = Tries(_MOST_TRIALS)
     descended = {cell for descent in found if not descent.loss.errors for cell in descent.loss.cells}
     odd = {one: tuple(odd_outputs(model, one.loss)) or tuple(odd_losses(model, one.loss)) for one in found}
     doubts = {one: () if odd[one] else tuple(rule_doubts(model, one.loss, descended)) for one in found}
     found = [descent for descent in found if not doubts[descent]]  # the sheet has another loss than these descend
-    trials = Tries(_MOST_TRIALS)
     mistakes_of = {descent: mistakes(model, descent, trials) for descent in found}
     found = [descent for descent in found if _is_enough(descent) or _is_explained(descent, mistakes_of[descent])]
     if not (found or any(doubts.values())):
@@ -179,7 +174,7 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
             if not found and _is_one_mistake(model, mistakes(model, few, trials)):
                 mistakes_of[descent] = mistakes(model, descent, trials)
                 found = [descent] if _is_one_mistake(model, mistakes_of[descent]) else []
-    wrong = list(crossed_mistakes(model)) if found else []
+    wrong = [*lone, *crossed_mistakes(model)] if found else []
     pasted = list(pasted_numbers(model)) if found else []
     after = dependents(model.evaluation, np.array([mistake.node for mistake in pasted], dtype=np.int64))
     for descent in found:
@@ -207,6 +202,7 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
         wrong = [one for one in wrong if one.node not in model.adaptive.targets] + list(model.adaptive.mistakes)
     meant = {one.node: term for one in wrong if (term := _added_on_purpose(model, one))}
     wrong = [one for one in wrong if one.node not in meant]
+    wrong = list(_with_known_remedies(graph, wrong))
     wrong += list(_in_line(model, wrong))
     updated = set(model.targets.tolist())
     inner = {one.node for one in wrong} - updated
@@ -224,7 +220,11 @@ def judge_calculation(book: Book) -> CalculationVerdict | None:
     words += [word for descent in found for word in rate_doubts(model, descent)]
     words += [word for descent in found for word in turned_losses(model, descent.loss)]
     words += carrying_doubts(model) if found else ()
-    words += () if scale is None else ("the updates go down the gradient by steps whose size is calculated from it",)
+    words += (
+        ()
+        if not recognised.is_scaled
+        else ("the updates go down the gradient by steps whose size is calculated from it",)
+    )
     words += [
         f"{named(graph, term, '')} is added to {named(graph, node, '')}" for node, term in list(meant.items())[:1]
     ]
@@ -246,6 +246,54 @@ def _added_on_purpose(model: Model, mistake: Mistake) -> int:
     left = [] if known is None else np.setdiff1d(graph.operands(mistake.node), known[1]).tolist()
     is_typed = len(left) == 1 and left[0] > TEXT and not graph.is_formula(left[0])
     return int(left[0]) if is_typed and set(graph.readers(left[0]).tolist()) <= set(model.targets.tolist()) else 0
+
+
+class _Recognised(Struct, frozen=True):
+    """What the updates of a workbook descend."""
+
+    graph: Graph
+    """Of its cells alone."""
+    model: Model
+    """The same where states and adaptive rules are what updates take them for."""
+    found: list[Descent]
+    is_scaled: bool = False
+    """Whether the size of the steps is calculated from the gradient."""
+
+    @property
+    def right(self) -> frozenset[int]:
+        """The updates that descend a loss."""
+        members = [descent.members[descent.is_right] for descent in self.found]
+        return frozenset(node for part in members for node in self.model.targets[part].tolist())
+
+
+def _recognised(book: Book, others: Mapping[Position, CellFormula] = MappingProxyType({})) -> _Recognised:
+    """The calculation of a workbook, with other formulas in some cells."""
+    plain = model = model_of(book, others)
+    found = descents(model)
+    for other_model in (waiting_model_of, stateful_model_of, batched_model_of, adaptive_model_of, truncated_model_of):
+        other = other_model(model) if _right_of(found) < len(model.targets) else None
+        descended = [] if other is None else descents(other)
+        is_as_good = other_model is batched_model_of  # of two, the one in which all samples of a batch are descended
+        if other is not None and _right_of(descended) > _right_of(found) - is_as_good:
+            model, found = other, descended
+    scale = None if found else scaled(model)
+    return _Recognised(plain.graph, model, found if scale is None else [scale], scale is not None)
+
+
+def _without_lone(book: Book, known: _Recognised) -> tuple[_Recognised, list[Mistake]]:
+    """The same once cells that are unlike their line have its formula, where more updates are right then."""
+    trials, lone, mended = Tries(_MOST_TRIALS), list[Mistake](), dict[Position, CellFormula]()
+    is_right = _right_of(known.found) == sum(len(descent.members) for descent in known.found)
+    if is_right or not (candidates := list(lone_formulas(known.model))):
+        return known, lone
+    wrong = {one.node for descent in known.found for one in mistakes(known.model, descent, trials)}
+    for node, formula in [one for one in candidates if one[0] not in wrong][:_MOST_LONE]:
+        trial = {**mended, known.graph.positions[node]: formula}
+        other = _recognised(book, trial)
+        if known.right < other.right:
+            lone.append(mistake_in(known.graph, node, formula))
+            known, mended = other, trial
+    return known, lone
 
 
 def _choice_doubts(model: Model, found: Sequence[Descent]) -> Iterator[str]:
@@ -276,6 +324,19 @@ def _is_enough(descent: Descent) -> bool:
 
 def _right_of(found: Iterable[Descent]) -> int:
     return sum(int(descent.is_right.sum()) for descent in found)
+
+
+def _with_known_remedies(graph: Graph, wrong: Sequence[Mistake]) -> Iterator[Mistake]:
+    """The mistakes, those without a remedy with that of another cell that has the same formula."""
+    remedied = {int(graph.kind_of[one.node]): one for one in reversed(wrong) if one.formula}
+    for mistake in wrong:
+        other = None if mistake.formula else remedied.get(int(graph.kind_of[mistake.node]))
+        if other is None or graph.kind_of[other.node] < 0:
+            yield mistake
+            continue
+        text = graph.filled(other.formula, other.node, mistake.node)
+        words = moved(graph, other.words, other.node, mistake.node)
+        yield replace(mistake, kind=other.kind, words=words, formula=text)
 
 
 def _in_line(model: Model, wrong: list[Mistake]) -> Iterator[Mistake]:

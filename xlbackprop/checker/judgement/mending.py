@@ -57,7 +57,7 @@ class Search:
     def another_with_learning_rate(self) -> Slip | None:
         """The update of another weight, whose reference to η has drifted besides."""
         rate = self._scene.candidates.get((LEARNING_RATE, 0))
-        if rate is None:
+        if rate is None or not parts(self._numbered):
             return None
         for leaf in dict.fromkeys(self._places):
             places = [index for index, other in enumerate(self._places) if other == leaf]

@@ -125,7 +125,7 @@ def _lack(book: Book, table: IterationTable, place: Coordinates, recalculated: V
     if not isinstance(value, str) or not value.strip():
         return ""
     if not value.startswith("#"):
-        return "text" if cell.formula is None else ""
+        return "text" if _is_or_hands_on_text(cell) else ""
     if value == CIRCLE:
         return value
     if not is_error_of(cell, value):
@@ -202,9 +202,14 @@ def _only_reads_error(book: Book, sheet: str, place: Coordinates, formula: CellF
         other = book.by_name.get(position[0])
         cell = other.cells.get(position[1:]) if other is not None else None
         value = recalculated.get(position, None if cell is None else cell.value)
-        if isinstance(value, str) and (value.startswith("#") or (cell is not None and cell.formula is None)):
+        if isinstance(value, str) and (value.startswith("#") or (cell is not None and _is_or_hands_on_text(cell))):
             return True
     return False
+
+
+def _is_or_hands_on_text(cell: Cell) -> bool:
+    """Whether the text that a cell shows is typed there, or is that of the one cell that it refers to."""
+    return cell.formula is None or (cell.formula.tree is not None and cell.formula.tree[0] == "ref")
 
 
 def without_number(sheet: Sheet, name: str, what: str, places: list[Coordinates], recalculated: Values) -> Finding:
@@ -233,7 +238,8 @@ def without_number(sheet: Sheet, name: str, what: str, places: list[Coordinates]
     if what in _NOTHING:
         words, kind = f"is empty where a {'number' if what == 'gap' else 'formula'} belongs", "empty_cell"
     elif what == "text":
-        words, kind = f"holds the text “{stands[:20]}” where a number belongs", "text_value"
+        text = str(recalculated.get((sheet.name, *first), stands))
+        words, kind = f"holds the text “{text[:20]}” where a number belongs", "text_value"
         number = stands.strip().replace(",", ".")
         expected = expected or (number if number_of(number) is not None else "")
     elif what == CIRCLE:
@@ -276,7 +282,9 @@ def _neighbouring(sheet: Sheet, place: Coordinates, own: CellFormula | None) -> 
         if before is None or before is own or is_broken(before):
             continue
         is_alike = own is not None and before is after and _texts(own) == _texts(before)
-        is_end = own is not None and before is twice and after is own
+        is_end = (
+            own is not None and before is twice and after is own and (is_broken(own) or _texts(own) == _texts(before))
+        )
         if is_alike or is_end or (before is after and (before is twice or before is later)):
             return f"={before.written(*place)}", is_alike
     return "", False

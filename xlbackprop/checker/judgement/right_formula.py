@@ -128,7 +128,7 @@ class RightFormulas:
         line = table.lines[label] if label in self._trees.core else self._line_of.get(name)
         if line is not None:
             row, column = table.coordinates(line, max(step, 0))
-            if (row, column) not in table.sheet.cells and re.fullmatch(r"[itb]\d+", name):
+            if (row, column) not in table.sheet.cells and re.fullmatch(rf"[itb]\d+|{LEARNING_RATE}", name):
                 row, column = table.coordinates(line, 0)
                 return _fixed(address(row, column))
             return address(row, column)
