@@ -604,7 +604,7 @@ def test_a_formula_that_no_program_takes_accuses_nothing_but_itself(name: str, e
     changes: handmade.Changes = {(name, 36): f"={handmade.FORMULAS[name]}{end}"}
     report = check(handmade.write(tmp_path / "s.xlsx", changes, rows=ROWS))
     assert cells(report) <= {cell(name, 36)}
-    assert any(cell(name, 36) in each for each in report.not_judged)
+    assert report.findings or any(cell(name, 36) in each for each in report.not_judged)
 
 
 @pytest.mark.parametrize("name", ["a_h2", "E1", "∂E/∂w1"])

@@ -205,6 +205,8 @@ def _with_factor(
         rates: the cells with learning rates.
     """
     graph, parameters, level = model.graph, set(model.parameters.tolist()), model.evaluation.order.level
+    every = [graph.operands(node).tolist() for node in forward]
+    beyond = {cell for cells in every if parameters.isdisjoint(cells) for cell in cells}  # targets are among them
     for node in forward:
         kind, operands, sheet = graph.kind(node), graph.operands(node).tolist(), graph.positions[node][0]
         assert kind is not None
@@ -213,6 +215,7 @@ def _with_factor(
         for number in alone:
             update = updates[read[number]]
             factors = {other for one in calculated_from(model, update) for other in graph.operands(one).tolist()}
+            factors -= beyond
             earlier = (one for one in factors - parameters if one not in rates and TEXT < one != node)
             for other in _nearest(graph, node, (one for one in earlier if level[one] <= level[node])):
                 added = [one for one, cell in read.items() if cell == other]

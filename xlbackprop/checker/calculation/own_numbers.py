@@ -84,7 +84,8 @@ def own_numbers(
     turning = turning_cells(graph, numbers.circles) if not numbers.circles.isdisjoint(used) else []
     for where in (graph.positions[node] for node in turning):
         lacks[CIRCLE, where[0], numbers.formula_at(where)][where] = None
-    mistaken = {*mended, *(mistake.node for mistake in verdict.mistakes)}
+    mistaken = {*mended, *(mistake.node for mistake in verdict.mistakes if mistake.formula)}
+    told = {mistake.node for mistake in verdict.mistakes}
     for kind in {int(graph.kind_of[node]) for node in turning}:
         mistaken.update(graph.kinds[kind].cells.tolist())
     for node in used:
@@ -96,6 +97,8 @@ def own_numbers(
             lacks[what, where[0], numbers.formula_at(where)][where] = None
         is_reported = (position[0], position[1:]) in reported
         for words, where in () if found or node in mistaken else numbers.doubts(node):
+            if words == _NO_NUMBER and node in told:
+                continue
             if not is_reported or words == _EMPTY:
                 doubts[words][where] = None
         if verdict.model.feeds[node] and numbers.is_rounded_away(node):

@@ -295,9 +295,9 @@ def _neighbouring(step: Step, node: int, target: Array) -> Repair | None:
 
 
 def _step_of(step: Step, node: int) -> tuple[Array | None, Node]:
-    """The parameter that an update adds something to or subtracts it from, and what that is; None for another build."""
+    """The parameter that an update adds a product to or subtracts it from, and what that is; None for another build."""
     tree, slots, operands = step.program(node).tree, step.program(node).slots, step.graph.operands(node)
-    if tree[0] not in {"+", "-"} or tree[1][0] != "slot" or slots[tree[1][1]].size != 1:
+    if tree[0] not in {"+", "-"} or tree[1][0] != "slot" or slots[tree[1][1]].size != 1 or tree[2][0] == "slot":
         return None, tree
     return step.values.get(int(operands[slots[tree[1][1]].start])), tree[2]
 
