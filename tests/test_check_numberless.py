@@ -184,7 +184,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_calculation_over_ranges_inside_a_sum_is_no_error(stored: Path) -> None:
     report = check(stored)
-    assert (report.status, report.findings, report.not_judged) == ("ok", (), ()), report
+    assert (report.status, report.findings) == ("ok", ()), report
+    assert report.not_judged == ("Sheet!Z10, Z16, Z22, by which no update goes",)  # twice the loss
     assert not [note for note in report.notes if note.kind in {"error_value", "stale_value"}]
 
 
