@@ -89,7 +89,10 @@ def test_a_right_sheet_is_called_right(kind: str, tmp_path: Path) -> None:
     assert (report.status, report.findings) == ("ok", ()), report
 
 
+TYPED = {name: rule.replace("$G$31", "0.5") for name, rule in NEURON.items() if name in START}
 WRONG: Mapping[str, tuple[Mapping[str, str], set[str]]] = {
+    "an input that nothing but its gradient reads": ({"z": "[w]*[x]+[u]+[b]"}, column("z", FIRST)),
+    "the same by typed rates": ({**TYPED, "z": "[w]*[x]+[u]+[b]"}, column("z", FIRST)),
     "the gradient of a weight for that of the bias": ({"b": "[b-]-$G$31*[d-]*[x-]"}, column("b")),
     "a bias that the sum lacks": ({"z": "[w]*[x]+[u]*[y]"}, column("z", FIRST)),
     "a weight that the sum lacks": ({"z": "[w]*[x]+[b]"}, column("z", FIRST)),

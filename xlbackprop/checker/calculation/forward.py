@@ -16,6 +16,7 @@ from xlbackprop.checker.calculation.names import cells_of_sheets, moved, named, 
 from xlbackprop.checker.calculation.repair import range_text, repair, rewritten, slot_text
 from xlbackprop.checker.calculation.step import Step, TooWideError, alike, calculated, calculated_from
 from xlbackprop.checker.calculation.threads import Neighbours, is_in_a_step
+from xlbackprop.checker.calculation.worlds import FREE
 from xlbackprop.checker.file.formula import CellFormula, Node, Position, leaves, parts, with_parts
 from xlbackprop.checker.judgement.slip import Tries
 from xlbackprop.engine import Array
@@ -641,4 +642,6 @@ def _unused(model: Model, descent: Descent, step: Step, parameters: list[int]) -
             ]
             if any(other in step.adjoints for other in neighbours):
                 idle.append(node)
-    return [node for node in idle if not np.nan_to_num(descent.adjoint[node]).any()]
+    seen = model.evaluation.seen[:, :FREE]
+    is_free = [node for node in idle if graph.is_formula(node) or np.ptp(seen[node]) > 0]  # no number that decides
+    return [node for node in is_free if not np.nan_to_num(descent.adjoint[node]).any()]

@@ -697,14 +697,18 @@ def _two_terms(steps: Array, gradients: Array, parameters: Array) -> tuple[Array
 
 
 def _lacks_rate(model: Model, members: Identities, rates: Identities, is_right: Flags) -> Flags:
-    """The updates without a learning rate on sheets where most others read one from a cell."""
+    """The updates without a learning rate on sheets where most others read one from a cell, and those with a cell of
+    their own in each step where most others read none: that is an input which no forward pass reads."""
     sheets = [model.graph.positions[node][0] for node in model.targets[members].tolist()]
     moves = (model.steps[members, :FREE] != 0).any(axis=1)
     counts: dict[str, Counter[bool]] = defaultdict(Counter)
     for sheet, rate, counted in zip(sheets, rates.tolist(), (is_right & moves).tolist(), strict=True):
         counts[sheet][rate > TEXT] += counted
     most = np.array([counts[sheet][True] > counts[sheet][False] for sheet in sheets], dtype=np.bool_)
-    lacking: Flags = most & (rates <= TEXT) & moves
+    uses = np.unique_inverse(rates).inverse_indices
+    is_own = (rates > TEXT) & (np.bincount(uses)[uses] == 1) & (model.graph.kind_of[rates] < 0)
+    is_own &= is_own.sum() > 1
+    lacking: Flags = moves & np.where(most, rates <= TEXT, is_own)
     return lacking
 
 
