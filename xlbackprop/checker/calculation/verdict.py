@@ -267,11 +267,11 @@ class _Recognised(Struct, frozen=True):
 
 
 def _recognised(book: Book, others: Mapping[Position, CellFormula] = MappingProxyType({})) -> _Recognised:
-    """The calculation of a workbook, with other formulas in some cells."""
+    """The calculation of a workbook; with other formulas in some cells only as plain descent."""
     plain = model = model_of(book, others)
     found = descents(model)
     for other_model in (waiting_model_of, stateful_model_of, batched_model_of, adaptive_model_of, truncated_model_of):
-        other = other_model(model) if _right_of(found) < len(model.targets) else None
+        other = other_model(model) if not others and _right_of(found) < len(model.targets) else None
         descended = [] if other is None else descents(other)
         is_as_good = other_model is batched_model_of  # of two, the one in which all samples of a batch are descended
         if other is not None and _right_of(descended) > _right_of(found) - is_as_good:
@@ -286,7 +286,10 @@ def _without_lone(book: Book, known: _Recognised) -> tuple[_Recognised, list[Mis
     is_right = _right_of(known.found) == sum(len(descent.members) for descent in known.found)
     if is_right or not (candidates := list(lone_formulas(known.model))):
         return known, lone
-    wrong = {one.node for descent in known.found for one in mistakes(known.model, descent, trials)}
+    seen = [one for descent in known.found for one in mistakes(known.model, descent, trials)]
+    wrong = {one.node for one in seen}
+    if all(one.formula for one in seen) and len({int(known.graph.kind_of[node]) for node in wrong}) == 1:
+        return known, lone  # one formula explains all that is wrong
     for node, formula in [one for one in candidates if one[0] not in wrong][:_MOST_LONE]:
         trial = {**mended, known.graph.positions[node]: formula}
         other = _recognised(book, trial)
