@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -106,15 +107,13 @@ def _errors_with_another_target(model: Model, targets: Mapping[int, int], kind: 
 
 def sums_without_one(graph: Graph, losses: Sequence[int]) -> Iterator[Mistake]:
     """The cells that add up some of the losses of a step, or repeat one, and leave out one that nothing reads."""
-    unread = [node for node in losses if not len(graph.readers(node))]
-    for node in unread:
+    rows: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for node in losses:
+        rows[graph.positions[node][:2]].append(node)
+    for node in (one for one in losses if not len(graph.readers(one))):
         sheet, row, _ = graph.positions[node]
-        beside = [
-            other
-            for other in losses
-            if other != node and skeleton(graph, other) == skeleton(graph, node)
-            if graph.positions[other][0] == sheet and row == graph.positions[other][1]
-        ]
+        build = skeleton(graph, node)
+        beside = [other for other in rows[sheet, row] if other != node and skeleton(graph, other) == build]
         read = {reader for other in beside for reader in graph.readers(other).tolist()}
         sums = [reader for reader in read if graph.positions[reader][:2] == (sheet, row) and reader not in losses]
         for total in sums if beside and len(sums) == 1 else ():

@@ -281,6 +281,7 @@ def restarts(graph: Graph, found: Threads, targets: Identities) -> dict[int, int
     names = [sheet.name for sheet in graph.book.sheets]
     steps: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
     goes_on: set[tuple[str, int]] = set()
+    roots: dict[int, int] = {}
     for node in targets.tolist():
         sheet = graph.positions[node][0]
         move = found.usual_moves.get(sheet)
@@ -290,7 +291,8 @@ def restarts(graph: Graph, found: Threads, targets: Identities) -> dict[int, int
         later = graph.node(_moved(graph.positions[node], back, order, names))
         root = node
         while root in found.before:
-            root = found.before[root]
+            root = roots.get(root, found.before[root])
+        roots[node] = root
         where = graph.positions[later]
         line = (where[0], 0 if move[0] else where[1] if move[1] else where[2])
         is_anew = later > TEXT and not graph.is_formula(later) and graph.numbers[later] == graph.numbers[root]
